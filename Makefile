@@ -1,0 +1,58 @@
+# Everything that anyone runs here. Needs Python 3.11 or newer and make; nothing else.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+ORDERS ?= 2000
+
+.DEFAULT_GOAL := help
+.PHONY: help up down demo test check format contracts lock clean
+
+help:  ## what there is to run
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Orderlog needs Python 3.11 or newer; say which with: make PYTHON=/path/to/python3.11"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { \
+	  echo "This Python has no venv module; on Debian: apt-get install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $(STAMP)
+
+up: $(STAMP)  ## start the stack: broker, database, topics, services, doors
+	$(BIN)/oms up
+
+down: $(STAMP)  ## stop it
+	$(BIN)/oms down
+
+demo: $(STAMP)  ## start the stack and take ORDERS=2000 real baskets from order to delivery
+	$(BIN)/oms up
+	$(BIN)/oms demo --orders $(ORDERS)
+
+check: $(STAMP)  ## format, lint, types, import rules, generated contracts current
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m contracts.generate --check
+
+test: check  ## everything the checks run, on a stack of its own that ends with it
+	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; trap 'exit 130' INT TERM; \
+	TMPDIR="$$folder" $(BIN)/python -m pytest -m "not slow" --basetemp="$$folder/run"
+
+format: $(STAMP)  ## write the code as the checks want it
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+contracts: $(STAMP)  ## write JSON Schemas and AsyncAPI from the messages
+	$(BIN)/python -m contracts.generate
+
+lock: $(STAMP)  ## choose and lock the versions of all packages, and the broker's jars
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet --output-file requirements.lock
+	$(BIN)/python -m deploy.local.jars
+
+clean:  ## remove the environment and what tools left behind; never the state in .oms
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
