@@ -1,0 +1,64 @@
+"""The broker's jars: resolved once into jgo.lock.toml with their SHA-256, fetched and checked from it ever after.
+
+They lie in the local Maven repository (`~/.m2/repository`, or M2_REPO), so a second start fetches nothing.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from jgo.config import GlobalSettings
+from jgo.env import EnvironmentBuilder, EnvironmentSpec, LockFile
+from jgo.env._lockfile import LockedDependency, compute_sha256, compute_spec_hash
+from jgo.maven import MavenContext
+
+from deploy.local.errors import ArtifactDamaged
+
+__all__ = ["classpath", "write_lock"]
+
+SPEC = Path(__file__).with_name("jgo.toml")
+LOCK = Path(__file__).with_name("jgo.lock.toml")
+FETCHES_AT_ONCE = 8
+
+
+def classpath() -> str:
+    """The class path of the broker; raises ArtifactDamaged when a jar is not the locked one, even fetched anew."""
+    lock = LockFile.load(LOCK)
+    if lock.spec_hash != compute_spec_hash(SPEC):
+        raise ArtifactDamaged(f"{LOCK.name} is older than {SPEC.name}: run `make lock`")
+    maven = _maven()
+    with ThreadPoolExecutor(FETCHES_AT_ONCE) as pool:
+        jars = list(pool.map(lambda locked: _jar(maven, locked), lock.dependencies))
+    return ":".join(str(jar) for jar in jars)
+
+
+def _jar(maven: MavenContext, locked: LockedDependency) -> Path:
+    component = maven.project(locked.groupId, locked.artifactId).at_version(locked.version)
+    artifact = component.artifact(locked.classifier or "", locked.packaging)
+    jar = Path(artifact.resolve())
+    if compute_sha256(jar) != locked.sha256:
+        # An earlier fetch may have been cut off: once more, then give up.
+        jar.unlink()
+        jar = Path(artifact.resolve())
+        if compute_sha256(jar) != locked.sha256:
+            raise ArtifactDamaged(f"{jar} is not the file that {LOCK.name} names: its SHA-256 differs")
+    return jar
+
+
+def _maven() -> MavenContext:
+    return MavenContext(repo_cache=GlobalSettings.load().repo_cache)
+
+
+def write_lock() -> None:
+    """Resolve jgo.toml again and write jgo.lock.toml."""
+    with TemporaryDirectory() as cache:
+        builder = EnvironmentBuilder(context=_maven(), cache_dir=Path(cache))
+        lock = builder.resolve_lockfile(EnvironmentSpec.load(SPEC))
+    lock.spec_hash = compute_spec_hash(SPEC)
+    lock.save(LOCK)
+
+
+if __name__ == "__main__":
+    write_lock()
