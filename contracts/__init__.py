@@ -1,0 +1,1 @@
+"""What the services and outsiders share, and nothing else: messages, envelope, ids, money, topics."""

@@ -1,0 +1,253 @@
+"""The public door for channels: an order as a channel publishes it, and what it hears back.
+
+A channel puts a `ChannelOrder` on `channel.orders` (key: its account and the external id) or sends it to
+`POST /orders`, and reads `ChannelUpdate`s from `channel.updates`. Personal data is plain here and is sealed by the door. Lenient on
+purpose: whatever parses becomes an order, and what does not add up puts it on hold, so that nobody who paid is left
+without one. Amounts are whole minor units of the order's `currency`; instants are RFC 3339 with a zone.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from contracts.fulfillment import Package
+from contracts.message import Event, Instant, Message, Value
+from contracts.money import (
+    CaptureTime,
+    ChargeKind,
+    DecimalText,
+    ExternalState,
+    Funder,
+    Money,
+    RefundExecutor,
+    RefundRule,
+    TaxRemitter,
+    TenderMethod,
+)
+from contracts.order import CancelReason, HoldKind, RelationKind, ShipMethod, ShortagePolicy, TimeWindow
+
+__all__ = [
+    "CHARGES_MAX",
+    "LINES_MAX",
+    "SHIP_GROUPS_MAX",
+    "ChannelCharge",
+    "ChannelCustomer",
+    "ChannelLine",
+    "ChannelLineUpdate",
+    "ChannelOrder",
+    "ChannelParty",
+    "ChannelReference",
+    "ChannelShipGroup",
+    "ChannelTax",
+    "ChannelTender",
+    "ChannelUpdate",
+    "UpdateKind",
+]
+
+LINES_MAX = 5_000
+SHIP_GROUPS_MAX = 100
+CHARGES_MAX = 100
+TAXES_MAX = 20
+TENDERS_MAX = 20
+REFERENCES_MAX = 20
+ADDRESS_LINES_MAX = 6
+NUMBER_MAX = 10**15
+"""The largest amount (minor units) and quantity: what any reader's 64-bit whole number and JSON can hold."""
+
+Key = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f]+$")]
+"""An id of somebody else's: no control character, so that natural keys can be joined."""
+Name = Annotated[str, StringConstraints(max_length=256)]
+Text = Annotated[str, StringConstraints(max_length=4_000)]
+Whole = Annotated[int, Field(ge=-NUMBER_MAX, le=NUMBER_MAX)]
+
+
+class ChannelReference(Value):
+    """An id that another system knows the order or a line by."""
+
+    system: Key
+    type: Key
+    id: Key
+
+
+class ChannelCustomer(Value):
+    """The customer's id and who gave it; leave it out for a guest."""
+
+    issuer: Key
+    id: Key
+
+
+class ChannelParty(Value):
+    """A person or company, and where they are. `country` is ISO 3166-1 alpha-2, `region` the second part of
+    ISO 3166-2 or as people write it."""
+
+    name: Name | None = None
+    company: Name | None = None
+    address_lines: Annotated[tuple[Name, ...], Field(max_length=ADDRESS_LINES_MAX)] = ()
+    city: Name | None = None
+    postcode: Annotated[str, StringConstraints(max_length=32)] | None = None
+    region: Annotated[str, StringConstraints(max_length=64)] | None = None
+    country: Annotated[str, StringConstraints(max_length=64)] | None = None
+    email: Name | None = None
+    phone: Annotated[str, StringConstraints(max_length=64)] | None = None
+
+
+class ChannelTax(Value):
+    """A tax as the channel computed it: `rate` as a fraction (`0.19`), `base` and `amount` in minor units."""
+
+    jurisdiction: Key
+    rate: DecimalText
+    base: Whole
+    amount: Whole
+    computed_by: Key | None = None
+    remitted_by: TaxRemitter = TaxRemitter.MERCHANT
+
+
+class ChannelCharge(Value):
+    """A discount (negative) or a charge, in minor units for all units together. `taxes` come on top of it unless
+    `tax_included`."""
+
+    kind: ChargeKind
+    amount: Whole
+    tax_included: bool = False
+    taxes: Annotated[tuple[ChannelTax, ...], Field(max_length=TAXES_MAX)] = ()
+    funded_by: Funder = Funder.MERCHANT
+    refund_rule: RefundRule = RefundRule.BY_UNITS
+    code: Key | None = None
+
+
+class ChannelLine(Value):
+    """A line. `quantity` counts the item's base unit; where the customer ordered another unit, `ordered_quantity` and
+    `ordered_unit` say so. `amount` is the extended amount in minor units and the truth; `unit_price` only informs, for
+    `price_basis` (`1`, `100`, `kg`). `parent` is the channel's id of the line that this one belongs to."""
+
+    line_id: Key
+    sku: Annotated[str, StringConstraints(max_length=128, pattern=r"^[^\x00-\x1f]*$")]
+    description: Name | None = None
+    quantity: Whole
+    unit: Key = "each"
+    ordered_quantity: Whole | None = None
+    ordered_unit: Key | None = None
+    unit_price: DecimalText | None = None
+    price_basis: Key | None = None
+    amount: Whole
+    tax_included: bool = False
+    taxes: Annotated[tuple[ChannelTax, ...], Field(max_length=TAXES_MAX)] = ()
+    charges: Annotated[tuple[ChannelCharge, ...], Field(max_length=CHARGES_MAX)] = ()
+    ship_group: Key | None = None
+    shortage_policy: ShortagePolicy | None = None
+    requested: TimeWindow | None = None
+    ship_not_before: Instant | None = None
+    cancel_after: Instant | None = None
+    relation: RelationKind | None = None
+    parent: Key | None = None
+    quantity_per_parent: Whole | None = None
+    references: Annotated[tuple[ChannelReference, ...], Field(max_length=REFERENCES_MAX)] = ()
+
+
+class ChannelShipGroup(Value):
+    """Lines that go one way to one place. Lines that name no group belong to the first."""
+
+    group: Key
+    method: ShipMethod = ShipMethod.SHIP
+    ship_to: ChannelParty | None = None
+    service_level: Key | None = None
+    requested: TimeWindow | None = None
+    complete: bool = False
+    charges: Annotated[tuple[ChannelCharge, ...], Field(max_length=CHARGES_MAX)] = ()
+    instructions: Text | None = None
+    gift_message: Text | None = None
+    references: Annotated[tuple[ChannelReference, ...], Field(max_length=REFERENCES_MAX)] = ()
+
+
+class ChannelTender(Value):
+    """How a part is paid, in minor units; lower ranks are used first. `state` and `refunds_by` are for money that the
+    channel takes (`external`), `expires_at` says when its authorisation lapses. `reference` is a token or number, never a card number."""
+
+    method: TenderMethod
+    amount: Whole
+    rank: int = 0
+    capture: CaptureTime = CaptureTime.AT_FULFILLMENT
+    reference: Key | None = None
+    state: ExternalState | None = None
+    expires_at: Instant | None = None
+    refunds_by: RefundExecutor = RefundExecutor.MERCHANT
+
+
+class ChannelOrder(Message):
+    """An order. It is known by `channel_account` and `external_id`; send a higher `revision` when it changes.
+
+    `total` is what the customer is to pay in all; when it differs from what we add up, the order is held.
+    `number` is what the channel calls it towards people.
+    """
+
+    channel_account: Key
+    external_id: Key
+    channel: Key
+    seller: Key
+    brand: Key | None = None
+    number: Key | None = None
+    revision: Annotated[int, Field(ge=0, le=NUMBER_MAX)] | None = None
+    placed_at: Instant
+    currency: Annotated[str, StringConstraints(max_length=16)]
+    customer: ChannelCustomer | None = None
+    buyer: ChannelParty | None = None
+    bill_to: ChannelParty | None = None
+    locale: Key | None = None
+    lines: Annotated[tuple[ChannelLine, ...], Field(max_length=LINES_MAX)]
+    ship_groups: Annotated[tuple[ChannelShipGroup, ...], Field(max_length=SHIP_GROUPS_MAX)] = ()
+    charges: Annotated[tuple[ChannelCharge, ...], Field(max_length=CHARGES_MAX)] = ()
+    tenders: Annotated[tuple[ChannelTender, ...], Field(max_length=TENDERS_MAX)] = ()
+    total: Whole | None = None
+    shortage_policy: ShortagePolicy = ShortagePolicy.BACKORDER
+    priority: Annotated[int, Field(ge=-1_000, le=1_000)] = 0
+    requested: TimeWindow | None = None
+    ship_not_before: Instant | None = None
+    cancel_after: Instant | None = None
+    notes: Text | None = None
+    references: Annotated[tuple[ChannelReference, ...], Field(max_length=REFERENCES_MAX)] = ()
+
+
+class UpdateKind(StrEnum):
+    """What became of an order, as a channel needs to know it."""
+
+    ACCEPTED = "accepted"
+    HELD = "held"
+    HOLD_RELEASED = "hold_released"
+    BACKORDERED = "backordered"
+    CONFIRMED = "confirmed"
+    CONFLICTED = "conflicted"
+    CANCELLED = "cancelled"
+    CANCEL_REFUSED = "cancel_refused"
+    FULFILLED = "fulfilled"
+    DELIVERED = "delivered"
+    COMPLETED = "completed"
+
+
+class ChannelLineUpdate(Value):
+    """Units of a line, by the channel's own line id."""
+
+    line_id: str
+    quantity: int
+    unit: str
+
+
+class ChannelUpdate(Event):
+    """Something that happened to an order of a channel account; its id is that of our event, so it may come twice and
+    means one thing. `lines` are the units concerned; `packages` carry tracking numbers. `number` is our short order
+    number."""
+
+    kind: UpdateKind
+    channel_account: str
+    external_id: str
+    number: str
+    occurred_at: Instant
+    lines: tuple[ChannelLineUpdate, ...] = ()
+    packages: tuple[Package, ...] = ()
+    carrier: str | None = None
+    hold: HoldKind | None = None
+    cancel_reason: CancelReason | None = None
+    amount: Money | None = None
+    detail: str | None = None

@@ -1,0 +1,173 @@
+"""The headers around every message: CloudEvents 1.0 in the Kafka binary binding, with our extensions.
+
+Here lives the mapping between an `Envelope` and header bytes, in written order, and nothing that gives a header its
+meaning (that is the chassis) or its value (contracts/ids.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import orjson
+
+from contracts.message import Value, format_instant, parse_instant
+
+__all__ = [
+    "Actor",
+    "Deadlines",
+    "Envelope",
+    "Headers",
+    "MalformedEnvelope",
+    "child_traceparent",
+    "replace_reply",
+    "root_traceparent",
+]
+
+Headers = tuple[tuple[str, bytes], ...]
+"""Kafka headers in written order; names may repeat in Kafka, but never in a message of ours."""
+
+Deadlines = dict[str, datetime | None]
+"""Named deadlines that an event set (a due time, UTC) or cleared (None)."""
+
+
+class MalformedEnvelope(ValueError):
+    """The headers are not an envelope of ours; the text says which header, and what is wrong with it."""
+
+
+class Actor(Value):
+    """Who caused a message: a person or a system outside. `on_behalf_of` names whom they acted for."""
+
+    kind: str
+    subject: str
+    on_behalf_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Everything about a message but its value.
+
+    `subject` is the stream it is about (of an answer: the event's stream, not the key it travels under);
+    `correlation_id` the order's stream where there is one; `sequence` the event's version in its stream, 1..n;
+    `inbox_offset` the offset of the inbox message that caused the event; `reply_to` is `<service>:<stream>`.
+    """
+
+    id: str
+    type: str
+    source: str
+    time: datetime
+    subject: str
+    tenant: str
+    correlation_id: str
+    causation_id: str
+    traceparent: str
+    reply_to: str | None = None
+    actor: Actor | None = None
+    reason: str | None = None
+    sequence: int | None = None
+    inbox_offset: int | None = None
+    deadlines: Deadlines | None = None
+    txn: str | None = None
+    prev: str | None = None
+
+    def headers(self) -> Headers:
+        """The headers as written, in the order of the table in docs/wire.md."""
+        rows: list[tuple[str, bytes]] = [
+            ("ce_specversion", b"1.0"),
+            ("content-type", b"application/json"),
+            ("ce_id", self.id.encode()),
+            ("ce_type", self.type.encode()),
+            ("ce_source", self.source.encode()),
+            ("ce_time", format_instant(self.time).encode()),
+            ("ce_subject", self.subject.encode()),
+            ("ce_tenant", self.tenant.encode()),
+            ("ce_correlationid", self.correlation_id.encode()),
+            ("ce_causationid", self.causation_id.encode()),
+            ("traceparent", self.traceparent.encode()),
+        ]
+        if self.reply_to is not None:
+            rows.append(("ce_replyto", self.reply_to.encode()))
+        if self.actor is not None:
+            rows.append(("ce_actor", self.actor.model_dump_json(exclude_none=True).encode()))
+        if self.reason is not None:
+            rows.append(("ce_reason", self.reason.encode()))
+        if self.sequence is not None:
+            rows.append(("ce_sequence", b"%d" % self.sequence))
+        if self.inbox_offset is not None:
+            rows.append(("ce_inboxoffset", b"%d" % self.inbox_offset))
+        if self.deadlines is not None:
+            named = {name: due and format_instant(due) for name, due in sorted(self.deadlines.items())}
+            rows.append(("ce_deadlines", orjson.dumps(named)))
+        if self.txn is not None:
+            rows.append(("ce_txn", self.txn.encode()))
+        if self.prev is not None:
+            rows.append(("ce_prev", self.prev.encode()))
+        return tuple(rows)
+
+    @classmethod
+    def parse(cls, headers: Iterable[tuple[str, bytes]]) -> Envelope:
+        """Read the headers back; raises MalformedEnvelope naming the header that is missing or wrong."""
+        try:
+            found = {name: value.decode() for name, value in headers}
+        except (UnicodeDecodeError, AttributeError) as error:
+            raise MalformedEnvelope(f"a header is not UTF-8 text: {error}") from error
+        for name, text in found.items():
+            if "\0" in text:
+                raise MalformedEnvelope(f"the header {name} holds the character U+0000, which no table can keep")
+        try:
+            return cls._of(found)
+        except KeyError as error:
+            raise MalformedEnvelope(f"the header {error.args[0]} is missing") from error
+        except (ValueError, OverflowError) as error:
+            raise MalformedEnvelope(f"a header cannot be read: {error}") from error
+
+    @classmethod
+    def _of(cls, found: dict[str, str]) -> Envelope:
+        actor, deadlines = found.get("ce_actor"), found.get("ce_deadlines")
+        return cls(
+            id=found["ce_id"],
+            type=found["ce_type"],
+            source=found["ce_source"],
+            time=parse_instant(found["ce_time"]),
+            subject=found["ce_subject"],
+            tenant=found["ce_tenant"],
+            correlation_id=found["ce_correlationid"],
+            causation_id=found["ce_causationid"],
+            traceparent=found["traceparent"],
+            reply_to=found.get("ce_replyto"),
+            actor=None if actor is None else Actor.model_validate_json(actor),
+            reason=found.get("ce_reason"),
+            sequence=_integer(found.get("ce_sequence")),
+            inbox_offset=_integer(found.get("ce_inboxoffset")),
+            deadlines=None if deadlines is None else _read_deadlines(deadlines),
+            txn=found.get("ce_txn"),
+            prev=found.get("ce_prev"),
+        )
+
+
+def replace_reply(event: Envelope, reply_to: str) -> Envelope:
+    """The envelope of an answer: the event's own, addressed to whoever asked."""
+    return replace(event, reply_to=reply_to)
+
+
+def _integer(text: str | None) -> int | None:
+    return None if text is None else int(text)
+
+
+def _read_deadlines(text: str) -> Deadlines:
+    named = orjson.loads(text)
+    if not isinstance(named, dict) or not all(isinstance(due, str | None) for due in named.values()):
+        raise ValueError("ce_deadlines is not a JSON object of instants")
+    return {name: None if due is None else parse_instant(due) for name, due in named.items()}
+
+
+def root_traceparent(message_id: str) -> str:
+    """The W3C trace context of a message that starts a trace: trace and span are bits of its own id."""
+    digits = message_id.replace("-", "")
+    return f"00-{digits}-{digits[:16]}-01"
+
+
+def child_traceparent(parent: str, message_id: str) -> str:
+    """The trace context of a message caused within `parent`: the same trace, a span of its own."""
+    return f"{parent[:36]}{message_id.replace('-', '')[:16]}-01"

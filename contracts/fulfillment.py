@@ -1,0 +1,343 @@
+"""Messages of the fulfillment service: work orders for a node (own warehouse, store, 3PL, vendor), and what it did.
+
+A node's facts carry its own document id (`document`) and its own time (`occurred_at`), and may come again. Quantities
+are whole numbers of the item's base unit, named in `unit`; weights are grams.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from contracts.address import ShipTo
+from contracts.inventory import TracedQuantity
+from contracts.message import Command, Event, Instant, Value
+from contracts.personal import Personal
+
+__all__ = [
+    "CancelFulfillment",
+    "CreateFulfillmentOrder",
+    "FulfillmentAccepted",
+    "FulfillmentCancelRefused",
+    "FulfillmentCancelled",
+    "FulfillmentLine",
+    "FulfillmentOrderCreated",
+    "FulfillmentRefused",
+    "FulfillmentRejected",
+    "HandedOver",
+    "NodeDocumentRepeated",
+    "NodeKind",
+    "Package",
+    "PackageContent",
+    "Packed",
+    "PackedContent",
+    "PackedPackage",
+    "PickLine",
+    "Picked",
+    "PickedLine",
+    "RecordAcceptance",
+    "RecordHandOver",
+    "RecordPack",
+    "RecordPick",
+    "RefusalReason",
+]
+
+Positive = Annotated[int, Field(gt=0)]
+NotNegative = Annotated[int, Field(ge=0)]
+
+
+class NodeKind(StrEnum):
+    """Who does the work: a warehouse of ours, a store, a logistics provider, a vendor who ships directly."""
+
+    OWN = "own"
+    STORE = "store"
+    THIRD_PARTY = "third_party"
+    VENDOR = "vendor"
+
+
+class RefusalReason(StrEnum):
+    """Why a step was refused.
+
+    `cancelled`: the cancellation was there first; `exists`: it is known with other contents; `unknown`: no such
+    fulfillment order; `not_open`, `not_accepted`, `not_picked`, `not_packed`: the step before is missing;
+    `already_done`: another document reported this step; `closed`: nothing is left to do;
+    `unknown_line`, `line_missing`: the lines are not those asked for; `differs_from_picked`: what is packed is not
+    what was picked; `duplicate_package`: a package number appears twice.
+    """
+
+    CANCELLED = "cancelled"
+    EXISTS = "exists"
+    UNKNOWN = "unknown"
+    NOT_OPEN = "not_open"
+    NOT_ACCEPTED = "not_accepted"
+    NOT_PICKED = "not_picked"
+    NOT_PACKED = "not_packed"
+    ALREADY_DONE = "already_done"
+    CLOSED = "closed"
+    UNKNOWN_LINE = "unknown_line"
+    LINE_MISSING = "line_missing"
+    DIFFERS_FROM_PICKED = "differs_from_picked"
+    DUPLICATE_PACKAGE = "duplicate_package"
+
+
+class FulfillmentLine(Value):
+    """A quantity of an order's line to be fulfilled, and the claim (its `sequence`) that holds the stock for it."""
+
+    line: str
+    sequence: int
+    sku: str
+    quantity: Positive
+    unit: str
+    description: str | None = None
+
+
+class PickLine(Value):
+    """What was taken for a line: less than asked for is short, with a reason; `sku` when it was another item."""
+
+    line: str
+    sequence: int
+    quantity: NotNegative
+    short_reason: str | None = None
+    sku: str | None = None
+    traced: tuple[TracedQuantity, ...] = ()
+
+
+class PickedLine(Value):
+    """What was taken (`quantity`) of what was asked for (`expected`); `short` is missing. `asked_sku` stands when
+    another item was taken instead."""
+
+    line: str
+    sequence: int
+    sku: str
+    expected: int
+    quantity: int
+    short: int
+    unit: str
+    short_reason: str | None = None
+    asked_sku: str | None = None
+    traced: tuple[TracedQuantity, ...] = ()
+
+
+class PackedContent(Value):
+    """A quantity of a line inside a package, as the node says it."""
+
+    line: str
+    sequence: int
+    quantity: Positive
+    traced: tuple[TracedQuantity, ...] = ()
+
+
+class PackedPackage(Value):
+    """A package as the node made it: its number within the fulfillment order and its actual weight in grams."""
+
+    number: Positive
+    contents: Annotated[tuple[PackedContent, ...], Field(min_length=1)]
+    weight_grams: Positive
+
+
+class PackageContent(Value):
+    """A quantity of an order's line inside a package."""
+
+    fulfillment_order: str
+    line: str
+    sequence: int
+    sku: str
+    quantity: int
+    unit: str
+    traced: tuple[TracedQuantity, ...] = ()
+
+
+class Package(Value):
+    """The unit of truth of everything after packing. `package` is its id, uuid5 of (tenant, `package`, fulfillment
+    order, number); label data stands beside it once shipping issued it."""
+
+    package: str
+    number: int
+    contents: tuple[PackageContent, ...]
+    weight_grams: int
+    sscc: str | None = None
+    tracking_number: str | None = None
+
+
+# Commands
+
+
+class CreateFulfillmentOrder(Command):
+    """Ask a node to pick, pack and hand over. Sent again with the same contents it changes nothing."""
+
+    order_id: str
+    location: str
+    sequence: NotNegative
+    node_kind: NodeKind = NodeKind.OWN
+    ship_group: str
+    method: str
+    service_level: str | None = None
+    ship_to: ShipTo | None = None
+    ship_by: Instant | None = None
+    priority: int = 0
+    instructions: Personal | None = None
+    gift_message: Personal | None = None
+    lines: Annotated[tuple[FulfillmentLine, ...], Field(min_length=1)]
+
+
+class CancelFulfillment(Command):
+    """Ask that nothing of it leaves. Taken in every state, never seen included; refused once the goods are gone.
+    What was picked is put back on the shelf."""
+
+    cause: str | None = None
+
+
+class RecordAcceptance(Command):
+    """The node takes the work, or rejects it with a reason."""
+
+    document: str
+    accepted: bool = True
+    reject_reason: str | None = None
+    occurred_at: Instant | None = None
+
+
+class RecordPick(Command):
+    """The node has picked: every line with the quantity actually taken."""
+
+    document: str
+    lines: Annotated[tuple[PickLine, ...], Field(min_length=1)]
+    occurred_at: Instant | None = None
+
+
+class RecordPack(Command):
+    """The node has packed all that was picked."""
+
+    document: str
+    packages: Annotated[tuple[PackedPackage, ...], Field(min_length=1)]
+    occurred_at: Instant | None = None
+
+
+class RecordHandOver(Command):
+    """The packages have left the node, with the carrier or `handed_to` a person."""
+
+    document: str
+    handed_to: str | None = None
+    occurred_at: Instant | None = None
+
+
+# Events; all but NodeDocumentRepeated answer the order, through the whole life of the fulfillment order
+
+
+class FulfillmentOrderCreated(Event):
+    """The node has the work on its list. `tenant` addresses the stock items that its facts go to."""
+
+    tenant: str
+    order_id: str
+    location: str
+    sequence: int
+    node_kind: NodeKind
+    ship_group: str
+    method: str
+    service_level: str | None = None
+    ship_to: ShipTo | None = None
+    ship_by: Instant | None = None
+    priority: int = 0
+    instructions: Personal | None = None
+    gift_message: Personal | None = None
+    lines: tuple[FulfillmentLine, ...]
+    reply_to: str | None = None
+
+
+class FulfillmentAccepted(Event):
+    """The node takes the work: from here a cancel is a request."""
+
+    order_id: str
+    location: str
+    document: str
+    occurred_at: Instant | None = None
+    reply_to: str | None = None
+
+
+class FulfillmentRejected(Event):
+    """The node will not do it; the order sources these lines again, elsewhere."""
+
+    order_id: str
+    location: str
+    document: str
+    reject_reason: str | None = None
+    lines: tuple[FulfillmentLine, ...]
+    occurred_at: Instant | None = None
+    reply_to: str | None = None
+
+
+class Picked(Event):
+    """The node has picked; where every line is short altogether, nothing follows any more."""
+
+    order_id: str
+    location: str
+    document: str
+    lines: tuple[PickedLine, ...]
+    occurred_at: Instant | None = None
+    reply_to: str | None = None
+
+
+class Packed(Event):
+    """What was picked is in packages."""
+
+    order_id: str
+    location: str
+    document: str
+    packages: tuple[Package, ...]
+    occurred_at: Instant | None = None
+    reply_to: str | None = None
+
+
+class HandedOver(Event):
+    """The packages have left the node: their goods are gone from stock."""
+
+    order_id: str
+    location: str
+    document: str
+    packages: tuple[Package, ...]
+    handed_to: str | None = None
+    occurred_at: Instant | None = None
+    reply_to: str | None = None
+
+
+class FulfillmentCancelled(Event):
+    """Nothing of it will leave. `lines` are those that were open; none when it was never seen (`seen` false)."""
+
+    order_id: str | None = None
+    location: str | None = None
+    lines: tuple[FulfillmentLine, ...]
+    put_back: tuple[PickedLine, ...] = ()
+    seen: bool
+    cause: str | None = None
+    reply_to: str | None = None
+
+
+class FulfillmentCancelRefused(Event):
+    """Too late: the goods of these lines are gone. They can be intercepted or returned."""
+
+    order_id: str
+    location: str
+    lines: tuple[FulfillmentLine, ...]
+    reason: RefusalReason
+    reply_to: str | None = None
+
+
+class FulfillmentRefused(Event):
+    """A step (`step` is the command's name) that the present state does not allow; nothing was changed. Answers the
+    order only where the order asked for the step."""
+
+    step: str
+    reason: RefusalReason
+    detail: str | None = None
+    document: str | None = None
+    order_id: str | None = None
+    location: str | None = None
+    reply_to: str | None = None
+
+
+class NodeDocumentRepeated(Event):
+    """A document of the node came again; it changes nothing."""
+
+    document: str
+    step: str

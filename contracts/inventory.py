@@ -1,0 +1,548 @@
+"""Messages of the inventory service: stock of one SKU over all locations, claims on it, and demand that waits.
+
+Every quantity is a whole number of the item's base unit, named beside it in `unit` (`each`, `g`, `ml`, `mm`).
+Book-keeping is double entry: each event that changes stock lists `movements`, each from one bucket to another at one
+location, so that at every prefix, per location: received + found + restocked = on hand + picked + gone. `levels` are
+the resulting numbers of every location touched, so that availability needs no fold.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from contracts.message import Command, Event, Instant, Value
+
+__all__ = [
+    "AdjustStock",
+    "AdjustmentReason",
+    "BreakReason",
+    "Bucket",
+    "ClaimReleased",
+    "ClaimRepeated",
+    "ClaimStock",
+    "CountRequested",
+    "CountStock",
+    "Demand",
+    "DemandQueued",
+    "ExpectSupply",
+    "Level",
+    "Movement",
+    "OnShortage",
+    "ReceiveStock",
+    "RecordGone",
+    "RecordPicked",
+    "RecordPutBack",
+    "RejectReason",
+    "ReleaseClaim",
+    "ReservationBroken",
+    "StockAdjusted",
+    "StockChangeRefused",
+    "StockCounted",
+    "StockFulfilled",
+    "StockPicked",
+    "StockPutBack",
+    "StockReceived",
+    "StockRejected",
+    "StockReserved",
+    "StockStatus",
+    "SupplyExpected",
+    "TracedQuantity",
+]
+
+Positive = Annotated[int, Field(gt=0)]
+NotNegative = Annotated[int, Field(ge=0)]
+
+
+class StockStatus(StrEnum):
+    """What may be done with goods on hand: only sellable ones can be claimed."""
+
+    SELLABLE = "sellable"
+    SUSPECT = "suspect"
+    DAMAGED = "damaged"
+    ON_HOLD = "on_hold"
+
+
+class Bucket(StrEnum):
+    """Where a movement takes goods from or to.
+
+    Sources: `received`, `found`, `restocked`. On hand: `sellable`, `suspect`, `damaged`, `on_hold`. Then `picked`.
+    Gone: `fulfilled`, `scrapped`, `lost`.
+    """
+
+    RECEIVED = "received"
+    FOUND = "found"
+    RESTOCKED = "restocked"
+    SELLABLE = "sellable"
+    SUSPECT = "suspect"
+    DAMAGED = "damaged"
+    ON_HOLD = "on_hold"
+    PICKED = "picked"
+    FULFILLED = "fulfilled"
+    SCRAPPED = "scrapped"
+    LOST = "lost"
+
+
+class TracedQuantity(Value):
+    """A part of a quantity whose lot, expiry, serial numbers or owner is known; `expires_on` a local date."""
+
+    quantity: Positive
+    lot: str | None = None
+    expires_on: date | None = None
+    serials: tuple[str, ...] = ()
+    owner: str | None = None
+
+
+class Movement(Value):
+    """`quantity` goods at `location` went from one bucket to another."""
+
+    location: str
+    source: Bucket
+    target: Bucket
+    quantity: Positive
+
+
+class Level(Value):
+    """The stock of one location after an event.
+
+    on_hand = sellable + suspect + damaged + on_hold; `reserved` are hard claims, `soft` expiring ones;
+    available = sellable - reserved - soft. `picked` has left the shelf and not yet the building.
+    """
+
+    location: str
+    on_hand: int
+    sellable: int
+    suspect: int
+    damaged: int
+    on_hold: int
+    picked: int
+    reserved: int
+    soft: int
+    available: int
+
+
+class Demand(Value):
+    """What a claim is for: `kind` is `order`, `transfer` or `work_order`, `id` the aggregate's, `line` its line's."""
+
+    kind: str
+    id: str
+    line: str
+
+
+class OnShortage(StrEnum):
+    """What a claim wants when stock is short: wait for supply, or be refused whole."""
+
+    QUEUE = "queue"
+    REJECT = "reject"
+
+
+class RejectReason(StrEnum):
+    """Why a claim was refused: too little is available, it was released before it came, its unit is not the item's,
+    or its demand and sequence name another claim (other quantity or location)."""
+
+    SHORT = "short"
+    RELEASED = "released"
+    WRONG_UNIT = "wrong_unit"
+    CONFLICT = "conflict"
+
+
+class BreakReason(StrEnum):
+    """Why a reservation was broken: the shelf was empty, or a physical fact took the goods."""
+
+    SHORT_PICK = "short_pick"
+    COUNT = "count"
+    ADJUSTMENT = "adjustment"
+    PICKED_BY_ANOTHER = "picked_by_another"
+
+
+class AdjustmentReason(StrEnum):
+    """Why the book changes. Each reason moves goods between two buckets; `status` is the side that is on hand.
+
+    found: found -> status; restocked: restocked -> status; cleared: status -> sellable; damaged: status -> damaged;
+    quarantined: status -> on_hold; suspected: status -> suspect; lost, stolen: status -> lost; scrapped, expired,
+    sample: status -> scrapped; sold_at_till: status -> fulfilled.
+    """
+
+    FOUND = "found"
+    RESTOCKED = "restocked"
+    CLEARED = "cleared"
+    DAMAGED = "damaged"
+    QUARANTINED = "quarantined"
+    SUSPECTED = "suspected"
+    LOST = "lost"
+    STOLEN = "stolen"
+    SCRAPPED = "scrapped"
+    EXPIRED = "expired"
+    SAMPLE = "sample"
+    SOLD_AT_TILL = "sold_at_till"
+
+
+# Commands
+
+
+class ClaimStock(Command):
+    """Reserve stock of a SKU for a demand, hard. Known again by demand and sequence.
+
+    Stock is taken at `location` first, then, only when `on_shortage` is `queue`, at the other `eligible_locations` in
+    their order; what is still missing waits. With `reject`, it is all at `location` or nothing. A higher `priority`
+    is served first, then the earlier `need_by`, then who waits longer.
+    """
+
+    sku: str
+    demand: Demand
+    sequence: NotNegative
+    quantity: Positive
+    unit: str
+    location: str
+    eligible_locations: tuple[str, ...] = ()
+    on_shortage: OnShortage = OnShortage.QUEUE
+    need_by: Instant | None = None
+    priority: int = 0
+
+
+class ReleaseClaim(Command):
+    """Give back what a claim still reserves and stop waiting for the rest. Taken in every state, never seen included:
+    then the claim is refused should it come later. What is picked already stays picked."""
+
+    sku: str
+    demand: Demand
+    sequence: NotNegative
+
+
+class ReceiveStock(Command):
+    """Goods arrived. `supply` names the expected supply they fulfil; `document` the receipt or despatch advice;
+    `occurred_at` is the source's own time."""
+
+    sku: str
+    location: str
+    quantity: Positive
+    unit: str
+    status: StockStatus = StockStatus.SELLABLE
+    traced: tuple[TracedQuantity, ...] = ()
+    supply: str | None = None
+    document: str | None = None
+    occurred_at: Instant | None = None
+
+
+class ExpectSupply(Command):
+    """Goods are on their way under a name (purchase order and line, transfer): the open quantity and when. Sent again
+    with other numbers it replaces them; a quantity of 0 withdraws the supply."""
+
+    sku: str
+    supply: str
+    location: str
+    quantity: NotNegative
+    unit: str
+    expected_at: Instant
+
+
+class AdjustStock(Command):
+    """A physical change other than a receipt, a pick or a count: never refused for lack of stock."""
+
+    sku: str
+    location: str
+    quantity: Positive
+    unit: str
+    reason: AdjustmentReason
+    status: StockStatus = StockStatus.SELLABLE
+    traced: tuple[TracedQuantity, ...] = ()
+    document: str | None = None
+    occurred_at: Instant | None = None
+
+
+class CountStock(Command):
+    """Somebody counted the sellable goods on the shelf, `counted` in all, those of claims included. Goods under
+    suspicion are settled by it: found again or lost. Damaged and held goods are counted apart."""
+
+    sku: str
+    location: str
+    counted: NotNegative
+    unit: str
+    traced: tuple[TracedQuantity, ...] = ()
+    document: str | None = None
+    occurred_at: Instant | None = None
+
+
+class RecordPicked(Command):
+    """A node picked for a demand: `quantity` taken of the `expected`; less is a short pick, with its reason. A fact,
+    never refused. `substitute_for` names the SKU that was asked for when another was taken."""
+
+    sku: str
+    demand: Demand
+    sequence: NotNegative
+    location: str
+    expected: NotNegative
+    quantity: NotNegative
+    unit: str
+    fulfillment_order: str
+    document: str
+    short_reason: str | None = None
+    substitute_for: str | None = None
+    traced: tuple[TracedQuantity, ...] = ()
+    occurred_at: Instant | None = None
+
+
+class RecordPutBack(Command):
+    """Picked goods that will not leave went back on the shelf."""
+
+    sku: str
+    demand: Demand
+    sequence: NotNegative
+    location: str
+    quantity: Positive
+    unit: str
+    fulfillment_order: str
+    document: str
+    occurred_at: Instant | None = None
+
+
+class RecordGone(Command):
+    """Picked goods left the building towards the customer."""
+
+    sku: str
+    demand: Demand
+    sequence: NotNegative
+    location: str
+    quantity: Positive
+    unit: str
+    fulfillment_order: str
+    document: str
+    occurred_at: Instant | None = None
+
+
+# Events
+
+
+class StockReserved(Event):
+    """`quantity` is now held at `location` for the claim. Answers the claim, at once or when stock arrives; several of
+    them add up, possibly at several eligible locations. `waiting` is what the claim still waits for after this."""
+
+    sku: str
+    demand: Demand
+    sequence: int
+    location: str
+    quantity: int
+    unit: str
+    claimed: int
+    waiting: int = 0
+    eligible_locations: tuple[str, ...] = ()
+    need_by: Instant | None = None
+    priority: int = 0
+    levels: tuple[Level, ...]
+    reply_to: str | None = None
+
+
+class DemandQueued(Event):
+    """`quantity` of the claim is missing and waits for supply at any of its eligible locations. Answers the claim.
+    `awaits` names the earliest expected supply that may serve it, due `expected_at`; absent when none is known."""
+
+    sku: str
+    demand: Demand
+    sequence: int
+    location: str
+    quantity: int
+    unit: str
+    claimed: int
+    eligible_locations: tuple[str, ...]
+    need_by: Instant | None = None
+    priority: int = 0
+    awaits: str | None = None
+    expected_at: Instant | None = None
+    levels: tuple[Level, ...]
+    reply_to: str | None = None
+
+
+class StockRejected(Event):
+    """The claim was refused whole; nothing of it is held. Answers the claim."""
+
+    sku: str
+    demand: Demand
+    sequence: int
+    location: str
+    quantity: int
+    unit: str
+    reason: RejectReason
+    levels: tuple[Level, ...]
+    reply_to: str | None = None
+
+
+class ClaimRepeated(Event):
+    """The same claim came again: nothing was done. Answers with what it `reserved` (held or picked) and `waiting`."""
+
+    sku: str
+    demand: Demand
+    sequence: int
+    location: str
+    quantity: int
+    unit: str
+    reserved: int
+    waiting: int
+    reply_to: str | None = None
+
+
+class ClaimReleased(Event):
+    """The claim holds nothing and waits for nothing more. `quantity` came free, `withdrawn` no longer waits; both are
+    0, and `seen` false, when no such claim was known. Answers the release."""
+
+    sku: str
+    demand: Demand
+    sequence: int
+    quantity: int
+    withdrawn: int
+    seen: bool
+    levels: tuple[Level, ...]
+    reply_to: str | None = None
+
+
+class ReservationBroken(Event):
+    """A physical fact took `quantity` from what the claim held at `location`: the demand has to be sourced again.
+    After a short pick that location is barred for that line. Sent to whoever claimed."""
+
+    sku: str
+    demand: Demand
+    sequence: int
+    location: str
+    quantity: int
+    unit: str
+    reason: BreakReason
+    levels: tuple[Level, ...]
+    reply_to: str | None = None
+
+
+class StockReceived(Event):
+    """Goods came on hand; `supply_open` is what is still expected of the named supply."""
+
+    sku: str
+    location: str
+    quantity: int
+    unit: str
+    status: StockStatus = StockStatus.SELLABLE
+    traced: tuple[TracedQuantity, ...] = ()
+    supply: str | None = None
+    supply_open: int | None = None
+    document: str | None = None
+    occurred_at: Instant | None = None
+    movements: tuple[Movement, ...]
+    levels: tuple[Level, ...]
+
+
+class SupplyExpected(Event):
+    """A named supply is expected: its open quantity and when, or withdrawn with a quantity of 0."""
+
+    sku: str
+    supply: str
+    location: str
+    quantity: int
+    unit: str
+    expected_at: Instant
+
+
+class StockAdjusted(Event):
+    """The book was changed for a reason; a part that the book lacked was posted as found first (`found`)."""
+
+    sku: str
+    location: str
+    quantity: int
+    unit: str
+    reason: AdjustmentReason
+    status: StockStatus
+    found: int = 0
+    traced: tuple[TracedQuantity, ...] = ()
+    document: str | None = None
+    occurred_at: Instant | None = None
+    movements: tuple[Movement, ...]
+    levels: tuple[Level, ...]
+
+
+class StockCounted(Event):
+    """A count was taken: `counted` against the `expected` of the book (sellable and suspect); the book now says so."""
+
+    sku: str
+    location: str
+    counted: int
+    expected: int
+    unit: str
+    traced: tuple[TracedQuantity, ...] = ()
+    document: str | None = None
+    occurred_at: Instant | None = None
+    movements: tuple[Movement, ...]
+    levels: tuple[Level, ...]
+
+
+class StockChangeRefused(Event):
+    """A receipt, adjustment or count in another unit than the item's base unit `expected_unit`: nothing changed."""
+
+    sku: str
+    location: str
+    quantity: int
+    unit: str
+    expected_unit: str
+    document: str | None = None
+
+
+class StockPicked(Event):
+    """Goods left the shelf for a demand. `short` of the expected are missing and became suspect; `found` were on the
+    shelf but not in the book. `from_claim` is the part that the claim had reserved."""
+
+    sku: str
+    demand: Demand
+    sequence: int
+    location: str
+    quantity: int
+    short: int
+    found: int
+    from_claim: int
+    unit: str
+    fulfillment_order: str
+    document: str
+    short_reason: str | None = None
+    substitute_for: str | None = None
+    traced: tuple[TracedQuantity, ...] = ()
+    occurred_at: Instant | None = None
+    movements: tuple[Movement, ...]
+    levels: tuple[Level, ...]
+
+
+class StockPutBack(Event):
+    """Picked goods are sellable again; they no longer belong to the claim."""
+
+    sku: str
+    demand: Demand
+    sequence: int
+    location: str
+    quantity: int
+    found: int
+    unit: str
+    fulfillment_order: str
+    document: str
+    occurred_at: Instant | None = None
+    movements: tuple[Movement, ...]
+    levels: tuple[Level, ...]
+
+
+class StockFulfilled(Event):
+    """Goods left for the customer; `found` of them had never been reported picked and were posted as found first."""
+
+    sku: str
+    demand: Demand
+    sequence: int
+    location: str
+    quantity: int
+    found: int
+    unit: str
+    fulfillment_order: str
+    document: str
+    occurred_at: Instant | None = None
+    movements: tuple[Movement, ...]
+    levels: tuple[Level, ...]
+
+
+class CountRequested(Event):
+    """Somebody should count the SKU at this location, because of `reason` (such as `short_pick`, `found_stock`)."""
+
+    sku: str
+    location: str
+    reason: str
