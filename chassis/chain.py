@@ -1,0 +1,82 @@
+"""The two chains that make a log provable: the hash of the event before, and the number of the transaction.
+
+Bytes as in docs/wire.md; nothing here knows a stream or a state.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from hashlib import sha256
+
+import orjson
+
+from chassis.log import NewRecord, TopicPartition
+from contracts.envelope import Envelope, Headers
+
+__all__ = ["GENESIS", "Draft", "event_hash", "finish"]
+
+GENESIS = "0" * 64
+"""What stands for the hash before the first event of a partition."""
+
+
+class Draft:
+    """A record of a transaction before its number is known; `chained`: it takes its place in an events partition."""
+
+    __slots__ = ("chained", "envelope", "headers", "key", "original", "partition", "topic", "value")
+
+    def __init__(
+        self,
+        topic: str,
+        partition: int,
+        key: bytes,
+        value: bytes,
+        envelope: Envelope | None,
+        *,
+        chained: bool = False,
+        original: Draft | None = None,
+        headers: Headers = (),
+    ) -> None:
+        self.topic, self.partition, self.key, self.value = topic, partition, key, value
+        self.envelope, self.chained, self.original, self.headers = envelope, chained, original, headers
+
+
+def event_hash(key: bytes, value: bytes, headers: Headers) -> str:
+    """SHA-256 (hex) over key, value and all headers, each length-prefixed (4 bytes, big-endian), in written order."""
+    parts = [key, value]
+    for name, content in headers:
+        parts += (name.encode(), content)
+    digest = sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(4, "big"))
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def finish(drafts: Sequence[Draft], transaction: str, heads: dict[int, str]) -> list[NewRecord]:
+    """The records of one transaction, in order, numbered and chained.
+
+    `transaction` is `<incarnation>.<number>`; `heads` holds the hash of the last event by partition and is moved on.
+    A copy of an event (answer, intent) carries the event's own `ce_prev`.
+    """
+    counts = Counter((draft.topic, draft.partition) for draft in drafts)
+    table = orjson.dumps({f"{topic}-{number}": count for (topic, number), count in sorted(counts.items())}).decode()
+    begun: set[TopicPartition] = set()
+    records = []
+    for draft in drafts:
+        where = (draft.topic, draft.partition)
+        txn = transaction if where in begun else f"{transaction};{table}"
+        begun.add(where)
+        if draft.envelope is None:
+            headers = (*draft.headers, ("ce_txn", txn.encode()))
+        else:
+            if draft.chained:
+                draft.envelope = replace(draft.envelope, prev=heads[draft.partition])
+            elif draft.original is not None and draft.original.envelope is not None:
+                draft.envelope = replace(draft.envelope, prev=draft.original.envelope.prev)
+            headers = replace(draft.envelope, txn=txn).headers()
+        if draft.chained:
+            heads[draft.partition] = event_hash(draft.key, draft.value, headers)
+        records.append(NewRecord(draft.topic, draft.partition, draft.key, draft.value, headers))
+    return records

@@ -1,0 +1,85 @@
+"""A door: where a message from outside gets its id and its envelope and enters a service's inbox.
+
+A door decides nothing. Who may come in, and what a body means, is the business of those who hold one (HTTP, channels,
+workers).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from chassis.kafka import partition_of
+from chassis.log import NewRecord
+from chassis.streaming import Writer
+from contracts import topics
+from contracts.envelope import Actor, Envelope, child_traceparent, root_traceparent
+from contracts.ids import door_message_id
+from contracts.message import Command, to_milliseconds
+
+__all__ = ["Door", "Entry"]
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What comes in: a command for a stream of a service, and the key that its caller knows it by.
+
+    `correlation` is the order's stream where there is one, the command's own otherwise; `cause` the event that a
+    worker acted on.
+    """
+
+    service: str
+    stream: str
+    command: Command
+    caller_key: tuple[str, ...]
+    actor: Actor | None = None
+    reason: str | None = None
+    correlation: str | None = None
+    cause: Envelope | None = None
+
+
+@dataclass(frozen=True)
+class Door:
+    """A door by its name. The same caller's key is the same message, so sending twice is harmless."""
+
+    name: str
+    writer: Writer
+    partitions: int
+    namespace: str = ""
+    tenant: str = "default"
+    clock: Callable[[], datetime] = _utc_now
+
+    def message_id(self, caller_key: Sequence[str]) -> str:
+        """The id of the message that a caller knows by this key."""
+        return door_message_id(self.tenant, self.name, *caller_key)
+
+    def record(self, entry: Entry) -> NewRecord:
+        """The record of an entry, for the partition of the inbox that its stream belongs to."""
+        identifier, cause = self.message_id(entry.caller_key), entry.cause
+        envelope = Envelope(
+            id=identifier,
+            type=entry.command.TYPE,
+            source=f"/door/{self.name}",
+            time=to_milliseconds(self.clock()),
+            subject=entry.stream,
+            tenant=self.tenant,
+            correlation_id=entry.correlation or entry.stream,
+            causation_id=cause.id if cause else identifier,
+            traceparent=child_traceparent(cause.traceparent, identifier) if cause else root_traceparent(identifier),
+            actor=entry.actor,
+            reason=entry.reason,
+        )
+        key = entry.stream.encode()
+        inbox = topics.inbox(entry.service, self.namespace)
+        partition = partition_of(key, self.partitions)
+        return NewRecord(inbox, partition, key, entry.command.encode(), envelope.headers())
+
+    async def send(self, entry: Entry) -> str:
+        """Put an entry into its inbox; its message id, once all replicas have it. Raises chassis.log.LogError."""
+        await self.writer.write([self.record(entry)])
+        return self.message_id(entry.caller_key)

@@ -1,0 +1,139 @@
+"""The follower of a service's own events: reads the partitions that the loop owns into the store.
+
+What it writes is a function of the topic alone, so a rebuild is the same code from offset 0. It never asks the loop,
+and the loop trusts it only by tracked offsets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from chassis.chain import GENESIS, event_hash
+from chassis.decider import StreamKind
+from chassis.faultpoints import faultpoint
+from chassis.log import Log, LogError, Record
+from chassis.snapshots import encode_stream, evolve_recorded, restore, state_version
+from chassis.store import Recorded, StoreAway, StoredRow, StreamStore, TrackingMoved
+from contracts.envelope import Envelope
+from contracts.ids import split_stream
+from contracts.message import CATALOGUE, Event
+
+__all__ = ["SNAPSHOT_EVERY", "ChainBroken", "Follower"]
+
+FOLLOWED_MAX = 2_000
+"""Events written in one SQL transaction."""
+
+SNAPSHOT_EVERY = 100
+"""A stream has a snapshot at every version divisible by this."""
+
+
+class ChainBroken(LogError):
+    """An event does not name the hash of the one before it: the log was changed, or written by somebody else."""
+
+
+class Follower:
+    """Follows the partitions it is told to. `position` and `head` say how far each is, as the store has it."""
+
+    def __init__(self, log: Log, store: StreamStore, topic: str, kinds: Mapping[str, StreamKind]) -> None:
+        self._reader, self._store, self._topic, self._kinds = log.reader(), store, topic, kinds
+        self._wanted: frozenset[int] = frozenset()
+        self._tracked: dict[int, tuple[int, str]] = {}
+        self._stale = False
+
+    def follow(self, partitions: Iterable[int]) -> None:
+        """Follow these partitions and no others; takes effect with the next step."""
+        wanted = frozenset(partitions)
+        if wanted != self._wanted:
+            self._wanted, self._stale = wanted, True
+
+    def ask_again(self) -> None:
+        """Take positions from the store again with the next step: it may have lost what it had."""
+        self._stale = True
+
+    def position(self, partition: int) -> int | None:
+        """The next offset to be applied; None while that is not known."""
+        return self._tracked[partition][0] if partition in self._tracked and not self._stale else None
+
+    def head(self, partition: int) -> str:
+        """The hash of the last event applied."""
+        return self._tracked[partition][1] if partition in self._tracked else GENESIS
+
+    def step(self, timeout: float) -> int:
+        """Apply what there is, at most one batch a partition; the number of events applied.
+
+        Raises StoreAway while the database is away, and ChainBroken.
+        """
+        if self._stale:
+            self._synchronize()
+        records, positions = self._reader.poll(FOLLOWED_MAX, timeout)
+        by_partition: dict[int, list[Record]] = {number: [] for (_, number) in positions}
+        for record in records:
+            by_partition[record.partition].append(record)
+        try:
+            for partition, batch in sorted(by_partition.items()):
+                if partition in self._tracked:
+                    self._apply(partition, batch, positions[(self._topic, partition)])
+        except (StoreAway, TrackingMoved) as error:
+            # What was read and not written is read again, from wherever the store says it is then.
+            self._stale = True
+            if isinstance(error, StoreAway):
+                raise
+        return len(records)
+
+    def _synchronize(self) -> None:
+        self._tracked = {partition: self._store.tracked(partition) for partition in sorted(self._wanted)}
+        self._reader.assign({(self._topic, number): position for number, (position, _) in self._tracked.items()})
+        self._stale = False
+
+    def _apply(self, partition: int, batch: Sequence[Record], position: int) -> None:
+        read, head = self._tracked[partition]
+        if position <= read:
+            return
+        rows = []
+        for record in batch:
+            if record.offset < read:
+                continue
+            envelope = Envelope.parse(record.headers)
+            if envelope.prev != head:
+                raise ChainBroken(
+                    f"{self._topic}/{partition} offset {record.offset} names {envelope.prev} as the event before it, "
+                    f"which is {head}: the log was changed, or somebody else wrote to it"
+                )
+            head = event_hash(record.key or b"", record.value or b"", record.headers)
+            rows.append(self._row(record, envelope))
+        snapshots = self._snapshots(rows, partition)
+        faultpoint("follower.before_apply")
+        self._store.apply(partition, read, position, head, rows, snapshots)
+        faultpoint("follower.after_apply")
+        self._tracked[partition] = (position, head)
+
+    def _row(self, record: Record, envelope: Envelope) -> StoredRow:
+        headers = {name: value.decode() for name, value in record.headers}
+        stream = (record.key or b"").decode()
+        value = record.value or b""
+        event = Recorded(stream, envelope.sequence or 0, envelope.type, headers, value, record.partition, record.offset)
+        digest: str | None = None
+        if b'"door_digest"' in value:
+            model = CATALOGUE[envelope.type]
+            decoded = model.decode(value)
+            digest = decoded.door_digest if isinstance(decoded, Event) else None
+        return StoredRow(event, envelope.deadlines or {}, digest)
+
+    def _snapshots(self, rows: Sequence[StoredRow], partition: int) -> dict[str, tuple[int, str, bytes]]:
+        due = {row.event.stream: row.event.version for row in rows if row.event.version % SNAPSHOT_EVERY == 0}
+        if not due:
+            return {}
+        kinds = {stream: self._kinds[split_stream(stream)[0]] for stream in due}
+        loaded = self._store.load({stream: state_version(kind) for stream, kind in kinds.items()}, [partition])
+        snapshots = {}
+        for stream, version in due.items():
+            kind = kinds[stream]
+            state = restore(kind, stream, loaded.snapshots.get(stream), loaded.events.get(stream, ()))
+            for row in rows:
+                if row.event.stream == stream and state.version < row.event.version <= version:
+                    state = evolve_recorded(kind, state, row.event)
+            snapshots[stream] = (version, state_version(kind), encode_stream(state))
+        return snapshots
+
+    def close(self) -> None:
+        self._reader.close()

@@ -1,0 +1,361 @@
+"""One message meets one stream: decide, evolve, react, and what the chassis does around them.
+
+Pure: from the stream before and a message it makes the stream after, the events and what goes out, with their ids and
+headers. What may not be decided is parked here, and a door message that comes again is known here. Writing it all to
+the log is the loop's business (chassis/loop.py).
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from chassis.decider import Answer, Context, Send, StreamKind
+from chassis.faultpoints import faultpoint
+from chassis.log import Record
+from chassis.stream import PARKED_MAX, Stream, evolve, open_deadlines
+from contracts.chassis import (
+    CHASSIS_EVENTS,
+    DeadlinePassed,
+    Header,
+    MessageConflicted,
+    MessageParked,
+    MessageRedriven,
+    RedriveFailed,
+    RedriveStream,
+    RedriveUnneeded,
+)
+from contracts.envelope import Envelope, child_traceparent
+from contracts.ids import emitted_id
+from contracts.message import CATALOGUE, Command, Event, Intent, Message
+from contracts.topics import RECORD_BYTES_MAX
+
+__all__ = [
+    "ADVANCES_MAX",
+    "REDRIVEN_MAX",
+    "Emitted",
+    "Fetch",
+    "FetchFailed",
+    "Handling",
+    "Incoming",
+    "ParkingFull",
+    "StreamSend",
+    "handle",
+]
+
+ADVANCES_MAX = 32
+"""Rounds of sagas' next steps in one handling; more is a saga that never rests."""
+
+REDRIVEN_MAX = 100
+"""Parked messages tried in one handling; the rest follow by a message of the stream to itself."""
+
+CONFLICT_INDEX = 1_000_000
+"""Index of the first event about a body that came under a known id: far past those of the handling that took it."""
+
+CONFLICTS_MAX = 100
+"""Different bodies under one id that leave a trace; those after them change nothing."""
+
+DETAIL_CHARS_MAX = 2_000
+"""Characters of an error's text kept in an event."""
+
+HEADERS_BYTES_MAX = 16 * 1024
+"""Room left for headers beside a value in a record."""
+
+Fetch = Callable[[Sequence[str]], Mapping[str, Any]]
+
+
+class FetchFailed(Exception):
+    """What a decider needs could not be fetched: says nothing of the message, which is tried again."""
+
+
+class ParkingFull(Exception):
+    """A stream has as many messages parked as it may: its partition stops until somebody redrives it."""
+
+
+class _Unacceptable(Exception):
+    """A message that this stream cannot take; `fault` as in MessageParked."""
+
+    def __init__(self, fault: str, detail: str) -> None:
+        super().__init__(detail)
+        self.fault, self.detail = fault, detail
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """An inbox record with its envelope read."""
+
+    record: Record
+    envelope: Envelope
+
+    @property
+    def from_door(self) -> bool:
+        return self.envelope.source.startswith("/door/")
+
+
+@dataclass(frozen=True, slots=True)
+class Emitted:
+    """An event as it will be written, and whom it answers; `intent`: a copy goes to the workers."""
+
+    envelope: Envelope
+    value: bytes
+    answers: tuple[str, ...] = ()
+    intent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSend:
+    """A message to a stream of a service, as it will be written."""
+
+    service: str
+    stream: str
+    envelope: Envelope
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Handling:
+    """What came of a message: the stream after it, and everything to write."""
+
+    stream: Stream
+    events: tuple[Emitted, ...] = ()
+    sends: tuple[StreamSend, ...] = ()
+
+
+@dataclass(slots=True)
+class _Work:
+    """A handling in progress: one cause, its events numbered first, then what it sends."""
+
+    service: str
+    kind: StreamKind
+    stream: Stream
+    cause: Envelope
+    now: datetime
+    inbox_offset: int
+    first_index: int = 0
+    events: list[Emitted] = field(default_factory=list)
+    sends: list[Send] = field(default_factory=list)
+
+    def emit(self, event: Event) -> None:
+        """Let one event happen: evolve, react, and keep it with its headers; raises _Unacceptable when it is too large."""
+        before = open_deadlines(self.kind, self.stream)
+        self.stream = evolve(self.kind, self.stream, event, self.cause.id, self.now)
+        outgoing = [] if isinstance(event, CHASSIS_EVENTS) else self._react(event)
+        value = _bounded(event)
+        envelope = self._envelope(event, self.first_index + len(self.events))
+        envelope = replace(
+            envelope,
+            sequence=self.stream.version,
+            inbox_offset=self.inbox_offset,
+            actor=self.cause.actor,
+            reason=self.cause.reason,
+            deadlines=_changed(before, open_deadlines(self.kind, self.stream)),
+        )
+        answers = tuple(dict.fromkeys(out.to for out in outgoing if isinstance(out, Answer)))
+        self.events.append(Emitted(envelope, value, answers, isinstance(event, Intent)))
+        self.sends.extend(out for out in outgoing if isinstance(out, Send))
+
+    def _react(self, event: Event) -> list[Send | Answer]:
+        view = self.stream.view(self.kind)
+        return [out for fold in self.kind.folds for out in fold.react(view, event)]
+
+    def _envelope(self, message: Message, index: int) -> Envelope:
+        identifier = emitted_id(self.cause.id, self.stream.name, index)
+        return Envelope(
+            id=identifier,
+            type=message.TYPE,
+            source=f"/{self.service}",
+            time=self.now,
+            subject=self.stream.name,
+            tenant=self.cause.tenant,
+            correlation_id=self.cause.correlation_id,
+            causation_id=self.cause.id,
+            traceparent=child_traceparent(self.cause.traceparent, identifier),
+        )
+
+    def finished(self) -> Handling:
+        index = self.first_index + len(self.events)
+        sends = tuple(self._sent(send, index + n) for n, send in enumerate(self.sends))
+        return Handling(self.stream, tuple(self.events), sends)
+
+    def _sent(self, send: Send, index: int) -> StreamSend:
+        wanted = f"{self.service}:{self.stream.name}" if send.wants_answer else None
+        envelope = replace(self._envelope(send.message, index), subject=send.stream, reply_to=wanted)
+        return StreamSend(send.service, send.stream, envelope, _bounded(send.message))
+
+
+def handle(service: str, kind: StreamKind, stream: Stream, incoming: Incoming, fetch: Fetch) -> Handling:
+    """What `incoming` does to `stream`. Never raises for what a message says: that parks it.
+
+    Raises ParkingFull when it would have to park one message too many.
+    """
+    if incoming.envelope.type == RedriveStream.TYPE:
+        return _redrive(service, kind, stream, incoming, fetch)
+    if stream.parked:
+        if incoming.envelope.type == DeadlinePassed.TYPE:
+            return Handling(stream)
+        return _park(service, kind, stream, incoming, _Unacceptable("behind_parked", "an earlier message is parked"))
+    try:
+        return _take(service, kind, stream, incoming, fetch)
+    except _Unacceptable as refusal:
+        return _park(service, kind, stream, incoming, refusal)
+
+
+def _work(service: str, kind: StreamKind, stream: Stream, incoming: Incoming, first_index: int = 0) -> _Work:
+    times = [incoming.record.timestamp, incoming.envelope.time]
+    if stream.time is not None:
+        times.append(stream.time)
+    offset = incoming.record.offset
+    return _Work(service, kind, stream, incoming.envelope, max(times), offset, first_index)
+
+
+def _take(
+    service: str, kind: StreamKind, stream: Stream, incoming: Incoming, fetch: Fetch, first_index: int = 0
+) -> Handling:
+    message = _decode(kind, incoming)
+    work = _work(service, kind, stream, incoming, first_index)
+    if isinstance(message, DeadlinePassed) and message.due > work.now:
+        return Handling(stream)
+    digest = message.digest() if incoming.from_door and isinstance(message, Command) else None
+    if digest is not None and (known := stream.doors.get(incoming.envelope.id)) is not None:
+        if digest not in (known.digest, *known.conflicting) and len(known.conflicting) < CONFLICTS_MAX:
+            work.first_index = CONFLICT_INDEX + len(known.conflicting)
+            work.emit(MessageConflicted(message_id=work.cause.id, known_digest=known.digest, digest=digest))
+        return work.finished()
+    try:
+        _decide(work, message, digest, fetch)
+        return work.finished()
+    except (_Unacceptable, FetchFailed):
+        raise
+    except Exception as error:
+        raise _Unacceptable("crashed", f"{type(error).__name__}: {error}") from error
+
+
+def _decode(kind: StreamKind, incoming: Incoming) -> Message:
+    name = incoming.envelope.type
+    model = CATALOGUE.get(name)
+    if model is None:
+        raise _Unacceptable("undecodable", f"{name} is not a type that this release knows")
+    if model not in kind.decide:
+        raise _Unacceptable("undecodable", f"a stream of kind {kind.kind} takes no {name}")
+    try:
+        return model.decode(incoming.record.value or b"")
+    except ValidationError as error:
+        raise _Unacceptable("undecodable", f"the value is not a {name}: {error}") from error
+
+
+def _decide(work: _Work, message: Message, digest: str | None, fetch: Fetch) -> None:
+    faultpoint("handling.decide")
+    view = work.stream.view(work.kind)
+    context = Context(
+        now=work.now,
+        tenant=work.cause.tenant,
+        stream=work.stream.name,
+        message_id=work.cause.id,
+        subject=work.cause.subject,
+        correlation_id=work.cause.correlation_id,
+        reply_to=work.cause.reply_to,
+        actor=work.cause.actor,
+        reason=work.cause.reason,
+        needed=fetch(work.kind.needs(message, view)),
+    )
+    events = work.kind.decide[type(message)](message, view, context)
+    if digest is not None:
+        if not events:
+            raise ValueError(f"deciding {type(message).__name__} left no event, so its door message would be forgotten")
+        events = (events[0].model_copy(update={"door_digest": digest}), *events[1:])
+    for _ in range(ADVANCES_MAX):
+        if not events:
+            return
+        for event in events:
+            work.emit(event)
+        events = work.kind.advance(work.stream.view(work.kind), context)
+    raise ValueError(f"the sagas of {work.kind.kind} did not rest after {ADVANCES_MAX} steps")
+
+
+def _park(service: str, kind: StreamKind, stream: Stream, incoming: Incoming, refusal: _Unacceptable) -> Handling:
+    if len(stream.parked) >= PARKED_MAX:
+        raise ParkingFull(f"{stream.name} has {PARKED_MAX} messages parked; redrive it, then its partition goes on")
+    record, envelope = incoming.record, incoming.envelope
+    work = _work(service, kind, stream, incoming)
+    work.emit(
+        MessageParked(
+            message_id=envelope.id,
+            message_type=envelope.type,
+            fault=refusal.fault,
+            detail=refusal.detail[:DETAIL_CHARS_MAX],
+            offset=record.offset,
+            timestamp=record.timestamp,
+            headers=tuple(Header(name=name, value=base64.b64encode(value).decode()) for name, value in record.headers),
+            value=base64.b64encode(record.value or b"").decode(),
+        )
+    )
+    return work.finished()
+
+
+def _redrive(service: str, kind: StreamKind, stream: Stream, incoming: Incoming, fetch: Fetch) -> Handling:
+    work = _work(service, kind, stream, incoming)
+    if incoming.from_door and incoming.envelope.id in stream.doors:
+        return work.finished()
+    digest = RedriveStream().digest() if incoming.from_door else None
+    sends: list[StreamSend] = []
+    if not stream.parked:
+        work.emit(RedriveUnneeded(door_digest=digest))
+    for _ in range(REDRIVEN_MAX):
+        if not work.stream.parked:
+            break
+        parked = work.stream.parked[0]
+        original = _unparked(parked, incoming.record)
+        before, written = work.stream, len(work.events)
+        work.emit(MessageRedriven(message_id=parked.message_id, offset=parked.offset, door_digest=digest))
+        try:
+            taken = _take(service, kind, work.stream, original, fetch, first_index=1)
+        except _Unacceptable as refusal:
+            work.stream = before
+            del work.events[written:]
+            work.emit(_redrive_failed(parked, refusal, digest))
+            break
+        digest = None
+        work.stream = taken.stream
+        work.events.extend(taken.events)
+        sends.extend(taken.sends)
+    else:
+        if work.stream.parked:
+            work.sends.append(Send(service, stream.name, RedriveStream()))
+    own = work.finished()
+    return Handling(own.stream, own.events, (*sends, *own.sends))
+
+
+def _redrive_failed(parked: MessageParked, refusal: _Unacceptable, digest: str | None) -> RedriveFailed:
+    return RedriveFailed(
+        message_id=parked.message_id,
+        offset=parked.offset,
+        fault=refusal.fault,
+        detail=refusal.detail[:DETAIL_CHARS_MAX],
+        door_digest=digest,
+    )
+
+
+def _unparked(parked: MessageParked, redrive: Record) -> Incoming:
+    """The parked record as it came, at the place of the message that redrives it."""
+    headers = tuple((header.name, base64.b64decode(header.value)) for header in parked.headers)
+    record = replace(redrive, timestamp=parked.timestamp, value=base64.b64decode(parked.value), headers=headers)
+    return Incoming(record, Envelope.parse(headers))
+
+
+def _bounded(message: Message) -> bytes:
+    value = message.encode()
+    if len(value) > RECORD_BYTES_MAX - HEADERS_BYTES_MAX:
+        raise _Unacceptable("too_large", f"{type(message).__name__} would be {len(value)} bytes")
+    return value
+
+
+def _changed(before: Mapping[str, datetime], after: Mapping[str, datetime]) -> dict[str, datetime | None] | None:
+    changed: dict[str, datetime | None] = {
+        name: after.get(name) for name in {**before, **after} if before.get(name) != after.get(name)
+    }
+    return changed or None

@@ -1,0 +1,476 @@
+"""Kafka as the log: the only file of chassis and services that imports the loop's client.
+
+Each class maps one role of chassis/log.py to confluent-kafka and sorts its errors into those that the loop acts on.
+The rule for transactions: an error that asks for an abort is Abortable; fencing is Fenced; everything else, time-outs
+included, is Indefinite, since the client does not speak the transaction protocol that would make them safe (KIP-890).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, TypeVar, cast
+
+from confluent_kafka import (
+    TIMESTAMP_NOT_AVAILABLE,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    murmur2,
+)
+from confluent_kafka import TopicPartition as KafkaTopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._config import ConfigResource
+from confluent_kafka.admin._listoffsets import OffsetSpec
+from confluent_kafka.admin._resource import ResourceType
+from confluent_kafka.cimpl import NewTopic
+
+from chassis.log import (
+    Abortable,
+    Fenced,
+    Indefinite,
+    LogError,
+    NewRecord,
+    NoPosition,
+    Rebalance,
+    Record,
+    TopicPartition,
+)
+from contracts.topics import DEAD_LETTER_BYTES_MAX, TopicSpec, events, inbox, named, topics_of_service
+
+__all__ = ["KafkaLog", "TopicsMisset", "partition_of"]
+
+T = TypeVar("T")
+
+REQUEST_TIMEOUT = 10.0
+"""Seconds to wait for the broker on anything but polling."""
+
+RETRY_SECONDS = 0.1
+"""Between questions about a topic that the broker does not know yet."""
+
+TRANSACTION_TIMEOUT_MS = 10_000
+SESSION_TIMEOUT_MS = 10_000
+POLL_INTERVAL_MAX_MS = 300_000
+
+BATCH_LINGER = 0.005
+"""Seconds to wait for more once the first record of a batch is there: small transactions are what latency is lost to."""
+
+FETCH_QUEUE_RECORDS_MIN = 20_000
+FETCH_QUEUE_KBYTES_MAX = 65_536
+"""What a consumer may hold fetched but not handed out: bounds its memory."""
+
+_EARLIEST, _LATEST = OffsetSpec.earliest(), OffsetSpec.latest()  # type: ignore[no-untyped-call]
+_FENCING = frozenset({KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH})
+
+
+class TopicsMisset(LogError):
+    """A topic is missing or set otherwise than the table says; the text names each difference."""
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """Where a key belongs: the partitioner of the Java client (`murmur2_random` for keys that are not empty)."""
+    return int(murmur2(key, partitions))
+
+
+def _record(message: Message) -> Record:
+    kind, milliseconds = message.timestamp()
+    moment = datetime.fromtimestamp(0 if kind == TIMESTAMP_NOT_AVAILABLE else milliseconds / 1000, UTC)
+    moment = moment.replace(microsecond=round(moment.microsecond, -3) % 1_000_000)
+    pairs = cast(Sequence[tuple[str, bytes | None]], message.headers() or ())
+    headers = tuple((name, value or b"") for name, value in pairs)
+    topic, partition, offset = message.topic(), message.partition(), message.offset()
+    assert topic is not None and partition is not None and offset is not None
+    return Record(topic, partition, offset, moment, message.key(), message.value(), headers)
+
+
+def _transaction_error(error: KafkaException) -> LogError:
+    reason = error.args[0]
+    if reason.code() in _FENCING:
+        return Fenced(f"another producer took over this transactional id: {reason.str()}")
+    if reason.txn_requires_abort():
+        return Abortable(reason.str())
+    return Indefinite(f"the transaction's outcome is unknown: {reason.str()}")
+
+
+@contextmanager
+def _transacting(producer: Producer) -> Iterator[None]:
+    """Raise the client's errors as those that the loop acts on."""
+    try:
+        yield
+    except KafkaException as error:
+        raise _transaction_error(error) from error
+    except SystemError as error:
+        # The client calls back while the exception of a fatal error is set already, and sometimes loses it.
+        known = error.__cause__ if isinstance(error.__cause__, KafkaException) else _fatal_error(producer)
+        raise _transaction_error(known) from error
+
+
+def _fatal_error(producer: Producer) -> KafkaException:
+    """The fatal error that a producer has met: every call of a transaction answers with it from then on."""
+    try:
+        producer.begin_transaction()
+    except KafkaException as error:
+        return error
+    return KafkaException(KafkaError(KafkaError._FAIL, "the client lost its own error"))
+
+
+class _GroupConsumer:
+    def __init__(self, bootstrap: str, group: str, topic: str) -> None:
+        self._topic = topic
+        self._rebalance = Rebalance(set(), set())
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": bootstrap,
+                "group.id": group,
+                "isolation.level": "read_committed",
+                "enable.auto.commit": False,
+                "auto.offset.reset": "error",
+                "partition.assignment.strategy": "cooperative-sticky",
+                "session.timeout.ms": SESSION_TIMEOUT_MS,
+                "heartbeat.interval.ms": SESSION_TIMEOUT_MS // 5,
+                "max.poll.interval.ms": POLL_INTERVAL_MAX_MS,
+                "queued.min.messages": FETCH_QUEUE_RECORDS_MIN,
+                "queued.max.messages.kbytes": FETCH_QUEUE_KBYTES_MAX,
+                "fetch.wait.max.ms": 100,
+            }
+        )
+        self._consumer.subscribe([topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked)
+
+    def _assigned(self, consumer: Consumer, partitions: list[KafkaTopicPartition]) -> None:
+        numbers = {item.partition for item in partitions}
+        self._rebalance.assigned |= numbers
+        self._rebalance.revoked -= numbers
+        # Assigned at an offset that is never read from: the loop seeks to the committed one before it resumes.
+        consumer.incremental_assign([KafkaTopicPartition(self._topic, number, 0) for number in numbers])
+        consumer.pause([KafkaTopicPartition(self._topic, number) for number in numbers])
+
+    def _revoked(self, consumer: Consumer, partitions: list[KafkaTopicPartition]) -> None:
+        numbers = {item.partition for item in partitions}
+        self._rebalance.revoked |= numbers
+        self._rebalance.assigned -= numbers
+        consumer.incremental_unassign(partitions)
+
+    def poll(self, limit: int, timeout: float) -> list[Record]:
+        first = self._consumer.poll(timeout)
+        if first is None:
+            return []
+        messages = [first, *(self._consumer.consume(limit - 1, BATCH_LINGER) if limit > 1 else ())]
+        records = []
+        for message in messages:
+            error = message.error()
+            if error is None:
+                records.append(_record(message))
+            elif error.code() == KafkaError._AUTO_OFFSET_RESET:
+                raise NoPosition(f"{self._topic}/{message.partition()}: {error.str()}")
+            elif error.fatal():
+                raise LogError(f"the consumer of {self._topic} ended: {error.str()}")
+            # The rest (a broker that is away, a leader that moves) the client mends by itself.
+        return records
+
+    def rebalance(self) -> Rebalance:
+        noted, self._rebalance = self._rebalance, Rebalance(set(), set())
+        return noted
+
+    def _of(self, partitions: Iterable[int]) -> list[KafkaTopicPartition]:
+        return [KafkaTopicPartition(self._topic, number) for number in partitions]
+
+    def pause(self, partitions: Iterable[int]) -> None:
+        self._consumer.pause(self._of(partitions))
+
+    def resume(self, partitions: Iterable[int]) -> None:
+        self._consumer.resume(self._of(partitions))
+
+    def seek(self, partition: int, offset: int) -> None:
+        try:
+            self._consumer.seek(KafkaTopicPartition(self._topic, partition, offset))
+        except KafkaException as error:
+            raise LogError(f"cannot seek {self._topic}/{partition} yet: {error.args[0].str()}") from error
+
+    def committed(self, partition: int) -> int | None:
+        try:
+            (found,) = self._consumer.committed(self._of([partition]), timeout=REQUEST_TIMEOUT)
+        except KafkaException as error:
+            raise LogError(f"the position of {self._topic}/{partition} is not known yet: {error.args[0]}") from error
+        if found.error is not None:
+            raise LogError(f"the position of {self._topic}/{partition} is not known yet: {found.error.str()}")
+        return None if found.offset < 0 else int(found.offset)
+
+    def group_metadata(self) -> Any:
+        return self._consumer.consumer_group_metadata()
+
+    def close(self) -> None:
+        self._consumer.close()
+
+
+class _TransactionalProducer:
+    def __init__(self, bootstrap: str, transactional_id: str) -> None:
+        self._written: dict[TopicPartition, int] = {}
+        self._failed: str | None = None
+        self._producer = Producer(
+            {
+                "bootstrap.servers": bootstrap,
+                "transactional.id": transactional_id,
+                "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
+                "enable.idempotence": True,
+                "acks": "all",
+                "linger.ms": 2,
+                "message.max.bytes": DEAD_LETTER_BYTES_MAX,
+                "queue.buffering.max.messages": 1_000_000,
+                "batch.num.messages": 10_000,
+                "batch.size": 1_048_576,
+            }
+        )
+        with _transacting(self._producer):
+            self._producer.init_transactions(REQUEST_TIMEOUT)
+
+    def _delivered(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            self._failed = error.str()
+            return
+        topic, partition, offset = message.topic(), message.partition(), message.offset()
+        assert topic is not None and partition is not None and offset is not None
+        self._written[(topic, partition)] = offset
+
+    def begin(self) -> None:
+        self._written, self._failed = {}, None
+        with _transacting(self._producer):
+            self._producer.begin_transaction()
+
+    def send(self, records: Sequence[NewRecord]) -> None:
+        last = {(record.topic, record.partition): index for index, record in enumerate(records)}
+        try:
+            for index, record in enumerate(records):
+                # Only the last record of a partition reports its offset: a callback a record costs more than the rest.
+                is_last = last[(record.topic, record.partition)] == index
+                self._producer.produce(
+                    record.topic,
+                    value=record.value,
+                    key=record.key,
+                    partition=record.partition,
+                    headers=list(record.headers),
+                    on_delivery=self._delivered if is_last else None,
+                )
+        except BufferError as error:
+            raise Abortable("the producer's queue is full: the batch is too large") from error
+        except KafkaException as error:
+            raise _transaction_error(error) from error
+
+    def flush(self) -> Mapping[TopicPartition, int]:
+        with _transacting(self._producer):
+            left = self._producer.flush(REQUEST_TIMEOUT)
+        if left:
+            raise Indefinite("the broker did not take the transaction's records in time")
+        if self._failed is not None:
+            raise Abortable(f"a record was not written: {self._failed}")
+        return self._written
+
+    def send_offsets(self, topic: str, positions: Mapping[int, int], group_metadata: Any) -> None:
+        offsets = [KafkaTopicPartition(topic, partition, offset) for partition, offset in sorted(positions.items())]
+        with _transacting(self._producer):
+            self._producer.send_offsets_to_transaction(offsets, group_metadata, REQUEST_TIMEOUT)
+
+    def commit(self) -> None:
+        with _transacting(self._producer):
+            self._producer.commit_transaction(REQUEST_TIMEOUT)
+
+    def abort(self) -> None:
+        try:
+            with _transacting(self._producer):
+                self._producer.abort_transaction(REQUEST_TIMEOUT)
+        except Abortable as error:
+            raise Indefinite(str(error)) from error
+
+    def close(self) -> None:
+        self._producer.purge()
+        self._producer.close()
+
+
+class _TopicReader:
+    def __init__(self, bootstrap: str) -> None:
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": bootstrap,
+                # The client wants a group's name; nothing is ever committed to it.
+                "group.id": "orderlog-reader",
+                "isolation.level": "read_committed",
+                "enable.auto.commit": False,
+                "auto.offset.reset": "error",
+                "enable.partition.eof": True,
+                "queued.min.messages": FETCH_QUEUE_RECORDS_MIN,
+                "queued.max.messages.kbytes": FETCH_QUEUE_KBYTES_MAX,
+                "fetch.wait.max.ms": 100,
+            }
+        )
+        self._assigned = False
+
+    def assign(self, positions: Mapping[TopicPartition, int]) -> None:
+        wanted = [KafkaTopicPartition(topic, number, offset) for (topic, number), offset in sorted(positions.items())]
+        self._consumer.assign(wanted)
+        self._assigned = bool(wanted)
+
+    def poll(self, limit: int, timeout: float) -> tuple[list[Record], dict[TopicPartition, int]]:
+        if not self._assigned:
+            return [], {}
+        records: list[Record] = []
+        positions: dict[TopicPartition, int] = {}
+        for message in self._consumer.consume(limit, timeout):
+            error = message.error()
+            where = (str(message.topic()), int(message.partition() or 0))
+            if error is None:
+                record = _record(message)
+                records.append(record)
+                positions[where] = record.offset + 1
+            elif error.code() == KafkaError._PARTITION_EOF:
+                # Commit markers are never handed out, but the end's offset counts them.
+                positions[where] = int(message.offset() or 0)
+            elif error.code() == KafkaError._AUTO_OFFSET_RESET:
+                raise NoPosition(f"{where[0]}/{where[1]}: {error.str()}")
+            elif error.fatal():
+                raise LogError(f"the reader of {where[0]} ended: {error.str()}")
+        return records, positions
+
+    def close(self) -> None:
+        self._consumer.close()
+
+
+class KafkaLog:
+    """Clients of one Kafka cluster, and the making and checking of topics."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        # Kept: a client that nobody refers to is destroyed before its futures end.
+        self._admin = AdminClient({"bootstrap.servers": bootstrap})
+
+    def consumer(self, group: str, topic: str) -> _GroupConsumer:
+        return _GroupConsumer(self._bootstrap, group, topic)
+
+    def producer(self, transactional_id: str) -> _TransactionalProducer:
+        return _TransactionalProducer(self._bootstrap, transactional_id)
+
+    def reader(self) -> _TopicReader:
+        return _TopicReader(self._bootstrap)
+
+    def topics(self) -> dict[str, int]:
+        """Every topic of the cluster and its number of partitions; raises LogError when the broker is away."""
+        try:
+            found = self._admin.list_topics(timeout=REQUEST_TIMEOUT).topics
+        except KafkaException as error:
+            raise LogError(f"no broker answers at {self._bootstrap}: {error.args[0].str()}") from error
+        return {name: len(topic.partitions) for name, topic in found.items()}
+
+    def partitions(self, topic: str) -> int:
+        count = self.topics().get(topic)
+        if not count:
+            raise LogError(f"the topic {topic} does not exist; `oms up` makes the topics")
+        return count
+
+    def bounds(self, topic: str, partition: int) -> tuple[int, int]:
+        where = KafkaTopicPartition(topic, partition)
+        return self._offset(where, _EARLIEST), self._offset(where, _LATEST)
+
+    def _offset(self, where: KafkaTopicPartition, spec: OffsetSpec) -> int:
+        # read_uncommitted, the admin client's default here: the last stable offset may lie before what the last
+        # owner's open transaction wrote (KAFKA-10167).
+        try:
+            futures = self._admin.list_offsets({where: spec}, request_timeout=REQUEST_TIMEOUT)
+            return int(futures[where].result(REQUEST_TIMEOUT).offset)
+        except (KafkaException, TimeoutError) as error:
+            raise LogError(f"the end of {where.topic}/{where.partition} is not known yet: {error}") from error
+
+    def create_topics(self, specs: Sequence[TopicSpec]) -> list[str]:
+        """Make the topics that are missing; the names of those made. Raises LogError naming one that failed."""
+        there = self.topics()
+        missing = [spec for spec in specs if spec.name not in there]
+        if not missing:
+            return []
+        wanted = [NewTopic(spec.name, spec.partitions, config=dict(spec.config)) for spec in missing]
+        for name, future in self._admin.create_topics(wanted, request_timeout=REQUEST_TIMEOUT).items():
+            try:
+                future.result(REQUEST_TIMEOUT)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                    raise LogError(f"the topic {name} was not made: {error.args[0].str()}") from error
+        return [spec.name for spec in missing]
+
+    def create_service_topics(
+        self, service: str, *, partitions: int, namespace: str = "", intents_partitions: int | None = None
+    ) -> list[str]:
+        """Make a service's topics and give its group position 0 where nothing ever happened; the names of those made.
+
+        Whoever stopped between making a topic and committing its position is helped by asking again: a partition that
+        has no event, and all of its inbox, begins at 0. Any other without a position is refused later, never guessed.
+        """
+        made = self.create_topics(
+            topics_of_service(
+                service, partitions=partitions, namespace=namespace, intents_partitions=intents_partitions
+            )
+        )
+        group, topic, recorded = named(service, namespace), inbox(service, namespace), events(service, namespace)
+        missing = sorted(set(range(partitions)) - self._patiently(lambda: self.positions(group, topic)).keys())
+        firsts = {number: self._patiently(partial(self.bounds, topic, number))[0] for number in missing}
+        ends = {number: self._patiently(partial(self.bounds, recorded, number))[1] for number in missing}
+        new = [number for number in missing if firsts[number] == ends[number] == 0]
+        if new:
+            self._patiently(lambda: self.commit_positions(group, topic, dict.fromkeys(new, 0)))
+        return made
+
+    def _patiently(self, attempt: Callable[[], T]) -> T:
+        """What the broker answers, asked again for a while: a topic that was just made is not known everywhere yet."""
+        deadline = time.monotonic() + REQUEST_TIMEOUT
+        while True:
+            try:
+                return attempt()
+            except LogError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(RETRY_SECONDS)
+
+    def check_topics(self, specs: Sequence[TopicSpec]) -> None:
+        """Refuse to run on topics that are missing or set otherwise; raises TopicsMisset naming each difference."""
+        there = self.topics()
+        wrong = [f"{spec.name} is missing; `oms up` makes it" for spec in specs if spec.name not in there]
+        known = [spec for spec in specs if spec.name in there]
+        wrong += [
+            f"{spec.name} has {there[spec.name]} partitions, not {spec.partitions}; history stays where it was written"
+            for spec in known
+            if there[spec.name] != spec.partitions
+        ]
+        resources = {spec.name: ConfigResource(ResourceType.TOPIC, spec.name) for spec in known}
+        futures = self._admin.describe_configs(list(resources.values()), request_timeout=REQUEST_TIMEOUT)
+        for spec in known:
+            settings = futures[resources[spec.name]].result(REQUEST_TIMEOUT)
+            wrong += [
+                f"{spec.name} has {name}={settings[name].value}, not {value}"
+                for name, value in sorted(spec.config.items())
+                if settings[name].value != value
+            ]
+        if wrong:
+            raise TopicsMisset("; ".join(wrong))
+
+    def commit_positions(self, group: str, topic: str, positions: Mapping[int, int]) -> None:
+        """Set a group's positions by hand, while nobody of it runs; raises LogError when somebody does."""
+        consumer = Consumer({"bootstrap.servers": self._bootstrap, "group.id": group, "enable.auto.commit": False})
+        try:
+            offsets = [KafkaTopicPartition(topic, partition, offset) for partition, offset in positions.items()]
+            consumer.commit(offsets=offsets, asynchronous=False)
+        except KafkaException as error:
+            raise LogError(f"the positions of {group} were not set: {error.args[0].str()}") from error
+        finally:
+            consumer.close()
+
+    def positions(self, group: str, topic: str) -> dict[int, int]:
+        """A group's committed positions of a topic, by partition; partitions without one are left out."""
+        consumer = Consumer({"bootstrap.servers": self._bootstrap, "group.id": group, "enable.auto.commit": False})
+        try:
+            wanted = [KafkaTopicPartition(topic, number) for number in range(self.partitions(topic))]
+            found = consumer.committed(wanted, timeout=REQUEST_TIMEOUT)
+        except KafkaException as error:
+            raise LogError(f"the positions of {group} are not known: {error.args[0].str()}") from error
+        finally:
+            consumer.close()
+        return {item.partition: int(item.offset) for item in found if item.offset >= 0}

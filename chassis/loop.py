@@ -1,0 +1,430 @@
+"""The loop: messages in, deciders run, events and messages out, all of a batch or nothing of it.
+
+One consumer and one transactional producer a process. `step()` has no thread of its own, so the same code runs in a
+simulated world. A batch works on an overlay over the cache: commit merges it, an abort throws it away and leaves the
+cache as it was. What nobody knows the outcome of costs the whole cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from chassis.chain import Draft, finish
+from chassis.decider import StreamKind
+from chassis.faultpoints import faultpoint
+from chassis.follower import Follower
+from chassis.handling import Emitted, Fetch, FetchFailed, Handling, Incoming, ParkingFull, handle
+from chassis.log import Abortable, Fenced, Indefinite, Log, LogError, Record, TransactionalProducer
+from chassis.partitions import Partitions
+from chassis.service import Loader, Service, memoized
+from chassis.snapshots import restore, state_version
+from chassis.store import DueDeadline, StoreAway, StreamStore
+from chassis.stream import Stream
+from contracts import topics
+from contracts.chassis import DeadlinePassed
+from contracts.envelope import Envelope, MalformedEnvelope, replace_reply, root_traceparent
+from contracts.ids import deadline_id, split_stream
+from contracts.message import format_instant
+
+__all__ = ["Limits", "Loop", "Routes"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Every limit of the loop, by name. Times in seconds."""
+
+    batch_records: int = 1_000
+    cached_streams: int = 50_000
+    unfollowed_offsets: int = 50_000
+    deadline_scan: float = 0.5
+    deadlines_fired: int = 500
+    deadline_again: float = 30.0
+    store_retry: float = 1.0
+    close: float = 10.0
+
+
+@dataclass(frozen=True)
+class Routes:
+    """Where a key goes: the partition counts of every inbox and intents topic, and the partitioner."""
+
+    partition_of: Callable[[bytes, int], int]
+    inbox_partitions: Mapping[str, int]
+    intents_partitions: int = topics.INTENTS_PARTITIONS
+
+    def inbox(self, service: str, key: bytes, namespace: str) -> tuple[str, int]:
+        """Topic and partition of a message to a stream of `service`; raises LookupError for an unknown service."""
+        if service not in self.inbox_partitions:
+            raise LookupError(f"there is no service {service} to send to")
+        return topics.inbox(service, namespace), self.partition_of(key, self.inbox_partitions[service])
+
+
+@dataclass(slots=True)
+class _Cached:
+    """A stream after its last committed event, which lies at `last_offset` or before it in its partition."""
+
+    stream: Stream
+    partition: int
+    last_offset: int
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What a batch would change: thrown away on abort, merged on commit."""
+
+    read: set[int] = field(default_factory=set)
+    positions: dict[int, int] = field(default_factory=dict)
+    streams: dict[str, tuple[Stream, int]] = field(default_factory=dict)
+    drafts: list[Draft] = field(default_factory=list)
+    fired: list[tuple[str, str, datetime]] = field(default_factory=list)
+    handled: int = 0
+
+
+class Loop:
+    """One process of a service. Call `step` for ever; `waiting` says why it does not go on, if it does not."""
+
+    def __init__(
+        self,
+        service: Service,
+        log: Log,
+        store: StreamStore,
+        loader: Loader,
+        routes: Routes,
+        transactional_id: str,
+        *,
+        clock: Callable[[], datetime],
+        incarnation: Callable[[], str],
+        limits: Limits | None = None,
+    ) -> None:
+        self._service, self._log, self._store, self._loader, self._routes = service, log, store, loader, routes
+        self._transactional_id, self._clock, self._new_incarnation = transactional_id, clock, incarnation
+        self._limits = limits or Limits()
+        self._kinds = service.by_kind
+        self._inbox_partitions = log.partitions(service.inbox)
+        self._follower = Follower(log, store, service.events, self._kinds)
+        self._consumer = log.consumer(service.qualified, service.inbox)
+        self.partitions = Partitions(log, self._consumer, self._follower, service.inbox, service.events, self._forget)
+        self._cache: dict[str, _Cached] = {}
+        self._ends: dict[int, int] = {}
+        self._fired: dict[tuple[str, str, datetime], datetime] = {}
+        self._scan_at = self._retry_at = clock()
+        self._held = False
+        self.waiting: str | None = None
+        self._start_producer()
+
+    def _start_producer(self) -> None:
+        self._producer: TransactionalProducer = self._log.producer(self._transactional_id)
+        self._incarnation, self._number = self._new_incarnation(), 0
+
+    # -- one step ----------------------------------------------------------------------------------------------
+
+    def step(self, timeout: float = 0.05) -> int:
+        """Poll, move partitions, follow, handle a batch; the number of messages handled.
+
+        Raises Fenced, NoPosition and ChainBroken: after those the process ends.
+        """
+        records = self._consumer.poll(self._limits.batch_records, timeout)
+        faultpoint("loop.polled")
+        try:
+            self._follow_step()
+            self.partitions.step()
+            self._hold_or_release()
+            if self.waiting is not None:
+                self._rewind(records)  # polled before we stood still: nothing may be skipped
+            batch = self._handle([record for record in records if self._expected(record)])
+            if batch.drafts or batch.positions:
+                self._commit(batch)
+            self._evict()
+            return batch.handled
+        except StoreAway as error:
+            self._wait(str(error), records)
+            return 0
+
+    def _follow_step(self) -> None:
+        if self.waiting is not None and self._clock() < self._retry_at:
+            return
+        self._follower.step(0)
+        if self.waiting is not None and not self._held:
+            self.waiting = None
+            self._consumer.resume(self.partitions.running())
+
+    def _wait(self, why: str, records: Iterable[Record]) -> None:
+        """Stand still with no transaction open, and keep polling, so that the group still counts on us."""
+        # What the store said before may not hold any more: a crash of it takes back its last commits.
+        self._follower.ask_again()
+        self._rewind(records)
+        self._consumer.pause(self.partitions.owned)
+        self.waiting = why
+        self._retry_at = self._clock() + timedelta(seconds=self._limits.store_retry)
+
+    def _rewind(self, records: Iterable[Record]) -> None:
+        self.partitions.rewind({record.partition for record in records})
+
+    def _expected(self, record: Record) -> bool:
+        """Whether a record is the next of a running partition: what was fetched before a seek is not."""
+        owned = self.partitions.owned.get(record.partition)
+        if owned is None or record.partition not in self.partitions.running() or owned.stuck or self.waiting:
+            return False
+        return record.offset >= owned.position
+
+    def _hold_or_release(self) -> None:
+        """Pause when the follower is too far behind: what is not followed cannot be evicted, and memory has a limit."""
+        if any(self._follower.position(number) is None for number in self.partitions.running()):
+            return  # how far it is is not known now, so nothing changes
+        behind = max((self._behind(number) for number in self.partitions.running()), default=0)
+        if not self._held and behind > self._limits.unfollowed_offsets:
+            self._held, self.waiting = True, f"the store is {behind} events behind"
+            self._consumer.pause(self.partitions.running())
+        elif self._held and behind < self._limits.unfollowed_offsets // 2:
+            self._held, self.waiting = False, None
+            self._consumer.resume(self.partitions.running())
+
+    def _behind(self, partition: int) -> int:
+        followed = self._follower.position(partition)
+        return 0 if followed is None else max(0, self._ends.get(partition, 0) - followed)
+
+    # -- a batch -----------------------------------------------------------------------------------------------
+
+    def _handle(self, records: list[Record]) -> _Batch:
+        batch = _Batch()
+        incoming = [self._read(record, batch) for record in records]
+        self._load([message.record for message in incoming if message is not None])
+        faultpoint("loop.loaded")
+        fetch = memoized(self._loader)
+        try:
+            for record, message in zip(records, incoming, strict=True):
+                self._take(record, message, batch, fetch)
+        except FetchFailed as error:
+            raise StoreAway(str(error)) from error
+        self._fire(batch)
+        return batch
+
+    def _read(self, record: Record, batch: _Batch) -> Incoming | None:
+        """The record with its envelope, or None when it is a dead letter."""
+        batch.read.add(record.partition)
+        try:
+            key = (record.key or b"").decode()
+            kind, _ = split_stream(key)
+            if "\0" in key:
+                raise ValueError(f"the key {key!r} holds the character U+0000, which no table can keep")
+            if kind not in self._kinds:
+                raise ValueError(f"{self._service.name} has no streams of kind {kind}")
+            if self._misplaced(key, record):
+                raise ValueError(f"the key {key} does not belong to partition {record.partition}")
+            return Incoming(record, Envelope.parse(record.headers))
+        except (MalformedEnvelope, ValueError) as error:
+            batch.drafts.append(self._dead_letter(record, str(error)))
+            return None
+
+    def _misplaced(self, key: str, record: Record) -> bool:
+        if key in self._cache:
+            return self._cache[key].partition != record.partition
+        return self._routes.partition_of(record.key or b"", self._inbox_partitions) != record.partition
+
+    def _dead_letter(self, record: Record, why: str) -> Draft:
+        place = f"{record.topic}/{record.partition}/{record.offset}"
+        original = tuple((f"original-{name}", value) for name, value in record.headers)
+        headers = (("reason", why.encode()), ("place", place.encode()), *original)
+        topic = self._service.dead_letters
+        return Draft(topic, 0, record.key or b"", record.value or b"", None, headers=headers)
+
+    def _load(self, records: Iterable[Record]) -> None:
+        missing: dict[str, int] = {}
+        for record in records:
+            name = (record.key or b"").decode()
+            cached = self._cache.pop(name, None)
+            if cached is None:
+                missing[name] = record.partition
+            else:
+                self._cache[name] = cached  # the most recently used go last
+        if not missing:
+            return
+        wanted = {name: state_version(self._kind(name)) for name in sorted(missing)}
+        partitions = sorted(set(missing.values()))
+        loaded = self._store.load(wanted, partitions)
+        for number in partitions:
+            if loaded.tracked.get(number, 0) < self.partitions.owned[number].floor:
+                raise StoreAway(f"the store lost what it had of partition {number}, and reads it again")
+        for name, number in missing.items():
+            stream = restore(self._kind(name), name, loaded.snapshots.get(name), loaded.events.get(name, ()))
+            self._cache[name] = _Cached(stream, number, -1)
+
+    def _kind(self, name: str) -> StreamKind:
+        return self._kinds[split_stream(name)[0]]
+
+    def _take(self, record: Record, message: Incoming | None, batch: _Batch, fetch: Fetch) -> None:
+        owned = self.partitions.owned[record.partition]
+        if owned.stuck:
+            return
+        if message is not None:
+            name = (record.key or b"").decode()
+            before = batch.streams[name][0] if name in batch.streams else self._cache[name].stream
+            try:
+                handling = handle(self._service.name, self._kind(name), before, message, self._fetching(fetch))
+            except ParkingFull as error:
+                owned.stuck = str(error)
+                return
+            if handling.events:
+                batch.streams[name] = (handling.stream, record.partition)
+            self._draft(handling, record.partition, batch)
+        batch.positions[record.partition] = record.offset + 1
+        batch.handled += 1
+
+    @staticmethod
+    def _fetching(fetch: Fetch) -> Fetch:
+        def ask(keys: Sequence[str]) -> Mapping[str, Any]:
+            try:
+                return fetch(keys)
+            except StoreAway as error:
+                raise FetchFailed(str(error)) from error
+
+        return ask
+
+    def _draft(self, handling: Handling, partition: int, batch: _Batch) -> None:
+        key = handling.stream.name.encode()
+        for event in handling.events:
+            written = Draft(self._service.events, partition, key, event.value, event.envelope, chained=True)
+            batch.drafts.append(written)
+            self._copies(event, written, batch)
+        for send in handling.sends:
+            target = send.stream.encode()
+            topic, number = self._routes.inbox(send.service, target, self._service.namespace)
+            batch.drafts.append(Draft(topic, number, target, send.value, send.envelope))
+
+    def _copies(self, event: Emitted, written: Draft, batch: _Batch) -> None:
+        for reply_to in event.answers:
+            service, _, stream = reply_to.partition(":")
+            target = stream.encode()
+            topic, number = self._routes.inbox(service, target, self._service.namespace)
+            envelope = replace_reply(event.envelope, reply_to)
+            batch.drafts.append(Draft(topic, number, target, event.value, envelope, original=written))
+        if event.intent:
+            topic = topics.intents(self._service.name, self._service.namespace)
+            number = self._routes.partition_of(written.key, self._routes.intents_partitions)
+            batch.drafts.append(Draft(topic, number, written.key, event.value, event.envelope, original=written))
+
+    # -- deadlines ---------------------------------------------------------------------------------------------
+
+    def _fire(self, batch: _Batch) -> None:
+        """Put what is due into our own inbox; again after a while, for as long as the row stands."""
+        now = self._clock()
+        if now < self._scan_at or self.waiting:
+            return
+        self._scan_at = now + timedelta(seconds=self._limits.deadline_scan)
+        running = self.partitions.running()
+        if not running:
+            return
+        again = now - timedelta(seconds=self._limits.deadline_again)
+        self._fired = {known: at for known, at in self._fired.items() if at > again}
+        for row in self._store.due(running, now, self._limits.deadlines_fired):
+            if (row.stream, row.name, row.due) not in self._fired:
+                batch.drafts.append(self._deadline(row, now))
+                batch.fired.append((row.stream, row.name, row.due))
+
+    def _deadline(self, row: DueDeadline, now: datetime) -> Draft:
+        identifier = deadline_id(row.stream, row.name, format_instant(row.due))
+        message = DeadlinePassed(name=row.name, due=row.due)
+        envelope = Envelope(
+            id=identifier,
+            type=message.TYPE,
+            source=f"/{self._service.name}",
+            time=max(row.due, now.replace(microsecond=now.microsecond // 1000 * 1000)),
+            subject=row.stream,
+            tenant=row.tenant,
+            correlation_id=row.correlation_id,
+            causation_id=row.cause_id,
+            traceparent=root_traceparent(identifier),
+        )
+        return Draft(self._service.inbox, row.partition, row.stream.encode(), message.encode(), envelope)
+
+    # -- the transaction ---------------------------------------------------------------------------------------
+
+    def _commit(self, batch: _Batch) -> None:
+        heads = {number: owned.head for number, owned in self.partitions.owned.items()}
+        records = finish(batch.drafts, f"{self._incarnation}.{self._number + 1}", heads)
+        try:
+            self._producer.begin()
+            faultpoint("loop.begun")
+            self._producer.send(records)
+            faultpoint("loop.produced")
+            ends = self._producer.flush()
+            if batch.positions:
+                metadata = self._consumer.group_metadata()
+                self._producer.send_offsets(self._service.inbox, batch.positions, metadata)
+            faultpoint("loop.offsets_sent")
+            self._producer.commit()
+        except Abortable:
+            self._abort(batch)
+            return
+        except Indefinite:
+            self.start_again()
+            return
+        faultpoint("loop.committed")
+        self._merge(
+            batch, heads, {number: end for (topic, number), end in ends.items() if topic == self._service.events}
+        )
+        if records:
+            self._number += 1
+
+    def _abort(self, batch: _Batch) -> None:
+        faultpoint("loop.aborting")
+        try:
+            self._producer.abort()
+        except Indefinite:
+            self.start_again()
+            return
+        batch.handled = 0
+        self.partitions.rewind(batch.read)
+
+    def start_again(self) -> None:
+        """Nobody knows how the last transaction ended: this producer may not be used again, nor anything remembered."""
+        with suppress(LogError):
+            self._producer.close()
+        self._cache.clear()
+        self._start_producer()
+        self.partitions.restart()
+
+    def _merge(self, batch: _Batch, heads: Mapping[int, str], ends: Mapping[int, int]) -> None:
+        for number, position in batch.positions.items():
+            self.partitions.owned[number].position = position
+        for number, end in ends.items():
+            self.partitions.owned[number].head = heads[number]
+            self._ends[number] = end + 1
+        for name, (stream, number) in batch.streams.items():
+            self._cache.pop(name, None)
+            self._cache[name] = _Cached(stream, number, ends[number])
+        now = self._clock()
+        self._fired.update(dict.fromkeys(batch.fired, now))
+
+    # -- memory ------------------------------------------------------------------------------------------------
+
+    def _evict(self) -> None:
+        """Let the least recently used go, but only those whose last event the follower has passed."""
+        excess = len(self._cache) - self._limits.cached_streams
+        if excess <= 0:
+            return
+        for name in list(self._cache)[:excess]:
+            cached = self._cache[name]
+            owned, followed = self.partitions.owned.get(cached.partition), self._follower.position(cached.partition)
+            if owned is not None and followed is not None and followed > cached.last_offset:
+                owned.floor = max(owned.floor, cached.last_offset + 1)
+                del self._cache[name]
+
+    def _forget(self, partition: int) -> None:
+        for name in [name for name, cached in self._cache.items() if cached.partition == partition]:
+            del self._cache[name]
+        self._ends.pop(partition, None)
+
+    def followed(self) -> dict[int, int]:
+        """For each owned partition, how many offsets the store is behind what this process wrote."""
+        return {number: self._behind(number) for number in self.partitions.owned}
+
+    def close(self) -> None:
+        """Leave the group and let the clients go; every batch handled was committed before."""
+        self._consumer.close()
+        self._follower.close()
+        with suppress(Fenced, Indefinite):
+            self._producer.close()

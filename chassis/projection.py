@@ -1,0 +1,148 @@
+"""Projections: read models that follow topics into tables of their own, apart from the loop.
+
+Each has its own tracking, moved in the SQL transaction that changes its rows, so it resumes from what it wrote and a
+bug in one never stops a loop. Several processes may be willing to run one; an advisory lock lets one do it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any, LiteralString, Protocol
+
+import psycopg
+from psycopg import sql
+
+from chassis.faultpoints import faultpoint
+from chassis.log import Log, Record, TopicPartition
+from chassis.store import CONNECT_TIMEOUT, StoreAway, TrackingMoved
+
+__all__ = ["PROJECTED_MAX", "TRACKING", "Projection", "ProjectionFollower"]
+
+PROJECTED_MAX = 2_000
+"""Records applied in one SQL transaction."""
+
+LEAD_AGAIN_SECONDS = 2.0
+"""Between attempts to become the process that runs a projection, or to reach a database that is away."""
+
+TRACKING: LiteralString = """
+create table if not exists projection_tracking (
+    projection text, topic text, partition int, position bigint not null, primary key (projection, topic, partition))
+"""
+"""The table in which every projection of a schema tracks how far it is."""
+
+
+class Projection(Protocol):
+    """What a read model is: a name, the topics it follows (without namespace), its tables, and its fold."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def topics(self) -> Sequence[str]: ...
+
+    @property
+    def tables(self) -> LiteralString: ...
+
+    def apply(self, connection: psycopg.Connection[Any], records: Sequence[Record]) -> None:
+        """Write what these records, in order within their partitions, change."""
+
+
+class ProjectionFollower:
+    """Runs one projection in a schema. `step` does nothing while another process runs it."""
+
+    def __init__(self, log: Log, url: str, schema: str, projection: Projection, namespace: str) -> None:
+        prefix = f"{namespace}-" if namespace else ""
+        self._log, self._url, self._schema, self._projection = log, url, schema, projection
+        self._topics = [f"{prefix}{topic}" for topic in projection.topics]
+        self._reader = log.reader()
+        self._connection: psycopg.Connection[Any] | None = None
+        self._positions: dict[TopicPartition, int] = {}
+        self._try_at = 0.0
+
+    def step(self, timeout: float = 0) -> int:
+        """Apply what there is; the number of records. Raises StoreAway while the database is away."""
+        if self._connection is None and not self._lead():
+            return 0
+        records, moved = self._reader.poll(PROJECTED_MAX, timeout)
+        if moved:
+            try:
+                self._apply(records, moved)
+            except (psycopg.OperationalError, TrackingMoved) as error:
+                self._drop()
+                raise StoreAway(f"the database is away: {error}") from error
+        return len(records)
+
+    def _lead(self) -> bool:
+        if time.monotonic() < self._try_at:
+            return False
+        self._try_at = time.monotonic() + LEAD_AGAIN_SECONDS
+        try:
+            self._connection = psycopg.connect(
+                self._url,
+                autocommit=True,
+                connect_timeout=CONNECT_TIMEOUT,
+                options=f"-c search_path={self._schema} -c synchronous_commit=off",
+            )
+            lock = f"orderlog:{self._schema}:{self._projection.name}"
+            row = self._connection.execute("select pg_try_advisory_lock(hashtextextended(%s, 0))", [lock]).fetchone()
+            if row is None or not row[0]:
+                self._drop()
+                return False
+            self._connection.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(self._schema)))
+            self._connection.execute(TRACKING)
+            self._connection.execute(self._projection.tables)
+            self._assign(self._connection)
+        except psycopg.OperationalError as error:
+            self._drop()
+            raise StoreAway(f"the database is away: {error}") from error
+        return True
+
+    def _assign(self, connection: psycopg.Connection[Any]) -> None:
+        rows = connection.execute(
+            "select topic, partition, position from projection_tracking where projection = %s", [self._projection.name]
+        ).fetchall()
+        tracked = {(topic, partition): position for topic, partition, position in rows}
+        self._positions = {
+            (topic, number): tracked.get((topic, number), 0)
+            for topic in self._topics
+            for number in range(self._log.partitions(topic))
+        }
+        self._reader.assign(self._positions)
+
+    def _apply(self, records: Sequence[Record], moved: dict[TopicPartition, int]) -> None:
+        connection = self._connection
+        assert connection is not None
+        with connection.transaction():
+            if records:
+                self._projection.apply(connection, records)
+            faultpoint("projection.applied")
+            for (topic, partition), position in sorted(moved.items()):
+                self._move(connection, topic, partition, position)
+        faultpoint("projection.committed")
+        self._positions.update(moved)
+
+    def _move(self, connection: psycopg.Connection[Any], topic: str, partition: int, position: int) -> None:
+        read = self._positions[(topic, partition)]
+        key = [self._projection.name, topic, partition]
+        count = connection.execute(
+            "update projection_tracking set position = %s"
+            " where projection = %s and topic = %s and partition = %s and position = %s",
+            [position, *key, read],
+        ).rowcount
+        if count == 0 and read == 0:
+            count = connection.execute(
+                "insert into projection_tracking values (%s, %s, %s, %s) on conflict do nothing", [*key, position]
+            ).rowcount
+        if count == 0:
+            raise TrackingMoved(f"{self._projection.name} is no longer at {read} of {topic}/{partition}")
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def close(self) -> None:
+        """Let the lock and the clients go."""
+        self._drop()
+        self._reader.close()

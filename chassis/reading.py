@@ -1,0 +1,140 @@
+"""Reading a service's store from outside its loop: a stream's state and history, and what a door message caused.
+
+Never writes. What is read is as old as the follower is behind; every answer says how far it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from queue import Empty, LifoQueue
+from typing import Any, LiteralString
+
+from psycopg.errors import UndefinedTable
+
+from chassis.kafka import partition_of
+from chassis.service import Service
+from chassis.snapshots import restore, state_version
+from chassis.store import Recorded, Store, StoreAway, unpack
+from chassis.stream import Stream
+from contracts.ids import split_stream
+from contracts.message import CATALOGUE, Event
+
+__all__ = ["READERS_MAX", "History", "Known", "Reads", "Seen"]
+
+READERS_MAX = 4
+"""Connections of one process to one service's store."""
+
+READER_WAIT_SECONDS = 5.0
+"""How long a caller waits for one of them."""
+
+HISTORY_MAX = 2_000
+"""Events of a stream that one answer shows; the rest follows by `after`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A stream as of an offset of its partition of events: everything before that is in it."""
+
+    stream: Stream
+    partition: int
+    offset: int
+
+    def followed(self) -> dict[str, int]:
+        """How far this answer goes, for whoever compares."""
+        return {"partition": self.partition, "offset": self.offset}
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Events of a stream in order, and whether there are more."""
+
+    events: Sequence[Recorded]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A door message that was taken: its body's digest, where, and the events that it caused."""
+
+    digest: str
+    stream: str
+    events: Sequence[Event]
+
+
+class _ReadStore(Store):
+    """A store with the questions that only readers ask."""
+
+    def ask(self, query: LiteralString, parameters: Sequence[Any]) -> list[Any]:
+        try:
+            return self._fetch(query, parameters)
+        except UndefinedTable as error:
+            raise StoreAway(f"{self.schema} has no tables yet: its service was never started") from error
+
+
+class Reads:
+    """The store of one service, for several readers at once. Methods raise StoreAway while it does not answer."""
+
+    def __init__(self, url: str, service: Service, partitions: int) -> None:
+        self._service, self._partitions = service, partitions
+        make: Callable[[], _ReadStore] = lambda: _ReadStore(url, service.schema, service.events)  # noqa: E731
+        self._free: LifoQueue[_ReadStore] = LifoQueue()
+        for _ in range(READERS_MAX):
+            self._free.put(make())
+
+    @contextmanager
+    def _reader(self) -> Iterator[_ReadStore]:
+        try:
+            store = self._free.get(timeout=READER_WAIT_SECONDS)
+        except Empty as error:
+            raise StoreAway(f"all {READERS_MAX} readers of {self._service.name} are busy") from error
+        try:
+            yield store
+        finally:
+            self._free.put(store)
+
+    def rows(self, query: LiteralString, parameters: Sequence[Any]) -> list[Any]:
+        """The rows of a read model of the service."""
+        with self._reader() as store:
+            return store.ask(query, parameters)
+
+    def stream(self, name: str) -> Seen:
+        """A stream's state, from its snapshot and the events after it; version 0 where nothing happened yet."""
+        kind = self._service.by_kind[split_stream(name)[0]]
+        partition = partition_of(name.encode(), self._partitions)
+        with self._reader() as store:
+            try:
+                loaded = store.load({name: state_version(kind)}, [partition])
+            except UndefinedTable as error:
+                raise StoreAway(f"{store.schema} has no tables yet: its service was never started") from error
+        state = restore(kind, name, loaded.snapshots.get(name), loaded.events.get(name, ()))
+        return Seen(state, partition, loaded.tracked.get(partition, 0))
+
+    def history(self, name: str, after: int = 0) -> History:
+        """Events of a stream after a version, HISTORY_MAX at most."""
+        rows = self.rows(
+            "select originator_version, topic, state from events where originator_id = %s and originator_version > %s"
+            " order by originator_version limit %s",
+            [name, after, HISTORY_MAX + 1],
+        )
+        events = [unpack(name, version, kind, bytes(state)) for version, kind, state in rows]
+        return History(events[:HISTORY_MAX], len(events) > HISTORY_MAX)
+
+    def known(self, message_id: str) -> Known | None:
+        """What came of a door message; None while nothing is known of it."""
+        rows = self.rows("select stream, version, digest from door_messages where message_id = %s", [message_id])
+        if not rows:
+            return None
+        stream, version, digest = rows[0]
+        caused = [
+            CATALOGUE[event.type].decode(event.value)
+            for event in self.history(stream, version - 1).events
+            if event.headers["ce_causationid"] == message_id
+        ]
+        return Known(digest, stream, [event for event in caused if isinstance(event, Event)])
+
+    def close(self) -> None:
+        """Give the connections back."""
+        while not self._free.empty():
+            self._free.get().close()

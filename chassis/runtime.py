@@ -1,0 +1,320 @@
+"""One process of a service, from its start to its end: slot, tables, topics, loop, health, graceful stop.
+
+Takes everything as parameters: settings are read by composition roots alone. What ends a process on purpose has an
+exit code of its own, so that whoever started it can tell a zombie from a mistake in the set-up.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import psutil
+
+from chassis.kafka import KafkaLog, TopicsMisset, partition_of
+from chassis.log import Fenced, Indefinite, LogError, NoPosition
+from chassis.loop import Limits, Loop, Routes
+from chassis.projection import Projection, ProjectionFollower
+from chassis.service import FetchNothing, Loader, Service
+from chassis.settings import Settings
+from chassis.store import Slot, Store, StoreAway
+from contracts import topics
+
+__all__ = [
+    "Exit",
+    "Health",
+    "Installation",
+    "installation_of",
+    "log_to_stderr",
+    "run_service",
+    "serve_health",
+    "stop_requested",
+]
+
+log = logging.getLogger("orderlog")
+
+T = TypeVar("T")
+
+SLOTS_MAX = 64
+"""Processes that one service may have at once."""
+
+RETRY_SECONDS = 1.0
+"""Between attempts to reach a broker or a database that is away."""
+
+STEP_SECONDS = 0.05
+
+SLOT_LOOK_SECONDS = 1.0
+"""Between looks at whether the slot's lock is still ours; the broker's fencing is what keeps two producers apart."""
+
+
+class Exit:
+    """Exit codes of a service's process."""
+
+    STOPPED = 0
+    CRASHED = 1
+    FENCED = 3
+    NO_POSITION = 4
+    TOPICS = 5
+
+
+@dataclass(frozen=True)
+class Installation:
+    """Where this process finds the others. `inboxes`: every service that messages may go to."""
+
+    bootstrap: str
+    database: str
+    run_folder: Path
+    partitions: int
+    namespace: str = ""
+    intents_partitions: int = topics.INTENTS_PARTITIONS
+    inboxes: tuple[str, ...] = topics.SERVICES
+
+
+def installation_of(settings: Settings) -> Installation:
+    """What the settings say of where the others are."""
+    return Installation(
+        bootstrap=settings.bootstrap,
+        database=settings.database,
+        run_folder=Path(settings.home) / "run",
+        partitions=settings.partitions,
+        namespace=settings.namespace,
+        intents_partitions=settings.intents_partitions,
+    )
+
+
+def log_to_stderr() -> None:
+    """One line a happening, with its time in UTC, where the process's starter collects it."""
+    logging.Formatter.converter = time.gmtime
+    logging.basicConfig(level=logging.INFO, format="%(asctime)sZ %(levelname)s %(message)s")
+
+
+@dataclass
+class Health:
+    """What a process says of itself; read by its health answer, written by its main thread."""
+
+    name: str
+    state: str = "starting"
+    last_error: str | None = None
+    partitions: dict[int, dict[str, int]] = field(default_factory=dict)
+
+    def document(self) -> dict[str, Any]:
+        """The health answer; memory in bytes, positions and lags in offsets."""
+        return {
+            "name": self.name,
+            "pid": os.getpid(),
+            "state": self.state,
+            "last_error": self.last_error,
+            "partitions": self.partitions,
+            "memory_bytes": psutil.Process().memory_info().rss,
+        }
+
+
+def serve_health(health: Health, run_folder: Path) -> Callable[[], None]:
+    """Answer `/health` on a free port of 127.0.0.1 and write `<run_folder>/<name>.json`; returns what ends it."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            found = self.path == "/health"
+            body = json.dumps(health.document() if found else {"title": "only /health is here"}).encode()
+            self.send_response(200 if found else 404)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Health is asked every second: no line for it."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    threading.Thread(target=server.serve_forever, daemon=True, name="health").start()
+    run_folder.mkdir(parents=True, exist_ok=True)
+    place = run_folder / f"{health.name}.json"
+    address = f"http://127.0.0.1:{server.server_port}/health"
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    place.write_text(json.dumps({"pid": os.getpid(), "started": started, "address": address}))
+
+    def end() -> None:
+        server.shutdown()
+        server.server_close()
+        place.unlink(missing_ok=True)
+
+    return end
+
+
+def stop_requested() -> Callable[[], bool]:
+    """Catch SIGTERM and SIGINT; the function returned says whether one came."""
+    asked = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: asked.set())
+    return asked.is_set
+
+
+def run_service(
+    service: Service,
+    installation: Installation,
+    make_loader: Callable[[Store], Loader] = lambda store: FetchNothing(),
+    *,
+    projections: Sequence[Projection] = (),
+    process_name: str | None = None,
+    limits: Limits | None = None,
+) -> int:
+    """Run one process of `service` until it is asked to stop; its exit code."""
+    health = Health(process_name or service.name)
+    end_health = serve_health(health, installation.run_folder)
+    stop = stop_requested()
+    try:
+        return _run(service, installation, make_loader, projections, health, stop, limits)
+    except Fenced as error:
+        health.last_error = str(error)
+        log.error("%s: %s; this process ends, the other goes on", health.name, error)
+        return Exit.FENCED
+    except NoPosition as error:
+        log.error("%s: %s", health.name, error)
+        return Exit.NO_POSITION
+    except TopicsMisset as error:
+        log.error("%s refuses to start: %s", health.name, error)
+        return Exit.TOPICS
+    finally:
+        end_health()
+
+
+def _run(
+    service: Service,
+    installation: Installation,
+    make_loader: Callable[[Store], Loader],
+    projections: Sequence[Projection],
+    health: Health,
+    stop: Callable[[], bool],
+    limits: Limits | None,
+) -> int:
+    store = Store(installation.database, service.schema, service.events)
+    slot = _patiently(lambda: _prepare(store), health, stop)
+    if slot is None:
+        return Exit.STOPPED
+    kafka = KafkaLog(installation.bootstrap)
+    loop = _patiently(lambda: _loop(service, installation, make_loader, kafka, store, slot, limits), health, stop)
+    if loop is None:
+        return Exit.STOPPED
+    followers = [
+        ProjectionFollower(kafka, installation.database, store.schema, projection, service.namespace)
+        for projection in projections
+    ]
+    try:
+        _steps(loop, slot, followers, health, stop)
+    finally:
+        health.state = "stopping"
+        for follower in followers:
+            follower.close()
+        loop.close()
+        slot.release()
+        store.close()
+    return Exit.STOPPED
+
+
+def _prepare(store: Store) -> Slot:
+    store.create()
+    return store.claim_slot(SLOTS_MAX)
+
+
+def _loop(
+    service: Service,
+    installation: Installation,
+    make_loader: Callable[[Store], Loader],
+    kafka: KafkaLog,
+    store: Store,
+    slot: Slot,
+    limits: Limits | None,
+) -> Loop:
+    kafka.check_topics(
+        topics.topics_of_service(
+            service.name,
+            partitions=installation.partitions,
+            namespace=service.namespace,
+            intents_partitions=installation.intents_partitions if service.intents else None,
+        )
+    )
+    inboxes = dict.fromkeys(installation.inboxes, installation.partitions)
+    return Loop(
+        service,
+        kafka,
+        store,
+        make_loader(store),
+        Routes(partition_of, inboxes, installation.intents_partitions),
+        f"{service.qualified}-{slot.number}",
+        clock=lambda: datetime.now(UTC),
+        incarnation=lambda: uuid4().hex,
+        limits=limits,
+    )
+
+
+def _patiently(attempt: Callable[[], T], health: Health, stop: Callable[[], bool]) -> T | None:
+    """Try until it works or we are asked to stop: a broker or database that starts later is no reason to end."""
+    while not stop():
+        try:
+            return attempt()
+        except (Fenced, NoPosition, TopicsMisset):
+            raise
+        except (StoreAway, LogError, LookupError) as error:
+            health.state, health.last_error = "waiting", str(error)
+            log.warning("%s waits: %s", health.name, error)
+            time.sleep(RETRY_SECONDS)
+    return None
+
+
+def _steps(
+    loop: Loop, slot: Slot, followers: Sequence[ProjectionFollower], health: Health, stop: Callable[[], bool]
+) -> None:
+    said: str | None = None
+    look_at = 0.0
+    health.state, health.last_error = "running", None
+    while not stop():
+        try:
+            loop.step(STEP_SECONDS)
+        except Indefinite as error:
+            # A new producer could not be had at once (the broker is away): everything of it is gone already.
+            health.state, health.last_error = "waiting", str(error)
+            with suppress(Indefinite):
+                loop.start_again()
+            continue
+        for follower in followers:
+            # A projection that cannot go on never stops the loop; it tries again by itself.
+            with suppress(StoreAway):
+                follower.step()
+        _look(loop, health)
+        if loop.waiting != said:
+            said = loop.waiting
+            log.warning("%s %s", health.name, f"waits: {said}" if said else "goes on")
+        if loop.waiting is None and time.monotonic() > look_at:
+            look_at = time.monotonic() + SLOT_LOOK_SECONDS
+            if _lost(slot):
+                raise Fenced("the database forgot the lock of this process's slot, so another process may hold it now")
+
+
+def _lost(slot: Slot) -> bool:
+    try:
+        return not slot.held()
+    except StoreAway:
+        return False  # while the database is away nobody else can take it, and the loop will wait
+
+
+def _look(loop: Loop, health: Health) -> None:
+    stuck = [owned.stuck for owned in loop.partitions.owned.values() if owned.stuck]
+    health.state = "waiting" if loop.waiting or stuck else "running"
+    health.last_error = loop.waiting or (stuck[0] if stuck else health.last_error)
+    followed = loop.followed()
+    health.partitions = {
+        number: {"position": owned.position, "followed_lag": followed.get(number, 0)}
+        for number, owned in loop.partitions.owned.items()
+    }

@@ -1,0 +1,112 @@
+"""Every setting of an installation, read in one place: the environment (`OMS_…`) over one TOML file.
+
+Only composition roots read this; what they build takes plain values. A key that nobody knows, or a value that is not
+of its kind, is refused by name: a misspelt setting that is silently ignored costs a day.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+__all__ = ["Settings", "SettingsRefused", "load_settings"]
+
+CONFIG_VARIABLE = "OMS_CONFIG"
+OTHER_VARIABLES = frozenset({CONFIG_VARIABLE, "OMS_FAULT", "OMS_TEST_BROKER"})
+"""Variables with our prefix that are no settings: where the file is, and what only tests use."""
+
+
+class SettingsRefused(ValueError):
+    """A setting is unknown or wrong; the text names each, and what it may be."""
+
+    exit_code = 2
+
+
+class Settings(BaseSettings):
+    """The settings, each with its default. Documented one by one in docs/settings.md."""
+
+    model_config = SettingsConfigDict(env_prefix="OMS_", extra="forbid", frozen=True)
+
+    namespace: str = Field(
+        default="", pattern="^([a-z][a-z0-9]{0,30})?$", description="prefix of topics, groups and schemas"
+    )
+    home: Path = Field(default=Path(".oms"), description="folder of state, logs and run files")
+    bootstrap: str = Field(
+        default="127.0.0.1:19092", pattern=r"^[^\s,]+:\d{1,5}$", description="address of the Kafka broker"
+    )
+    database: str = Field(
+        default="postgresql://orderlog@127.0.0.1:15432/orderlog",
+        pattern=r"^postgresql://\S+/\w+$",
+        description="address of PostgreSQL",
+    )
+    vault: str = Field(
+        default="postgresql://orderlog@127.0.0.1:15432/vault",
+        pattern=r"^postgresql://\S+/\w+$",
+        description="address of the vault's database",
+    )
+    master_key_file: Path | None = Field(
+        default=None, description="file of the master key; <home>/master.key when not set"
+    )
+    partitions: int = Field(
+        default=4, ge=1, le=1000, description="partitions of each inbox and events topic; chosen once"
+    )
+    intents_partitions: int = Field(
+        default=16, ge=1, le=1000, description="partitions of each intents topic; chosen once"
+    )
+    http_host: str = Field(default="127.0.0.1", description="address that the HTTP doors listen on")
+    http_port: int = Field(default=8080, ge=0, le=65535, description="port of the HTTP doors; 0 for any free one")
+    outbox_folder: Path | None = Field(
+        default=None, description="folder of messages to customers; <home>/outbox when not set"
+    )
+
+    @property
+    def run_folder(self) -> Path:
+        """Where each process says its pid and the address of its health answer."""
+        return self.home / "run"
+
+    @property
+    def logs_folder(self) -> Path:
+        """Where each process's log lies."""
+        return self.home / "logs"
+
+    @property
+    def master_key(self) -> Path:
+        """Where the master key lies."""
+        return self.master_key_file or self.home / "master.key"
+
+    @property
+    def outbox(self) -> Path:
+        """Where messages to customers are written."""
+        return self.outbox_folder or self.home / "outbox"
+
+
+def load_settings() -> Settings:
+    """The settings of this process; raises SettingsRefused naming every one that is unknown or wrong."""
+    known = {f"OMS_{name.upper()}" for name in Settings.model_fields}
+    unknown = sorted(name for name in os.environ if name.startswith("OMS_") and name not in known | OTHER_VARIABLES)
+    if unknown:
+        raise SettingsRefused(f"unknown settings in the environment: {', '.join(unknown)}; docs/settings.md lists all")
+    given = {key: value for key, value in _file().items() if f"OMS_{key.upper()}" not in os.environ}
+    try:
+        return Settings(**cast(Any, given))
+    except ValidationError as error:
+        wrong = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
+        raise SettingsRefused(f"settings refused: {'; '.join(wrong)}") from error
+
+
+def _file() -> dict[str, object]:
+    named = os.environ.get(CONFIG_VARIABLE)
+    path = Path(named or "oms.toml")
+    if not path.is_file():
+        if named:
+            raise SettingsRefused(f"{CONFIG_VARIABLE} names {named}, and there is no such file")
+        return {}
+    try:
+        return tomllib.loads(path.read_text())
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsRefused(f"{path} is not TOML: {error}") from error

@@ -1,0 +1,110 @@
+"""A stream in memory: the folds' states, and what the chassis itself folds from the same events.
+
+Pure. The chassis's own fold is the version, the time of the last event, the memory of door messages and the parked
+messages. Everything here is a function of the stream's events in order, so the loop, the follower's snapshots and a
+rebuild come to the same state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from chassis.decider import StreamKind
+from chassis.maps import HashTrieMap
+from contracts.chassis import (
+    CHASSIS_EVENTS,
+    MessageConflicted,
+    MessageParked,
+    MessageRedriven,
+)
+from contracts.message import Event
+from contracts.topics import RETENTION_MS
+
+__all__ = ["DOOR_MEMORY", "PARKED_MAX", "DoorMemory", "Stream", "evolve", "fresh", "open_deadlines"]
+
+DOOR_MEMORY = timedelta(milliseconds=RETENTION_MS)
+"""How long a stream remembers door messages: as long as the inbox could deliver them again."""
+
+PARKED_MAX = 10_000
+"""Messages a stream may have parked; past that its partition stops and says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class DoorMemory:
+    """A door message that this stream took: its body's digest, and other bodies that came under its id."""
+
+    digest: str
+    conflicting: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A stream after its first `version` events; `states` are its folds' in the kind's order."""
+
+    name: str
+    version: int
+    time: datetime | None
+    states: tuple[Any, ...]
+    doors: HashTrieMap[str, DoorMemory] = field(default_factory=lambda: HashTrieMap())
+    door_times: tuple[tuple[datetime, str], ...] = ()
+    parked: tuple[MessageParked, ...] = ()
+
+    def view(self, kind: StreamKind) -> Any:
+        """What deciders and reactions of `kind` see."""
+        return kind.state(*self.states)
+
+
+def fresh(kind: StreamKind, name: str) -> Stream:
+    """The stream before its first event."""
+    return Stream(name, 0, None, tuple(fold.initial for fold in kind.folds))
+
+
+def open_deadlines(kind: StreamKind, stream: Stream) -> dict[str, datetime]:
+    """The deadlines that the stream waits for, by name.
+
+    Raises ValueError when two folds use one name: neither could tell which of the two had passed.
+    """
+    found: dict[str, datetime] = {}
+    for fold, state in zip(kind.folds, stream.states, strict=True):
+        deadlines: Mapping[str, datetime] = fold.deadlines(state)
+        if not found.keys().isdisjoint(deadlines):
+            raise ValueError(f"two folds of {kind.kind} share a deadline's name: {sorted(deadlines)}")
+        found.update(deadlines)
+    return found
+
+
+def evolve(kind: StreamKind, stream: Stream, event: Event, cause: str, time: datetime) -> Stream:
+    """The stream after one more event, caused by the message `cause` and recorded at `time`."""
+    states = stream.states
+    if not isinstance(event, CHASSIS_EVENTS):
+        # What the chassis says of a stream is no fact of its domain, and parking must work where a fold crashes.
+        states = tuple(fold.evolve(state, event) for fold, state in zip(kind.folds, stream.states, strict=True))
+    evolved = replace(stream, version=stream.version + 1, time=time, states=states)
+    if event.door_digest is not None:
+        evolved = _remember(evolved, cause, event.door_digest, time)
+    match event:
+        case MessageParked():
+            return replace(evolved, parked=(*evolved.parked, event))
+        case MessageRedriven():
+            return replace(evolved, parked=evolved.parked[1:])
+        case MessageConflicted():
+            return _conflicted(evolved, event)
+    return evolved
+
+
+def _remember(stream: Stream, cause: str, digest: str, time: datetime) -> Stream:
+    doors, times = stream.doors.insert(cause, DoorMemory(digest)), (*stream.door_times, (time, cause))
+    while times[0][0] < time - DOOR_MEMORY:
+        doors, times = doors.discard(times[0][1]), times[1:]
+    return replace(stream, doors=doors, door_times=times)
+
+
+def _conflicted(stream: Stream, event: MessageConflicted) -> Stream:
+    known = stream.doors.get(event.message_id)
+    if known is None:
+        return stream
+    both = DoorMemory(known.digest, (*known.conflicting, event.digest))
+    return replace(stream, doors=stream.doors.insert(event.message_id, both))

@@ -1,0 +1,204 @@
+"""How everything but the loop reads and writes Kafka: FastStream subscribers, and one idempotent writer.
+
+Each default of the client is wrong for us, so the settings stand here once. A subscriber reads what is committed, from
+the earliest record on, and its position moves only after what it was given is done. The loop has a client of its own
+(chassis/kafka.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Any, Protocol, TypeVar
+
+from aiokafka import AIOKafkaProducer, ConsumerRecord
+from aiokafka.errors import KafkaError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker, KafkaMessage
+from psycopg import OperationalError
+from psycopg_pool import PoolTimeout
+
+from chassis.log import LogError, NewRecord
+from chassis.store import StoreAway
+from contracts.topics import DEAD_LETTER_BYTES_MAX
+
+__all__ = [
+    "BATCH_RECORDS_MAX",
+    "CONSUMER_SETTINGS",
+    "PRODUCER_SETTINGS",
+    "KafkaWriter",
+    "Records",
+    "Writer",
+    "keep_trying",
+    "make_broker",
+    "subscribe",
+]
+
+log = logging.getLogger("orderlog")
+
+T = TypeVar("T")
+
+Records = Sequence["ConsumerRecord[bytes, bytes]"]
+
+BATCH_RECORDS_MAX = 200
+"""Records that a subscriber is given at once; its position is committed once a batch."""
+
+BATCH_WAIT_MS = 50
+"""How long a subscriber waits for more."""
+
+WRITE_SECONDS = 15.0
+"""How long a write may take before the broker counts as away. What was written may still be there: ids are stable."""
+
+STOP_SECONDS = 10.0
+
+PRODUCER_SETTINGS: dict[str, Any] = {
+    "acks": "all",
+    "enable_idempotence": True,
+    "max_request_size": DEAD_LETTER_BYTES_MAX,
+    "linger_ms": 2,
+}
+CONSUMER_SETTINGS: dict[str, Any] = {
+    "isolation_level": "read_committed",
+    "auto_offset_reset": "earliest",
+    "max_partition_fetch_bytes": DEAD_LETTER_BYTES_MAX,
+    "fetch_max_wait_ms": 100,
+}
+
+
+RETRY_SECONDS = 1.0
+"""Between attempts at something that is away."""
+
+AWAY = (LogError, StoreAway, OperationalError, PoolTimeout, OSError)
+"""What passes by itself, or when somebody mends a server or frees a disk."""
+
+
+class Writer(Protocol):
+    """Writes records that are there for good when it returns."""
+
+    async def write(self, records: Sequence[NewRecord]) -> None:
+        """Write all, in order within a partition; raises LogError when the broker did not take them in time."""
+
+
+class KafkaWriter:
+    """The one producer of a process that is not a loop: acks of all replicas, idempotent."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        self._producer: AIOKafkaProducer | None = None
+
+    async def start(self) -> None:
+        """Connect; raises LogError when no broker answers."""
+        self._producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap, **PRODUCER_SETTINGS)
+        try:
+            await self._producer.start()
+        except KafkaError as error:
+            await self._producer.stop()
+            raise LogError(f"no broker answers at {self._bootstrap}: {error}") from error
+
+    async def write(self, records: Sequence[NewRecord]) -> None:
+        """See Writer.write."""
+        producer = self._producer
+        assert producer is not None, "the writer is started before it writes"
+        try:
+            async with asyncio.timeout(WRITE_SECONDS):
+                futures = [
+                    await producer.send(
+                        record.topic,
+                        value=record.value,
+                        key=record.key,
+                        partition=record.partition,
+                        headers=list(record.headers),
+                    )
+                    for record in records
+                ]
+                await asyncio.gather(*futures)
+        except TimeoutError as error:
+            raise LogError(f"the broker at {self._bootstrap} took nothing for {WRITE_SECONDS:.0f} s") from error
+        except KafkaError as error:
+            raise LogError(f"the broker at {self._bootstrap} refused a record: {error}") from error
+
+    async def stop(self) -> None:
+        """Give the connections back; a client whose broker is gone would wait for ever (aiokafka 1101)."""
+        if self._producer is not None:
+            try:
+                await asyncio.wait_for(self._producer.stop(), STOP_SECONDS)
+            except TimeoutError:
+                log.warning("the broker did not let the producer go within %.0f s", STOP_SECONDS)
+
+
+def make_broker(bootstrap: str) -> KafkaBroker:
+    """A FastStream broker with our settings; subscribers are added with `subscribe`."""
+    return KafkaBroker(
+        bootstrap,
+        acks=PRODUCER_SETTINGS["acks"],
+        enable_idempotence=PRODUCER_SETTINGS["enable_idempotence"],
+        max_request_size=PRODUCER_SETTINGS["max_request_size"],
+        allow_auto_create_topics=False,
+        ack_policy=AckPolicy.MANUAL,
+        graceful_timeout=STOP_SECONDS,
+        logger=None,
+    )
+
+
+def subscribe(
+    broker: KafkaBroker,
+    topic: str,
+    group: str,
+    handle: Callable[[Records], Awaitable[None]],
+    failed: Callable[[BaseException], None],
+) -> None:
+    """Give `handle` the raw records of `topic`, in batches, and commit after each that it finished.
+
+    `handle` tries as long as it takes; what it raises is a defect: `failed` hears of it, and nothing more is handled or
+    committed, since FastStream would go on with the next batch and commit past this one.
+    """
+
+    async def take(message: KafkaMessage) -> None:
+        raw = message.raw_message
+        try:
+            await handle(raw if isinstance(raw, tuple) else (raw,))
+        except Exception as error:  # noqa: BLE001 - whatever it is ends the process
+            failed(error)
+            await asyncio.Event().wait()
+        await message.ack()
+
+    broker.subscriber(
+        topic,
+        group_id=group,
+        batch=True,
+        max_records=BATCH_RECORDS_MAX,
+        batch_timeout_ms=BATCH_WAIT_MS,
+        ack_policy=AckPolicy.MANUAL,
+        parser=_without_headers,
+        decoder=_undecoded,
+        **CONSUMER_SETTINGS,
+    )(take)
+
+
+async def _without_headers(records: tuple[ConsumerRecord[bytes, bytes], ...], parse: Any) -> KafkaMessage:
+    """Headers of strangers need not be text, which FastStream takes for granted: it is not shown them."""
+    message: KafkaMessage = await parse(tuple(replace(record, headers=()) for record in records))
+    message.raw_message = records
+    return message
+
+
+async def _undecoded(message: KafkaMessage) -> Any:
+    return message.body
+
+
+async def keep_trying(attempt: Callable[[], Awaitable[T]], waits: Callable[[str | None], None]) -> T:
+    """Try until it works: what came in is not let go of. `waits` hears what for, and None when it goes on."""
+    waited = False
+    while True:
+        try:
+            result = await attempt()
+        except AWAY as error:
+            waited = True
+            waits(str(error))
+            await asyncio.sleep(RETRY_SECONDS)
+        else:
+            if waited:
+                waits(None)
+            return result

@@ -1,0 +1,141 @@
+"""Those who wait for what their message causes, and the follower of event topics that tells them.
+
+Nothing is stored and nothing is missed that matters: who waits in vain looks into the store afterwards.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+
+from chassis.log import LogError
+from chassis.streaming import CONSUMER_SETTINGS
+from contracts.message import CATALOGUE, Event
+
+__all__ = ["WAITERS_MAX", "EventsWatch", "TooManyWaiters", "Waiter", "Waiters"]
+
+log = logging.getLogger("orderlog")
+
+WAITERS_MAX = 2_000
+"""Callers that one process lets wait at once."""
+
+POLL_MS = 200
+RETRY_SECONDS = 1.0
+
+
+class TooManyWaiters(Exception):
+    """As many callers wait as may; the next one is told to come again."""
+
+
+class Waiter:
+    """One caller that waits for the events that the message `message_id` causes."""
+
+    def __init__(self, message_id: str) -> None:
+        self.message_id = message_id
+        self.events: list[Event] = []
+        self.happened = asyncio.Event()
+
+    async def wait(self, seconds: float) -> Sequence[Event]:
+        """The events, as soon as there are any; empty when none came in time."""
+        try:
+            await asyncio.wait_for(self.happened.wait(), seconds)
+        except TimeoutError:
+            return ()
+        return tuple(self.events)
+
+
+class Waiters:
+    """All who wait, by the message that they wait for; `limit` of them at most."""
+
+    def __init__(self, limit: int = WAITERS_MAX) -> None:
+        self._limit, self._count = limit, 0
+        self._waiting: dict[str, list[Waiter]] = {}
+
+    @contextmanager
+    def expect(self, message_id: str) -> Iterator[Waiter]:
+        """Wait from now on: enter before the message is sent. Raises TooManyWaiters."""
+        if self._count >= self._limit:
+            raise TooManyWaiters(f"{self._limit} callers wait already")
+        waiter = Waiter(message_id)
+        self._waiting.setdefault(message_id, []).append(waiter)
+        self._count += 1
+        try:
+            yield waiter
+        finally:
+            self._count -= 1
+            others = self._waiting[message_id]
+            others.remove(waiter)
+            if not others:
+                del self._waiting[message_id]
+
+    def happened(self, records: Iterable[ConsumerRecord[bytes, bytes]]) -> None:
+        """Tell those whose message caused these events; all events of one read are told together."""
+        told = set()
+        for record in records:
+            headers = dict(record.headers)
+            cause = headers.get("ce_causationid", b"").decode()
+            for waiter in self._waiting.get(cause, ()):
+                event = CATALOGUE[headers["ce_type"].decode()].decode(record.value or b"")
+                if isinstance(event, Event):
+                    waiter.events.append(event)
+                    told.add(waiter)
+        for waiter in told:
+            waiter.happened.set()
+
+
+class EventsWatch:
+    """Follows topics of events from their end, in no group, and tells the waiters."""
+
+    def __init__(self, bootstrap: str, topics: Sequence[str], waiters: Waiters) -> None:
+        self._bootstrap, self._topics, self._waiters = bootstrap, topics, waiters
+        self._task: asyncio.Task[None] | None = None
+        self._consumer: AIOKafkaConsumer | None = None
+
+    async def start(self) -> None:
+        """Find the ends, so that nothing that happens from now on is missed; raises LogError without a broker."""
+        self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap, enable_auto_commit=False, **CONSUMER_SETTINGS
+        )
+        try:
+            await self._consumer.start()
+            await self._to_the_ends(self._consumer)
+        except KafkaError as error:
+            await self._consumer.stop()
+            raise LogError(f"no broker answers at {self._bootstrap}: {error}") from error
+        self._task = asyncio.create_task(self._follow(self._consumer), name="events-watch")
+
+    async def _to_the_ends(self, consumer: AIOKafkaConsumer) -> None:
+        partitions = []
+        for topic in self._topics:
+            await consumer._client.force_metadata_update()
+            known = consumer._client.cluster.partitions_for_topic(topic)
+            if not known:
+                raise LogError(f"the topic {topic} does not exist; `oms up` makes the topics")
+            partitions += [TopicPartition(topic, number) for number in sorted(known)]
+        consumer.assign(partitions)
+        for partition, end in (await consumer.end_offsets(partitions)).items():
+            consumer.seek(partition, end)
+
+    async def _follow(self, consumer: AIOKafkaConsumer) -> None:
+        while True:
+            try:
+                batches = await consumer.getmany(timeout_ms=POLL_MS)
+            except KafkaError as error:
+                log.warning("the events are not followed for now: %s", error)
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            for batch in batches.values():
+                self._waiters.happened(batch)
+
+    async def stop(self) -> None:
+        """Follow no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        if self._consumer is not None:
+            await self._consumer.stop()

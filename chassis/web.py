@@ -1,0 +1,314 @@
+"""What every HTTP door shares: problems (RFC 9457), the limit of a body, Idempotency-Key, and waiting for an outcome.
+
+Routers are the services' own (services/<service>/api.py). No message of a service is known here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from time import monotonic
+from typing import Annotated, Any
+from uuid import UUID
+
+import orjson
+from fastapi import FastAPI, Header, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from psycopg import OperationalError
+from psycopg_pool import PoolTimeout
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from chassis.doors import Door, Entry
+from chassis.log import LogError
+from chassis.reading import History, Reads
+from chassis.service import Service
+from chassis.store import Recorded, StoreAway
+from chassis.waiters import TooManyWaiters, Waiters
+from contracts.chassis import MessageConflicted
+from contracts.envelope import Actor
+from contracts.ids import stream
+from contracts.message import Command, Event
+from contracts.personal import Personal
+from contracts.topics import DOOR_BODY_BYTES_MAX
+
+__all__ = [
+    "BodyLimit",
+    "Caller",
+    "Gate",
+    "Problem",
+    "add_problems",
+    "caller_of",
+    "events_document",
+    "stream_of",
+    "submit",
+    "timeline",
+]
+
+WAIT_SECONDS_MAX = 30.0
+"""The longest that `Prefer: wait=N` is obeyed."""
+
+LOOK_AGAIN_SECONDS = 1.0
+"""How often the store is asked for what a waiting caller may have missed."""
+
+RETRY_AFTER_SECONDS = "1"
+SHOWN_ERRORS_MAX = 20
+
+
+class Problem(Exception):
+    """An answer that is no success: what (`title`), where and how to mend it (`detail`)."""
+
+    def __init__(self, status: int, title: str, detail: str, **more: Any) -> None:
+        super().__init__(title)
+        self.status, self.title, self.detail, self.more = status, title, detail, more
+
+    def response(self) -> JSONResponse:
+        body = {"type": "about:blank", "title": self.title, "status": self.status, "detail": self.detail, **self.more}
+        headers = {"Retry-After": RETRY_AFTER_SECONDS} if self.status == 503 else None
+        return JSONResponse(body, self.status, headers, media_type="application/problem+json")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What the headers of a request say of who asks, under which key, and how long they wait (seconds)."""
+
+    key: str
+    actor: Actor
+    reason: str | None
+    wait: float
+
+
+def caller_of(
+    idempotency_key: Annotated[
+        str | None, Header(description="Names this request: the same key is the same request.", max_length=128)
+    ] = None,
+    x_actor: Annotated[str | None, Header(description="Who asks, as `kind:name`, such as `person:anna`.")] = None,
+    x_reason: Annotated[str | None, Header(description="Why, in words.", max_length=1_000)] = None,
+    prefer: Annotated[str | None, Header(description="`wait=N`: answer with the outcome, within N seconds.")] = None,
+) -> Caller:
+    """The dependency of every POST; raises Problem when the Idempotency-Key is missing."""
+    if not idempotency_key or re.search(r"[\x00-\x1f]", idempotency_key):
+        raise Problem(
+            400,
+            "Idempotency-Key is missing",
+            "Send a header Idempotency-Key of 1 to 128 characters, new for each thing you want done and the same "
+            "when you try again, so that it is done once.",
+        )
+    kind, colon, subject = (x_actor or "system:http").partition(":")
+    if not colon or not kind or not subject:
+        raise Problem(400, "X-Actor cannot be read", "Write it as kind:name, such as person:anna.")
+    wanted = re.search(r"\bwait=(\d{1,4})\b", prefer or "")
+    wait = min(float(wanted.group(1)), WAIT_SECONDS_MAX) if wanted else 0.0
+    return Caller(idempotency_key, Actor(kind=kind, subject=subject), x_reason, wait)
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What a service's routers stand on."""
+
+    service: Service
+    door: Door
+    reads: Reads
+    waiters: Waiters
+
+
+def events_document(events: Sequence[Event]) -> list[dict[str, Any]]:
+    """Events as an answer shows them, without what only the chassis needs."""
+    return [
+        {"type": type(event).__name__, **event.model_dump(mode="json", exclude_none=True, exclude={"door_digest"})}
+        for event in events
+    ]
+
+
+async def submit(
+    gate: Gate,
+    caller: Caller,
+    target: str,
+    command: Command,
+    location: str,
+    *,
+    key: tuple[str, ...] | None = None,
+    created: bool = False,
+    refusals: tuple[type[Event], ...] = (),
+    correlation: str | None = None,
+) -> JSONResponse:
+    """Send a command and answer: 200 (or 201) with what came of it, 202 while that is not known, 409 when it was
+    refused, or when its key is known with another body. `key` where the caller's own is not what names the message."""
+    entry = Entry(
+        gate.service.name,
+        target,
+        command,
+        key or (target, caller.key),
+        caller.actor,
+        caller.reason,
+        correlation,
+    )
+    message_id = gate.door.message_id(entry.caller_key)
+    events = await _known(gate, message_id, command)
+    if not events:
+        events = await _send(gate, entry, message_id, caller.wait)
+    document: dict[str, Any] = {"message_id": message_id, "location": location}
+    headers = {"Location": location}
+    if not events:
+        return JSONResponse({**document, "outcome": "pending"}, 202, headers)
+    _refuse(events, refusals, message_id)
+    return JSONResponse({**document, "events": events_document(events)}, 201 if created else 200, headers)
+
+
+async def _known(gate: Gate, message_id: str, command: Command) -> Sequence[Event]:
+    known = await asyncio.to_thread(gate.reads.known, message_id)
+    if known is None:
+        return ()
+    if known.digest != command.digest():
+        raise _conflict(message_id)
+    return known.events
+
+
+async def _send(gate: Gate, entry: Entry, message_id: str, wait: float) -> Sequence[Event]:
+    if not wait:
+        await gate.door.send(entry)
+        return ()
+    until = monotonic() + wait
+    with gate.waiters.expect(message_id) as waiter:
+        await gate.door.send(entry)
+        while (left := until - monotonic()) > 0:
+            # The store is asked too: a message that was handled before this one was sent causes nothing again.
+            events = await waiter.wait(min(left, LOOK_AGAIN_SECONDS)) or await _known(gate, message_id, entry.command)
+            if events:
+                return events
+    return ()
+
+
+def _refuse(events: Sequence[Event], refusals: tuple[type[Event], ...], message_id: str) -> None:
+    for event in events:
+        if isinstance(event, MessageConflicted):
+            raise _conflict(message_id)
+        if isinstance(event, refusals):
+            shown = events_document([event])
+            said = ", ".join(f"{name} {value}" for name, value in shown[0].items() if isinstance(value, str | int))
+            raise Problem(
+                409, "The request was refused", f"Nothing was changed: {said}.", message_id=message_id, events=shown
+            )
+
+
+def _conflict(message_id: str) -> Problem:
+    return Problem(
+        409,
+        "This was sent before with another body",
+        "Nothing was done. Send a new Idempotency-Key (for an order: a higher revision) if you mean something new, "
+        "or the first body if you try again.",
+        message_id=message_id,
+    )
+
+
+class BodyLimit:
+    """Refuses bodies above the limit of a door with 413, whether or not their length was announced.
+
+    A body is read whole before a route sees it: an order is decoded whole anyway, and the limit bounds it.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int = DOOR_BODY_BYTES_MAX) -> None:
+        self._app, self._limit = app, limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        announced = dict(scope["headers"]).get(b"content-length", b"0")
+        too_large = Problem(
+            413, "The body is too large", f"A door takes {self._limit} bytes at most. Send less at a time."
+        )
+        if announced.isdigit() and int(announced) > self._limit:
+            await too_large.response()(scope, receive, send)
+            return
+        parts: list[bytes] = []
+        more, taken = True, 0
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            parts.append(message.get("body", b""))
+            more, taken = message.get("more_body", False), taken + len(parts[-1])
+            if taken > self._limit:
+                await too_large.response()(scope, receive, send)
+                return
+        whole: Message | None = {"type": "http.request", "body": b"".join(parts), "more_body": False}
+
+        async def once() -> Message:
+            nonlocal whole
+            message, whole = whole, None
+            return message or await receive()
+
+        await self._app(scope, once, send)
+
+
+def add_problems(app: FastAPI) -> None:
+    """Make every answer that is no success a problem, and name what is away as 503."""
+
+    def of(make: Callable[[Any], Problem]) -> Callable[[Request, Exception], Awaitable[JSONResponse]]:
+        async def answer(request: Request, error: Exception) -> JSONResponse:
+            return make(error).response()
+
+        return answer
+
+    away = "Nothing is lost. Send the same request with the same Idempotency-Key again in a moment."
+    app.add_exception_handler(Problem, of(lambda error: error))
+    app.add_exception_handler(RequestValidationError, of(_invalid))
+    app.add_exception_handler(ValidationError, of(_invalid))
+    app.add_exception_handler(HTTPException, of(lambda error: Problem(error.status_code, str(error.detail), _HELP)))
+    for kind in (StoreAway, LogError, TooManyWaiters, OperationalError, PoolTimeout):
+        app.add_exception_handler(kind, of(lambda error: Problem(503, "Not now", f"{error}. {away}")))
+
+
+_HELP = "The addresses and what they take are listed at /docs and, for programs, at /openapi.json."
+
+
+def _invalid(error: RequestValidationError | ValidationError) -> Problem:
+    found = error.errors()[:SHOWN_ERRORS_MAX]
+    errors = [{"where": ".".join(str(part) for part in item["loc"]), "what": item["msg"]} for item in found]
+    where = "; ".join(f"{item['where']}: {item['what']}" for item in errors[:3])
+    return Problem(422, "The request cannot be read", f"{where}. Mend what is named and send it again.", errors=errors)
+
+
+def stream_of(kind: str, identifier: str) -> str:
+    """The stream that an id in an address names; raises Problem when it is no id."""
+    try:
+        return stream(kind, str(UUID(identifier)))
+    except ValueError as error:
+        raise Problem(
+            404, f"{identifier} is no id", "An id looks like bdebd2b8-5485-59e2-b9dd-65081be601f6."
+        ) from error
+
+
+def timeline(history: History) -> dict[str, Any]:
+    """Events of a stream for people: who, when, what, and what caused it. What is sealed stays so."""
+    entries = [_entry(event) for event in history.events]
+    return {"events": entries, "next": entries[-1]["version"]} if history.more else {"events": entries}
+
+
+def _entry(event: Recorded) -> dict[str, Any]:
+    headers = event.headers
+    actor = headers.get("ce_actor")
+    return {
+        "version": event.version,
+        "what": event.type.split(".")[2],
+        "when": headers["ce_time"],
+        "who": orjson.loads(actor) if actor else {"kind": "service", "subject": headers["ce_source"]},
+        "why": headers.get("ce_reason"),
+        "caused_by": headers["ce_causationid"],
+        "id": headers["ce_id"],
+        "offset": event.offset,
+        "data": _without_sealed(orjson.loads(event.value)),
+    }
+
+
+def _without_sealed(value: Any) -> Any:
+    if isinstance(value, dict):
+        if value.keys() == Personal.model_fields.keys():
+            return {"sealed": True}
+        return {name: _without_sealed(part) for name, part in value.items() if name != "door_digest"}
+    return [_without_sealed(part) for part in value] if isinstance(value, list) else value
