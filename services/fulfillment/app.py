@@ -1,0 +1,20 @@
+"""The composition root of the fulfillment service: settings in, one running process out."""
+
+from __future__ import annotations
+
+from chassis.runtime import installation_of, run_service
+from chassis.service import Service
+from chassis.settings import Settings
+from services.fulfillment.fulfillment_order import KINDS
+
+__all__ = ["declare", "run"]
+
+
+def declare(namespace: str = "") -> Service:
+    """The service: its name and its kinds of streams."""
+    return Service("fulfillment", KINDS, namespace=namespace)
+
+
+def run(settings: Settings) -> int:
+    """Run one process until it is asked to stop; its exit code."""
+    return run_service(declare(settings.namespace), installation_of(settings))

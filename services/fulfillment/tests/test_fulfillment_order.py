@@ -1,0 +1,239 @@
+"""What a fulfillment order does with every message it takes, in the state it fits and in those it does not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from chassis.decider import Send
+from chassis.testing import DAWN, Outcome, Spec
+from contracts.fulfillment import (
+    CancelFulfillment,
+    CreateFulfillmentOrder,
+    FulfillmentAccepted,
+    FulfillmentCancelled,
+    FulfillmentCancelRefused,
+    FulfillmentLine,
+    FulfillmentOrderCreated,
+    FulfillmentRefused,
+    FulfillmentRejected,
+    HandedOver,
+    NodeDocumentRepeated,
+    Packed,
+    PackedContent,
+    PackedPackage,
+    Picked,
+    PickLine,
+    RecordAcceptance,
+    RecordHandOver,
+    RecordPack,
+    RecordPick,
+    RefusalReason,
+)
+from contracts.ids import aggregate_id, stream
+from contracts.inventory import RecordGone, RecordPicked, RecordPutBack
+from contracts.message import Command
+from services.fulfillment.fulfillment_order import FULFILLMENT_ORDER
+
+ORDER = "order:order/o1"
+ASKED = (
+    FulfillmentLine(line="1", sequence=1, sku="SKU-1", quantity=3, unit="each"),
+    FulfillmentLine(line="2", sequence=1, sku="SKU-2", quantity=1, unit="each"),
+)
+CREATE = CreateFulfillmentOrder(order_id="o1", location="north", sequence=1, ship_group="1", method="ship", lines=ASKED)
+ACCEPT = RecordAcceptance(document="a1")
+REJECT = RecordAcceptance(document="a1", accepted=False, reject_reason="closed today")
+PICK_ALL = RecordPick(
+    document="p1", lines=(PickLine(line="1", sequence=1, quantity=3), PickLine(line="2", sequence=1, quantity=1))
+)
+PICK_NOTHING = RecordPick(
+    document="p1", lines=(PickLine(line="1", sequence=1, quantity=0), PickLine(line="2", sequence=1, quantity=0))
+)
+
+
+def package(number: int, line: str, quantity: int) -> PackedPackage:
+    content = PackedContent(line=line, sequence=1, quantity=quantity)
+    return PackedPackage(number=number, contents=(content,), weight_grams=900)
+
+
+PACK = RecordPack(document="k1", packages=(package(1, "1", 3), package(2, "2", 1)))
+HAND_OVER = RecordHandOver(document="h1", handed_to="own-fleet", occurred_at=DAWN)
+CANCEL = CancelFulfillment(cause="the customer asked")
+
+
+def after(*commands: Command) -> Spec:
+    spec = Spec(FULFILLMENT_ORDER, "fulfillment", stream("fulfillment_order", FULFILLMENT_ORDER_ID))
+    for command in commands:
+        spec.when(command, reply_to=ORDER if isinstance(command, CreateFulfillmentOrder) else None)
+    return spec
+
+
+FULFILLMENT_ORDER_ID = aggregate_id("default", "fulfillment_order", "o1", "north", "1")
+
+
+def event_of(outcome: Outcome) -> Any:
+    (event,) = outcome.events
+    return event
+
+
+def stock(sku: str) -> str:
+    return stream("stock_item", aggregate_id("default", "stock_item", sku))
+
+
+def test_the_whole_work_answers_the_order_at_every_step_and_tells_the_stock_items() -> None:
+    spec = Spec(FULFILLMENT_ORDER, "fulfillment", stream("fulfillment_order", FULFILLMENT_ORDER_ID))
+    assert isinstance(event_of(spec.when(CREATE, reply_to=ORDER).answered(ORDER)), FulfillmentOrderCreated)
+    assert isinstance(event_of(spec.when(ACCEPT, door="node").answered(ORDER)), FulfillmentAccepted)
+    picked = spec.when(PICK_ALL, door="node").answered(ORDER)
+    assert isinstance(event_of(picked), Picked)
+    facts = [(send.stream, type(send.message)) for send in picked.sent]
+    assert facts == [(stock("SKU-1"), RecordPicked), (stock("SKU-2"), RecordPicked)]
+    packed = event_of(spec.when(PACK, door="node").answered(ORDER).sends())
+    assert isinstance(packed, Packed)
+    assert [content.fulfillment_order for content in packed.packages[0].contents] == [FULFILLMENT_ORDER_ID]
+    gone = spec.when(HAND_OVER, door="node").answered(ORDER)
+    assert isinstance(event_of(gone), HandedOver)
+    assert event_of(gone).packages == packed.packages
+    (first, second) = gone.sent
+    assert isinstance(first.message, RecordGone) and isinstance(second.message, RecordGone)
+    assert (first.message.quantity, first.message.demand.line, first.message.fulfillment_order) == (
+        3,
+        "1",
+        FULFILLMENT_ORDER_ID,
+    )
+
+
+def test_a_short_pick_says_what_is_missing_and_why() -> None:
+    lines = (
+        PickLine(line="1", sequence=1, quantity=1, short_reason="shelf empty"),
+        PickLine(line="2", sequence=1, quantity=1),
+    )
+    outcome = after(CREATE, ACCEPT).when(RecordPick(document="p1", lines=lines), door="node")
+    first, second = event_of(outcome).lines
+    assert (first.expected, first.quantity, first.short, first.short_reason) == (3, 1, 2, "shelf empty")
+    assert second.short == 0
+    fact = outcome.sent[0].message
+    assert isinstance(fact, RecordPicked) and (fact.expected, fact.quantity) == (3, 1)
+
+
+def test_another_item_taken_leaves_the_one_asked_for_short() -> None:
+    lines = (PickLine(line="1", sequence=1, quantity=3, sku="SKU-9"), PickLine(line="2", sequence=1, quantity=1))
+    outcome = after(CREATE, ACCEPT).when(RecordPick(document="p1", lines=lines), door="node")
+    asked, other, _ = outcome.sent
+    assert isinstance(asked.message, RecordPicked) and isinstance(other.message, RecordPicked)
+    assert (asked.stream, asked.message.quantity, asked.message.expected) == (stock("SKU-1"), 0, 3)
+    assert (other.stream, other.message.quantity, other.message.expected) == (stock("SKU-9"), 3, 0)
+    assert other.message.substitute_for == "SKU-1"
+
+
+def test_nothing_picked_ends_the_work() -> None:
+    spec = after(CREATE, ACCEPT, PICK_NOTHING)
+    assert event_of(spec.when(PACK, door="node")).reason is RefusalReason.CLOSED
+
+
+def test_a_rejection_gives_the_lines_back_to_the_order() -> None:
+    outcome = after(CREATE).when(REJECT, door="node").answered(ORDER)
+    rejected = event_of(outcome)
+    assert isinstance(rejected, FulfillmentRejected)
+    assert (rejected.lines, rejected.reject_reason) == (ASKED, "closed today")
+
+
+@pytest.mark.parametrize(
+    ("before", "again"),
+    [
+        ((CREATE, ACCEPT), ACCEPT),
+        ((CREATE, ACCEPT, PICK_ALL), PICK_ALL),
+        ((CREATE, ACCEPT, PICK_ALL, PACK), PACK),
+        ((CREATE, ACCEPT, PICK_ALL, PACK, HAND_OVER), HAND_OVER),
+    ],
+)
+def test_a_document_that_comes_again_changes_nothing_and_leaves_an_event(
+    before: tuple[Command, ...], again: RecordAcceptance
+) -> None:
+    outcome = after(*before).when(again, door="node").answered().sends()
+    assert event_of(outcome) == NodeDocumentRepeated(
+        document=again.document, step=type(again).__name__, door_digest=event_of(outcome).door_digest
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "command", "reason"),
+    [
+        ((), ACCEPT, RefusalReason.UNKNOWN),
+        ((), PICK_ALL, RefusalReason.UNKNOWN),
+        ((CREATE,), PICK_ALL, RefusalReason.NOT_ACCEPTED),
+        ((CREATE, ACCEPT), PACK, RefusalReason.NOT_PICKED),
+        ((CREATE, ACCEPT, PICK_ALL), HAND_OVER, RefusalReason.NOT_PACKED),
+        ((CREATE, ACCEPT), RecordAcceptance(document="a2"), RefusalReason.ALREADY_DONE),
+        ((CREATE, ACCEPT, PICK_ALL, PACK), PICK_ALL.model_copy(update={"document": "p2"}), RefusalReason.ALREADY_DONE),
+        ((CREATE, REJECT), PICK_ALL, RefusalReason.CLOSED),
+        ((CREATE, CANCEL), ACCEPT, RefusalReason.CANCELLED),
+        ((CREATE, ACCEPT), RecordPick(document="p", lines=(PickLine(line="9", sequence=1, quantity=1),)), RefusalReason.UNKNOWN_LINE),
+        ((CREATE, ACCEPT), RecordPick(document="p", lines=PICK_ALL.lines[:1]), RefusalReason.LINE_MISSING),
+        ((CREATE, ACCEPT), RecordPick(document="p", lines=(*PICK_ALL.lines, PICK_ALL.lines[0])), RefusalReason.LINE_MISSING),
+        ((CREATE, ACCEPT, PICK_ALL), RecordPack(document="k", packages=PACK.packages[:1]), RefusalReason.DIFFERS_FROM_PICKED),
+        ((CREATE, ACCEPT, PICK_ALL), RecordPack(document="k", packages=(PACK.packages[0],) * 2), RefusalReason.DUPLICATE_PACKAGE),
+    ],
+)  # fmt: skip
+def test_a_step_that_does_not_fit_is_refused_by_name(
+    before: tuple[Command, ...], command: Command, reason: RefusalReason
+) -> None:
+    spec = after(*before)
+    refused = event_of(spec.when(command, door="node").answered().sends())
+    assert isinstance(refused, FulfillmentRefused)
+    assert (refused.step, refused.reason) == (type(command).__name__, reason)
+
+
+def test_a_refused_document_may_be_put_right_and_sent_again() -> None:
+    spec = after(CREATE, ACCEPT, PICK_ALL)
+    spec.when(RecordPack(document="k1", packages=PACK.packages[:1]), door="node")
+    assert isinstance(event_of(spec.when(PACK, door="node")), Packed)
+
+
+def test_the_same_creation_again_changes_nothing_and_another_is_refused() -> None:
+    spec = after(CREATE)
+    spec.when(CREATE, reply_to=ORDER).then_nothing()
+    other = CREATE.model_copy(update={"lines": ASKED[:1]})
+    assert event_of(spec.when(other, reply_to=ORDER).answered(ORDER)).reason is RefusalReason.EXISTS
+
+
+# Cancelling
+
+
+@pytest.mark.parametrize("before", [(CREATE,), (CREATE, ACCEPT)])
+def test_before_picking_a_cancel_needs_nothing_put_back(before: tuple[Command, ...]) -> None:
+    cancelled = event_of(after(*before).when(CANCEL, reply_to=ORDER).answered(ORDER).sends())
+    assert isinstance(cancelled, FulfillmentCancelled)
+    assert (cancelled.lines, cancelled.put_back, cancelled.seen) == (ASKED, (), True)
+
+
+@pytest.mark.parametrize("before", [(CREATE, ACCEPT, PICK_ALL), (CREATE, ACCEPT, PICK_ALL, PACK)])
+def test_after_picking_a_cancel_puts_the_goods_back(before: tuple[Command, ...]) -> None:
+    outcome = after(*before).when(CANCEL, reply_to=ORDER).answered(ORDER)
+    assert [(send.stream, type(send.message)) for send in outcome.sent] == [
+        (stock("SKU-1"), RecordPutBack),
+        (stock("SKU-2"), RecordPutBack),
+    ]
+    assert all(isinstance(send, Send) and send.service == "inventory" for send in outcome.sent)
+
+
+def test_after_hand_over_a_cancel_is_refused() -> None:
+    spec = after(CREATE, ACCEPT, PICK_ALL, PACK, HAND_OVER)
+    refused = event_of(spec.when(CANCEL, reply_to=ORDER).answered(ORDER).sends())
+    assert isinstance(refused, FulfillmentCancelRefused)
+    assert refused.lines == ASKED
+
+
+@pytest.mark.parametrize("before", [(CREATE, REJECT), (CREATE, ACCEPT, PICK_NOTHING), (CREATE, CANCEL)])
+def test_a_cancel_of_what_has_ended_has_nothing_left_to_cancel(before: tuple[Command, ...]) -> None:
+    cancelled = event_of(after(*before).when(CANCEL, reply_to=ORDER).answered(ORDER).sends())
+    assert isinstance(cancelled, FulfillmentCancelled)
+    assert (cancelled.lines, cancelled.seen) == ((), True)
+
+
+def test_a_cancel_that_comes_before_the_creation_is_remembered() -> None:
+    spec = after()
+    assert event_of(spec.when(CANCEL, reply_to=ORDER).answered(ORDER)).seen is False
+    refused = event_of(spec.when(CREATE, reply_to=ORDER).answered(ORDER))
+    assert isinstance(refused, FulfillmentRefused) and refused.reason is RefusalReason.CANCELLED

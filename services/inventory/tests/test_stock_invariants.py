@@ -1,0 +1,159 @@
+"""What holds at every prefix of a stock item's stream, whatever comes, in whatever order, however often."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chassis.decider import Context
+from chassis.testing import DAWN, Spec
+from contracts.inventory import (
+    AdjustmentReason,
+    AdjustStock,
+    Bucket,
+    ClaimStock,
+    CountStock,
+    Demand,
+    OnShortage,
+    ReceiveStock,
+    RecordGone,
+    RecordPicked,
+    RecordPutBack,
+    ReleaseClaim,
+    StockStatus,
+)
+from contracts.message import Command, Event
+from services.inventory.stock_book import StockBook, evolve
+from services.inventory.stock_item import STOCK_ITEM
+
+LOCATIONS = ("east", "north", "south")
+CAME = {Bucket.RECEIVED, Bucket.FOUND, Bucket.RESTOCKED}
+ON_HAND = {Bucket.SELLABLE, Bucket.SUSPECT, Bucket.DAMAGED, Bucket.ON_HOLD}
+
+locations = st.sampled_from(LOCATIONS)
+quantities = st.integers(1, 6)
+demands = st.builds(Demand, kind=st.just("order"), id=st.sampled_from("abcdef"), line=st.just("1"))
+item = {"sku": st.just("SKU-1"), "unit": st.just("each")}
+demand = {"demand": demands, "sequence": st.integers(0, 1)}
+node = {
+    "fulfillment_order": st.just("f"),
+    "document": st.just("d"),
+    "location": locations,
+    **demand,
+    **item,
+}
+
+commands: st.SearchStrategy[Command] = st.one_of(
+    st.builds(
+        ClaimStock,
+        quantity=quantities,
+        location=locations,
+        eligible_locations=st.lists(locations, max_size=2).map(tuple),
+        on_shortage=st.sampled_from(OnShortage),
+        priority=st.integers(0, 2),
+        **item,
+        **demand,
+    ),
+    st.builds(
+        ReceiveStock,
+        quantity=quantities,
+        location=locations,
+        status=st.sampled_from(StockStatus),
+        **item,
+    ),
+    st.builds(ReleaseClaim, sku=item["sku"], **demand),
+    st.builds(
+        AdjustStock,
+        quantity=quantities,
+        location=locations,
+        reason=st.sampled_from(AdjustmentReason),
+        status=st.sampled_from(StockStatus),
+        **item,
+    ),
+    st.builds(CountStock, counted=st.integers(0, 8), location=locations, **item),
+    st.builds(RecordPicked, expected=st.integers(0, 6), quantity=st.integers(0, 6), **node),
+    st.builds(RecordPutBack, quantity=quantities, **node),
+    st.builds(RecordGone, quantity=quantities, **node),
+)
+
+
+def holds_after(book: StockBook, events: list[Event]) -> None:
+    """I-02 from the movements alone, claims inside sellable, and the levels that the last event told."""
+    balance: Counter[tuple[str, Bucket]] = Counter()
+    for event in events:
+        for movement in getattr(event, "movements", ()):
+            balance[movement.location, movement.source] -= movement.quantity
+            balance[movement.location, movement.target] += movement.quantity
+    for location, shelf in book.shelves.items():
+        for bucket in (*ON_HAND, Bucket.PICKED):
+            assert getattr(shelf, bucket.value) == balance[location, bucket] >= 0
+        came = -sum(balance[location, bucket] for bucket in CAME)
+        assert came == sum(balance[location, bucket] for bucket in Bucket if bucket not in CAME)
+        assert shelf.available >= 0
+        assert shelf.reserved == sum(shelf.held.values())
+    for level in getattr(events[-1], "levels", ()):
+        assert level == book.shelf(level.location).level(level.location)
+
+
+def claims_close(book: StockBook) -> None:
+    """What shelves say is held is what claims say they hold; no stock is available where demand waits for it."""
+    for key, claim in book.claims.items():
+        assert claim.reserved + claim.waiting > 0
+        assert claim.reserved + claim.waiting <= claim.quantity
+        assert all(book.shelf(place).held[key] == quantity for place, quantity in claim.held)
+        if claim.waiting:
+            assert all(book.shelf(place).available == 0 for place in claim.eligible_locations)
+            assert all(claim.rank in book.waiting[place] for place in claim.eligible_locations)
+    for location, shelf in book.shelves.items():
+        assert all(book.claims[key].held_at(location) == quantity for key, quantity in shelf.held.items())
+    assert book.waiting_count == sum(1 for claim in book.claims.values() if claim.waiting)
+    assert {rank[3] for ranks in book.waiting.values() for rank in ranks} <= set(book.claims)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(commands, min_size=1, max_size=25))
+def test_stock_is_conserved_and_never_promised_twice(course: list[Any]) -> None:
+    spec, prefix, book = Spec(STOCK_ITEM, "inventory"), list[Event](), StockBook()
+    for command in course:
+        for event in spec.when(command).events:
+            prefix.append(event)
+            book = evolve(book, event)
+            holds_after(book, prefix)
+        claims_close(spec.state)
+
+
+def test_a_claim_costs_the_same_when_many_are_held() -> None:
+    """The events and answers of one claim on a hot item do not grow with the claims before it."""
+    spec = Spec(STOCK_ITEM, "inventory")
+    book = spec.state
+    receive = ReceiveStock(sku="SKU-1", location="north", quantity=1_000_000, unit="each")
+    for event in STOCK_ITEM.decide[ReceiveStock](receive, book, _context()):
+        book = evolve(book, event)
+    for number in range(2_000):
+        who = Demand(kind="order", id=str(number), line="1")
+        command = ClaimStock(
+            sku="SKU-1",
+            demand=who,
+            sequence=1,
+            quantity=1,
+            unit="each",
+            location="north",
+        )
+        (event,) = STOCK_ITEM.decide[ClaimStock](command, book, _context())
+        book = evolve(book, event)
+        assert len(event.encode()) < 700
+    assert book.shelf("north").reserved == 2_000
+
+
+def _context() -> Context:
+    return Context(
+        now=DAWN,
+        tenant="default",
+        stream="stock_item/x",
+        message_id="m",
+        subject="s",
+        correlation_id="c",
+    )

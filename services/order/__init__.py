@@ -1,0 +1,1 @@
+"""The order service: takes orders, reserves what they need, and has them fulfilled and paid."""

@@ -1,0 +1,196 @@
+"""The order service over HTTP: place, look at, list and cancel orders, release their holds.
+
+Decides nothing: a POST becomes a command in the inbox, a GET is rebuilt from the store and says how far that is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Annotated, Any
+from uuid import UUID
+
+import orjson
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+
+from chassis.doors import Door
+from chassis.reading import Reads
+from chassis.web import Caller, Gate, Problem, caller_of, submit, timeline
+from contracts.channel import ChannelOrder
+from contracts.ids import split_stream, stream
+from contracts.message import format_instant
+from contracts.order import CancelOrder, CancelReason, CancelRefused, HoldChangeRefused, OrderConflicted, ReleaseHold
+from services.order.channel import channel_key
+from services.order.intake import Seal, order_id, place_order
+from services.order.views import order_view
+
+__all__ = ["LIST_MAX", "router"]
+
+LIST_MAX = 200
+"""Orders that one page of a list shows."""
+
+NAMED_MAX = 10
+"""Orders that share a name and are shown when it is asked for."""
+
+_ORDER_SCHEMA = {"$id": "urn:orderlog:ChannelOrder", **ChannelOrder.model_json_schema()}
+
+
+class Cancel(BaseModel):
+    """Why an order is cancelled."""
+
+    cause: CancelReason = CancelReason.CUSTOMER
+    detail: str | None = None
+
+
+class Release(BaseModel):
+    """What a person says who accepts what a hold shows."""
+
+    detail: str | None = None
+
+
+def router(gate: Gate, channel_door: Door, seal: Seal) -> APIRouter:
+    """The routes. Orders enter by `channel_door`, the door of the topic, since both are one door to a channel."""
+    routes = APIRouter(tags=["orders"])
+    channel_gate = replace(gate, door=channel_door)
+    tenant = gate.door.tenant
+    body = {"requestBody": {"required": True, "content": {"application/json": {"schema": _ORDER_SCHEMA}}}}
+
+    @routes.post("/orders", status_code=202, openapi_extra=body)
+    async def place(request: Request, caller: Annotated[Caller, Depends(caller_of)]) -> JSONResponse:
+        """Place an order: a `ChannelOrder`. Without an `external_id` the Idempotency-Key is it."""
+        order = _read_order(await request.body(), caller.key)
+        try:
+            command = await asyncio.to_thread(place_order, order, tenant, seal)
+        except ValueError as error:
+            raise Problem(422, "The order cannot be stored", f"{error}. Mend it and send it again.") from error
+        identifier = order_id(tenant, order.channel_account, order.external_id)
+        return await submit(
+            channel_gate,
+            caller,
+            stream("order", identifier),
+            command,
+            f"/orders/{identifier}",
+            key=channel_key(order),
+            created=True,
+            refusals=(OrderConflicted,),
+        )
+
+    @routes.get("/orders")
+    def list_orders(
+        limit: Annotated[int, Query(ge=1, le=LIST_MAX)] = 50, cursor: str | None = None, stage: str | None = None
+    ) -> dict[str, Any]:
+        """Orders, the last changed first. `cursor` is the `next` of the page before."""
+        return _page(gate.reads, limit, cursor, stage)
+
+    @routes.get("/orders/{name}")
+    def show(name: str) -> dict[str, Any]:
+        """An order by its id, its number or the channel's external id."""
+        seen = gate.reads.stream(_find(gate.reads, name))
+        if seen.stream.version == 0:
+            raise _unknown(name)
+        return {**order_view(seen.stream), "followed": seen.followed()}
+
+    @routes.get("/orders/{name}/timeline")
+    def show_timeline(name: str, after: Annotated[int, Query(ge=0)] = 0) -> dict[str, Any]:
+        """What happened to an order: who, when, what, and what caused it."""
+        found = gate.reads.history(_find(gate.reads, name), after)
+        if not found.events and not after:
+            raise _unknown(name)
+        return timeline(found)
+
+    @routes.post("/orders/{name}/cancel", status_code=202)
+    async def cancel(name: str, caller: Annotated[Caller, Depends(caller_of)], body: Cancel | None = None) -> Any:
+        """Cancel what has not left."""
+        target = await asyncio.to_thread(_find, gate.reads, name)
+        wish = body or Cancel()
+        command = CancelOrder(cause=wish.cause, detail=wish.detail)
+        return await submit(gate, caller, target, command, _location(target), refusals=(CancelRefused,))
+
+    @routes.post("/orders/{name}/holds/{hold}/release", status_code=202)
+    async def release(
+        name: str, hold: str, caller: Annotated[Caller, Depends(caller_of)], body: Release | None = None
+    ) -> Any:
+        """Accept what a hold shows, so that the order goes on."""
+        target = await asyncio.to_thread(_find, gate.reads, name)
+        command = ReleaseHold(hold=hold, detail=body.detail if body else None)
+        return await submit(gate, caller, target, command, _location(target), refusals=(HoldChangeRefused,))
+
+    return routes
+
+
+def _read_order(body: bytes, key: str) -> ChannelOrder:
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Problem(422, "The body is not JSON", f"{error}. Send an order as JSON in UTF-8.") from error
+    if not isinstance(document, dict):
+        raise Problem(422, "The body is no order", "Send one order, a JSON object.")
+    return ChannelOrder.model_validate_json(orjson.dumps({"external_id": key, **document}))
+
+
+def _location(target: str) -> str:
+    return f"/orders/{split_stream(target)[1]}"
+
+
+def _find(reads: Reads, name: str) -> str:
+    """The stream of an order; raises Problem when nothing, or more than one order, is called so."""
+    try:
+        return stream("order", str(UUID(name)))
+    except ValueError:
+        number = _number(name)
+    rows = reads.rows(
+        "select id from orders where number like %s or external_id = %s order by id limit %s",
+        [number, name, NAMED_MAX],
+    )
+    if not rows:
+        raise _unknown(name)
+    if len(rows) > 1:
+        raise Problem(
+            409,
+            f"Several orders are called {name}",
+            "Ask for one of them by its id.",
+            orders=[f"/orders/{identifier}" for (identifier,) in rows],
+        )
+    return stream("order", rows[0][0])
+
+
+def _number(name: str) -> str:
+    """A pattern for an order number as people write it: the dash and the check symbol may be missing."""
+    symbols = "".join(symbol for symbol in name.upper() if symbol.isascii() and symbol.isalnum())
+    return f"{symbols[:5]}-{symbols[5:10]}-%" if len(symbols) in {10, 11} else ""
+
+
+def _unknown(name: str) -> Problem:
+    return Problem(
+        404,
+        f"No order is called {name}",
+        "Ask by its id, its number or the channel's external id. An order sent a moment ago may not be here yet.",
+    )
+
+
+def _page(reads: Reads, limit: int, cursor: str | None, stage: str | None) -> dict[str, Any]:
+    changed, identifier = _position(cursor)
+    rows = reads.rows(
+        "select id, number, channel_account, external_id, placed_at, changed_at, holds, stage from orders"
+        " where (%s::timestamptz is null or (changed_at, id) < (%s::timestamptz, %s))"
+        " and (%s::text is null or stage = %s) order by changed_at desc, id desc limit %s",
+        [changed, changed, identifier, stage, stage, limit + 1],
+    )
+    names = ("order_id", "number", "channel_account", "external_id", "placed_at", "changed_at", "holds", "stage")
+    orders = [dict(zip(names, row, strict=True)) for row in rows[:limit]]
+    for order in orders:
+        order["placed_at"], order["changed_at"] = (format_instant(order[at]) for at in ("placed_at", "changed_at"))
+    if len(rows) <= limit:
+        return {"orders": orders}
+    return {"orders": orders, "next": f"{orders[-1]['changed_at']}~{orders[-1]['order_id']}"}
+
+
+def _position(cursor: str | None) -> tuple[str | None, str]:
+    if cursor is None:
+        return None, ""
+    changed, tilde, identifier = cursor.partition("~")
+    if not tilde or not changed.endswith("Z"):
+        raise Problem(400, "The cursor cannot be read", "Leave it out, or send the `next` of the page before as it is.")
+    return changed, identifier

@@ -1,0 +1,31 @@
+"""The composition root of the order service: settings in, one running process out."""
+
+from __future__ import annotations
+
+from chassis.kafka import KafkaLog
+from chassis.runtime import installation_of, run_service
+from chassis.service import Service
+from chassis.settings import Settings
+from contracts import topics
+from services.order.projections import AvailabilityLoader, AvailabilityProjection, OrdersProjection
+from services.order.stream import ORDER
+
+__all__ = ["declare", "run"]
+
+
+def declare(namespace: str = "") -> Service:
+    """The service: its name, its kinds of streams, and that it acts outside through workers."""
+    return Service("order", (ORDER,), intents=True, namespace=namespace)
+
+
+def run(settings: Settings) -> int:
+    """Run one process until it is asked to stop; its exit code."""
+    service, log = declare(settings.namespace), KafkaLog(settings.bootstrap)
+    return run_service(
+        service,
+        installation_of(settings),
+        make_loader=lambda store: AvailabilityLoader(
+            settings.database, store.schema, log, topics.events("inventory", settings.namespace)
+        ),
+        projections=(AvailabilityProjection(), OrdersProjection()),
+    )

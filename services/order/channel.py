@@ -1,0 +1,78 @@
+"""The door that channels publish to: from a record of `channel.orders` to `PlaceOrder` in the order inbox.
+
+What cannot be read becomes a dead letter with its original bytes; the rest goes on. Personal data is sealed here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import ValidationError
+
+from chassis.doors import Door, Entry
+from chassis.log import NewRecord
+from chassis.streaming import Records, keep_trying
+from contracts import topics
+from contracts.channel import ChannelOrder
+from contracts.envelope import Actor
+from contracts.ids import stream
+from services.order.intake import Seal, order_id, place_order
+
+__all__ = ["ChannelDoor", "channel_key"]
+
+log = logging.getLogger("orderlog")
+
+REASON_MAX = 2_000
+"""Characters of a dead letter's reason."""
+
+
+def channel_key(order: ChannelOrder) -> tuple[str, ...]:
+    """What names the message that an order is: the same by Kafka and by HTTP."""
+    return order.channel_account, order.external_id, "" if order.revision is None else str(order.revision)
+
+
+class ChannelDoor:
+    """Takes records of `channel.orders`. `waits` hears what it waits for, and None when it goes on."""
+
+    def __init__(self, door: Door, seal: Seal, waits: Callable[[str | None], None]) -> None:
+        self._door, self._seal, self._waits = door, seal, waits
+        self._dead_letters = topics.dead_letters("order", door.namespace)
+
+    async def take(self, records: Records) -> None:
+        """Returns when every record is in the inbox or a dead letter."""
+        outgoing = await keep_trying(lambda: asyncio.to_thread(self._records, records), self._waits)
+        await keep_trying(lambda: self._door.writer.write(outgoing), self._waits)
+
+    def _records(self, records: Records) -> list[NewRecord]:
+        return [self._record(record) for record in records]
+
+    def _record(self, record: Any) -> NewRecord:
+        value = record.value or b""
+        try:
+            if len(value) > topics.DOOR_BODY_BYTES_MAX:
+                raise ValueError(f"the body has {len(value)} bytes; a door takes {topics.DOOR_BODY_BYTES_MAX}")
+            order = ChannelOrder.decode(value)
+            command = place_order(order, self._door.tenant, self._seal)
+        except ValueError as error:
+            return self._dead_letter(record, error)
+        identifier = order_id(self._door.tenant, order.channel_account, order.external_id)
+        actor = Actor(kind="channel", subject=order.channel_account)
+        return self._door.record(Entry("order", stream("order", identifier), command, channel_key(order), actor=actor))
+
+    def _dead_letter(self, record: Any, error: ValueError) -> NewRecord:
+        place = f"{record.topic}/{record.partition}/{record.offset}"
+        log.warning("%s is no order and goes to %s", place, self._dead_letters)
+        original = tuple((f"original-{name}", content or b"") for name, content in record.headers)
+        headers = (("reason", _reason(error).encode()), ("place", place.encode()), *original)
+        return NewRecord(self._dead_letters, 0, record.key or b"", record.value or b"", headers)
+
+
+def _reason(error: ValueError) -> str:
+    """Which fields are wrong and how, but not what stood in them: that may be personal data."""
+    if not isinstance(error, ValidationError):
+        return str(error)[:REASON_MAX]
+    found = error.errors(include_input=False, include_url=False)
+    return "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in found)[:REASON_MAX]

@@ -1,0 +1,370 @@
+"""What the fulfillment of an order makes of answers: the facts of nodes and carriers, and what payments took.
+
+A fact is never refused: it moves units, whatever the order had in mind. Next steps are in fulfillment_saga.py.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from chassis.decider import Context
+from contracts.fulfillment import (
+    CreateFulfillmentOrder,
+    FulfillmentAccepted,
+    FulfillmentCancelled,
+    FulfillmentCancelRefused,
+    FulfillmentOrderCreated,
+    FulfillmentRefused,
+    FulfillmentRejected,
+    HandedOver,
+    Package,
+    Packed,
+    Picked,
+)
+from contracts.ids import split_stream
+from contracts.message import Event, Message
+from contracts.money import Money
+from contracts.order import (
+    Bucket,
+    CancelRefusal,
+    CancelRefused,
+    CaptureRecorded,
+    FulfillmentAcceptedByNode,
+    FulfillmentDeclined,
+    FulfillmentHandedOver,
+    FulfillmentListed,
+    FulfillmentWithdrawn,
+    HeldStep,
+    HoldKind,
+    LinesDelivered,
+    LinesFulfilled,
+    LinesPacked,
+    LinesPicked,
+    LinesShort,
+    Move,
+    ShipmentLabelled,
+    ShortLine,
+)
+from contracts.payments import (
+    CaptureLine,
+    CaptureRefused,
+    CaptureRepeated,
+    PaymentCaptured,
+)
+from contracts.shipping import (
+    CreateShipment,
+    Delivered,
+    DispatchShipment,
+    LabelIssued,
+    ShipmentCancelled,
+    ShipmentCancelRefused,
+    ShipmentRefused,
+    Shipped,
+)
+from services.order import order as orders
+from services.order.fulfillment_state import CAPTURE, DISPATCH, LABEL, RELEASE, Work, count, work_of
+from services.order.order import (
+    IN_FULFILLMENT,
+    WITH_CUSTOMER,
+    OrderState,
+    line_units,
+    move,
+)
+from services.order.value import line_values, part_of
+
+if TYPE_CHECKING:
+    from services.order.stream import OrderStream
+
+__all__ = ["decide"]
+
+
+# Answers
+
+
+def _of_node(state: OrderStream, context: Context) -> tuple[str, Work] | None:
+    """The open fulfillment order that answers, by the stream that the answer is about."""
+    key = split_stream(context.subject)[1]
+    work = state.fulfillment.works.get(key)
+    return (key, work) if work is not None and work.open else None
+
+
+def _on_created(message: FulfillmentOrderCreated, state: OrderStream, context: Context) -> Sequence[Event]:
+    found = _of_node(state, context)
+    return () if found is None else (FulfillmentListed(fulfillment_order=found[0]),)
+
+
+def _on_accepted(message: FulfillmentAccepted, state: OrderStream, context: Context) -> Sequence[Event]:
+    found = _of_node(state, context)
+    return () if found is None else (FulfillmentAcceptedByNode(fulfillment_order=found[0], document=message.document),)
+
+
+def _on_rejected(message: FulfillmentRejected, state: OrderStream, context: Context) -> Sequence[Event]:
+    """Its claims are given back whole, so what they hold or wait for elsewhere is sourced again too."""
+    found = _of_node(state, context)
+    if found is None:
+        return ()
+    key, work = found
+    claims = tuple(dict.fromkeys(line.sequence for line in work.lines))
+    moves = [*_all_of(work, Bucket.ORDERED), *_elsewhere(state, claims)]
+    declined = FulfillmentDeclined(
+        fulfillment_order=key,
+        location=work.location,
+        lines=tuple(dict.fromkeys(line.line for line in work.lines)),
+        claims=claims,
+        reason=message.reject_reason,
+        moves=tuple(moves),
+    )
+    return (declined,)
+
+
+def _all_of(work: Work, target: Bucket) -> list[Move]:
+    """Everything that a fulfillment order still has, to one bucket."""
+    lines = dict.fromkeys(line.line for line in work.lines)
+    return [
+        each
+        for line in lines
+        for bucket in IN_FULFILLMENT
+        for each in move(line, count(work, bucket, line), bucket, target)
+    ]
+
+
+def _elsewhere(state: OrderStream, claims: Sequence[int]) -> list[Move]:
+    """What these claims hold or wait for apart from the fulfillment order, back to `ordered`."""
+    held = sorted(state.reservation.held.values(), key=lambda part: (part.sequence, part.location))
+    moves = [
+        each
+        for part in held
+        if part.sequence in claims
+        for each in move(part.line, part.quantity, Bucket.RESERVED, Bucket.ORDERED)
+    ]
+    for sequence in claims:
+        claim = state.reservation.claims[str(sequence)]
+        moves += move(claim.line, claim.waiting, Bucket.BACKORDERED, Bucket.ORDERED)
+    return moves
+
+
+def _on_picked(message: Picked, state: OrderStream, context: Context) -> Sequence[Event]:
+    """Picked units and missing ones. More than was asked for is the node's to put back: only what was released
+    counts."""
+    found = _of_node(state, context)
+    if found is None:
+        return ()
+    key, work = found
+    left = {line.line: count(work, Bucket.RELEASED, line.line) for line in work.lines}
+    picked: list[Move] = []
+    short: list[ShortLine] = []
+    for line in message.lines:
+        taken = min(line.quantity, left.get(line.line, 0))
+        missing = min(line.short, left.get(line.line, 0) - taken)
+        left[line.line] = left.get(line.line, 0) - taken - missing
+        picked += move(line.line, taken, Bucket.RELEASED, Bucket.PICKED)
+        if missing > 0:
+            short.append(ShortLine(line=line.line, sequence=line.sequence, quantity=missing, reason=line.short_reason))
+    events: list[Event] = []
+    if picked:
+        events.append(LinesPicked(fulfillment_order=key, document=message.document, moves=tuple(picked)))
+    if short:
+        events.append(_short_event(key, work, short))
+    return events
+
+
+def _short_event(key: str, work: Work, short: Sequence[ShortLine]) -> LinesShort:
+    moves = [each for line in short for each in move(line.line, line.quantity, Bucket.RELEASED, Bucket.ORDERED)]
+    return LinesShort(fulfillment_order=key, location=work.location, lines=tuple(short), moves=tuple(moves))
+
+
+def _contents(packages: Iterable[Package], key: str) -> dict[str, int]:
+    """Units by line in the packages that belong to a fulfillment order."""
+    found: dict[str, int] = defaultdict(int)
+    for package in packages:
+        for content in package.contents:
+            if content.fulfillment_order == key:
+                found[content.line] += content.quantity
+    return found
+
+
+def _on_packed(message: Packed, state: OrderStream, context: Context) -> Sequence[Event]:
+    found = _of_node(state, context)
+    if found is None:
+        return ()
+    key, work = found
+    moves = [
+        each
+        for line, quantity in _contents(message.packages, key).items()
+        for each in move(line, min(quantity, count(work, Bucket.PICKED, line)), Bucket.PICKED, Bucket.PACKED)
+    ]
+    if not moves:
+        return ()
+    return (LinesPacked(fulfillment_order=key, packages=message.packages, moves=tuple(moves)),)
+
+
+def _on_handed_over(message: HandedOver, state: OrderStream, context: Context) -> Sequence[Event]:
+    found = _of_node(state, context)
+    if found is None or found[1].handed_over is not None:
+        return ()
+    handed = FulfillmentHandedOver(
+        fulfillment_order=found[0], document=message.document, occurred_at=message.occurred_at
+    )
+    return (handed,)
+
+
+def _on_refused(message: FulfillmentRefused, state: OrderStream, context: Context) -> Sequence[Event]:
+    found = _of_node(state, context)
+    if found is None or message.step != CreateFulfillmentOrder.__name__:
+        return ()
+    detail = f"fulfillment refused {message.step}: {message.reason}"
+    return (orders.hold(state.order, HoldKind.STEP_REFUSED, detail, (HeldStep.RELEASE,), step=RELEASE, key=found[0]),)
+
+
+def _of_shipment(state: OrderStream, context: Context) -> tuple[str, Work] | None:
+    key = work_of(state.fulfillment, split_stream(context.subject)[1])
+    return None if key is None else (key, state.fulfillment.works[key])
+
+
+def _on_labels(message: LabelIssued, state: OrderStream, context: Context) -> Sequence[Event]:
+    found = _of_shipment(state, context)
+    if found is None or not found[1].open or found[1].labelled:
+        return ()
+    labelled = ShipmentLabelled(
+        shipment=split_stream(context.subject)[1],
+        fulfillment_order=found[0],
+        carrier=message.carrier,
+        service=message.service,
+        labels=message.labels,
+    )
+    return (labelled,)
+
+
+def _on_shipment_refused(message: ShipmentRefused, state: OrderStream, context: Context) -> Sequence[Event]:
+    found = _of_shipment(state, context)
+    step = {CreateShipment.__name__: LABEL, DispatchShipment.__name__: DISPATCH}.get(message.step)
+    if found is None or not found[1].open or step is None:
+        return ()
+    detail = f"shipping refused {message.step}: {message.reason}" + (f", {message.detail}" if message.detail else "")
+    return (orders.hold(state.order, HoldKind.STEP_REFUSED, detail, (HeldStep.RELEASE,), step=step, key=found[0]),)
+
+
+def _on_shipped(message: Shipped, state: OrderStream, context: Context) -> Sequence[Event]:
+    """The shipment's units are fulfilled: the next from the bottom of each line, with their share of its value."""
+    found = _of_shipment(state, context)
+    if found is None or not found[1].open:
+        return ()
+    key, work = found
+    moves: list[Move] = []
+    for line, quantity in _contents(message.packages, key).items():
+        moves += move(line, min(quantity, count(work, Bucket.PACKED, line)), Bucket.PACKED, Bucket.FULFILLED)
+    if not moves:
+        return ()
+    ranges, other, amount = _worth(state.order, moves)
+    fulfilled = LinesFulfilled(
+        shipment=split_stream(context.subject)[1],
+        fulfillment_order=key,
+        carrier=message.carrier,
+        service=message.service,
+        packages=message.packages,
+        ranges=ranges,
+        other=other,
+        amount=amount,
+        moves=tuple(moves),
+    )
+    return (fulfilled,)
+
+
+def _worth(order: OrderState, moves: Sequence[Move]) -> tuple[tuple[CaptureLine, ...], Money, Money]:
+    values, currency = line_values(order.terms, order.adjustments), order.terms.currency
+    ranges: list[CaptureLine] = []
+    others = 0
+    for each in moves:
+        start = line_units(order.lines[each.line], *WITH_CUSTOMER)
+        own, other = part_of(values[each.line], start, start + each.quantity)
+        amount = Money(amount=own, currency=currency)
+        ranges.append(CaptureLine(line=each.line, from_unit=start, to_unit=start + each.quantity, amount=amount))
+        others += other
+    total = sum(part.amount.amount for part in ranges) + others
+    return tuple(ranges), Money(amount=others, currency=currency), Money(amount=total, currency=currency)
+
+
+def _on_delivered(message: Delivered, state: OrderStream, context: Context) -> Sequence[Event]:
+    """Recorded also after the order is completed: a fact about its units."""
+    found = _of_shipment(state, context)
+    if found is None:
+        return ()
+    moves: list[Move] = []
+    for line, quantity in _contents([message.package], found[0]).items():
+        fulfilled = line_units(state.order.lines[line], Bucket.FULFILLED)
+        moves += move(line, min(quantity, fulfilled), Bucket.FULFILLED, Bucket.DELIVERED)
+    if not moves:
+        return ()
+    shipment = split_stream(context.subject)[1]
+    delivered = LinesDelivered(
+        shipment=shipment, package=message.package.package, occurred_at=message.occurred_at, moves=tuple(moves)
+    )
+    return (delivered,)
+
+
+def _capture_open(state: OrderStream, shipment: str) -> Work | None:
+    key = work_of(state.fulfillment, shipment)
+    work = None if key is None else state.fulfillment.works[key]
+    return work if work is not None and work.capturing and not work.captured else None
+
+
+def _on_captured(message: PaymentCaptured | CaptureRepeated, state: OrderStream, context: Context) -> Sequence[Event]:
+    work = _capture_open(state, message.shipment)
+    if work is None or work.value is None or message.amount != work.value.amount:
+        return ()
+    captured = Money(amount=state.order.captured + message.amount.amount, currency=message.amount.currency)
+    return (CaptureRecorded(shipment=message.shipment, amount=message.amount, captured=captured),)
+
+
+def _on_capture_refused(message: CaptureRefused, state: OrderStream, context: Context) -> Sequence[Event]:
+    if _capture_open(state, message.shipment) is None:
+        return ()
+    key = work_of(state.fulfillment, message.shipment)
+    amount = f"{message.amount.to_decimal()} {message.amount.currency}"
+    detail = f"payments refused to capture {amount}: {message.reason}"
+    return (orders.hold(state.order, HoldKind.STEP_REFUSED, detail, (HeldStep.RELEASE,), step=CAPTURE, key=key),)
+
+
+def _on_withdrawn(message: FulfillmentCancelled, state: OrderStream, context: Context) -> Sequence[Event]:
+    found, key = _of_node(state, context), split_stream(context.subject)[1]
+    if found is None and key not in state.fulfillment.withdrawing:
+        return ()
+    moves = _all_of(found[1], Bucket.CANCELLED) if found else ()
+    return (FulfillmentWithdrawn(fulfillment_order=key, moves=tuple(moves)),)
+
+
+def _on_cancel_refused(message: FulfillmentCancelRefused, state: OrderStream, context: Context) -> Sequence[Event]:
+    key = split_stream(context.subject)[1]
+    if key not in state.fulfillment.withdrawing:
+        return ()
+    reason = CancelRefusal.REFUSED_BY_NODE
+    return (CancelRefused(reason=reason, fulfillment_order=key, detail=message.reason),)
+
+
+def _nothing(message: Message, state: OrderStream, context: Context) -> Sequence[Event]:
+    """What becomes of labels that are not needed changes nothing in the order."""
+    return ()
+
+
+decide: Mapping[type[Message], Any] = {
+    FulfillmentOrderCreated: _on_created,
+    FulfillmentAccepted: _on_accepted,
+    FulfillmentRejected: _on_rejected,
+    FulfillmentRefused: _on_refused,
+    Picked: _on_picked,
+    Packed: _on_packed,
+    HandedOver: _on_handed_over,
+    LabelIssued: _on_labels,
+    ShipmentRefused: _on_shipment_refused,
+    Shipped: _on_shipped,
+    Delivered: _on_delivered,
+    PaymentCaptured: _on_captured,
+    CaptureRepeated: _on_captured,
+    CaptureRefused: _on_capture_refused,
+    FulfillmentCancelled: _on_withdrawn,
+    FulfillmentCancelRefused: _on_cancel_refused,
+    ShipmentCancelled: _nothing,
+    ShipmentCancelRefused: _nothing,
+}

@@ -1,0 +1,324 @@
+"""Where the fulfillment of an order stands: the work of each node, its packages, labels and captures.
+
+State and `evolve` alone; what leads to the events is in fulfillment_saga.py and fulfillment_answers.py.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from chassis.maps import HashTrieMap
+from chassis.saga import Asks, deadlines, note, settle
+from contracts.fulfillment import (
+    Package,
+)
+from contracts.message import Event
+from contracts.money import Money
+from contracts.order import (
+    Bucket,
+    CancelReason,
+    CancelRefused,
+    CaptureNotNeeded,
+    CaptureRecorded,
+    CaptureRequested,
+    DispatchRequested,
+    FulfillmentAcceptedByNode,
+    FulfillmentDeclined,
+    FulfillmentHandedOver,
+    FulfillmentListed,
+    FulfillmentWithdrawn,
+    HoldPlaced,
+    LinesFulfilled,
+    LinesPacked,
+    LinesPicked,
+    LinesShort,
+    Move,
+    OrderCancelled,
+    OrderCancelRequested,
+    OrderCompleted,
+    ReleasedLine,
+    ReleasedToFulfillment,
+    ShipmentLabelled,
+    ShipmentRequested,
+    StepAskedAgain,
+    StepUnanswered,
+)
+from contracts.payments import (
+    CaptureLine,
+)
+from services.order.order import (
+    IN_FULFILLMENT,
+)
+
+__all__ = [
+    "CAPTURE",
+    "DISPATCH",
+    "LABEL",
+    "RELEASE",
+    "WITHDRAW",
+    "WORK",
+    "FulfillmentState",
+    "Value",
+    "Work",
+    "count",
+    "deadlines_of",
+    "evolve",
+    "work_of",
+    "works_in_order",
+]
+
+RELEASE = "release"
+WORK = "work"
+LABEL = "label"
+DISPATCH = "dispatch"
+CAPTURE = "capture"
+WITHDRAW = "withdraw"
+STEP_NAMES = (RELEASE, WORK, LABEL, DISPATCH, CAPTURE, WITHDRAW)
+
+
+# State
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What a shipment fulfilled, and what it is worth."""
+
+    amount: Money
+    other: Money
+    ranges: tuple[CaptureLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A fulfillment order as the order knows it. `counts` are the units of each of its lines that it still has, by
+    bucket name and line; `open` until its units are fulfilled, cancelled or sourced again."""
+
+    location: str
+    sequence: int
+    ship_group: str
+    lines: tuple[ReleasedLine, ...]
+    counts: HashTrieMap[str, int]
+    packages: tuple[Package, ...] = ()
+    shipment: str | None = None
+    labelled: bool = False
+    handed_over: str | None = None
+    handed_over_at: datetime | None = None
+    dispatching: bool = False
+    value: Value | None = None
+    captured: bool = False
+    capturing: bool = False
+    open: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FulfillmentState:
+    """How far fulfillment is, by fulfillment order. `cancelling` stands once a cancel was wished for, `withdrawing`
+    are the fulfillment orders whose answer to it is open."""
+
+    works: HashTrieMap[str, Work] = HashTrieMap()
+    asks: Asks = HashTrieMap()
+    cancelling: bool = False
+    cancel_cause: CancelReason = CancelReason.CUSTOMER
+    withdrawing: tuple[str, ...] = ()
+
+
+def count_key(bucket: Bucket, line: str) -> str:
+    """Names the units of a line that a fulfillment order has in a bucket."""
+    return f"{bucket}:{line}"
+
+
+def count(work: Work, bucket: Bucket, line: str) -> int:
+    """Units of a line that a fulfillment order has in a bucket."""
+    return work.counts.get(count_key(bucket, line), 0)
+
+
+def works_in_order(works: HashTrieMap[str, Work]) -> list[tuple[str, Work]]:
+    return sorted(works.items(), key=lambda item: item[1].sequence)
+
+
+# Evolve
+
+
+def evolve(state: FulfillmentState, event: Event) -> FulfillmentState:
+    """The saga after one more event of the order's stream."""
+    evolver = _EVOLVERS.get(type(event))
+    return state if evolver is None else evolver(state, event)
+
+
+def _released(state: FulfillmentState, event: ReleasedToFulfillment) -> FulfillmentState:
+    counts: dict[str, int] = defaultdict(int)
+    for line in event.lines:
+        counts[count_key(Bucket.RELEASED, line.line)] += line.quantity
+    work = Work(event.location, event.sequence, event.ship_group, event.lines, HashTrieMap(counts))
+    asks = note(state.asks, RELEASE, event.fulfillment_order, event.answer_by)
+    asks = note(asks, WORK, event.fulfillment_order, event.work_by)
+    return replace(state, works=state.works.insert(event.fulfillment_order, work), asks=asks)
+
+
+def _with(state: FulfillmentState, key: str, work: Work, *settled: str) -> FulfillmentState:
+    asks = state.asks
+    for step in settled:
+        asks = settle(asks, step, key)
+    return replace(state, works=state.works.insert(key, work), asks=asks)
+
+
+def _moved(work: Work, moves: Iterable[Move]) -> Work:
+    """The units that a fulfillment order has, after some moved; those that left fulfillment are no longer its own."""
+    counts = work.counts
+    for each in moves:
+        if each.source in IN_FULFILLMENT:
+            key = count_key(each.source, each.line)
+            counts = counts.insert(key, counts[key] - each.quantity)
+        if each.target in IN_FULFILLMENT:
+            key = count_key(each.target, each.line)
+            counts = counts.insert(key, counts.get(key, 0) + each.quantity)
+    return replace(work, counts=counts)
+
+
+def _listed(state: FulfillmentState, event: FulfillmentListed | FulfillmentAcceptedByNode) -> FulfillmentState:
+    return replace(state, asks=settle(state.asks, RELEASE, event.fulfillment_order))
+
+
+def _declined(state: FulfillmentState, event: FulfillmentDeclined | FulfillmentWithdrawn) -> FulfillmentState:
+    key = event.fulfillment_order
+    work = replace(state.works[key], open=False, counts=HashTrieMap())
+    state = replace(state, withdrawing=tuple(other for other in state.withdrawing if other != key))
+    return _with(state, key, work, RELEASE, WORK, LABEL, WITHDRAW)
+
+
+def _picked(state: FulfillmentState, event: LinesPicked) -> FulfillmentState:
+    key = event.fulfillment_order
+    return _with(state, key, _moved(state.works[key], event.moves), RELEASE)
+
+
+def _short(state: FulfillmentState, event: LinesShort) -> FulfillmentState:
+    key = event.fulfillment_order
+    work = _moved(state.works[key], event.moves)
+    if any(work.counts.values()):
+        return _with(state, key, work, RELEASE)
+    return _with(state, key, replace(work, open=False), RELEASE, WORK)
+
+
+def _packed(state: FulfillmentState, event: LinesPacked) -> FulfillmentState:
+    key = event.fulfillment_order
+    work = replace(_moved(state.works[key], event.moves), packages=event.packages)
+    return _with(state, key, work, RELEASE)
+
+
+def _shipment_requested(state: FulfillmentState, event: ShipmentRequested) -> FulfillmentState:
+    key = event.fulfillment_order
+    state = _with(state, key, replace(state.works[key], shipment=event.shipment))
+    return replace(state, asks=note(state.asks, LABEL, key, event.answer_by))
+
+
+def _labelled(state: FulfillmentState, event: ShipmentLabelled) -> FulfillmentState:
+    key = event.fulfillment_order
+    return _with(state, key, replace(state.works[key], labelled=True), LABEL)
+
+
+def _handed_over(state: FulfillmentState, event: FulfillmentHandedOver) -> FulfillmentState:
+    key = event.fulfillment_order
+    work = replace(state.works[key], handed_over=event.document, handed_over_at=event.occurred_at)
+    return _with(state, key, work, RELEASE, WORK)
+
+
+def _dispatch_requested(state: FulfillmentState, event: DispatchRequested) -> FulfillmentState:
+    key = event.fulfillment_order
+    state = _with(state, key, replace(state.works[key], dispatching=True))
+    return replace(state, asks=note(state.asks, DISPATCH, key, event.answer_by))
+
+
+def _fulfilled(state: FulfillmentState, event: LinesFulfilled) -> FulfillmentState:
+    key = event.fulfillment_order
+    value = Value(event.amount, event.other, event.ranges)
+    work = replace(_moved(state.works[key], event.moves), value=value, packages=event.packages, open=False)
+    return _with(state, key, work, RELEASE, WORK, LABEL, DISPATCH)
+
+
+def work_of(state: FulfillmentState, shipment: str) -> str | None:
+    """The fulfillment order that a shipment belongs to."""
+    return next((key for key, work in works_in_order(state.works) if work.shipment == shipment), None)
+
+
+def _capture_requested(state: FulfillmentState, event: CaptureRequested) -> FulfillmentState:
+    key = event.fulfillment_order
+    state = _with(state, key, replace(state.works[key], capturing=True))
+    return replace(state, asks=note(state.asks, CAPTURE, key, event.answer_by))
+
+
+def _captured(state: FulfillmentState, event: CaptureRecorded | CaptureNotNeeded) -> FulfillmentState:
+    key = work_of(state, event.shipment)
+    return state if key is None else _with(state, key, replace(state.works[key], captured=True), CAPTURE)
+
+
+def _cancel_requested(state: FulfillmentState, event: OrderCancelRequested) -> FulfillmentState:
+    asks = state.asks
+    for key in event.fulfillment_orders:
+        asks = note(asks, WITHDRAW, key, event.answer_by)
+    return replace(state, asks=asks, cancelling=True, cancel_cause=event.cause, withdrawing=event.fulfillment_orders)
+
+
+def _cancel_refused(state: FulfillmentState, event: CancelRefused) -> FulfillmentState:
+    key = event.fulfillment_order
+    if key is None:
+        return state
+    left = tuple(other for other in state.withdrawing if other != key)
+    return replace(state, withdrawing=left, asks=settle(state.asks, WITHDRAW, key))
+
+
+def _hold_placed(state: FulfillmentState, event: HoldPlaced) -> FulfillmentState:
+    if event.step is None or event.key is None:
+        return state
+    return replace(state, asks=settle(state.asks, event.step, event.key))
+
+
+def _asked_again(state: FulfillmentState, event: StepAskedAgain) -> FulfillmentState:
+    if event.step not in STEP_NAMES:
+        return state
+    return replace(state, asks=note(state.asks, event.step, event.key, event.answer_by, event.asks))
+
+
+def _unanswered(state: FulfillmentState, event: StepUnanswered) -> FulfillmentState:
+    return replace(state, asks=settle(state.asks, event.step, event.key))
+
+
+def _ended(state: FulfillmentState, event: Event) -> FulfillmentState:
+    asks = state.asks
+    for asked in state.asks.values():
+        asks = settle(asks, asked.step, asked.key)
+    return replace(state, asks=asks)
+
+
+_EVOLVERS: Mapping[type[Event], Any] = {
+    ReleasedToFulfillment: _released,
+    FulfillmentListed: _listed,
+    FulfillmentAcceptedByNode: _listed,
+    FulfillmentDeclined: _declined,
+    FulfillmentWithdrawn: _declined,
+    LinesPicked: _picked,
+    LinesShort: _short,
+    LinesPacked: _packed,
+    ShipmentRequested: _shipment_requested,
+    ShipmentLabelled: _labelled,
+    FulfillmentHandedOver: _handed_over,
+    DispatchRequested: _dispatch_requested,
+    LinesFulfilled: _fulfilled,
+    CaptureRequested: _capture_requested,
+    CaptureRecorded: _captured,
+    CaptureNotNeeded: _captured,
+    OrderCancelRequested: _cancel_requested,
+    CancelRefused: _cancel_refused,
+    HoldPlaced: _hold_placed,
+    StepAskedAgain: _asked_again,
+    StepUnanswered: _unanswered,
+    OrderCancelled: _ended,
+    OrderCompleted: _ended,
+}
+
+
+def deadlines_of(state: FulfillmentState) -> Mapping[str, datetime]:
+    return deadlines(state.asks)

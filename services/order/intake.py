@@ -1,0 +1,287 @@
+"""From what a channel published to what the order service is asked: plain personal data in, sealed data out.
+
+Pure, given a `seal`; for doors. Nothing is refused here: what does not add up is found by the decider.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+
+import rfc8785
+
+from contracts.address import Area, ShipTo
+from contracts.channel import (
+    ChannelCharge,
+    ChannelLine,
+    ChannelOrder,
+    ChannelParty,
+    ChannelReference,
+    ChannelShipGroup,
+    ChannelTax,
+    ChannelTender,
+)
+from contracts.ids import aggregate_id, guest_subject_id, subject_id
+from contracts.money import Charge, Money, Quantity, TaxLine, Tender
+from contracts.order import Customer, OrderLine, PlaceOrder, Reference, RelatesTo, ShipGroup
+from contracts.personal import Personal, PersonalContent
+
+__all__ = ["NO_CURRENCY", "Seal", "fingerprint", "order_id", "place_order"]
+
+Seal = Callable[[str, PersonalContent], Personal]
+"""Seals what belongs to a subject (its id), under that subject's key."""
+
+NO_CURRENCY = "XXX"
+"""ISO 4217's code for no currency: stands where the channel's is no code at all."""
+
+NO_COUNTRY = "ZZ"
+"""Stands for an unknown country, as in the CLDR."""
+
+POSTCODE_PREFIX = 3
+"""Characters of a postcode that stay readable: enough to tell regions apart, too few to find a house."""
+
+DEFAULT_GROUP = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class _Intake:
+    """What every part of one order is made with."""
+
+    order: ChannelOrder
+    tenant: str
+    order_id: str
+    currency: str
+    seal: Seal
+
+    def money(self, amount: int) -> Money:
+        return Money(amount=amount, currency=self.currency)
+
+    def buyer_subject(self) -> str:
+        customer = self.order.customer
+        if customer is None:
+            return guest_subject_id(self.tenant, self.order_id, "buyer")
+        return subject_id(self.tenant, customer.issuer, customer.id)
+
+    def recipient_subject(self, number: int) -> str:
+        """A recipient is a person of their own, whom forgetting the buyer must not blank."""
+        return guest_subject_id(self.tenant, self.order_id, f"ship_to:{number}")
+
+
+def order_id(tenant: str, channel_account: str, external_id: str) -> str:
+    """The id of an order, from its natural key."""
+    return aggregate_id(tenant, "order", channel_account, external_id)
+
+
+def place_order(order: ChannelOrder, tenant: str, seal: Seal) -> PlaceOrder:
+    """The request that an order of a channel becomes, with personal data sealed and its fingerprint taken."""
+    code = order.currency.strip().upper()
+    known = len(code) == 3 and code.isascii() and code.isalpha()
+    intake = _Intake(
+        order, tenant, order_id(tenant, order.channel_account, order.external_id), code if known else NO_CURRENCY, seal
+    )
+    groups = order.ship_groups or (ChannelShipGroup(group=DEFAULT_GROUP),)
+    request = PlaceOrder(
+        seller=order.seller,
+        brand=order.brand,
+        channel=order.channel,
+        channel_account=order.channel_account,
+        external_id=order.external_id,
+        channel_number=order.number,
+        revision=order.revision,
+        fingerprint="",
+        customer=Customer(issuer=order.customer.issuer, id=order.customer.id) if order.customer else None,
+        buyer=_sealed(order.buyer, intake.buyer_subject(), intake) if order.buyer else None,
+        bill_to=_ship_to(order.bill_to, guest_subject_id(tenant, intake.order_id, "bill_to"), intake),
+        locale=order.locale,
+        currency=intake.currency,
+        stated_currency=None if known else order.currency,
+        stated_total=None if order.total is None else intake.money(order.total),
+        lines=_lines(order, groups[0].group, intake),
+        ship_groups=tuple(_group(group, number, intake) for number, group in enumerate(groups, start=1)),
+        charges=_charges(order.charges, intake),
+        tenders=tuple(_tender(tender, intake) for tender in order.tenders),
+        shortage=order.shortage_policy,
+        priority=order.priority,
+        requested=order.requested,
+        ship_not_before=order.ship_not_before,
+        cancel_after=order.cancel_after,
+        placed_at=order.placed_at,
+        notes=_note(order.notes, intake),
+        references=_references(order.references),
+    )
+    return request.model_copy(update={"fingerprint": fingerprint(request)})
+
+
+def fingerprint(request: PlaceOrder) -> str:
+    """SHA-256 (hex) of the commercial fields: lines, quantities, amounts, addresses and dates. What only describes
+    (names of goods, references, notes, the revision itself) is left out."""
+    lines = {"description", "references", "unit_price", "price_basis"}
+    groups = {"references", "instructions", "gift_message"}
+    chosen = request.model_dump(
+        mode="json",
+        exclude_none=True,
+        include={
+            "seller",
+            "customer",
+            "bill_to",
+            "currency",
+            "stated_currency",
+            "stated_total",
+            "lines",
+            "ship_groups",
+            "charges",
+            "tenders",
+            "shortage",
+            "requested",
+            "ship_not_before",
+            "cancel_after",
+            "placed_at",
+        },
+        exclude={"lines": {"__all__": lines}, "ship_groups": {"__all__": groups}},
+    )
+    return sha256(rfc8785.dumps(chosen)).hexdigest()
+
+
+def _lines(order: ChannelOrder, first_group: str, intake: _Intake) -> tuple[OrderLine, ...]:
+    """Our line ids count from 1, in the channel's order; a parent that is not there is left out."""
+    ours = {line.line_id: str(number) for number, line in reversed(list(enumerate(order.lines, start=1)))}
+    return tuple(
+        _line(line, str(number), line.ship_group or first_group, ours, intake)
+        for number, line in enumerate(order.lines, start=1)
+    )
+
+
+def _line(line: ChannelLine, name: str, group: str, ours: dict[str, str], intake: _Intake) -> OrderLine:
+    related = None
+    if line.relation is not None and line.parent in ours:
+        related = RelatesTo(kind=line.relation, line=ours[line.parent], quantity_per=line.quantity_per_parent)
+    ordered = None
+    if line.ordered_quantity is not None and line.ordered_unit is not None:
+        ordered = Quantity(amount=line.ordered_quantity, unit=line.ordered_unit)
+    return OrderLine(
+        line=name,
+        channel_line=line.line_id,
+        sku=line.sku,
+        description=line.description,
+        quantity=line.quantity,
+        unit=line.unit,
+        ordered=ordered,
+        unit_price=line.unit_price,
+        price_basis=line.price_basis,
+        amount=intake.money(line.amount),
+        tax_included=line.tax_included,
+        taxes=_taxes(line.taxes, intake),
+        charges=_charges(line.charges, intake),
+        ship_group=group,
+        shortage=line.shortage_policy,
+        requested=line.requested,
+        ship_not_before=line.ship_not_before,
+        cancel_after=line.cancel_after,
+        relates_to=related,
+        references=_references(line.references),
+    )
+
+
+def _group(group: ChannelShipGroup, number: int, intake: _Intake) -> ShipGroup:
+    subject = intake.recipient_subject(number)
+    return ShipGroup(
+        group=group.group,
+        method=group.method,
+        ship_to=_ship_to(group.ship_to, subject, intake),
+        address_missing=_missing(group.ship_to),
+        service_level=group.service_level,
+        requested=group.requested,
+        complete=group.complete,
+        charges=_charges(group.charges, intake),
+        instructions=intake.seal(subject, PersonalContent(notes=group.instructions)) if group.instructions else None,
+        gift_message=(
+            intake.seal(subject, PersonalContent(gift_message=group.gift_message)) if group.gift_message else None
+        ),
+        references=_references(group.references),
+    )
+
+
+def _missing(party: ChannelParty | None) -> tuple[str, ...]:
+    """What a label cannot do without, by the channel's names."""
+    if party is None:
+        return ("address",)
+    needed = {
+        "name": party.name or party.company,
+        "address_lines": "".join(party.address_lines).strip(),
+        "city": party.city,
+        "country": party.country,
+    }
+    return tuple(name for name, value in needed.items() if not value)
+
+
+def _ship_to(party: ChannelParty | None, subject: str, intake: _Intake) -> ShipTo | None:
+    if party is None:
+        return None
+    prefix = party.postcode.replace(" ", "").upper()[:POSTCODE_PREFIX] if party.postcode else None
+    country = (party.country or NO_COUNTRY).strip().upper()
+    area = Area(country=country, region=party.region, postcode_prefix=prefix or None)
+    return ShipTo(area=area, personal=_sealed(party, subject, intake))
+
+
+def _sealed(party: ChannelParty, subject: str, intake: _Intake) -> Personal:
+    content = PersonalContent(
+        name=party.name,
+        company=party.company,
+        address_lines=party.address_lines or None,
+        city=party.city,
+        postcode=party.postcode,
+        email=party.email,
+        phone=party.phone,
+    )
+    return intake.seal(subject, content)
+
+
+def _note(text: str | None, intake: _Intake) -> Personal | None:
+    return intake.seal(intake.buyer_subject(), PersonalContent(notes=text)) if text else None
+
+
+def _tender(tender: ChannelTender, intake: _Intake) -> Tender:
+    return Tender(
+        method=tender.method,
+        amount=intake.money(tender.amount),
+        rank=tender.rank,
+        capture=tender.capture,
+        reference=tender.reference,
+        external_state=tender.state,
+        expires_at=tender.expires_at,
+        refunds_by=tender.refunds_by,
+    )
+
+
+def _charges(charges: Iterable[ChannelCharge], intake: _Intake) -> tuple[Charge, ...]:
+    return tuple(
+        Charge(
+            kind=charge.kind,
+            amount=intake.money(charge.amount),
+            tax_included=charge.tax_included,
+            taxes=_taxes(charge.taxes, intake),
+            funded_by=charge.funded_by,
+            refund_rule=charge.refund_rule,
+            code=charge.code,
+        )
+        for charge in charges
+    )
+
+
+def _taxes(taxes: Iterable[ChannelTax], intake: _Intake) -> tuple[TaxLine, ...]:
+    return tuple(
+        TaxLine(
+            jurisdiction=tax.jurisdiction,
+            rate=tax.rate,
+            base=intake.money(tax.base),
+            amount=intake.money(tax.amount),
+            computed_by=tax.computed_by or intake.order.channel,
+            remitted_by=tax.remitted_by,
+        )
+        for tax in taxes
+    )
+
+
+def _references(references: Iterable[ChannelReference]) -> tuple[Reference, ...]:
+    return tuple(Reference(system=one.system, type=one.type, id=one.id) for one in references)

@@ -1,0 +1,411 @@
+"""The order: what was agreed, where each unit of each line stands, and what holds it up.
+
+Reads in one order: state, evolve, what may be asked of it, decide. The two sagas beside it fold the same stream and
+take its next steps; what is only theirs is not here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from chassis.decider import Context, Fold
+from chassis.maps import HashTrieMap
+from contracts.ids import order_number, split_stream
+from contracts.message import Event
+from contracts.money import Charge, ChargeKind, Money
+from contracts.order import (
+    ALL_STEPS,
+    Bucket,
+    CaptureRecorded,
+    ConfirmationSent,
+    ConfirmationSentAgain,
+    HeldStep,
+    HoldChangeRefusal,
+    HoldChangeRefused,
+    HoldKind,
+    HoldPlaced,
+    HoldReleased,
+    IgnoreReason,
+    Move,
+    OrderAdjusted,
+    OrderCancelled,
+    OrderChangeRequested,
+    OrderCompleted,
+    OrderConfirmed,
+    OrderConflicted,
+    OrderLine,
+    OrderPlaced,
+    OrderRevisionIgnored,
+    OrderTerms,
+    PlaceHold,
+    PlaceOrder,
+    QuantityMoved,
+    RecordConfirmationSent,
+    ReleaseHold,
+)
+from services.order.checks import MONEY_HOLDS, NOT_ACCEPTABLE, Finding, findings
+from services.order.value import line_values, part_of, tenders_total, totals
+
+__all__ = [
+    "BUCKETS",
+    "FOLD",
+    "IN_FULFILLMENT",
+    "NOT_RELEASED",
+    "WITH_CUSTOMER",
+    "Hold",
+    "LineState",
+    "OrderState",
+    "OrderStatus",
+    "blocked",
+    "due",
+    "hold",
+    "line_of",
+    "line_units",
+    "move",
+    "moved",
+    "moves_to_cancelled",
+    "place_hold",
+    "place_order",
+    "record_confirmation_sent",
+    "release_hold",
+    "status",
+    "units",
+]
+
+ORDER_DESK = "order_desk"
+"""Who looks after holds and conflicts, until roles say otherwise."""
+
+BUCKETS = tuple(Bucket)
+_PLACE = {bucket: place for place, bucket in enumerate(BUCKETS)}
+NONE_MOVED = (0,) * len(BUCKETS)
+
+WITH_CUSTOMER = (Bucket.FULFILLED, Bucket.DELIVERED, Bucket.RETURN_REQUESTED, Bucket.RETURNED)
+"""Where units are that have left us."""
+
+IN_FULFILLMENT = (Bucket.RELEASED, Bucket.PICKED, Bucket.PACKED)
+"""Where units are that a node works on."""
+
+NOT_RELEASED = (Bucket.ORDERED, Bucket.BACKORDERED, Bucket.RESERVED)
+"""Where units are that no node has heard of."""
+
+
+# State
+
+
+@dataclass(frozen=True, slots=True)
+class LineState:
+    """Units of a line by bucket, in the order of BUCKETS; `index` is its place in the order as placed."""
+
+    index: int
+    units: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A hold that stands."""
+
+    hold: str
+    kind: HoldKind
+    blocks: tuple[HeldStep, ...]
+    step: str | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderState:
+    """An order. `units` sums the lines by bucket; `revision` and `fingerprint` are the newest that were heard of;
+    `captured` is in minor units; `ended` the event that closed it: nothing is decided about it any more."""
+
+    placed: OrderPlaced | None = None
+    lines: HashTrieMap[str, LineState] = HashTrieMap()
+    units: tuple[int, ...] = NONE_MOVED
+    adjustments: tuple[Charge, ...] = ()
+    holds: HashTrieMap[str, Hold] = HashTrieMap()
+    holds_placed: int = 0
+    revision: int | None = None
+    fingerprint: str = ""
+    confirmed: bool = False
+    confirmation: str | None = None
+    captured: int = 0
+    ended: str | None = None
+
+    @property
+    def terms(self) -> OrderPlaced:
+        """What was agreed; raises ValueError while no order was placed."""
+        if self.placed is None:
+            raise ValueError("no order was placed in this stream")
+        return self.placed
+
+    @property
+    def open(self) -> bool:
+        """An order that was placed and has not ended."""
+        return self.placed is not None and self.ended is None
+
+
+class OrderStatus(StrEnum):
+    """What people call the state of an order: a function of its units, holds and end."""
+
+    HELD = "held"
+    PLACED = "placed"
+    BACKORDERED = "backordered"
+    RESERVED = "reserved"
+    CONFIRMED = "confirmed"
+    IN_FULFILLMENT = "in_fulfillment"
+    PARTLY_FULFILLED = "partly_fulfilled"
+    FULFILLED = "fulfilled"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+
+
+def units(state: OrderState, *buckets: Bucket) -> int:
+    """Units of all lines in these buckets."""
+    return sum(state.units[_PLACE[bucket]] for bucket in buckets)
+
+
+def line_units(line: LineState, *buckets: Bucket) -> int:
+    """Units of a line in these buckets."""
+    return sum(line.units[_PLACE[bucket]] for bucket in buckets)
+
+
+def line_of(state: OrderState, line: str) -> OrderLine:
+    """A line as it was placed."""
+    return state.terms.lines[state.lines[line].index]
+
+
+def blocked(state: OrderState, step: HeldStep) -> bool:
+    """Whether a hold keeps a step from being taken."""
+    return any(step in hold.blocks for hold in state.holds.values())
+
+
+def due(state: OrderState) -> int:
+    """What is owed for the units that are not cancelled, in minor units: cancellation takes from the top."""
+    total = 0
+    for name, value in line_values(state.terms, state.adjustments).items():
+        total += sum(part_of(value, 0, value.units - line_units(state.lines[name], Bucket.CANCELLED)))
+    return total
+
+
+def status(state: OrderState) -> OrderStatus | None:
+    """The one word for an order; None when there is none. A line-level view is in its buckets."""
+    if state.placed is None:
+        return None
+    if state.ended is not None:
+        return OrderStatus.CANCELLED if state.ended == OrderCancelled.__name__ else OrderStatus.COMPLETED
+    if any(held.blocks for held in state.holds.values()):
+        return OrderStatus.HELD
+    working, gone = units(state, *IN_FULFILLMENT), units(state, *WITH_CUSTOMER)
+    waiting = units(state, *NOT_RELEASED)
+    if gone:
+        return OrderStatus.PARTLY_FULFILLED if working or waiting else OrderStatus.FULFILLED
+    if working:
+        return OrderStatus.IN_FULFILLMENT
+    if units(state, Bucket.BACKORDERED):
+        return OrderStatus.BACKORDERED
+    if state.confirmed:
+        return OrderStatus.CONFIRMED
+    return OrderStatus.PLACED if units(state, Bucket.ORDERED) else OrderStatus.RESERVED
+
+
+# Evolve
+
+
+def evolve(state: OrderState, event: Event) -> OrderState:
+    """The order after one more event of its stream, its sagas' included."""
+    if isinstance(event, QuantityMoved) and event.moves:
+        state = moved(state, event.moves)
+    match event:
+        case OrderPlaced():
+            return _placed(state, event)
+        case OrderChangeRequested():
+            return replace(state, revision=event.revision, fingerprint=event.fingerprint)
+        case HoldPlaced():
+            held = Hold(event.hold, event.kind, event.blocks, event.step, event.key)
+            return replace(state, holds=state.holds.insert(event.hold, held), holds_placed=state.holds_placed + 1)
+        case HoldReleased():
+            return replace(state, holds=state.holds.discard(event.hold))
+        case OrderAdjusted():
+            return replace(state, adjustments=(*state.adjustments, event.charge))
+        case OrderConfirmed():
+            return replace(state, confirmed=True)
+        case ConfirmationSent():
+            return replace(state, confirmation=event.confirmation)
+        case CaptureRecorded():
+            return replace(state, captured=state.captured + event.amount.amount)
+        case OrderCancelled() | OrderCompleted():
+            return replace(state, ended=type(event).__name__, holds=HashTrieMap())
+    return state
+
+
+def _placed(state: OrderState, event: OrderPlaced) -> OrderState:
+    lines = {}
+    for index, line in enumerate(event.lines):
+        lines[line.line] = LineState(index, (max(0, line.quantity), *NONE_MOVED[1:]))
+    total = sum(line.units[0] for line in lines.values())
+    return replace(
+        state,
+        placed=event,
+        lines=HashTrieMap(lines),
+        units=(total, *NONE_MOVED[1:]),
+        revision=event.revision,
+        fingerprint=event.fingerprint,
+    )
+
+
+def moved(state: OrderState, moves: Iterable[Move]) -> OrderState:
+    """The order after units moved between buckets: what leaves one arrives in the other, so sums stay."""
+    lines, total = state.lines, state.units
+    for move in moves:
+        line = lines[move.line]
+        lines = lines.insert(move.line, replace(line, units=_shift(line.units, move)))
+        total = _shift(total, move)
+    return replace(state, lines=lines, units=total)
+
+
+def move(line: str, quantity: int, source: Bucket, target: Bucket) -> tuple[Move, ...]:
+    """The move of some units of a line; none where there are none to move."""
+    return (Move(line=line, quantity=quantity, source=source, target=target),) if quantity > 0 else ()
+
+
+def moves_to_cancelled(state: OrderState) -> tuple[Move, ...]:
+    """Every unit that no node has heard of, to `cancelled`, in line order."""
+    lines = sorted(state.lines.items(), key=lambda item: item[1].index)
+    return tuple(
+        each
+        for name, line in lines
+        for bucket in NOT_RELEASED
+        for each in move(name, line_units(line, bucket), bucket, Bucket.CANCELLED)
+    )
+
+
+def _shift(counts: tuple[int, ...], move: Move) -> tuple[int, ...]:
+    after = list(counts)
+    after[_PLACE[move.source]] -= move.quantity
+    after[_PLACE[move.target]] += move.quantity
+    return tuple(after)
+
+
+# Decide
+
+
+def place_order(message: PlaceOrder, state: OrderState, context: Context) -> Sequence[Event]:
+    """A message that parses becomes an order; what does not add up becomes holds."""
+    if state.placed is not None:
+        return _placed_again(message, state)
+    identifier = split_stream(context.stream)[1]
+    terms = {name: getattr(message, name) for name in OrderTerms.model_fields}
+    placed = OrderPlaced(
+        **terms,
+        tenant=context.tenant,
+        order_id=identifier,
+        number=order_number(identifier),
+        totals=totals(message),
+    )
+    holds = [_found(finding, number) for number, finding in enumerate(findings(message), start=1)]
+    return (placed, *holds)
+
+
+def _found(finding: Finding, number: int) -> HoldPlaced:
+    return HoldPlaced(
+        hold=str(number),
+        kind=finding.kind,
+        detail=finding.detail,
+        blocks=ALL_STEPS,
+        lines=finding.lines,
+        expected=finding.expected,
+        found=finding.found,
+        owner=ORDER_DESK,
+    )
+
+
+def _placed_again(message: PlaceOrder, state: OrderState) -> Sequence[Event]:
+    known, revision = state.revision, message.revision
+    if message.fingerprint == state.fingerprint:
+        same = IgnoreReason.SAME_FINGERPRINT
+        return (OrderRevisionIgnored(reason=same, revision=revision, known_revision=known),)
+    if revision is not None and known is not None and revision < known:
+        lower = IgnoreReason.LOWER_REVISION
+        return (OrderRevisionIgnored(reason=lower, revision=revision, known_revision=known),)
+    if revision is None or known is None or revision == known or state.ended is not None:
+        return (
+            OrderConflicted(
+                known_fingerprint=state.fingerprint,
+                fingerprint=message.fingerprint,
+                revision=revision,
+                owner=ORDER_DESK,
+            ),
+        )
+    asked = OrderChangeRequested(
+        known_fingerprint=state.fingerprint, fingerprint=message.fingerprint, revision=revision
+    )
+    return asked, hold(state, HoldKind.CHANGE_REQUESTED, f"revision {revision} asks for another order")
+
+
+def hold(
+    state: OrderState,
+    kind: HoldKind,
+    detail: str,
+    blocks: Sequence[HeldStep] = ALL_STEPS,
+    lines: Sequence[str] = (),
+    step: str | None = None,
+    key: str | None = None,
+) -> HoldPlaced:
+    """The next hold of an order. `step` and `key` name a step of a saga that is asked for again on release."""
+    return HoldPlaced(
+        hold=str(state.holds_placed + 1),
+        kind=kind,
+        detail=detail,
+        blocks=tuple(blocks),
+        lines=tuple(lines),
+        step=step,
+        key=key,
+        owner=ORDER_DESK,
+    )
+
+
+def place_hold(message: PlaceHold, state: OrderState, context: Context) -> Sequence[Event]:
+    """A person or a system keeps an open order from going on."""
+    if not state.open:
+        known = HoldChangeRefusal.CLOSED if state.placed else HoldChangeRefusal.UNKNOWN_ORDER
+        return (HoldChangeRefused(reason=known),)
+    return (hold(state, message.kind, message.detail, message.blocks),)
+
+
+def release_hold(message: ReleaseHold, state: OrderState, context: Context) -> Sequence[Event]:
+    """A person accepts what a hold shows; with the last one about money the difference becomes an adjustment."""
+    held = state.holds.get(message.hold)
+    if held is None or held.kind in NOT_ACCEPTABLE:
+        return (HoldChangeRefused(hold=message.hold, reason=_why_not(state, held)),)
+    released = HoldReleased(hold=held.hold, kind=held.kind, detail=message.detail, step=held.step, key=held.key)
+    others = [other.kind for other in state.holds.values() if other.hold != held.hold]
+    if held.kind in MONEY_HOLDS and MONEY_HOLDS.isdisjoint(others):
+        return (released, *_accepted_difference(state))
+    return (released,)
+
+
+def _why_not(state: OrderState, held: Hold | None) -> HoldChangeRefusal:
+    if held is not None:
+        return HoldChangeRefusal.CANNOT_BE_ACCEPTED
+    if state.placed is None:
+        return HoldChangeRefusal.UNKNOWN_ORDER
+    return HoldChangeRefusal.CLOSED if state.ended else HoldChangeRefusal.UNKNOWN_HOLD
+
+
+def _accepted_difference(state: OrderState) -> Iterable[OrderAdjusted]:
+    """What the customer pays is what was agreed: the rest is a rounding of the document, an adjustment of its own."""
+    difference = tenders_total(state.terms) - due(state)
+    if not difference or not units(state, Bucket.ORDERED):
+        return ()
+    amount = Money(amount=difference, currency=state.terms.currency)
+    return (OrderAdjusted(charge=Charge(kind=ChargeKind.ROUNDING, amount=amount, tax_included=True)),)
+
+
+def record_confirmation_sent(message: RecordConfirmationSent, state: OrderState, context: Context) -> Sequence[Event]:
+    """The worker reports the confirmation; again changes nothing."""
+    if state.confirmation == message.confirmation:
+        return (ConfirmationSentAgain(confirmation=message.confirmation),)
+    return (ConfirmationSent(confirmation=message.confirmation, name=message.name),)
+
+
+FOLD = Fold("order", 1, OrderState(), evolve)

@@ -1,0 +1,182 @@
+"""What the order service reads beside its streams: availability, for sourcing, and the list of orders, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, LiteralString
+
+import psycopg
+
+from chassis.log import Log, LogError, Record
+from chassis.projection import TRACKING
+from chassis.store import StoreAway
+from contracts.envelope import Envelope
+from contracts.ids import split_stream
+from contracts.message import CATALOGUE
+from contracts.order import (
+    HoldPlaced,
+    HoldReleased,
+    OrderCancelled,
+    OrderCompleted,
+    OrderConfirmed,
+    OrderPlaced,
+)
+from services.order.sourcing import Availability
+
+__all__ = ["AvailabilityLoader", "AvailabilityProjection", "OrdersProjection"]
+
+
+UNKNOWN_MAX = 10_000
+"""SKUs remembered as asked for while nothing was known of them."""
+
+
+class AvailabilityProjection:
+    """Available to sell by SKU and location, as inventory's events say, each with the offset that says so."""
+
+    name = "availability"
+    topics = ("inventory.events",)
+    tables: LiteralString = """
+    create table if not exists availability (
+        sku text, location text, available bigint not null, source_offset bigint not null, primary key (sku, location))
+    """
+
+    def apply(self, connection: psycopg.Connection[Any], records: Sequence[Record]) -> None:
+        latest: dict[tuple[str, str], tuple[int, int]] = {}
+        for record in records:
+            message = CATALOGUE[Envelope.parse(record.headers).type].decode(record.value or b"")
+            sku = getattr(message, "sku", None)
+            for level in getattr(message, "levels", ()):
+                latest[(str(sku), level.location)] = (level.available, record.offset)
+        rows = sorted((sku, location, *numbers) for (sku, location), numbers in latest.items())
+        if rows:
+            connection.execute(
+                "insert into availability select * from unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[])"
+                " on conflict (sku, location) do update"
+                " set available = excluded.available, source_offset = excluded.source_offset",
+                [list(column) for column in zip(*rows, strict=True)],
+            )
+
+
+class AvailabilityLoader:
+    """Fetches availability for sourcing: by SKU, then by location. A SKU that nobody ever had is empty.
+
+    That a SKU is unknown is only believed once the table has followed inventory's events to where they ended when it
+    was first asked for: an order right after the first receipt of its goods must not be held for it.
+    """
+
+    def __init__(self, url: str, schema: str, log: Log, topic: str) -> None:
+        self._url, self._schema, self._log, self._topic = url, schema, log, topic
+        self._connection: psycopg.Connection[Any] | None = None
+        self._unknown: dict[str, dict[int, int]] = {}
+
+    def fetch(self, keys: Sequence[str]) -> Mapping[str, Mapping[str, Availability]]:
+        found: dict[str, dict[str, Availability]] = {sku: {} for sku in keys}
+        if not keys:
+            return found
+        try:
+            rows = self._connect().execute(
+                "select sku, location, available, source_offset from availability"
+                " where sku = any(%s) order by sku, location",
+                [list(keys)],
+            )
+            for sku, location, available, offset in rows:
+                found[sku][location] = Availability(available, offset)
+            self._believe([sku for sku in keys if not found[sku]])
+        except psycopg.OperationalError as error:
+            self._connection = None
+            raise StoreAway(f"availability cannot be read: {error}") from error
+        except LogError as error:
+            raise StoreAway(f"where inventory's events end is not known: {error}") from error
+        for sku in keys:
+            self._unknown.pop(sku, None)
+        return found
+
+    def _believe(self, unknown: Sequence[str]) -> None:
+        """Raise StoreAway while the table may not yet hold what was written of these SKUs before they were asked for."""
+        if not unknown:
+            return
+        new = [sku for sku in unknown if sku not in self._unknown]
+        if new:
+            if len(self._unknown) > UNKNOWN_MAX:
+                self._unknown.clear()
+            count = self._log.partitions(self._topic)
+            ends = {number: self._log.bounds(self._topic, number)[1] for number in range(count)}
+            self._unknown.update(dict.fromkeys(new, ends))
+        rows = self._connect().execute(
+            "select partition, position from projection_tracking where projection = %s and topic = %s",
+            [AvailabilityProjection.name, self._topic],
+        )
+        followed = dict(rows.fetchall())
+        if any(followed.get(number, 0) < end for sku in unknown for number, end in self._unknown[sku].items()):
+            raise StoreAway("availability has not followed inventory's events far enough to say that a SKU is unknown")
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        if self._connection is None or self._connection.closed:
+            self._connection = psycopg.connect(self._url, autocommit=True, options=f"-c search_path={self._schema}")
+            self._connection.execute(TRACKING)
+            self._connection.execute(AvailabilityProjection.tables)
+        return self._connection
+
+
+class OrdersProjection:
+    """One row an order, for lists and for finding an order by any of its names."""
+
+    name = "orders"
+    topics = ("order.events",)
+    tables: LiteralString = """
+    create table if not exists orders (
+        id text primary key, tenant text not null, number text not null, channel_account text not null,
+        external_id text not null, placed_at timestamptz not null, changed_at timestamptz not null,
+        holds int not null default 0, stage text not null);
+    create index if not exists orders_changed on orders (changed_at desc, id);
+    create index if not exists orders_number on orders (number);
+    create index if not exists orders_external on orders (external_id);
+    """
+
+    def apply(self, connection: psycopg.Connection[Any], records: Sequence[Record]) -> None:
+        with connection.cursor() as cursor:
+            for record in records:
+                envelope = Envelope.parse(record.headers)
+                if envelope.type in _FOLDED:
+                    self._fold(cursor, envelope, CATALOGUE[envelope.type].decode(record.value or b""))
+
+    def _fold(self, cursor: psycopg.Cursor[Any], envelope: Envelope, event: object) -> None:
+        _, order = split_stream(envelope.subject)
+        match event:
+            case OrderPlaced():
+                cursor.execute(
+                    "insert into orders (id, tenant, number, channel_account, external_id, placed_at, changed_at, stage)"
+                    " values (%s, %s, %s, %s, %s, %s, %s, 'placed') on conflict do nothing",
+                    [
+                        order,
+                        envelope.tenant,
+                        event.number,
+                        event.channel_account,
+                        event.external_id,
+                        envelope.time,
+                        envelope.time,
+                    ],
+                )
+            case HoldPlaced():
+                self._hold(cursor, order, envelope, 1)
+            case HoldReleased():
+                self._hold(cursor, order, envelope, -1)
+            case OrderConfirmed():
+                self._stage(cursor, order, envelope, "confirmed")
+            case OrderCompleted():
+                self._stage(cursor, order, envelope, "completed")
+            case OrderCancelled():
+                self._stage(cursor, order, envelope, "cancelled")
+
+    def _hold(self, cursor: psycopg.Cursor[Any], order: str, envelope: Envelope, more: int) -> None:
+        cursor.execute(
+            "update orders set holds = holds + %s, changed_at = %s where id = %s", [more, envelope.time, order]
+        )
+
+    def _stage(self, cursor: psycopg.Cursor[Any], order: str, envelope: Envelope, stage: str) -> None:
+        cursor.execute("update orders set stage = %s, changed_at = %s where id = %s", [stage, envelope.time, order])
+
+
+_FOLDED = {
+    kind.TYPE for kind in (OrderPlaced, HoldPlaced, HoldReleased, OrderConfirmed, OrderCompleted, OrderCancelled)
+}

@@ -1,0 +1,327 @@
+"""Where the reservation of an order stands: its claims, what they hold, and what was asked for.
+
+State and `evolve` alone; what leads to the events is in reservation_saga.py and reservation_answers.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from chassis.maps import HashTrieMap
+from chassis.saga import Asks, deadlines, note, settle
+from contracts.message import Event
+from contracts.order import (
+    AuthorizationRecorded,
+    AuthorizationRequested,
+    Bucket,
+    CancelAfterPassed,
+    ClaimRefused,
+    FulfillmentDeclined,
+    HoldPlaced,
+    HoldReleased,
+    LineBackordered,
+    LineReserved,
+    LinesCancelled,
+    LinesShort,
+    Move,
+    OrderCancelled,
+    OrderCompleted,
+    OrderPlaced,
+    QuantityMoved,
+    ReleasedToFulfillment,
+    ReservationLost,
+    SourcingDecided,
+    StepAskedAgain,
+    StepUnanswered,
+)
+
+__all__ = [
+    "AUTHORIZE",
+    "CANCEL_AFTER",
+    "CLAIM",
+    "ONLY",
+    "Claim",
+    "Held",
+    "ReservationState",
+    "claims_in_order",
+    "deadlines_of",
+    "evolve",
+    "held_key",
+]
+
+CLAIM = "claim"
+AUTHORIZE = "authorize"
+CANCEL_AFTER = "cancel_after"
+ONLY = "1"
+"""The key of a step that an order takes once."""
+
+
+# State
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A claim on stock. `unanswered` units stand in `ordered`, `waiting` ones in `backordered`; a claim is `live`
+    until it is refused or released."""
+
+    line: str
+    sequence: int
+    sku: str
+    quantity: int
+    unit: str
+    location: str
+    queue: bool
+    eligible_locations: tuple[str, ...]
+    decision: int
+    unanswered: int
+    waiting: int = 0
+    live: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Units that a claim holds at a location and no node has heard of."""
+
+    line: str
+    sequence: int
+    location: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReservationState:
+    """How far the reservation is. `unanswered` sums the claims; `open_units` are neither reserved nor cancelled;
+    `refused` locations are left out of the next attempts, `barred` ones of everything for that line;
+    `cancel_afters` are the last moments of lines, in order, that have not passed."""
+
+    claims: HashTrieMap[str, Claim] = HashTrieMap()
+    held: HashTrieMap[str, Held] = HashTrieMap()
+    unanswered: int = 0
+    open_units: int = 0
+    decisions: int = 0
+    attempt: int = 0
+    next_sequence: int = 0
+    refused: HashTrieMap[str, tuple[str, ...]] = HashTrieMap()
+    barred: HashTrieMap[str, tuple[str, ...]] = HashTrieMap()
+    cancel_afters: tuple[datetime, ...] = ()
+    asks: Asks = HashTrieMap()
+    authorization: AuthorizationRequested | None = None
+    authorized: bool = False
+
+
+def claims_in_order(claims: HashTrieMap[str, Claim]) -> list[Claim]:
+    return sorted(claims.values(), key=lambda claim: claim.sequence)
+
+
+def held_key(sequence: int, location: str) -> str:
+    """Names what a claim holds at a location."""
+    return f"{sequence}@{location}"
+
+
+# Evolve
+
+
+def evolve(state: ReservationState, event: Event) -> ReservationState:
+    """The saga after one more event of the order's stream."""
+    if isinstance(event, QuantityMoved):
+        state = replace(state, open_units=state.open_units + _opened(event.moves))
+    evolver = _EVOLVERS.get(type(event))
+    return state if evolver is None else evolver(state, event)
+
+
+def _opened(moves: Iterable[Move]) -> int:
+    """By how many the open units grow: those that came to `ordered` or `backordered`, less those that left."""
+    waiting = (Bucket.ORDERED, Bucket.BACKORDERED)
+    return sum(((move.target in waiting) - (move.source in waiting)) * move.quantity for move in moves)
+
+
+def _placed(state: ReservationState, event: OrderPlaced) -> ReservationState:
+    limits = {limit for line in event.lines if (limit := line.cancel_after or event.cancel_after) is not None}
+    open_units = sum(max(0, line.quantity) for line in event.lines)
+    return replace(state, open_units=open_units, cancel_afters=tuple(sorted(limits)))
+
+
+def _decided(state: ReservationState, event: SourcingDecided) -> ReservationState:
+    claims, asks = state.claims, state.asks
+    for part in event.allocations:
+        claim = Claim(
+            line=part.line,
+            sequence=part.sequence,
+            sku=part.sku,
+            quantity=part.quantity,
+            unit=part.unit,
+            location=part.location,
+            queue=part.queue,
+            eligible_locations=part.eligible_locations,
+            decision=event.decision,
+            unanswered=part.quantity,
+        )
+        claims = claims.insert(str(part.sequence), claim)
+    if event.answer_by is not None:
+        asks = note(asks, CLAIM, str(event.decision), event.answer_by)
+    return replace(
+        state,
+        claims=claims,
+        asks=asks,
+        unanswered=sum(part.quantity for part in event.allocations),
+        decisions=event.decision,
+        attempt=event.attempt,
+        next_sequence=state.next_sequence + len(event.allocations),
+    )
+
+
+def _answered(state: ReservationState, claim: Claim) -> ReservationState:
+    """A claim changed; when no unit is unanswered any more, the step is."""
+    unanswered = state.unanswered + claim.unanswered - state.claims[str(claim.sequence)].unanswered
+    asks = state.asks if unanswered else settle(state.asks, CLAIM, str(state.decisions))
+    claims = state.claims.insert(str(claim.sequence), claim)
+    return replace(state, claims=claims, unanswered=unanswered, asks=asks)
+
+
+def _reserved(state: ReservationState, event: LineReserved) -> ReservationState:
+    claim = state.claims[str(event.sequence)]
+    first = min(event.quantity, claim.unanswered)
+    waiting = claim.waiting - (event.quantity - first)
+    state = _answered(state, replace(claim, unanswered=claim.unanswered - first, waiting=waiting))
+    key = held_key(event.sequence, event.location)
+    before = state.held[key].quantity if key in state.held else 0
+    held = Held(event.line, event.sequence, event.location, before + event.quantity)
+    return replace(state, held=state.held.insert(key, held))
+
+
+def _backordered(state: ReservationState, event: LineBackordered) -> ReservationState:
+    claim = state.claims[str(event.sequence)]
+    unanswered, waiting = claim.unanswered - event.quantity, claim.waiting + event.quantity
+    return _answered(state, replace(claim, unanswered=unanswered, waiting=waiting))
+
+
+def _refused(state: ReservationState, event: ClaimRefused) -> ReservationState:
+    claim = state.claims[str(event.sequence)]
+    claim = replace(claim, unanswered=0, live=event.quantity < claim.quantity)
+    return replace(_answered(state, claim), refused=_with(state.refused, event.line, event.location))
+
+
+def _with(known: HashTrieMap[str, tuple[str, ...]], line: str, location: str) -> HashTrieMap[str, tuple[str, ...]]:
+    before = known.get(line, ())
+    return known if location in before else known.insert(line, (*before, location))
+
+
+def _afresh(state: ReservationState) -> ReservationState:
+    """What changed is no refusal: attempts count from the start."""
+    return replace(state, attempt=0, refused=HashTrieMap())
+
+
+def _lost(state: ReservationState, event: ReservationLost) -> ReservationState:
+    key = held_key(event.sequence, event.location)
+    left = state.held[key].quantity - event.quantity
+    held = replace(state.held[key], quantity=left)
+    return _afresh(replace(state, held=state.held.insert(key, held) if left else state.held.remove(key)))
+
+
+def _cancelled(state: ReservationState, event: LinesCancelled) -> ReservationState:
+    return _given_back(state, event.released_claims)
+
+
+def _given_back(state: ReservationState, sequences: Iterable[int]) -> ReservationState:
+    """Claims are released: they hold nothing, wait for nothing and are owed no answer."""
+    for sequence in sequences:
+        claim = replace(state.claims[str(sequence)], unanswered=0, waiting=0, live=False)
+        state = _answered(state, claim)
+        gone = [key for key, held in state.held.items() if held.sequence == sequence]
+        for key in gone:
+            state = replace(state, held=state.held.remove(key))
+    return state
+
+
+def _released(state: ReservationState, event: ReleasedToFulfillment) -> ReservationState:
+    held = state.held
+    for line in event.lines:
+        held = held.remove(held_key(line.sequence, event.location))
+    return replace(state, held=held)
+
+
+def _declined(state: ReservationState, event: FulfillmentDeclined) -> ReservationState:
+    barred = state.barred
+    for line in event.lines:
+        barred = _with(barred, line, event.location)
+    return replace(_afresh(_given_back(state, event.claims)), barred=barred)
+
+
+def _short(state: ReservationState, event: LinesShort) -> ReservationState:
+    barred = state.barred
+    for line in event.lines:
+        barred = _with(barred, line.line, event.location)
+    return replace(_afresh(state), barred=barred)
+
+
+def _cancel_after_passed(state: ReservationState, event: CancelAfterPassed) -> ReservationState:
+    return replace(state, cancel_afters=tuple(limit for limit in state.cancel_afters if limit > event.due))
+
+
+def _hold_placed(state: ReservationState, event: HoldPlaced) -> ReservationState:
+    """A step that ended in a hold waits for a person, and for no answer."""
+    return state if event.step is None else replace(state, asks=settle(state.asks, event.step, event.key or ONLY))
+
+
+def _hold_released(state: ReservationState, event: HoldReleased) -> ReservationState:
+    return _afresh(state)
+
+
+def _authorization_requested(state: ReservationState, event: AuthorizationRequested) -> ReservationState:
+    asks = note(state.asks, AUTHORIZE, ONLY, event.answer_by)
+    return replace(state, asks=asks, authorization=event, authorized=False)
+
+
+def _authorized(state: ReservationState, event: AuthorizationRecorded) -> ReservationState:
+    return replace(state, authorized=True, asks=settle(state.asks, AUTHORIZE, ONLY))
+
+
+def _asked_again(state: ReservationState, event: StepAskedAgain) -> ReservationState:
+    if event.step not in (CLAIM, AUTHORIZE):
+        return state
+    return replace(state, asks=note(state.asks, event.step, event.key, event.answer_by, event.asks))
+
+
+def _unanswered(state: ReservationState, event: StepUnanswered) -> ReservationState:
+    return replace(state, asks=settle(state.asks, event.step, event.key))
+
+
+def _ended(state: ReservationState, event: Event) -> ReservationState:
+    """Nobody waits any more. The claims stay known, since what is released now must be named."""
+    asks = state.asks
+    for asked in state.asks.values():
+        asks = settle(asks, asked.step, asked.key)
+    return replace(state, asks=asks, unanswered=0, open_units=0, held=HashTrieMap(), cancel_afters=())
+
+
+_EVOLVERS: Mapping[type[Event], Any] = {
+    OrderPlaced: _placed,
+    SourcingDecided: _decided,
+    LineReserved: _reserved,
+    LineBackordered: _backordered,
+    ClaimRefused: _refused,
+    ReservationLost: _lost,
+    LinesCancelled: _cancelled,
+    ReleasedToFulfillment: _released,
+    FulfillmentDeclined: _declined,
+    LinesShort: _short,
+    CancelAfterPassed: _cancel_after_passed,
+    HoldPlaced: _hold_placed,
+    HoldReleased: _hold_released,
+    AuthorizationRequested: _authorization_requested,
+    AuthorizationRecorded: _authorized,
+    StepAskedAgain: _asked_again,
+    StepUnanswered: _unanswered,
+    OrderCancelled: _ended,
+    OrderCompleted: _ended,
+}
+
+
+def deadlines_of(state: ReservationState) -> Mapping[str, datetime]:
+    found = dict(deadlines(state.asks))
+    if state.open_units and state.cancel_afters:
+        found[CANCEL_AFTER] = state.cancel_afters[0]
+    return found

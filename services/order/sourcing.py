@@ -1,0 +1,183 @@
+"""Where the goods of an order come from: one decision over all its open lines, from what was seen to be available.
+
+Rules, version 1. The location that can complete most of the lines that are left comes first, so one that has everything
+wins alone; then the one that can provide most units, then the one with more of these goods in stock, then by name. The next is chosen for what is still left, until
+nobody can add anything. A location is never asked for a line that it is barred from. Pure; reads no message.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from contracts.order import Candidate, SeenAvailability
+
+__all__ = ["RULES_VERSION", "Availability", "Demanded", "Plan", "Sourced", "Stock", "plan"]
+
+RULES_VERSION = 1
+CHOSEN_MAX = 50
+"""Locations that one decision may spread an order over; what is left then counts as short."""
+CANDIDATES_MAX = 16
+"""Losing and winning locations that a decision records, best first."""
+SEEN_MAX = 10_000
+"""Availabilities that a decision records, those of the best locations first: bounds the event."""
+
+
+class Availability(NamedTuple):
+    """What a location has available of a SKU, and the offset in inventory's events that says so."""
+
+    available: int
+    offset: int
+
+
+Stock = Mapping[str, Mapping[str, Availability]]
+"""By SKU, then by location. Every SKU that was asked for is there; one that no location ever had is empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demanded:
+    """Open units of a line, and the locations that may not serve it."""
+
+    line: str
+    sku: str
+    unit: str
+    quantity: int
+    barred: tuple[str, ...] = ()
+
+
+class Sourced(NamedTuple):
+    """Units of a line that a location provides."""
+
+    demand: Demanded
+    location: str
+    quantity: int
+
+
+class Plan(NamedTuple):
+    """Who provides what, what nobody can, and what this was decided on. `ranking` has every location, best first."""
+
+    sourced: tuple[Sourced, ...]
+    missing: tuple[tuple[Demanded, int], ...]
+    ranking: tuple[str, ...]
+    candidates: tuple[Candidate, ...]
+    seen: tuple[SeenAvailability, ...]
+
+
+class _Score(NamedTuple):
+    """How good a location is for what is left: lines that it can complete, units that it can provide (units of different
+    goods cannot be compared, so lines come first), and its stock of these goods."""
+
+    lines: int
+    provides: int
+    available: int
+
+
+def plan(demands: Sequence[Demanded], stock: Stock, *, taking: bool = True) -> Plan:
+    """Source every demand from what is available; deterministic, whatever the order of the maps.
+
+    Without `taking` the locations are only ranked, and everything is missing.
+    """
+    left = {(sku, place): max(0, seen.available) for sku, at in stock.items() for place, seen in at.items()}
+    scores = _scores([(demand, demand.quantity) for demand in demands], left)
+    ranking = tuple(_ranked(scores))
+    sourced: list[Sourced] = []
+    chosen: list[str] = []
+    missing = [(demand, demand.quantity) for demand in demands]
+    while taking and missing and len(chosen) < CHOSEN_MAX:
+        now = _scores(missing, left)
+        best = next(iter(_ranked(now)), None)
+        if best is None or not now[best].provides:
+            break
+        chosen.append(best)
+        missing = _take(best, missing, left, sourced)
+    candidates = _candidates(ranking, scores, chosen, sum(demand.quantity for demand in demands))
+    return Plan(tuple(sourced), tuple(missing), ranking, candidates, _seen(demands, stock, candidates))
+
+
+def _scores(wanted: Iterable[tuple[Demanded, int]], left: Mapping[tuple[str, str], int]) -> dict[str, _Score]:
+    places = defaultdict(list)
+    for sku, place in left:
+        places[sku].append(place)
+    needed: dict[tuple[str, str], int] = defaultdict(int)
+    lines: dict[tuple[str, str], int] = defaultdict(int)
+    for demand, quantity in wanted:
+        for place in places[demand.sku]:
+            if place not in demand.barred:
+                needed[demand.sku, place] += quantity
+                lines[demand.sku, place] += 1
+    scores: dict[str, _Score] = defaultdict(lambda: _Score(0, 0, 0))
+    for (sku, place), quantity in needed.items():
+        before, available = scores[place], left[sku, place]
+        complete = lines[sku, place] if available >= quantity else 0
+        scores[place] = _Score(
+            before.lines + complete, before.provides + min(quantity, available), before.available + available
+        )
+    return scores
+
+
+def _ranked(scores: Mapping[str, _Score]) -> list[str]:
+    def worth(place: str) -> tuple[int, int, int, str]:
+        score = scores[place]
+        return -score.lines, -score.provides, -score.available, place
+
+    return sorted(scores, key=worth)
+
+
+def _take(
+    place: str, wanted: Sequence[tuple[Demanded, int]], left: dict[tuple[str, str], int], sourced: list[Sourced]
+) -> list[tuple[Demanded, int]]:
+    """Give each demand what the location has of it, in line order; returns what is still wanted."""
+    still = []
+    for demand, quantity in wanted:
+        got = 0 if place in demand.barred else min(quantity, left.get((demand.sku, place), 0))
+        if got:
+            left[demand.sku, place] -= got
+            sourced.append(Sourced(demand, place, got))
+        if got < quantity:
+            still.append((demand, quantity - got))
+    return still
+
+
+def _candidates(
+    ranking: Sequence[str], scores: Mapping[str, _Score], chosen: Sequence[str], wanted: int
+) -> tuple[Candidate, ...]:
+    """The best locations with why each lost; those chosen are always among them."""
+    shown = dict.fromkeys([*chosen, *ranking][: max(CANDIDATES_MAX, len(chosen))])
+    return tuple(
+        Candidate(
+            location=place,
+            rank=rank,
+            units=scores[place].provides,
+            chosen=place in chosen,
+            lost_because=None if place in chosen else _why(scores[place], wanted),
+        )
+        for rank, place in enumerate(ranking, start=1)
+        if place in shown
+    )
+
+
+def _why(score: _Score, wanted: int) -> str:
+    if not score.provides:
+        return "has none of it available"
+    if score.provides < wanted:
+        return f"has {score.provides} of {wanted} units; others have more of them or complete the order"
+    return "has everything too, but less of it in stock, or comes later by name"
+
+
+def _seen(demands: Sequence[Demanded], stock: Stock, candidates: Sequence[Candidate]) -> tuple[SeenAvailability, ...]:
+    skus = sorted({demand.sku for demand in demands})
+    ordered = sorted(candidates, key=lambda candidate: (not candidate.chosen, candidate.rank))
+    found = [
+        SeenAvailability(
+            sku=sku,
+            location=candidate.location,
+            available=stock[sku][candidate.location].available,
+            offset=stock[sku][candidate.location].offset,
+        )
+        for candidate in ordered
+        for sku in skus
+        if candidate.location in stock.get(sku, {})
+    ]
+    return tuple(found[:SEEN_MAX])

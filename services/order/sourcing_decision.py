@@ -1,0 +1,165 @@
+"""The sourcing decision of an order as events: where each open unit comes from, and what becomes of what nobody has.
+
+The rules that rank locations are in sourcing.py; here is what the order knows beside them: policies, barred locations,
+last moments, attempts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from chassis.decider import Context
+from contracts.message import Event
+from contracts.order import (
+    Allocation,
+    Bucket,
+    CancelReason,
+    HeldStep,
+    HoldKind,
+    LinesCancelled,
+    OrderCancelled,
+    Shortage,
+    ShortagePolicy,
+    SourcingDecided,
+)
+from services.order import order as orders
+from services.order.order import line_of, line_units, move, moves_to_cancelled
+from services.order.reservation_answers import too_late
+from services.order.sourcing import RULES_VERSION, Demanded, Plan, Stock, plan
+
+if TYPE_CHECKING:
+    from services.order.stream import OrderStream
+
+__all__ = ["ATTEMPTS_MAX", "open_demands", "source"]
+
+ATTEMPTS_MAX = 3
+"""Times that refused units are sourced again; then they wait for supply, or are cancelled by policy."""
+
+CLAIMS_ANSWERED_WITHIN = timedelta(minutes=5)
+"""How long inventory may take to answer the claims of a decision before they are asked for again."""
+
+SHOWN_MAX = 20
+"""Lines that a hold about sourcing names."""
+
+
+def open_demands(state: OrderStream) -> list[Demanded]:
+    """What has to be sourced, in line order: units that nothing has been decided about."""
+    lines = sorted(state.order.lines.items(), key=lambda item: item[1].index)
+    found = []
+    for name, line in lines:
+        quantity = line_units(line, Bucket.ORDERED)
+        if quantity:
+            placed = line_of(state.order, name)
+            barred = (*state.reservation.barred.get(name, ()), *state.reservation.refused.get(name, ()))
+            found.append(Demanded(name, placed.sku, placed.unit, quantity, barred))
+    return found
+
+
+class _Missing(NamedTuple):
+    """Units that nobody has, what the policy makes of them, and the locations that could serve them later."""
+
+    demand: Demanded
+    quantity: int
+    policy: ShortagePolicy
+    eligible: tuple[str, ...]
+
+
+def source(state: OrderStream, context: Context) -> Sequence[Event]:
+    """Decide about every open unit at once. Past the last attempt nothing counts as available: what inventory refused
+    again and again waits for supply, where refusing is not possible."""
+    attempt = state.reservation.attempt + 1
+    demands = open_demands(state)
+    stock: Stock = {sku: context.needed.get(sku, {}) for sku in sorted({demand.sku for demand in demands})}
+    made = plan(demands, stock, taking=attempt <= ATTEMPTS_MAX)
+    ranks = {place: rank for rank, place in enumerate(made.ranking)}
+    missing = [
+        _Missing(demand, quantity, _policy(state, demand, context), _eligible(state, demand, stock, ranks))
+        for demand, quantity in made.missing
+    ]
+    waiting = [part for part in missing if part.policy is ShortagePolicy.BACKORDER]
+    if stuck := [part.demand for part in waiting if not part.eligible]:
+        return (_nowhere(state, stuck, stock),)
+    cancels_order = any(part.policy is ShortagePolicy.CANCEL_ORDER for part in missing)
+    allocations = () if cancels_order else _allocations(state, made, waiting)
+    decided = _decided_by(state, context, made, attempt, allocations, missing)
+    return (decided, *_cancelled_by_policy(state, missing, cancels_order))
+
+
+def _eligible(state: OrderStream, demand: Demanded, stock: Stock, ranks: Mapping[str, int]) -> tuple[str, ...]:
+    """Locations that may serve a line once it waits: those known for its SKU, best first, unless barred for good."""
+    barred = state.reservation.barred.get(demand.line, ())
+    known = [place for place in stock[demand.sku] if place not in barred]
+    return tuple(sorted(known, key=lambda place: (ranks.get(place, len(ranks)), place)))
+
+
+def _nowhere(state: OrderStream, stuck: Sequence[Demanded], stock: Stock) -> Event:
+    unknown = [demand for demand in stuck if not stock[demand.sku]]
+    kind = HoldKind.UNKNOWN_SKU if unknown else HoldKind.NO_LOCATION
+    shown = (unknown or stuck)[:SHOWN_MAX]
+    names = ", ".join(sorted({demand.sku for demand in shown}))
+    why = "no location ever had" if unknown else "every location is barred for"
+    lines = [demand.line for demand in shown]
+    return orders.hold(state.order, kind, f"{why} {names}", (HeldStep.SOURCING,), lines)
+
+
+def _policy(state: OrderStream, demand: Demanded, context: Context) -> ShortagePolicy:
+    """What becomes of units that nobody has. Past the line's last moment, or once the order is confirmed and the rest
+    of it under way, a wish to wait or to cancel the order means the line."""
+    chosen = line_of(state.order, demand.line).shortage or state.order.terms.shortage
+    if too_late(state.order, demand.line, context.now):
+        return ShortagePolicy.CANCEL_LINE
+    if chosen is ShortagePolicy.CANCEL_ORDER and state.order.confirmed:
+        return ShortagePolicy.CANCEL_LINE
+    return chosen
+
+
+def _decided_by(
+    state: OrderStream,
+    context: Context,
+    made: Plan,
+    attempt: int,
+    allocations: tuple[Allocation, ...],
+    missing: Sequence[_Missing],
+) -> SourcingDecided:
+    return SourcingDecided(
+        decision=state.reservation.decisions + 1,
+        attempt=attempt,
+        rules_version=RULES_VERSION,
+        allocations=allocations,
+        shortages=tuple(Shortage(line=p.demand.line, quantity=p.quantity, policy=p.policy) for p in missing),
+        candidates=made.candidates,
+        seen=made.seen,
+        answer_by=context.now + CLAIMS_ANSWERED_WITHIN if allocations else None,
+    )
+
+
+def _cancelled_by_policy(state: OrderStream, missing: Sequence[_Missing], cancels_order: bool) -> Sequence[Event]:
+    if cancels_order:
+        return (OrderCancelled(cause=CancelReason.OUT_OF_STOCK, moves=moves_to_cancelled(state.order)),)
+    short = [part for part in missing if part.policy is ShortagePolicy.CANCEL_LINE]
+    moves = [move(part.demand.line, part.quantity, Bucket.ORDERED, Bucket.CANCELLED) for part in short]
+    if not moves:
+        return ()
+    return (LinesCancelled(reason=CancelReason.OUT_OF_STOCK, moves=tuple(each for part in moves for each in part)),)
+
+
+def _allocations(state: OrderStream, made: Plan, waiting: Sequence[_Missing]) -> tuple[Allocation, ...]:
+    found = [(part.demand, part.quantity, part.location, ()) for part in made.sourced]
+    queued = [(part.demand, part.quantity, part.eligible[0], part.eligible) for part in waiting]
+    return tuple(
+        Allocation(
+            line=demand.line,
+            sequence=sequence,
+            sku=demand.sku,
+            quantity=quantity,
+            unit=demand.unit,
+            location=location,
+            queue=bool(eligible),
+            eligible_locations=eligible,
+        )
+        for sequence, (demand, quantity, location, eligible) in enumerate(
+            [*found, *queued], start=state.reservation.next_sequence
+        )
+    )

@@ -1,0 +1,146 @@
+"""The stream of an order: the order and its two sagas as folds of it, and one decider for each message that it takes.
+
+Here is what needs all three: cancelling, deadlines, and asking again after a hold. Each part is told in its own file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from chassis.decider import Context, StreamKind
+from chassis.saga import Asked, name_of
+from contracts.chassis import DeadlinePassed
+from contracts.message import Event, Message
+from contracts.order import (
+    ALL_STEPS,
+    CancelOrder,
+    CancelRefusal,
+    CancelRefused,
+    HoldKind,
+    OrderCancelled,
+    OrderCancelRequested,
+    PlaceHold,
+    PlaceOrder,
+    RecordConfirmationSent,
+    ReleaseHold,
+    StepAskedAgain,
+    StepUnanswered,
+)
+from services.order import fulfillment_saga, order, reservation_saga
+from services.order.fulfillment_state import WITHDRAW, WORK, FulfillmentState
+from services.order.order import NOT_RELEASED, WITH_CUSTOMER, OrderState, moves_to_cancelled, units
+from services.order.reservation_answers import cancel_after_passed, cancel_rest
+from services.order.reservation_state import CANCEL_AFTER, ReservationState
+
+__all__ = ["KINDS", "ORDER", "STEPS", "OrderStream"]
+
+STEPS = {**reservation_saga.STEPS, **fulfillment_saga.STEPS}
+
+
+class OrderStream(NamedTuple):
+    """What deciders and reactions of an order see."""
+
+    order: OrderState
+    reservation: ReservationState
+    fulfillment: FulfillmentState
+
+
+def _cancel(message: CancelOrder, state: OrderStream, context: Context) -> Sequence[Event]:
+    """Before release at once; afterwards each node that has work is asked."""
+    if refusal := _no_cancel(state):
+        return (CancelRefused(reason=refusal),)
+    working = [key for key, work in sorted(state.fulfillment.works.items()) if work.open]
+    if working:
+        answer_by = context.now + STEPS[WITHDRAW].answer_within
+        asked = OrderCancelRequested(
+            cause=message.cause, detail=message.detail, fulfillment_orders=tuple(working), answer_by=answer_by
+        )
+        return (asked,)
+    if units(state.order, *WITH_CUSTOMER):
+        return (cancel_rest(state, message.cause),)
+    moves = moves_to_cancelled(state.order)
+    return (OrderCancelled(cause=message.cause, detail=message.detail, moves=moves),)
+
+
+def _no_cancel(state: OrderStream) -> CancelRefusal | None:
+    """Why nothing can be cancelled, if so."""
+    if state.order.placed is None:
+        return CancelRefusal.UNKNOWN_ORDER
+    if state.order.ended is not None:
+        cancelled = state.order.ended == OrderCancelled.__name__
+        return CancelRefusal.ALREADY_CANCELLED if cancelled else CancelRefusal.COMPLETED
+    if state.fulfillment.withdrawing:
+        return CancelRefusal.UNDER_WAY
+    if any(work.open for work in state.fulfillment.works.values()):
+        return None
+    left = units(state.order, *WITH_CUSTOMER) and not units(state.order, *NOT_RELEASED)
+    return CancelRefusal.FULFILLED if left else None
+
+
+def _deadline(message: DeadlinePassed, state: OrderStream, context: Context) -> Sequence[Event]:
+    """A deadline that nobody waits for any more is ignored; else ask again, and at last a person."""
+    if not state.order.open:
+        return ()
+    if message.name == CANCEL_AFTER:
+        return cancel_after_passed(state, message.due)
+    asked = state.reservation.asks.get(message.name) or state.fulfillment.asks.get(message.name)
+    if asked is None or asked.due != message.due:
+        return ()
+    if asked.asks < STEPS[asked.step].asks_max:
+        return (_again(asked.step, asked.key, asked.asks + 1, context),)
+    return _give_up(asked, state)
+
+
+def _again(step: str, key: str, asks: int, context: Context) -> StepAskedAgain:
+    return StepAskedAgain(step=step, key=key, asks=asks, answer_by=context.now + STEPS[step].answer_within)
+
+
+def _give_up(asked: Asked, state: OrderStream) -> Sequence[Event]:
+    """A person has to look. A node that is late blocks nothing else: its work may still come."""
+    unanswered = StepUnanswered(step=asked.step, key=asked.key, asks=asked.asks)
+    blocks = () if asked.step == WORK else ALL_STEPS
+    detail = f"{STEPS[asked.step].service} has not answered {name_of(asked.step, asked.key)}"
+    held = order.hold(state.order, HoldKind.NO_ANSWER, detail, blocks, step=asked.step, key=asked.key)
+    return unanswered, held
+
+
+def _release_hold(message: ReleaseHold, state: OrderStream, context: Context) -> Sequence[Event]:
+    """Released, and the step that ended in the hold is asked for again."""
+    events = order.release_hold(message, state.order, context)
+    held = state.order.holds.get(message.hold)
+    if held is None or held.step is None or held.key is None:
+        return events
+    return (*events, _again(held.step, held.key, 1, context))
+
+
+def _of_order(decide: Callable[[Any, OrderState, Context], Sequence[Event]]) -> Callable[..., Sequence[Event]]:
+    """A decider that only looks at the order, as one of the stream."""
+    return lambda message, state, context: decide(message, state.order, context)
+
+
+def _advance(state: OrderStream, context: Context) -> Sequence[Event]:
+    return reservation_saga.advance(state, context) or fulfillment_saga.advance(state, context)
+
+
+_DECIDE: Mapping[type[Message], Callable[[Any, Any, Context], Sequence[Event]]] = {
+    PlaceOrder: _of_order(order.place_order),
+    PlaceHold: _of_order(order.place_hold),
+    ReleaseHold: _release_hold,
+    CancelOrder: _cancel,
+    RecordConfirmationSent: _of_order(order.record_confirmation_sent),
+    DeadlinePassed: _deadline,
+    **reservation_saga.decide,
+    **fulfillment_saga.decide,
+}
+
+ORDER = StreamKind(
+    kind="order",
+    folds=(order.FOLD, reservation_saga.FOLD, fulfillment_saga.FOLD),
+    decide=_DECIDE,
+    state=OrderStream,
+    advance=_advance,
+    needs=reservation_saga.needs,
+)
+
+KINDS = (ORDER,)

@@ -1,0 +1,91 @@
+"""From a channel's order to the request: sealed, with our line ids, and known again by its fingerprint."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from contracts.channel import ChannelOrder
+from contracts.ids import guest_subject_id, subject_id
+from contracts.personal import Personal, PersonalContent
+from services.order.intake import order_id, place_order
+
+ADDRESS = {"name": "Ada", "address_lines": ["1 Main St"], "city": "Bonn", "postcode": "53 111", "country": "de"}
+PLAIN: dict[str, Any] = {
+    "channel_account": "webshop-eu",
+    "external_id": "1001",
+    "channel": "webshop",
+    "seller": "acme",
+    "placed_at": "2026-01-05T09:00:00Z",
+    "currency": "eur",
+    "buyer": {"name": "Ada", "email": "ada@example.org"},
+    "lines": [{"line_id": "x9", "sku": "A", "quantity": 2, "amount": 1000}],
+    "ship_groups": [{"group": "g", "ship_to": ADDRESS, "gift_message": "For you"}],
+    "tenders": [{"method": "invoice", "amount": 1000}],
+    "total": 1000,
+}
+
+
+def seal(subject: str, content: PersonalContent) -> Personal:
+    return Personal(subject=subject, ciphertext=str(abs(sum(content.model_dump_json(exclude_none=True).encode()))))
+
+
+def request(**changes: Any):  # type: ignore[no-untyped-def]
+    return place_order(ChannelOrder.model_validate({**PLAIN, **changes}), "default", seal)
+
+
+def test_nothing_personal_stays_readable_but_the_area() -> None:
+    made = request(notes="ring twice")
+    text = made.encode().decode()
+    assert not any(word in text for word in ("Ada", "Main", "Bonn", "53111", "example.org", "For you", "ring"))
+    area = made.ship_groups[0].ship_to.area
+    assert (area.country, area.postcode_prefix) == ("DE", "531")
+
+
+def test_each_person_is_a_subject_of_their_own() -> None:
+    order = order_id("default", "webshop-eu", "1001")
+    made = request(customer={"issuer": "webshop", "id": "c1"})
+    assert made.buyer.subject == subject_id("default", "webshop", "c1")
+    assert made.ship_groups[0].ship_to.personal.subject == guest_subject_id("default", order, "ship_to:1")
+    assert request().buyer.subject == guest_subject_id("default", order, "buyer")
+
+
+def test_lines_keep_the_channels_id_beside_ours() -> None:
+    lines = [{"line_id": f"x{n}", "sku": "A", "quantity": 1, "amount": 500} for n in (7, 3)]
+    lines[1] |= {"relation": "gift_with", "parent": "x7"}
+    made = request(lines=lines)
+    assert [(line.line, line.channel_line, line.ship_group) for line in made.lines] == [
+        ("1", "x7", "g"),
+        ("2", "x3", "g"),
+    ]
+    assert made.lines[1].relates_to.line == "1"
+
+
+@pytest.mark.parametrize(
+    ("changes", "same"),
+    [
+        ({"revision": 7}, True),
+        ({"notes": "ring twice"}, True),
+        ({"locale": "de"}, True),
+        ({"lines": [{**PLAIN["lines"][0], "description": "A thing"}]}, True),
+        ({"lines": [{**PLAIN["lines"][0], "quantity": 3}]}, False),
+        ({"lines": [{**PLAIN["lines"][0], "amount": 999}]}, False),
+        ({"ship_groups": [{"group": "g", "ship_to": {**ADDRESS, "city": "Berlin"}}]}, False),
+        ({"cancel_after": "2026-02-01T00:00:00Z"}, False),
+        ({"total": 1001}, False),
+    ],
+)
+def test_the_fingerprint_covers_what_is_commercial(changes: dict[str, Any], same: bool) -> None:
+    assert (request(**changes).fingerprint == request().fingerprint) is same
+
+
+def test_what_is_no_currency_code_is_kept_as_it_was_written() -> None:
+    made = request(currency="loyalty points")
+    assert (made.currency, made.stated_currency) == ("XXX", "loyalty points")
+
+
+def test_an_address_says_what_it_lacks() -> None:
+    made = request(ship_groups=[{"group": "g", "ship_to": {"name": "Ada", "city": "Bonn"}}])
+    assert made.ship_groups[0].address_missing == ("address_lines", "country")
+    assert request(ship_groups=[]).ship_groups[0].address_missing == ("address",)

@@ -1,0 +1,159 @@
+"""Whatever comes, in any order and again: units of a line always sum, and only what was fulfilled is captured."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from chassis.stream import open_deadlines
+from contracts.chassis import DeadlinePassed, MessageParked
+from contracts.fulfillment import (
+    FulfillmentCancelled,
+    FulfillmentCancelRefused,
+    FulfillmentLine,
+    FulfillmentRejected,
+    RefusalReason,
+)
+from contracts.inventory import BreakReason, ReservationBroken
+from contracts.order import CancelOrder, LinesFulfilled, PlaceHold, ReleaseHold, ShortagePolicy
+from contracts.payments import DeclineReason, PaymentDeclined
+from services.order.order import due
+from services.order.sourcing import Availability
+from services.order.stream import ORDER
+from services.order.tests.story import ORDER_ID, PAYMENT, Story, demand, eur
+from services.order.value import line_values
+
+LINES = (("A", 3, 1000), ("B", 2, 501), ("A", 1, 0))
+PLACES = ("north", "south")
+picks = st.integers(0, 5)
+actions = st.lists(
+    st.tuples(
+        st.sampled_from(
+            [
+                *["reserved"] * 8,
+                *["authorized", "listed", "picked", "packed", "labelled", "handed_over", "shipped", "captured"] * 4,
+                *["queued", "rejected", "broken", "withdrawn", "not_withdrawn", "release_hold"] * 2,
+                *["declined", "rejects", "cancel", "hold", "deadline"],
+            ]
+        ),
+        picks,
+        picks,
+    ),
+    max_size=80,
+)
+levels = st.dictionaries(st.sampled_from(PLACES), st.integers(0, 4).map(lambda n: Availability(n, 1)), min_size=1)
+
+
+class Life:
+    """Does what an action says, where it can be said at all."""
+
+    def __init__(self, stock: Any, policy: ShortagePolicy) -> None:
+        self.story = Story(stock)
+        self.story.placed(*LINES, shortage=policy, cancel_after="2026-01-20T00:00:00Z")
+        self.captures = 0
+
+    def do(self, action: str, one: int, two: int) -> None:
+        story, view = self.story, self.story.view
+        claims = sorted(view.reservation.claims.values(), key=lambda claim: claim.sequence)
+        works = sorted(view.fulfillment.works.values(), key=lambda work: work.sequence)
+        if action in ("reserved", "queued", "rejected", "broken") and claims:
+            self._claim(action, claims[one % len(claims)], two)
+        elif action in ("authorized", "declined") and view.reservation.authorization:
+            declined = PaymentDeclined(order_id=ORDER_ID, amount=eur(1), reason=DeclineReason.CONFLICT)
+            story.authorized() if action == "authorized" else story.tell(declined, subject=PAYMENT)
+        elif action == "cancel":
+            story.tell(CancelOrder())
+        elif action == "hold":
+            story.tell(PlaceHold(detail="look"))
+        elif action == "release_hold":
+            story.tell(ReleaseHold(hold=str(one + 1)))
+        elif action == "deadline":
+            self._deadline(one)
+        elif works:
+            self._work(action, one % len(works), two)
+
+    def _claim(self, action: str, claim: Any, two: int) -> None:
+        part = 1 + two % claim.quantity
+        if action == "reserved":
+            self.story.reserved(claim.sequence, part, PLACES[two % 2])
+        elif action == "queued":
+            self.story.queued(claim.sequence, part)
+        elif action == "rejected":
+            self.story.rejected(claim.sequence)
+        else:
+            broken = ReservationBroken(
+                sku=claim.sku,
+                demand=demand(claim.line),
+                sequence=claim.sequence,
+                location=claim.location,
+                quantity=part,
+                unit="each",
+                reason=BreakReason.COUNT,
+                levels=(),
+            )
+            self.story.tell(broken)
+
+    def _deadline(self, one: int) -> None:
+        found = sorted(open_deadlines(ORDER, self.story.stream).items())
+        if found:
+            name, due_at = found[one % len(found)]
+            self.story.later(timedelta(days=4)).tell(DeadlinePassed(name=name, due=due_at))
+
+    def _work(self, action: str, place: int, two: int) -> None:
+        story = self.story
+        work = story.view.fulfillment.works[story.work(place)]
+        lines = tuple(FulfillmentLine(**line.model_dump()) for line in work.lines)
+        where: dict[str, Any] = {"order_id": ORDER_ID, "location": work.location, "lines": lines}
+        if action == "rejects":
+            story.node(FulfillmentRejected(document="a", **where), place)
+        elif action == "withdrawn":
+            story.node(FulfillmentCancelled(seen=True, **where), place)
+        elif action == "not_withdrawn":
+            story.node(FulfillmentCancelRefused(reason=RefusalReason.CLOSED, **where), place)
+        elif action == "picked":
+            story.picked(min(two % 2, min(line.quantity for line in work.lines)), place)
+        elif action in ("listed", "handed_over"):
+            getattr(story, action)(place) if action == "listed" or self._packed(place) else None
+        elif action == "packed" and self._packed(place):
+            story.packed(place)
+        elif action in ("labelled", "shipped") and work.shipment and self._packed(place):
+            getattr(story, action)(place)
+        elif action == "captured" and work.shipment and work.value:
+            story.captured(work.value.amount.amount, place)
+
+    def _packed(self, place: int) -> bool:
+        return any(content.quantity > 0 for package in self.story.packages(place) for content in package.contents)
+
+
+@given(st.fixed_dictionaries({"A": levels, "B": levels}), st.sampled_from(ShortagePolicy), actions)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_units_always_sum_and_nothing_is_captured_that_was_not_fulfilled(
+    stock: Any, policy: ShortagePolicy, deeds: list[tuple[str, int, int]]
+) -> None:
+    life = Life(stock, policy)
+    for deed in deeds:
+        life.do(*deed)
+        check(life.story)
+
+
+def check(story: Story) -> None:
+    """What holds at every prefix of every life."""
+    state = story.view.order
+    assert not [event for event, _, _ in story.log if isinstance(event, MessageParked)]
+    for number, (_, quantity, _) in enumerate(LINES, start=1):
+        counts = state.lines[str(number)].units
+        assert sum(counts) == quantity and min(counts) >= 0
+    fulfilled = [event for event, _, _ in story.log if isinstance(event, LinesFulfilled)]
+    assert state.captured <= sum(event.amount.amount for event in fulfilled) <= due(state)
+    values = line_values(state.terms, state.adjustments)
+    ranges = sorted((part.line, part.from_unit, part.to_unit) for event in fulfilled for part in event.ranges)
+    for (line, _, end), (other, start, _) in pairwise(ranges):
+        assert line != other or end <= start
+    assert all(end <= values[line].units for line, _, end in ranges)
+    assert story.view.reservation.unanswered >= 0
+    waiting = sum(claim.waiting for claim in story.view.reservation.claims.values() if claim.live)
+    assert state.ended or waiting == state.units[3]

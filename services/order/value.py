@@ -1,0 +1,95 @@
+"""What an order is worth, unit by unit: the value of each line, with its share of what belongs to the whole order.
+
+Here lives arithmetic on the terms of an order. Who takes the money, and when, is the sagas' business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from contracts.money import Charge, Money, TaxLine, Tender, share, share_by_weight
+from contracts.order import OrderLine, OrderTerms, Totals
+
+__all__ = ["LineValue", "line_values", "part_of", "rated_lines", "tenders_for", "tenders_total", "totals"]
+
+
+class LineValue(NamedTuple):
+    """The worth of a line over all its `units`, in minor units: its `own`, and its part of `other` charges, those of
+    the order and its ship groups."""
+
+    units: int
+    own: int
+    other: int
+
+
+def rated_lines(terms: OrderTerms) -> tuple[OrderLine, ...]:
+    """The lines that can be fulfilled: a quantity at or below zero has no units to take a share with."""
+    return tuple(line for line in terms.lines if line.quantity > 0)
+
+
+def line_values(terms: OrderTerms, adjustments: Sequence[Charge] = ()) -> Mapping[str, LineValue]:
+    """The value of each line that has units. Charges of a group go over its lines, those of the order over all, by
+    the lines' own values as weights."""
+    lines = rated_lines(terms)
+    own = {line.line: _own(line) for line in lines}
+    other = dict.fromkeys(own, 0)
+    groups = {group.group: _charged(group.charges) for group in terms.ship_groups}
+    for name, amount in groups.items():
+        _spread(amount, [line.line for line in lines if line.ship_group == name], own, other)
+    _spread(_charged((*terms.charges, *adjustments)), list(own), own, other)
+    return {line.line: LineValue(line.quantity, own[line.line], other[line.line]) for line in lines}
+
+
+def _spread(amount: int, names: Sequence[str], own: Mapping[str, int], other: dict[str, int]) -> None:
+    if not names or not amount:
+        return
+    for name, part in zip(names, share_by_weight(amount, [max(0, own[name]) for name in names]), strict=True):
+        other[name] += part
+
+
+def _own(line: OrderLine) -> int:
+    taxes = 0 if line.tax_included else _taxed(line.taxes)
+    return line.amount.amount + taxes + _charged(line.charges)
+
+
+def _charged(charges: Iterable[Charge]) -> int:
+    return sum(charge.amount.amount + (0 if charge.tax_included else _taxed(charge.taxes)) for charge in charges)
+
+
+def _taxed(taxes: Iterable[TaxLine]) -> int:
+    return sum(tax.amount.amount for tax in taxes)
+
+
+def part_of(value: LineValue, start: int, end: int) -> tuple[int, int]:
+    """What the units [start, end) of a line are worth, counted from the bottom: own, and of other charges."""
+    return share(value.own, value.units, start, end), share(value.other, value.units, start, end)
+
+
+def totals(terms: OrderTerms) -> Totals:
+    """The sums over the whole order, lines at or below zero included: that is what the channel added up."""
+    of_lines = (charge for line in terms.lines for charge in line.charges)
+    charges = [*terms.charges, *of_lines, *(charge for group in terms.ship_groups for charge in group.charges)]
+    goods = sum(line.amount.amount for line in terms.lines)
+    taxes = sum(_taxed(line.taxes) for line in terms.lines if not line.tax_included)
+    taxes += sum(_taxed(charge.taxes) for charge in charges if not charge.tax_included)
+    charged = sum(charge.amount.amount for charge in charges)
+    amounts = [Money(amount=n, currency=terms.currency) for n in (goods, charged, taxes, goods + charged + taxes)]
+    return Totals(goods=amounts[0], charges=amounts[1], taxes=amounts[2], total=amounts[3])
+
+
+def tenders_total(terms: OrderTerms) -> int:
+    """What the tenders pay together, in minor units."""
+    return sum(tender.amount.amount for tender in terms.tenders)
+
+
+def tenders_for(amount: int, tenders: Sequence[Tender]) -> tuple[Tender, ...]:
+    """The tenders cut down to `amount` (minor units), used by rank and then by place; each keeps its place."""
+    left, used = amount, dict.fromkeys(range(len(tenders)), 0)
+    for place in sorted(used, key=lambda place: (tenders[place].rank, place)):
+        used[place] = min(left, tenders[place].amount.amount)
+        left -= used[place]
+    return tuple(
+        tender.model_copy(update={"amount": Money(amount=used[place], currency=tender.amount.currency)})
+        for place, tender in enumerate(tenders)
+    )

@@ -1,0 +1,69 @@
+"""How an order is shown: its status, its lines by bucket, its holds and who works on it. Never personal data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chassis.stream import Stream
+from contracts.message import format_instant
+from services.order.order import BUCKETS, LineState, OrderState, due, line_of, status
+from services.order.stream import ORDER
+
+__all__ = ["order_view"]
+
+
+def order_view(stream: Stream) -> dict[str, Any]:
+    """An order as of a version; one that was never placed has no terms."""
+    state = stream.view(ORDER)
+    order: OrderState = state.order
+    if order.placed is None:
+        return {"version": stream.version, "status": None}
+    placed = order.placed
+    return {
+        "order_id": placed.order_id,
+        "number": placed.number,
+        "status": status(order),
+        "version": stream.version,
+        "changed_at": None if stream.time is None else format_instant(stream.time),
+        "placed_at": format_instant(placed.placed_at),
+        "seller": placed.seller,
+        "channel": placed.channel,
+        "channel_account": placed.channel_account,
+        "external_id": placed.external_id,
+        "channel_number": placed.channel_number,
+        "revision": order.revision,
+        "currency": placed.currency,
+        "total": placed.totals.total.amount,
+        "due": due(order),
+        "captured": order.captured,
+        "confirmed": order.confirmed,
+        "holds": [_hold(held) for _, held in sorted(order.holds.items())],
+        "lines": [_line(order, name) for name in sorted(order.lines, key=lambda name: order.lines[name].index)],
+        "fulfillment_orders": [_work(name, work) for name, work in sorted(state.fulfillment.works.items())],
+    }
+
+
+def _hold(held: Any) -> dict[str, Any]:
+    return {"hold": held.hold, "kind": held.kind, "blocks": list(held.blocks)}
+
+
+def _work(name: str, work: Any) -> dict[str, Any]:
+    return {"id": name, "location": work.location, "sequence": work.sequence, "shipment": work.shipment}
+
+
+def _line(order: OrderState, name: str) -> dict[str, Any]:
+    line, state = line_of(order, name), order.lines[name]
+    return {
+        "line": name,
+        "channel_line": line.channel_line,
+        "sku": line.sku,
+        "description": line.description,
+        "quantity": line.quantity,
+        "unit": line.unit,
+        "amount": line.amount.amount,
+        "units": _units(state),
+    }
+
+
+def _units(state: LineState) -> dict[str, int]:
+    return {bucket.value: count for bucket, count in zip(BUCKETS, state.units, strict=True) if count}

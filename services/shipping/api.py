@@ -1,0 +1,63 @@
+"""The shipping service over HTTP: a shipment, and what its carrier reports."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel
+
+from chassis.web import Caller, Gate, Problem, caller_of, stream_of, submit
+from contracts.message import Instant
+from contracts.shipping import RecordTracking, ShipmentRefused, TrackingStatus
+from services.shipping.shipment import SHIPMENT, Shipment
+
+__all__ = ["router"]
+
+
+class Tracking(BaseModel):
+    """One report of a carrier about a package, by the carrier's own event id."""
+
+    carrier: str
+    event_id: str
+    package: str
+    status: TrackingStatus
+    place: str | None = None
+    detail: str | None = None
+    occurred_at: Instant
+
+
+def router(gate: Gate) -> APIRouter:
+    """The routes."""
+    routes = APIRouter(prefix="/shipments", tags=["shipping"])
+
+    @routes.get("/{identifier}")
+    def show(identifier: str) -> dict[str, Any]:
+        """What is shipped, its labels, and how far it is."""
+        seen = gate.reads.stream(stream_of(SHIPMENT.kind, identifier))
+        if seen.stream.version == 0:
+            raise Problem(404, f"No shipment {identifier} is known", "The timeline of an order names its shipments.")
+        view = _view(seen.stream.view(SHIPMENT))
+        return {"id": identifier, "version": seen.stream.version, **view, "followed": seen.followed()}
+
+    @routes.post("/{identifier}/tracking", status_code=202)
+    async def track(identifier: str, body: Tracking, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
+        """The carrier reports where a package is."""
+        target = stream_of(SHIPMENT.kind, identifier)
+        command, location = RecordTracking(**dict(body)), f"/shipments/{identifier}"
+        return await submit(gate, caller, target, command, location, refusals=(ShipmentRefused,))
+
+    return routes
+
+
+def _view(state: Shipment) -> dict[str, Any]:
+    asked: dict[str, Any] = {}
+    if state.created is not None:
+        hidden = {"door_digest", "reply_to", "ship_to", "packages"}
+        asked = state.created.model_dump(mode="json", exclude_none=True, exclude=hidden)
+    return {
+        **asked,
+        "stage": state.stage,
+        "packages": [package.model_dump(mode="json", exclude_none=True) for package in state.packages],
+        "delivered": sorted(state.delivered),
+    }

@@ -1,0 +1,322 @@
+"""A shipment: packages of an order to one ship-to, their labels, and what the carrier says about them.
+
+Labels need serial numbers, which the series of the company prefix gives out (sscc_series.py); until it has answered
+the shipment is created but not labelled. Tracking comes in any order: the furthest status counts, all are recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from chassis.decider import Answer, Context, Fold, Outgoing, Send, StreamKind
+from chassis.maps import HashTrieMap
+from contracts.fulfillment import Package
+from contracts.ids import aggregate_id, stream
+from contracts.message import Event, Message
+from contracts.shipping import (
+    AllotSerials,
+    CancelShipment,
+    CreateShipment,
+    Delivered,
+    DispatchShipment,
+    Label,
+    LabelIssued,
+    RecordTracking,
+    SerialsAllotted,
+    ShipmentCancelled,
+    ShipmentCancelRefused,
+    ShipmentCreated,
+    ShipmentRefusal,
+    ShipmentRefused,
+    Shipped,
+    TrackingIgnored,
+    TrackingRecorded,
+    TrackingStatus,
+)
+from services.shipping.own_fleet import CARRIER, quote, weight_band
+from services.shipping.sscc import COMPANY_PREFIX, sscc
+from services.shipping.sscc_series import SSCC_SERIES
+
+__all__ = ["KINDS", "SHIPMENT"]
+
+
+class Stage(StrEnum):
+    """Where the shipment stands, as far as we decide it; what happened after is in its packages."""
+
+    UNKNOWN = "unknown"
+    CREATED = "created"
+    LABELLED = "labelled"
+    SHIPPED = "shipped"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """What is shipped. `packages` carry their label data once labelled; `tracked` are the carrier's event ids;
+    `delivered` the ids of packages that have arrived. `dispatched` is the hand-over that it left with."""
+
+    stage: Stage = Stage.UNKNOWN
+    created: ShipmentCreated | None = None
+    packages: tuple[Package, ...] = ()
+    tracked: HashTrieMap[str, str] = field(default_factory=HashTrieMap)
+    delivered: HashTrieMap[str, bool] = field(default_factory=HashTrieMap)
+    dispatched: str | None = None
+
+    @property
+    def asked(self) -> ShipmentCreated:
+        """What was asked for; only of one that was created."""
+        assert self.created is not None, "a shipment has no contents before it is created"
+        return self.created
+
+    def package(self, name: str) -> Package | None:
+        """The package with this id, SSCC or tracking number."""
+        named = (
+            package for package in self.packages if name in (package.package, package.sscc, package.tracking_number)
+        )
+        return next(named, None)
+
+
+# Evolve
+
+
+def _evolve(state: Shipment, event: Event) -> Shipment:
+    match event:
+        case ShipmentCreated():
+            return replace(state, stage=Stage.CREATED, created=event, packages=event.packages)
+        case LabelIssued():
+            return replace(
+                state,
+                stage=Stage.LABELLED,
+                packages=_labelled(state.packages, event.labels),
+            )
+        case Shipped():
+            return replace(state, stage=Stage.SHIPPED, dispatched=event.document)
+        case TrackingRecorded():
+            return replace(state, tracked=state.tracked.insert(event.event_id, event.package))
+        case Delivered():
+            return replace(state, delivered=state.delivered.insert(event.package.package, True))
+        case ShipmentCancelled():
+            return replace(state, stage=Stage.CANCELLED)
+    return state
+
+
+def _labelled(packages: tuple[Package, ...], labels: tuple[Label, ...]) -> tuple[Package, ...]:
+    by_package = {label.package: label for label in labels}
+    return tuple(
+        package.model_copy(
+            update={
+                "sscc": by_package[package.package].sscc,
+                "tracking_number": by_package[package.package].tracking_number,
+            }
+        )
+        for package in packages
+    )
+
+
+# Decide
+
+_ASKED_FIELDS = (
+    "order_id",
+    "fulfillment_order",
+    "location",
+    "carrier",
+    "origin",
+    "ship_to",
+    "packages",
+)
+
+
+def _create(command: CreateShipment, state: Shipment, context: Context) -> Sequence[Event]:
+    if state.created is not None:
+        same = all(getattr(state.created, name) == getattr(command, name) for name in _ASKED_FIELDS)
+        return [] if same else [_refused(command, context, ShipmentRefusal.EXISTS)]
+    if state.stage is Stage.CANCELLED:
+        return [_refused(command, context, ShipmentRefusal.CANCELLED)]
+    if command.carrier != CARRIER:
+        return [
+            _refused(
+                command,
+                context,
+                ShipmentRefusal.NO_SERVICE,
+                f"no carrier is called {command.carrier}",
+            )
+        ]
+    weights = [package.weight_grams for package in command.packages]
+    offer = quote(command.service_level, command.origin, command.ship_to.area, weights)
+    if isinstance(offer, ShipmentRefusal):
+        return [
+            _refused(
+                command,
+                context,
+                offer,
+                f"{CARRIER} has no {command.service_level} for these packages",
+            )
+        ]
+    return [
+        ShipmentCreated(
+            **{name: getattr(command, name) for name in _ASKED_FIELDS},
+            service=offer.service,
+            zone=offer.zone,
+            company_prefix=COMPANY_PREFIX,
+            series=stream(
+                "sscc_series",
+                aggregate_id(context.tenant, "sscc_series", COMPANY_PREFIX),
+            ),
+            reply_to=context.reply_to,
+        )
+    ]
+
+
+def _refused(
+    command: Message,
+    context: Context,
+    reason: ShipmentRefusal,
+    detail: str | None = None,
+) -> ShipmentRefused:
+    return ShipmentRefused(
+        step=type(command).__name__,
+        reason=reason,
+        detail=detail,
+        reply_to=context.reply_to,
+    )
+
+
+def _label(answer: SerialsAllotted, state: Shipment, context: Context) -> Sequence[Event]:
+    """Late numbers, of a shipment that is cancelled or labelled already, stay unused."""
+    if state.stage is not Stage.CREATED:
+        return []
+    asked = state.asked
+    labels = tuple(
+        _label_of(package, sscc(asked.company_prefix, answer.first + place))
+        for place, package in enumerate(asked.packages)
+    )
+    return [LabelIssued(**_common(state), zone=asked.zone, labels=labels)]
+
+
+def _label_of(package: Package, code: str) -> Label:
+    return Label(
+        package=package.package,
+        sscc=code,
+        tracking_number=code,
+        weight_grams=package.weight_grams,
+        billed_grams=weight_band(package.weight_grams),
+    )
+
+
+def _common(state: Shipment) -> dict[str, Any]:
+    """The fields that events about a created shipment share."""
+    asked = state.asked
+    return {
+        "order_id": asked.order_id,
+        "fulfillment_order": asked.fulfillment_order,
+        "carrier": asked.carrier,
+        "service": asked.service,
+        "reply_to": asked.reply_to,
+    }
+
+
+def _dispatch(command: DispatchShipment, state: Shipment, context: Context) -> Sequence[Event]:
+    match state.stage:
+        case Stage.LABELLED:
+            return [
+                Shipped(
+                    **_common(state),
+                    location=state.asked.location,
+                    packages=state.packages,
+                    document=command.document,
+                    occurred_at=command.occurred_at,
+                )
+            ]
+        case Stage.SHIPPED:
+            reason = ShipmentRefusal.ALREADY_SHIPPED
+            return [] if state.dispatched == command.document else [_refused(command, context, reason)]
+        case Stage.CREATED:
+            return [_refused(command, context, ShipmentRefusal.NOT_LABELLED)]
+        case Stage.CANCELLED:
+            return [_refused(command, context, ShipmentRefusal.CANCELLED)]
+        case Stage.UNKNOWN:
+            return [_refused(command, context, ShipmentRefusal.UNKNOWN)]
+
+
+def _track(command: RecordTracking, state: Shipment, context: Context) -> Sequence[Event]:
+    package = state.package(command.package)
+    if package is None:
+        return [_ignored(command, "unknown_package")]
+    if command.event_id in state.tracked:
+        return [_ignored(command, "repeated")]
+    recorded = TrackingRecorded(
+        carrier=command.carrier,
+        event_id=command.event_id,
+        package=package.package,
+        status=command.status,
+        place=command.place,
+        detail=command.detail,
+        occurred_at=command.occurred_at,
+    )
+    arrived = command.status is TrackingStatus.DELIVERED and package.package not in state.delivered
+    return [recorded, _delivered(command, state, package)] if arrived else [recorded]
+
+
+def _ignored(command: RecordTracking, reason: str) -> TrackingIgnored:
+    return TrackingIgnored(
+        carrier=command.carrier,
+        event_id=command.event_id,
+        package=command.package,
+        reason=reason,
+    )
+
+
+def _delivered(command: RecordTracking, state: Shipment, package: Package) -> Delivered:
+    asked = state.asked
+    return Delivered(
+        order_id=asked.order_id,
+        fulfillment_order=asked.fulfillment_order,
+        package=package,
+        outstanding=len(state.packages) - len(state.delivered) - 1,
+        occurred_at=command.occurred_at,
+        reply_to=asked.reply_to,
+    )
+
+
+def _cancel(command: CancelShipment, state: Shipment, context: Context) -> Sequence[Event]:
+    if state.created is None:
+        return [ShipmentCancelled(seen=False, cause=command.cause, reply_to=context.reply_to)]
+    asked, reply_to = state.created, context.reply_to or state.created.reply_to
+    named: dict[str, Any] = {
+        "order_id": asked.order_id,
+        "fulfillment_order": asked.fulfillment_order,
+        "reply_to": reply_to,
+    }
+    if state.stage is Stage.SHIPPED:
+        return [ShipmentCancelRefused(**named, reason=ShipmentRefusal.ALREADY_SHIPPED)]
+    return [ShipmentCancelled(**named, seen=True, cause=command.cause)]
+
+
+# React
+
+
+def _react(state: Shipment, event: Event) -> Sequence[Outgoing]:
+    """A created shipment asks for its numbers; whoever wanted it hears when the labels are there."""
+    if isinstance(event, ShipmentCreated):
+        wanted = AllotSerials(company_prefix=event.company_prefix, count=len(event.packages))
+        return (Send("shipping", event.series, wanted, wants_answer=True),)
+    reply_to = getattr(event, "reply_to", None)
+    return () if reply_to is None else (Answer(reply_to),)
+
+
+SHIPMENT = StreamKind(
+    kind="shipment",
+    folds=(Fold("shipment", 1, Shipment(), _evolve, _react),),
+    decide={
+        CreateShipment: _create,
+        SerialsAllotted: _label,
+        DispatchShipment: _dispatch,
+        RecordTracking: _track,
+        CancelShipment: _cancel,
+    },
+)
+
+KINDS = (SHIPMENT, SSCC_SERIES)
