@@ -1,0 +1,5 @@
+"""`python -m oms` is `oms`."""
+
+from oms.main import main
+
+main()

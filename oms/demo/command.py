@@ -1,0 +1,115 @@
+"""`oms demo`: take the next real baskets, play them through Orderlog, and tell what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Annotated
+
+import typer
+from aiokafka.errors import KafkaError
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from chassis.settings import load_settings
+from oms.demo import report
+from oms.demo.door import DoorRefused
+from oms.demo.play import Run, Standstill, perform, prepare
+from oms.demo.site import Site
+from oms.demo.summary import Summary, summarise
+from oms.demo.tail import history
+from oms.demo.till import Till
+
+__all__ = ["demo"]
+
+ORDERS_MAX = 155_000
+NOT_CLEAN = 1
+STOPPED_SHORT = 2
+
+
+class _Bars:
+    """Progress bars, one a stage, made when a stage is first shown."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._stages: dict[str, TaskID] = {}
+
+    def show(self, stage: str, done: int, whole: int) -> None:
+        if stage not in self._stages:
+            self._stages[stage] = self._progress.add_task(stage, total=whole)
+        self._progress.update(self._stages[stage], completed=done)
+
+
+def demo(
+    orders: Annotated[int, typer.Option(min=1, max=ORDERS_MAX, help="How many orders to play.")] = 2_000,
+    rate: Annotated[float | None, typer.Option(min=0.1, help="Orders a second at most; as fast as taken.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The summary for a program.")] = False,
+) -> None:
+    """Play the next real baskets as orders: stock, staff, carrier and late goods come through the public doors.
+
+    Leaves 0 when every sum checks and every order is final or queued for a named supply, else 1; 2 when the run could
+    not be played to its end. An interrupted run is taken up again by the same command.
+    """
+    console = Console(stderr=as_json)
+    settings = load_settings()
+    doors = f"http://{settings.http_host}:{settings.http_port}"
+    site = Site(settings.bootstrap, settings.namespace, doors, settings.home)
+    with console.status("Reading the year's baskets"):
+        run = prepare(Till(), _position(site), orders)
+    if not run.orders:
+        console.print(f"The year's baskets are used up; remove {site.notes} to begin it again on a fresh installation.")
+        raise typer.Exit(STOPPED_SHORT)
+    _play(site, run, rate, console)
+    _remember(site, run)
+    with console.status("Checking the sums, from the topics"):
+        summary = summarise(run.orders, _named_supplies(run), lambda service: history(site, service))
+    _tell(run, summary, console, as_json)
+    if not summary.clean:
+        raise typer.Exit(NOT_CLEAN)
+
+
+def _play(site: Site, run: Run, rate: float | None, console: Console) -> None:
+    """Play the run under progress bars; exits in plain words when a door refuses or nothing moves."""
+    stopped: BaseException | None = None
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    try:
+        with Progress(*columns, console=console) as progress:
+            asyncio.run(perform(site, run, rate, _Bars(progress)))
+    except* (DoorRefused, Standstill, KafkaError) as troubles:
+        stopped = _first(troubles)
+    if stopped is not None:
+        console.print("[red]The run stopped:[/]", escape(str(stopped)))
+        raise typer.Exit(STOPPED_SHORT) from stopped
+
+
+def _first(trouble: BaseException) -> BaseException:
+    while isinstance(trouble, BaseExceptionGroup):
+        trouble = trouble.exceptions[0]
+    return trouble
+
+
+def _named_supplies(run: Run) -> dict[str, str]:
+    return {late.receipt.sku: late.receipt.document for late in run.plan.late}
+
+
+def _tell(run: Run, summary: Summary, console: Console, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(report.as_data(run, summary), indent=2))
+    else:
+        report.show(console, run, summary)
+
+
+def _position(site: Site) -> int:
+    """The basket that the next run starts with."""
+    if not site.notes.is_file():
+        return 0
+    return int(json.loads(site.notes.read_text())["next_basket"])
+
+
+def _remember(site: Site, run: Run) -> None:
+    """Only a run that was played to its end moves on: the same command takes up one that was interrupted."""
+    site.notes.parent.mkdir(parents=True, exist_ok=True)
+    fresh = site.notes.with_suffix(".new")
+    fresh.write_text(json.dumps({"next_basket": run.next_start}))
+    fresh.replace(site.notes)

@@ -1,0 +1,78 @@
+"""A caller of the public HTTP doors that keeps its word: bounded, patient, and the same key for the same deed.
+
+Here is how the outside speaks to Orderlog; what it says is `floor.py` and `play.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+__all__ = ["Door", "DoorRefused"]
+
+CALLS_AT_ONCE = 24
+CALL_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
+"""How long a door may be away (its process restarting) before the caller gives up."""
+RETRY_SECONDS = 0.5
+PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""Answers that another try may change. The key makes a second try the same deed."""
+
+
+class DoorRefused(RuntimeError):
+    """A door refused a call, or stayed away; the text says which call and what the door said."""
+
+
+class Door:
+    """An HTTP client of the doors at one address. Used as an async context."""
+
+    def __init__(self, address: str) -> None:
+        limits = httpx.Limits(max_connections=CALLS_AT_ONCE, max_keepalive_connections=CALLS_AT_ONCE)
+        self._client = httpx.AsyncClient(base_url=address, timeout=CALL_SECONDS, limits=limits, trust_env=False)
+        self._turn = asyncio.Semaphore(CALLS_AT_ONCE)
+        self.calls = 0
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._client.aclose()
+
+    async def post(self, path: str, body: Mapping[str, Any], key: str) -> None:
+        """Do the deed named `key` once, however often it has to be asked for; raises DoorRefused."""
+        content = json.dumps(body).encode()
+        headers = {"Idempotency-Key": key, "Content-Type": "application/json"}
+        async with self._turn:
+            await self._ask(path, content, headers)
+        self.calls += 1
+
+    async def _ask(self, path: str, content: bytes, headers: Mapping[str, str]) -> None:
+        give_up = asyncio.get_running_loop().time() + PATIENCE_SECONDS
+        while True:
+            trouble = await self._try(path, content, headers)
+            if trouble is None:
+                return
+            if asyncio.get_running_loop().time() > give_up:
+                raise DoorRefused(
+                    f"POST {path} got no answer for {PATIENCE_SECONDS:.0f} s: {trouble}; see `oms status`"
+                )
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _try(self, path: str, content: bytes, headers: Mapping[str, str]) -> str | None:
+        """None when done, else what passing trouble there was; raises DoorRefused for a refusal."""
+        try:
+            response = await self._client.post(path, content=content, headers=headers)
+        except httpx.TransportError as error:
+            return str(error) or type(error).__name__
+        if response.is_success:
+            return None
+        if response.status_code in PASSING:
+            return f"{response.status_code} {response.text[:200]}"
+        raise DoorRefused(f"POST {path} was refused with {response.status_code}: {response.text[:500]}")

@@ -1,0 +1,63 @@
+"""How far the orders of a run are, folded from order.events while they go their way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from oms.demo.stock import LateDelivery, Receipt
+from oms.demo.tail import Seen
+
+__all__ = ["LateGoods", "Progress"]
+
+
+class Progress:
+    """Which orders of the run were placed, sourced (or held), confirmed, and closed. Ids are the orders' own."""
+
+    def __init__(self, orders: Iterable[str]) -> None:
+        self.orders = frozenset(orders)
+        self.placed: set[str] = set()
+        self.sourced: set[str] = set()
+        self.confirmed: set[str] = set()
+        self.closed: set[str] = set()
+
+    def note(self, event: Seen) -> str | None:
+        """Take in one event; the id of an order that is now sourced and was not before, else None."""
+        if event.id not in self.orders:
+            return None
+        match event.name:
+            case "OrderPlaced":
+                self.placed.add(event.id)
+            case "OrderConfirmed":
+                self.confirmed.add(event.id)
+            case "OrderCompleted" | "OrderCancelled":
+                self.closed.add(event.id)
+        if event.name in ("SourcingDecided", "HoldPlaced", "OrderCancelled") and event.id not in self.sourced:
+            self.sourced.add(event.id)
+            return event.id
+        return None
+
+    @property
+    def done(self) -> bool:
+        """Whether every order of the run is completed or cancelled."""
+        return self.closed == self.orders
+
+
+class LateGoods:
+    """Late deliveries, each let in once every order it keeps waiting has been sourced without it."""
+
+    def __init__(self, deliveries: Iterable[LateDelivery]) -> None:
+        self._waiting = {late.receipt: set(late.orders) for late in deliveries}
+        self._of_order: dict[str, list[Receipt]] = {}
+        for receipt, orders in self._waiting.items():
+            for order in orders:
+                self._of_order.setdefault(order, []).append(receipt)
+
+    def sourced(self, order: str) -> list[Receipt]:
+        """The deliveries that may come now that this order was sourced as well."""
+        due = []
+        for receipt in self._of_order.pop(order, []):
+            self._waiting[receipt].discard(order)
+            if not self._waiting[receipt]:
+                del self._waiting[receipt]
+                due.append(receipt)
+        return due

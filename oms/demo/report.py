@@ -1,0 +1,144 @@
+"""The summary as a person enjoys it, and as a program reads it. Nothing is computed here that is not shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.panel import Panel
+from rich.table import Table
+
+from contracts.money import Money
+from oms.demo.kinds import Kind
+from oms.demo.play import Run
+from oms.demo.summary import Summary
+
+__all__ = ["as_data", "show"]
+
+BECOMES = {
+    Kind.GOODS: "lines of orders, in pieces",
+    Kind.MENDED: "lines of one piece (recorded with an amount and no quantity)",
+    Kind.FUEL: "lines in millilitres, priced for 1,000",
+    Kind.DEPOSIT: "deposit charges of orders",
+    Kind.COUPON: "slips without goods: their value is a tender, set aside as lines",
+    Kind.KIOSK: "set aside: gift cards, tickets, photos, prepaid fuel",
+    Kind.KEYED: "set aside: amounts keyed in without an article",
+    Kind.VOID: "set aside: no quantity, no amount",
+}
+
+
+def as_data(run: Run, summary: Summary) -> dict[str, Any]:
+    """The summary for a program: plain numbers, money in minor units."""
+    tally = run.tally
+    return {
+        "run": run.name,
+        "orders": dict(sorted(summary.states.items())),
+        "lines": {
+            "all": summary.lines,
+            "short": summary.lines_short,
+            "reserved": summary.lines_reserved,
+            "queued": summary.lines_queued,
+            "cancelled": summary.lines_cancelled,
+        },
+        "money": {"authorised": summary.authorised, "captured": summary.captured, "voided": summary.voided},
+        "orders_per_second": round(summary.orders_per_second, 2),
+        "placed_to_confirmed_ms": {f"p{part}": ms for part, ms in summary.confirmed_ms.items()},
+        "placed_to_completed_ms": {f"p{part}": ms for part, ms in summary.completed_ms.items()},
+        "baskets": {"read": tally.baskets, "ordered": tally.orders, "without_goods": tally.without_goods},
+        "mapped_lines": {kind.value: tally.lines[kind] for kind in Kind},
+        "mapped_amounts": {kind.value: tally.cents[kind] for kind in Kind},
+        "coupons": {"tendered": tally.coupons, "above_the_order": tally.coupons_over},
+        "discounts": tally.discounts,
+        "holds": dict(sorted(summary.holds.items())),
+        "checks": [
+            {"says": check.says, "cases": check.cases, "failures": list(check.failures)} for check in summary.checks
+        ],
+        "clean": summary.clean,
+    }
+
+
+def show(console: Console, run: Run, summary: Summary) -> None:
+    """Print the summary, and what to do next."""
+    console.print(_orders(summary))
+    console.print(_mapping(run))
+    console.print(_checks(summary))
+    console.print(_next(run, summary))
+
+
+def _grid(title: str) -> Table:
+    return Table(title=title, title_justify="left", title_style="bold", show_header=False, box=None, padding=(0, 2))
+
+
+def _orders(summary: Summary) -> Table:
+    table = _grid("What became of the orders")
+    for state, count in sorted(summary.states.items()):
+        table.add_row(f"orders {state}", f"{count:,}")
+    table.add_row("lines", f"{summary.lines:,}")
+    table.add_row("  short when ordered", f"{summary.lines_short:,} ({_percent(summary.lines_short, summary.lines)})")
+    table.add_row("  reserved", f"{summary.lines_reserved:,}")
+    table.add_row("  queued for a time", f"{summary.lines_queued:,}")
+    table.add_row("  cancelled, at least in part", f"{summary.lines_cancelled:,}")
+    for what, sums in (("authorised", summary.authorised), ("captured", summary.captured), ("voided", summary.voided)):
+        for currency, amount in sorted(sums.items()):
+            table.add_row(f"money {what}", _money(amount, currency))
+    table.add_row("orders a second", f"{summary.orders_per_second:.1f}")
+    table.add_row("placed to confirmed", _latency(summary.confirmed_ms))
+    table.add_row("placed to completed", _latency(summary.completed_ms))
+    return table
+
+
+def _mapping(run: Run) -> Table:
+    tally = run.tally
+    table = _grid("What the tills recorded, and what it was mapped to")
+    table.add_row(
+        "baskets read", f"{tally.baskets:,}", "", f"{tally.orders:,} orders, {tally.without_goods:,} no goods"
+    )
+    for kind in Kind:
+        table.add_row(f"{kind.value} lines", f"{tally.lines[kind]:,}", _dollars(tally.cents[kind]), BECOMES[kind])
+    table.add_row("discounts", "", _dollars(tally.discounts), "of the merchant: loyalty card, matched coupons")
+    table.add_row("coupons", "", _dollars(tally.coupons), "a tender, paid by the manufacturers")
+    table.add_row("coupons above the order", "", _dollars(tally.coupons_over), "set aside")
+    return table
+
+
+def _checks(summary: Summary) -> Table:
+    table = _grid("Sums that must check, computed from the topics")
+    for check in summary.checks:
+        mark = "[green]yes[/]" if check.holds else "[red]NO[/]"
+        table.add_row(mark, check.says, f"{check.cases:,} cases")
+        for failure in check.failures:
+            table.add_row("", f"[red]{escape(failure)}[/]", "")
+    for kind, count in sorted(summary.holds.items()):
+        table.add_row("[yellow]held[/]", kind, f"{count:,} orders")
+    return table
+
+
+def _next(run: Run, summary: Summary) -> Panel:
+    some_order = next(iter(run.orders), "")
+    lines = [
+        f"[bold]oms order show {some_order}[/]   one order with its timeline",
+        "[bold]oms order list[/]   the latest orders",
+        f"[bold]oms demo --orders {len(run.orders)}[/]   the next baskets of the year",
+        "[bold]oms rebuild inventory[/]   build a database again from its topic, and compare",
+        "[bold]oms status[/]   the services; everything keeps running",
+        "[bold]oms down[/] or [bold]make down[/]   stop it all",
+    ]
+    return Panel("\n".join(lines), title="All sums check" if summary.clean else "Not everything checks", expand=False)
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.1f} %" if whole else "none"
+
+
+def _money(amount: int, currency: str) -> str:
+    return f"{Money(amount=amount, currency=currency).to_decimal()} {currency}"
+
+
+def _dollars(cents: int) -> str:
+    return _money(cents, "USD")
+
+
+def _latency(percentiles: Mapping[int, int]) -> str:
+    return "  ".join(f"p{part} {ms / 1_000:.2f} s" for part, ms in percentiles.items()) or "none"

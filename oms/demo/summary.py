@@ -1,0 +1,328 @@
+"""What became of a run, computed from the public topics alone, and the sums that must check.
+
+No table of a service is read: what is checked here is what an outsider can know. How it looks is `report.py`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from oms.demo.tail import Seen
+
+__all__ = ["Check", "OrderStory", "Summary", "summarise"]
+
+SHOWN_MAX = 5
+"""Examples that a failed check names."""
+
+PERCENTILES = (50, 95, 99)
+
+CLOSING = {"OrderCompleted": "completed", "OrderCancelled": "cancelled"}
+
+
+@dataclass(slots=True)
+class OrderStory:
+    """What the topics say about one order. Money in minor units; units of a line in buckets, by line."""
+
+    placed: datetime | None = None
+    confirmed: datetime | None = None
+    closed: datetime | None = None
+    state: str = "missing"
+    holds: dict[str, str] = field(default_factory=dict)
+    ordered: dict[str, int] = field(default_factory=dict)
+    buckets: dict[str, Counter[str]] = field(default_factory=dict)
+    currency: str = ""
+    short: set[str] = field(default_factory=set)
+    reserved: set[str] = field(default_factory=set)
+    queued: dict[str, str] = field(default_factory=dict)
+    waiting: Counter[str] = field(default_factory=Counter)
+    supplies: dict[str, str] = field(default_factory=dict)
+    gone: Counter[str] = field(default_factory=Counter)
+    fulfilled_value: int = 0
+    authorised: int = 0
+    captured: int = 0
+    voided: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A sum that must check: what it says, over how many cases, and the first cases that contradict it."""
+
+    says: str
+    cases: int
+    failures: tuple[str, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing contradicts it."""
+        return not self.failures
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The outcome of a run. Money by currency, in minor units; latencies in milliseconds by percentile."""
+
+    states: Counter[str]
+    lines: int
+    lines_short: int
+    lines_reserved: int
+    lines_queued: int
+    lines_cancelled: int
+    authorised: Counter[str]
+    captured: Counter[str]
+    voided: Counter[str]
+    orders_per_second: float
+    confirmed_ms: dict[int, int]
+    completed_ms: dict[int, int]
+    open_orders: tuple[str, ...]
+    holds: Counter[str]
+    checks: tuple[Check, ...]
+
+    @property
+    def clean(self) -> bool:
+        """Whether every sum checks."""
+        return all(check.holds for check in self.checks)
+
+
+def summarise(
+    orders: Iterable[str], late_supplies: Mapping[str, str], history: Callable[[str], Iterable[Seen]]
+) -> Summary:
+    """The summary of these orders (ids). `late_supplies` names the delivery that is still to come for a SKU, where
+    there is one; `history` gives all events of a service, each partition in its order."""
+    stories = {order: OrderStory() for order in orders}
+    for event in history("order"):
+        if story := stories.get(event.id):
+            _note_order(story, event)
+    stock = _Stock(stories)
+    for event in history("inventory"):
+        stock.note(event)
+    for event in history("payments"):
+        if story := stories.get(event.id):
+            _note_payment(story, event)
+    return _summary(stories, stock, late_supplies)
+
+
+def _note_order(story: OrderStory, event: Seen) -> None:
+    value = event.value
+    _move(story, value.get("moves", ()))
+    match event.name:
+        case "OrderPlaced":
+            story.placed, story.state, story.currency = event.time, "open", value["currency"]
+            story.ordered = {line["line"]: line["quantity"] for line in value["lines"]}
+            story.buckets = {line: Counter(ordered=quantity) for line, quantity in story.ordered.items()}
+        case "SourcingDecided":
+            story.short |= {part["line"] for part in value["allocations"] if part.get("queue")}
+            story.short |= {part["line"] for part in value.get("shortages", ())}
+        case "HoldPlaced":
+            story.holds[value["hold"]] = value["kind"]
+        case "HoldReleased":
+            story.holds.pop(value["hold"], None)
+        case "OrderConfirmed":
+            story.confirmed = story.confirmed or event.time
+        case "LinesFulfilled":
+            story.fulfilled_value += value["amount"]["amount"]
+        case "OrderCompleted" | "OrderCancelled":
+            story.closed, story.state = event.time, CLOSING[event.name]
+
+
+def _move(story: OrderStory, moves: Iterable[Mapping[str, Any]]) -> None:
+    for move in moves:
+        buckets = story.buckets.setdefault(move["line"], Counter())
+        buckets[move["source"]] -= move["quantity"]
+        buckets[move["target"]] += move["quantity"]
+
+
+def _note_payment(story: OrderStory, event: Seen) -> None:
+    match event.name:
+        case "PaymentAuthorized":
+            story.authorised += event.value["amount"]["amount"]
+        case "PaymentCaptured":
+            story.captured += event.value["amount"]["amount"]
+        case "PaymentVoided":
+            story.voided += (event.value.get("amount") or {"amount": 0})["amount"]
+
+
+SOURCES = ("received", "found", "restocked")
+ON_HAND = ("sellable", "suspect", "damaged", "on_hold")
+GONE = ("fulfilled", "scrapped", "lost")
+
+
+class _Stock:
+    """I-02, at every prefix of every stock item: the double entry of movements against the levels the events state."""
+
+    def __init__(self, stories: Mapping[str, OrderStory]) -> None:
+        self._stories = stories
+        self._books: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+        self.failures: list[str] = []
+        self.levels = 0
+
+    def note(self, event: Seen) -> None:
+        sku = event.value.get("sku", "")
+        for movement in event.value.get("movements", ()):
+            book = self._books[sku, movement["location"]]
+            book[movement["source"]] -= movement["quantity"]
+            book[movement["target"]] += movement["quantity"]
+        for level in event.value.get("levels", ()):
+            self._compare(sku, level)
+        demand = event.value.get("demand")
+        if demand and demand["kind"] == "order" and (story := self._stories.get(demand["id"])):
+            _note_claim(story, demand["line"], event)
+
+    def _compare(self, sku: str, level: Mapping[str, Any]) -> None:
+        """What came in is on hand, picked or gone; claims lie inside what is sellable; nothing is below zero."""
+        self.levels += 1
+        book = self._books[sku, level["location"]]
+        came = -sum(book[bucket] for bucket in SOURCES)
+        held = sum(book[bucket] for bucket in ON_HAND)
+        right = (
+            came == held + book["picked"] + sum(book[bucket] for bucket in GONE)
+            and level["on_hand"] == held == sum(level[bucket] for bucket in ON_HAND)
+            and all(level[bucket] == book[bucket] >= 0 for bucket in (*ON_HAND, "picked"))
+            and level["available"] == level["sellable"] - level["reserved"] - level["soft"]
+            and min(level["available"], level["reserved"], level["soft"]) >= 0
+        )
+        if not right:
+            self.failures.append(f"{sku} at {level['location']}: level {dict(level)} against book {dict(book)}")
+
+
+def _note_claim(story: OrderStory, line: str, event: Seen) -> None:
+    value = event.value
+    claim = f"{line}/{value['sequence']}"
+    match event.name:
+        case "StockReserved":
+            story.reserved.add(line)
+            story.waiting[claim] = value.get("waiting", 0)
+        case "DemandQueued":
+            story.short.add(line)
+            story.queued[line] = value["sku"]
+            story.waiting[claim] = value["quantity"]
+            if value.get("awaits"):
+                story.supplies[line] = value["awaits"]
+        case "StockRejected":
+            story.short.add(line)
+        case "ClaimReleased":
+            story.waiting[claim] = 0
+        case "StockFulfilled":
+            story.gone[line] += value["quantity"]
+
+
+def _summary(stories: Mapping[str, OrderStory], stock: _Stock, late_supplies: Mapping[str, str]) -> Summary:
+    told = list(stories.values())
+    open_orders = [order for order, story in stories.items() if story.state not in CLOSING.values()]
+    return Summary(
+        states=Counter(_state(story) for story in told),
+        lines=sum(len(story.ordered) for story in told),
+        lines_short=sum(len(story.short) for story in told),
+        lines_reserved=sum(len(story.reserved) for story in told),
+        lines_queued=sum(len(story.queued) for story in told),
+        lines_cancelled=sum(bool(buckets["cancelled"]) for story in told for buckets in story.buckets.values()),
+        authorised=_money(told, lambda story: story.authorised),
+        captured=_money(told, lambda story: story.captured),
+        voided=_money(told, lambda story: story.voided),
+        orders_per_second=_pace(told),
+        confirmed_ms=_percentiles(_between(story.placed, story.confirmed) for story in told),
+        completed_ms=_percentiles(_between(story.placed, story.closed) for story in told if story.state == "completed"),
+        open_orders=tuple(open_orders),
+        holds=Counter(kind for story in told for kind in story.holds.values()),
+        checks=_checks(stories, stock, late_supplies),
+    )
+
+
+def _state(story: OrderStory) -> str:
+    if story.state == "open":
+        return "held" if story.holds else "queued" if story.waiting.total() else "in progress"
+    return story.state
+
+
+def _money(told: Iterable[OrderStory], amount: Callable[[OrderStory], int]) -> Counter[str]:
+    sums: Counter[str] = Counter()
+    for story in told:
+        if story.currency:
+            sums[story.currency] += amount(story)
+    return sums
+
+
+def _pace(told: Iterable[OrderStory]) -> float:
+    """Orders closed a second, from the first placed to the last closed."""
+    placed = [story.placed for story in told if story.placed]
+    closed = [story.closed for story in told if story.closed]
+    if not placed or not closed:
+        return 0.0
+    seconds = (max(closed) - min(placed)).total_seconds()
+    return len(closed) / seconds if seconds > 0 else 0.0
+
+
+def _between(start: datetime | None, end: datetime | None) -> int | None:
+    return None if start is None or end is None else round((end - start).total_seconds() * 1_000)
+
+
+def _percentiles(values: Iterable[int | None]) -> dict[int, int]:
+    """By nearest rank; empty when there is nothing to measure."""
+    known = sorted(value for value in values if value is not None)
+    return {part: known[max(0, -(-len(known) * part // 100) - 1)] for part in PERCENTILES} if known else {}
+
+
+def _checks(stories: Mapping[str, OrderStory], stock: _Stock, late_supplies: Mapping[str, str]) -> tuple[Check, ...]:
+    def each(says: str, wrong: Callable[[OrderStory], str | None]) -> Check:
+        found = [f"{order}: {why}" for order, story in stories.items() if (why := wrong(story))]
+        return Check(says, len(stories), tuple(found[:SHOWN_MAX]))
+
+    return (
+        each("every published order was placed", lambda story: None if story.placed else "no OrderPlaced"),
+        each("every order is final, or queued for a named supply", lambda story: _adrift(story, late_supplies)),
+        each("the buckets of every line sum to what was ordered", _wrong_buckets),
+        each("what the orders call fulfilled is what left the stock", _wrong_gone),
+        each("captured is the value that was fulfilled", _wrong_captured),
+        each("captured and voided are never more than authorised", _overdrawn),
+        Check(
+            "stock is conserved at every prefix (I-02)",
+            stock.levels,
+            tuple(stock.failures[:SHOWN_MAX]),
+        ),
+    )
+
+
+def _adrift(story: OrderStory, late_supplies: Mapping[str, str]) -> str | None:
+    if story.state in CLOSING.values():
+        return None
+    if story.holds:
+        return f"held: {', '.join(sorted(story.holds.values()))}"
+    waiting = {claim.partition("/")[0] for claim, quantity in story.waiting.items() if quantity}
+    named = {line for line in waiting if line in story.supplies or story.queued.get(line) in late_supplies}
+    if waiting and waiting == named:
+        return None
+    return f"{story.state}, with {len(waiting - named)} lines that wait for no named supply"
+
+
+def _wrong_buckets(story: OrderStory) -> str | None:
+    for line, quantity in story.ordered.items():
+        buckets = story.buckets[line]
+        if buckets.total() != quantity or min(buckets.values()) < 0:
+            return f"line {line} of {quantity} is in {dict(buckets)}"
+    return None
+
+
+def _wrong_gone(story: OrderStory) -> str | None:
+    """An order in progress may have left the stock before its own events say so."""
+    if story.state not in CLOSING.values():
+        return None
+    for line, buckets in story.buckets.items():
+        fulfilled = buckets["fulfilled"] + buckets["delivered"]
+        if fulfilled != story.gone[line]:
+            return f"line {line}: {fulfilled} fulfilled, {story.gone[line]} gone"
+    return None
+
+
+def _wrong_captured(story: OrderStory) -> str | None:
+    if story.state in CLOSING.values() and story.captured != story.fulfilled_value:
+        return f"captured {story.captured}, fulfilled {story.fulfilled_value} {story.currency}"
+    return None
+
+
+def _overdrawn(story: OrderStory) -> str | None:
+    if story.captured + story.voided > story.authorised:
+        return f"authorised {story.authorised}, captured {story.captured}, voided {story.voided} {story.currency}"
+    return None

@@ -1,0 +1,116 @@
+"""Reading the public topics as an outsider does: a JSON value, and the CloudEvents headers beside it.
+
+Two ways: `follow` everything from the beginning and go on with what comes; `history` up to now, once, in order of each
+partition. Nothing of the services' own code is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from datetime import datetime
+from time import monotonic
+from typing import Any, NamedTuple
+
+import orjson
+from aiokafka import AIOKafkaConsumer
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
+
+from contracts import topics
+from contracts.message import parse_instant
+from oms.demo.site import Site
+
+__all__ = ["Batch", "Seen", "follow", "history"]
+
+RECORDS_A_BATCH = 2_000
+WAIT_MS = 200
+QUIET_SECONDS = 60.0
+"""How long a broker may stay silent in the middle of a topic before reading it is given up."""
+
+
+class Seen(NamedTuple):
+    """An event as an outsider sees it: its name, the id of its stream, when it was decided (UTC), and its value."""
+
+    name: str
+    id: str
+    time: datetime
+    value: dict[str, Any]
+
+
+class Batch(NamedTuple):
+    """Events that came together; `live` once everything from before the start has been handed out."""
+
+    events: list[Seen]
+    live: bool
+
+
+def _seen(headers: Iterable[tuple[str, Any]], value: bytes) -> Seen:
+    found = {name: content.decode() for name, content in headers if name in ("ce_type", "ce_subject", "ce_time")}
+    name = found["ce_type"].split(".")[-2]
+    return Seen(name, found["ce_subject"].partition("/")[2], parse_instant(found["ce_time"]), orjson.loads(value))
+
+
+async def follow(site: Site, services: Sequence[str]) -> AsyncIterator[Batch]:
+    """The events of these services from the beginning of their topics, then as they come, without end."""
+    names = [topics.events(service, site.namespace) for service in services]
+    consumer = AIOKafkaConsumer(
+        *names,
+        bootstrap_servers=site.bootstrap,
+        group_id=None,
+        isolation_level="read_committed",
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+    )
+    try:
+        await consumer.start()
+        ends = await consumer.end_offsets(consumer.assignment())
+        live = not any(ends.values())
+        while True:
+            polled = await consumer.getmany(timeout_ms=WAIT_MS, max_records=RECORDS_A_BATCH)
+            events = [_seen(record.headers, record.value) for records in polled.values() for record in records]
+            live = live or not events or all([await consumer.position(at) >= end for at, end in ends.items()])
+            yield Batch(events, live)
+    finally:
+        await consumer.stop()
+
+
+def history(site: Site, service: str) -> Iterator[Seen]:
+    """All events of a service up to the end of its topic as it is now, each partition in its order.
+
+    Raises TimeoutError when the broker stays silent before that.
+    """
+    consumer = Consumer(
+        {
+            "bootstrap.servers": site.bootstrap,
+            "group.id": "oms-demo-summary",
+            "enable.auto.commit": False,
+            "isolation.level": "read_committed",
+            "enable.partition.eof": True,
+            "auto.offset.reset": "error",
+        }
+    )
+    try:
+        topic = topics.events(service, site.namespace)
+        partitions = consumer.list_topics(topic, timeout=QUIET_SECONDS).topics[topic].partitions
+        consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in sorted(partitions)])
+        yield from _until_ends(consumer, set(partitions), topic)
+    finally:
+        consumer.close()
+
+
+def _until_ends(consumer: Consumer, unread: set[int], topic: str) -> Iterator[Seen]:
+    """The end-of-partition notice counts: commit markers are never handed out."""
+    silent_since = monotonic()
+    while unread:
+        records = consumer.consume(RECORDS_A_BATCH, timeout=WAIT_MS / 1_000)
+        if records:
+            silent_since = monotonic()
+        elif monotonic() - silent_since > QUIET_SECONDS:
+            raise TimeoutError(f"{topic} gave nothing for {QUIET_SECONDS:.0f} s before its end; is the broker up?")
+        for record in records:
+            error = record.error()
+            if error is None:
+                yield _seen(dict(record.headers() or []).items(), record.value() or b"{}")
+            elif error.code() == KafkaError._PARTITION_EOF:
+                unread.discard(record.partition() or 0)
+            elif error.fatal() or not error.retriable():
+                raise OSError(f"reading {topic} failed: {error.str()}")

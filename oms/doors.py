@@ -1,0 +1,135 @@
+"""`python -m oms.doors`: the HTTP doors of every service and the door that channels publish to, in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+
+import uvicorn
+from fastapi import FastAPI
+
+from chassis.doors import Door
+from chassis.reading import Reads
+from chassis.runtime import log_to_stderr
+from chassis.sealing import FileMasterKey, Sealer
+from chassis.service import Service
+from chassis.settings import Settings, load_settings
+from chassis.streaming import KafkaWriter, Writer, keep_trying, make_broker, subscribe
+from chassis.vault import PostgresVault
+from chassis.waiters import EventsWatch, Waiters
+from chassis.web import BodyLimit, Gate, add_problems
+from contracts import topics
+from oms.process import Life, run_process
+from services.fulfillment import api as fulfillment_api
+from services.fulfillment import app as fulfillment
+from services.inventory import api as inventory_api
+from services.inventory import app as inventory
+from services.order import api as order_api
+from services.order import app as order
+from services.order.channel import ChannelDoor
+from services.order.intake import Seal
+from services.payments import api as payments_api
+from services.payments import app as payments
+from services.shipping import api as shipping_api
+from services.shipping import app as shipping
+
+__all__ = ["CHANNEL_DOOR", "HTTP_DOOR", "make_app", "run"]
+
+HTTP_DOOR = "http"
+CHANNEL_DOOR = topics.CHANNEL_ORDERS
+"""Names of doors are part of every id of a message that came through one: they never change."""
+
+KEEP_ALIVE_SECONDS = 30
+CONNECTIONS_MAX = 1_000
+"""Callers that are served at once; the next one gets 503."""
+
+STOP_SECONDS = 5
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to the process, which has more to end than this server."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def make_app(settings: Settings, writer: Writer, waiters: Waiters, seal: Seal) -> FastAPI:
+    """Every service's routes on one application."""
+    app = FastAPI(title="Orderlog", version="1", description="The doors of the order management system.")
+    app.add_middleware(BodyLimit)
+    add_problems(app)
+
+    def door(name: str) -> Door:
+        return Door(name, writer, settings.partitions, settings.namespace)
+
+    def gate(service: Service) -> Gate:
+        reads = Reads(settings.database, service, settings.partitions)
+        return Gate(service, door(HTTP_DOOR), reads, waiters)
+
+    namespace = settings.namespace
+    app.include_router(order_api.router(gate(order.declare(namespace)), door(CHANNEL_DOOR), seal))
+    app.include_router(inventory_api.router(gate(inventory.declare(namespace))))
+    app.include_router(fulfillment_api.router(gate(fulfillment.declare(namespace))))
+    app.include_router(shipping_api.router(gate(shipping.declare(namespace))))
+    app.include_router(payments_api.router(gate(payments.declare(namespace))))
+    return app
+
+
+async def _open(settings: Settings, life: Life) -> None:
+    vault = PostgresVault(settings.vault)
+    sealer = Sealer(vault, FileMasterKey(settings.master_key))
+    writer, waiters = KafkaWriter(settings.bootstrap), Waiters()
+    followed = [topics.events(service, settings.namespace) for service in topics.SERVICES]
+    watch = EventsWatch(settings.bootstrap, followed, waiters)
+    async with AsyncExitStack() as ends:
+        ends.callback(vault.close)
+        for start, stop in ((writer.start, writer.stop), (watch.start, watch.stop)):
+            ends.push_async_callback(stop)
+            await keep_trying(start, life.waits)
+        channel = ChannelDoor(
+            Door(CHANNEL_DOOR, writer, settings.partitions, settings.namespace), sealer.seal, life.waits
+        )
+        broker = make_broker(settings.bootstrap)
+        orders = topics.named(topics.CHANNEL_ORDERS, settings.namespace)
+        subscribe(broker, orders, topics.named("doors", settings.namespace), channel.take, life.failed)
+        ends.push_async_callback(broker.stop)
+        await keep_trying(broker.start, life.waits)
+        await _serve(settings, make_app(settings, writer, waiters, sealer.seal), life)
+
+
+async def _serve(settings: Settings, app: FastAPI, life: Life) -> None:
+    server = _Server(
+        uvicorn.Config(
+            app,
+            host=settings.http_host,
+            port=settings.http_port,
+            log_config=None,
+            access_log=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            limit_concurrency=CONNECTIONS_MAX,
+            timeout_graceful_shutdown=STOP_SECONDS,
+        )
+    )
+    serving = asyncio.create_task(server.serve())
+    over = asyncio.create_task(life.over.wait())
+    while not (server.started or serving.done()):
+        await asyncio.sleep(0.01)
+    life.health.state = "running"
+    await asyncio.wait({serving, over}, return_when=asyncio.FIRST_COMPLETED)
+    life.health.state = "stopping" if life.failure is None else "failed"
+    server.should_exit = True
+    over.cancel()
+    await serving
+
+
+def run(settings: Settings) -> int:
+    """Keep the doors open until asked to stop; the exit code."""
+    return run_process("doors", settings, lambda life: _open(settings, life))
+
+
+if __name__ == "__main__":
+    log_to_stderr()
+    sys.exit(run(load_settings()))

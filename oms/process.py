@@ -1,0 +1,55 @@
+"""A process of ours that is not a loop: health, signals, and an end that is either asked for or has a reason."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from chassis.runtime import Exit, Health, serve_health
+from chassis.settings import Settings
+
+__all__ = ["Life", "run_process"]
+
+log = logging.getLogger("orderlog")
+
+
+@dataclass
+class Life:
+    """What the parts of a process share: its health, and its end."""
+
+    health: Health
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    failure: BaseException | None = None
+
+    def waits(self, why: str | None) -> None:
+        """Something is away, or is back (None)."""
+        self.health.state = "waiting" if why else "running"
+        self.health.last_error = why or self.health.last_error
+        log.warning("%s %s", self.health.name, f"waits: {why}" if why else "goes on")
+
+    def failed(self, error: BaseException) -> None:
+        """A defect: the process ends and says why."""
+        self.health.state, self.health.last_error, self.failure = "failed", str(error), error
+        log.error("%s ends: %s", self.health.name, error, exc_info=error)
+        self.over.set()
+
+
+def run_process(name: str, settings: Settings, body: Callable[[Life], Awaitable[None]]) -> int:
+    """Run `body` until a signal or a failure ends its life; the exit code."""
+    health = Health(name)
+    end_health = serve_health(health, settings.run_folder)
+    try:
+        return asyncio.run(_live(Life(health), body))
+    finally:
+        end_health()
+
+
+async def _live(life: Life, body: Callable[[Life], Awaitable[None]]) -> int:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, life.over.set)
+    await body(life)
+    return Exit.CRASHED if life.failure else Exit.STOPPED

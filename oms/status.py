@@ -1,0 +1,161 @@
+"""What runs and how it is: a row for the broker, the database and each process, for people and for programs.
+
+Nothing here starts, stops or repairs anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import psutil
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from chassis.kafka import KafkaLog
+from chassis.log import LogError
+from contracts.topics import inbox, named
+from deploy.local.broker import broker_answers
+from deploy.local.database import database_answers
+from deploy.local.errors import FolderMissing, NotReady, NotRunning, StalePid
+from oms.stack import Process, Stack, is_local, read_health
+
+__all__ = ["Row", "exit_code", "read_status", "status_table"]
+
+MIB = 2**20
+STYLES = {"running": "green", "stopped": "dim", "waiting": "yellow", "starting": "yellow", "external": "green"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """How one part of the installation is.
+
+    `state`: running, starting, waiting, failed, stopping (its own word), stopped (never started, or stopped), died (its
+    pid file is stale), silent (its process runs and does not answer), external (answers, not ours to start). `lag` is
+    the records of each inbox partition that are not handled yet, `followed_lag` the events not yet in the database.
+    """
+
+    name: str
+    state: str
+    address: str | None = None
+    pid: int | None = None
+    memory_bytes: int | None = None
+    last_error: str | None = None
+    lag: Mapping[int, int] = field(default_factory=dict)
+    followed_lag: Mapping[int, int] = field(default_factory=dict)
+
+    def document(self) -> dict[str, Any]:
+        """The row as JSON has it."""
+        return asdict(self)
+
+
+def read_status(stack: Stack) -> list[Row]:
+    """A row for each part, in the order of the start; raises FolderMissing when there is no home."""
+    settings = stack.settings
+    if not settings.home.is_dir():
+        raise FolderMissing(f"the folder {settings.home} does not exist: `oms up` makes it and starts everything")
+    broker = settings.bootstrap
+    database = urlsplit(settings.database)
+    rows = [
+        _server(stack, "broker", broker.rpartition(":")[0], broker, broker_answers(broker)),
+        _server(
+            stack,
+            "database",
+            database.hostname,
+            f"{database.hostname}:{database.port}",
+            database_answers(settings.database),
+        ),
+    ]
+    log = KafkaLog(broker) if rows[0].state in ("running", "external") else None
+    return rows + [_process(stack, process, log) for process in stack.processes]
+
+
+def _server(stack: Stack, name: str, host: str | None, address: str, answers: bool) -> Row:
+    if not is_local(host):
+        return Row(name, "external" if answers else "silent", address)
+    try:
+        running = stack.pid_file(name).running()
+    except StalePid as error:
+        return Row(name, "died", address, last_error=str(error))
+    if running is None:
+        return Row(name, "stopped", address)
+    state, said = ("running", None) if answers else ("silent", f"process {running.pid} runs and does not answer")
+    return Row(name, state, address, running.pid, _memory(running), said)
+
+
+def _process(stack: Stack, process: Process, log: KafkaLog | None) -> Row:
+    lag = _lag(log, stack.settings.namespace, process.service) if log and process.service else {}
+    try:
+        running = stack.pid_file(process.name).running()
+    except StalePid as error:
+        return Row(process.name, "died", last_error=str(error), lag=lag)
+    if running is None:
+        return Row(process.name, "stopped", lag=lag)
+    health = read_health(stack.settings.run_folder, process.name)
+    partitions: Mapping[str, Mapping[str, int]] = health.get("partitions") or {}
+    return Row(
+        process.name,
+        health["state"],
+        health.get("address"),
+        running.pid,
+        _memory(running),
+        health.get("last_error"),
+        lag,
+        {int(number): told["followed_lag"] for number, told in partitions.items() if "followed_lag" in told},
+    )
+
+
+def _memory(process: psutil.Process) -> int | None:
+    with suppress(psutil.NoSuchProcess):
+        return int(process.memory_info().rss)
+    return None
+
+
+def _lag(log: KafkaLog, namespace: str, service: str) -> dict[int, int]:
+    """Handled until where, against the end of each partition; also of a service that does not run."""
+    topic = inbox(service, namespace)
+    try:
+        positions = log.positions(named(service, namespace), topic)
+        return {number: log.bounds(topic, number)[1] - position for number, position in sorted(positions.items())}
+    except LogError:
+        # The row of the broker tells what is wrong with it; a missing topic is told by `oms topics`.
+        return {}
+
+
+def exit_code(rows: Sequence[Row]) -> int:
+    """0 when all runs; else the code of the worst: something died, something is not well, nothing was started."""
+    states = {row.state for row in rows}
+    if states <= {"running", "external"}:
+        return 0
+    if "died" in states:
+        return StalePid.exit_code
+    return NotRunning.exit_code if states <= {"stopped", "external"} else NotReady.exit_code
+
+
+def status_table(rows: Sequence[Row]) -> Group:
+    """The rows for people, and below them what each says is wrong."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("name", "state", "address", "pid", "memory"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("lag")
+    table.add_column("to follow")
+    for row in rows:
+        table.add_row(
+            row.name,
+            f"[{STYLES.get(row.state, 'red')}]{row.state}[/]",
+            (row.address or "").removeprefix("http://").removesuffix("/health"),
+            str(row.pid or ""),
+            f"{row.memory_bytes // MIB} MiB" if row.memory_bytes else "",
+            _by_partition(row.lag),
+            _by_partition(row.followed_lag),
+        )
+    errors = [Text(f"{row.name}: {row.last_error}", style="yellow") for row in rows if row.last_error]
+    return Group(table, *errors)
+
+
+def _by_partition(lag: Mapping[int, int]) -> str:
+    return " ".join(f"{number}:{count}" for number, count in sorted(lag.items()))

@@ -1,0 +1,49 @@
+"""`python -m oms.workers`: everything that acts outside, in one process."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import AsyncExitStack
+
+from chassis.doors import Door
+from chassis.runtime import log_to_stderr
+from chassis.sealing import FileMasterKey, Sealer
+from chassis.settings import Settings, load_settings
+from chassis.streaming import KafkaWriter, keep_trying, make_broker, subscribe
+from chassis.vault import PostgresVault
+from contracts import topics
+from oms.process import Life, run_process
+from services.order.workers import ConfirmationWorker
+
+__all__ = ["WORKER_DOOR", "run"]
+
+WORKER_DOOR = "worker"
+"""Part of the id of every outcome: it never changes."""
+
+
+async def _work(settings: Settings, life: Life) -> None:
+    vault = PostgresVault(settings.vault)
+    sealer = Sealer(vault, FileMasterKey(settings.master_key))
+    writer, broker = KafkaWriter(settings.bootstrap), make_broker(settings.bootstrap)
+    door = Door(WORKER_DOOR, writer, settings.partitions, settings.namespace)
+    confirmations = ConfirmationWorker(door, sealer.open, settings.outbox, life.waits)
+    intents = topics.intents("order", settings.namespace)
+    subscribe(broker, intents, topics.named("order-workers", settings.namespace), confirmations.take, life.failed)
+    async with AsyncExitStack() as ends:
+        ends.callback(vault.close)
+        for start, stop in ((writer.start, writer.stop), (broker.start, broker.stop)):
+            ends.push_async_callback(stop)
+            await keep_trying(start, life.waits)
+        life.health.state = "running"
+        await life.over.wait()
+        life.health.state = "stopping" if life.failure is None else "failed"
+
+
+def run(settings: Settings) -> int:
+    """Work until asked to stop; the exit code."""
+    return run_process("workers", settings, lambda life: _work(settings, life))
+
+
+if __name__ == "__main__":
+    log_to_stderr()
+    sys.exit(run(load_settings()))
