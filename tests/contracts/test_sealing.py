@@ -1,0 +1,149 @@
+"""Personal data is sealed at the door, equal stays equal, and forgetting is for ever."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from chassis.sealing import (
+    CACHED_KEY_AGE_MAX_SECONDS,
+    FileMasterKey,
+    MasterKeyRefused,
+    PersonalDataForgotten,
+    PersonalDataUnreadable,
+    Sealer,
+    create_master_key,
+)
+from chassis.vault import MemoryVault
+from contracts.personal import PersonalContent
+
+BUYER, RECIPIENT = "05862dfe-9882-5e28-b47e-3a452e2a5783", "6f0a7c2e-5e4f-5a51-9f55-0a1b2c3d4e5f"
+ADA = PersonalContent(name="Ada", email="ada@shop.example")
+
+
+class Clock:
+    """A clock that goes when told."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def master_key(tmp_path: Path) -> FileMasterKey:
+    create_master_key(tmp_path / "master.key")
+    return FileMasterKey(tmp_path / "master.key")
+
+
+def test_what_was_sealed_opens_again_and_equal_is_equal(master_key: FileMasterKey) -> None:
+    vault = MemoryVault()
+    sealed = Sealer(vault, master_key).seal(BUYER, ADA)
+    assert Sealer(vault, master_key).seal(BUYER, ADA) == sealed
+    assert Sealer(vault, master_key).open(sealed) == ADA
+    assert "Ada" not in sealed.model_dump_json()
+
+
+def test_the_same_content_of_two_people_is_not_equal(master_key: FileMasterKey) -> None:
+    sealer = Sealer(MemoryVault(), master_key)
+    assert sealer.seal(BUYER, ADA).ciphertext != sealer.seal(RECIPIENT, ADA).ciphertext
+
+
+def test_forgetting_the_buyer_leaves_the_recipient(master_key: FileMasterKey) -> None:
+    sealer = Sealer(MemoryVault(), master_key)
+    buyer, recipient = sealer.seal(BUYER, ADA), sealer.seal(RECIPIENT, ADA)
+    sealer.open(buyer)
+    assert sealer.forget(BUYER)
+    with pytest.raises(PersonalDataForgotten, match=BUYER):
+        sealer.open(buyer)
+    assert sealer.open(recipient) == ADA
+    assert not sealer.forget(BUYER)
+
+
+def test_who_comes_back_gets_another_key_and_the_old_data_stays_forgotten(master_key: FileMasterKey) -> None:
+    sealer = Sealer(MemoryVault(), master_key)
+    old = sealer.seal(BUYER, ADA)
+    sealer.forget(BUYER)
+    new = sealer.seal(BUYER, ADA)
+    assert sealer.open(new) == ADA
+    with pytest.raises(PersonalDataUnreadable, match="before its key was destroyed"):
+        sealer.open(old)
+
+
+def test_another_process_stops_opening_within_the_age_of_its_cache(master_key: FileMasterKey) -> None:
+    vault, clock = MemoryVault(), Clock()
+    here, there = Sealer(vault, master_key), Sealer(vault, master_key, clock)
+    sealed = here.seal(BUYER, ADA)
+    there.open(sealed)
+    here.forget(BUYER)
+    clock.seconds = CACHED_KEY_AGE_MAX_SECONDS
+    with pytest.raises(PersonalDataForgotten):
+        there.open(sealed)
+
+
+def test_another_process_never_seals_under_a_destroyed_key(master_key: FileMasterKey) -> None:
+    vault = MemoryVault()
+    here, there = Sealer(vault, master_key), Sealer(vault, master_key)
+    there.open(there.seal(BUYER, ADA))
+    here.forget(BUYER)
+    assert here.open(there.seal(BUYER, ADA)) == ADA
+
+
+def test_cached_keys_are_bounded(master_key: FileMasterKey, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chassis.sealing.CACHED_KEYS_MAX", 2)
+    sealer = Sealer(MemoryVault(), master_key)
+    for number in range(5):
+        sealer.open(sealer.seal(f"subject-{number}", ADA))
+    assert len(sealer._cached) == 2
+
+
+def test_an_altered_ciphertext_or_another_subject_is_told(master_key: FileMasterKey) -> None:
+    sealer = Sealer(MemoryVault(), master_key)
+    sealed, other = sealer.seal(BUYER, ADA), sealer.seal(RECIPIENT, ADA)
+    for wrong in (
+        sealed.model_copy(update={"ciphertext": other.ciphertext}),
+        sealed.model_copy(update={"ciphertext": "not base64!"}),
+    ):
+        with pytest.raises(PersonalDataUnreadable, match=BUYER):
+            sealer.open(wrong)
+
+
+def test_the_vault_of_another_master_key_is_told(master_key: FileMasterKey, tmp_path: Path) -> None:
+    vault = MemoryVault()
+    sealed = Sealer(vault, master_key).seal(BUYER, ADA)
+    create_master_key(tmp_path / "other.key")
+    with pytest.raises(PersonalDataUnreadable, match="bring back the master key"):
+        Sealer(vault, FileMasterKey(tmp_path / "other.key")).open(sealed)
+
+
+def test_a_master_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "keys" / "master.key"
+    assert create_master_key(path)
+    made = path.read_text()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert not create_master_key(path)
+    assert path.read_text() == made
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "sentence"),
+    [
+        ("00" * 64, 0o644, "everybody on this machine may read or write the master key .* chmod 600"),
+        ("secret", 0o600, "holds no master key"),
+        ("00" * 16, 0o600, "has 128 bits instead of 512"),
+    ],
+)
+def test_a_master_key_that_cannot_be_used_is_refused(tmp_path: Path, text: str, mode: int, sentence: str) -> None:
+    path = tmp_path / "master.key"
+    path.write_text(text)
+    path.chmod(mode)
+    with pytest.raises(MasterKeyRefused, match=sentence):
+        FileMasterKey(path)
+
+
+def test_a_missing_master_key_is_told(tmp_path: Path) -> None:
+    with pytest.raises(MasterKeyRefused, match="cannot be read"):
+        FileMasterKey(tmp_path / "master.key")

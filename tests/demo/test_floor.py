@@ -1,0 +1,111 @@
+"""The floor: each fact on the public topics is followed by the one deed that it calls for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from contracts.fulfillment import RecordAcceptance, RecordHandOver, RecordPack, RecordPick
+from contracts.message import Message
+from contracts.shipping import RecordTracking
+from oms.demo.door import Door
+from oms.demo.floor import Floor
+from oms.demo.tail import Seen
+
+WHEN = datetime(2026, 1, 31, tzinfo=UTC)
+DEADLINE_SECONDS = 5.0
+LINE = {"line": "1", "sequence": 0, "sku": "P1", "quantity": 3, "unit": "each"}
+
+
+class NotedDoor:
+    """A door that notes what it is asked."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, Mapping[str, Any], str]] = []
+
+    async def post(self, path: str, body: Mapping[str, Any], key: str) -> None:
+        self.calls.append((path, body, key))
+
+
+def seen(name: str, id: str = "fo-1", **value: Any) -> Seen:
+    return Seen(name, id, WHEN, value)
+
+
+CREATED = seen("FulfillmentOrderCreated", lines=[LINE])
+ACCEPTED = seen("FulfillmentAccepted")
+PICKED = seen("Picked", lines=[LINE])
+PACKED = seen("Packed")
+LABELLED = seen("LabelIssued", "sh-1", fulfillment_order="fo-1")
+GONE = seen("HandedOver")
+SHIPPED = seen("Shipped", "sh-1", fulfillment_order="fo-1", carrier="own-fleet", packages=[{"package": "pk-1"}])
+DELIVERED = seen("Delivered", "sh-1", outstanding=0)
+
+
+def deeds_after(past: list[Seen], now: list[Seen], expected: int) -> list[tuple[str, Mapping[str, Any], str]]:
+    """What the floor did when it started after `past` and then saw `now`."""
+    door = NotedDoor()
+
+    async def play() -> None:
+        floor = Floor(cast(Door, door))
+        work = asyncio.create_task(floor.work())
+        for event in past:
+            await floor.note(event)
+        await floor.start()
+        for event in now:
+            await floor.note(event)
+        await _until(lambda: len(door.calls) >= expected and floor.idle)
+        work.cancel()
+
+    asyncio.run(play())
+    return door.calls
+
+
+async def _until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while not true():
+            await asyncio.sleep(0)
+
+
+def test_work_is_accepted_picked_packed_and_handed_over_once_it_is_labelled() -> None:
+    calls = deeds_after([], [CREATED, ACCEPTED, PICKED, PACKED, LABELLED], expected=4)
+
+    assert [path for path, _, _ in calls] == [
+        "/fulfillment-orders/fo-1/acceptance",
+        "/fulfillment-orders/fo-1/pick",
+        "/fulfillment-orders/fo-1/pack",
+        "/fulfillment-orders/fo-1/hand-over",
+    ]
+    messages: list[type[Message]] = [RecordAcceptance, RecordPick, RecordPack, RecordHandOver]
+    for message, (_, body, key) in zip(messages, calls, strict=True):
+        assert message.model_validate(body).model_dump()["document"] == key
+
+
+def test_packed_goods_wait_for_their_label() -> None:
+    assert len(deeds_after([], [CREATED, ACCEPTED, PICKED, PACKED], expected=3)) == 3
+
+
+def test_a_label_that_is_seen_before_the_packing_counts() -> None:
+    calls = deeds_after([], [CREATED, ACCEPTED, PICKED, LABELLED, PACKED], expected=4)
+
+    assert calls[-1][0] == "/fulfillment-orders/fo-1/hand-over"
+
+
+def test_the_carrier_delivers_every_package_that_was_shipped() -> None:
+    calls = deeds_after([], [SHIPPED], expected=1)
+
+    assert calls[0][0] == "/shipments/sh-1/tracking"
+    assert RecordTracking.model_validate(calls[0][1]).event_id == calls[0][2]
+
+
+def test_the_floor_takes_up_its_work_where_it_was_stopped() -> None:
+    calls = deeds_after([LABELLED, CREATED, ACCEPTED, PICKED, PACKED], [], expected=1)
+
+    assert [path for path, _, _ in calls] == ["/fulfillment-orders/fo-1/hand-over"]
+
+
+def test_what_was_finished_in_the_past_is_left_alone() -> None:
+    past = [CREATED, ACCEPTED, PICKED, PACKED, LABELLED, GONE, SHIPPED, DELIVERED]
+
+    assert deeds_after(past, [], expected=0) == []

@@ -1,0 +1,153 @@
+"""The door of channels and the worker of confirmations, without servers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+from email import message_from_bytes
+from email.policy import default
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiokafka import ConsumerRecord
+
+from chassis.doors import Door
+from chassis.sealing import PersonalDataForgotten, open_sealed
+from contracts.envelope import Envelope, root_traceparent
+from contracts.ids import aggregate_id
+from contracts.money import Money
+from contracts.order import ConfirmationRequested, ConfirmedLine, PlaceOrder, RecordConfirmationSent
+from contracts.personal import Personal, PersonalContent
+from services.order.channel import ChannelDoor
+from services.order.workers import ConfirmationWorker
+from tests.doors.fakes import KEY, NOON, KeptWriter, seal
+
+ORDER_ID = aggregate_id("default", "order", "webshop-eu", "1001")
+CHANNEL_ORDER: dict[str, Any] = {
+    "channel_account": "webshop-eu",
+    "external_id": "1001",
+    "revision": 1,
+    "channel": "web",
+    "seller": "acme",
+    "placed_at": "2026-01-05T09:00:00Z",
+    "currency": "EUR",
+    "buyer": {"name": "Ada Lindqvist", "email": "ada@example.org"},
+    "lines": [{"line_id": "a", "sku": "SKU-1", "quantity": 1, "amount": 1000}],
+}
+
+
+def _record(value: bytes | None, headers: Any = ()) -> Any:
+    return ConsumerRecord("channel.orders", 0, 7, 0, 0, b"webshop-eu", value, None, 1, 1, headers)
+
+
+def _take(writer: KeptWriter, *records: Any) -> list[str | None]:
+    said: list[str | None] = []
+    door = Door("channel.orders", writer, 4, clock=lambda: NOON)
+    asyncio.run(ChannelDoor(door, seal, said.append).take(records))
+    return said
+
+
+def test_an_order_enters_sealed_under_its_published_id() -> None:
+    writer = KeptWriter()
+    _take(writer, _record(json.dumps(CHANNEL_ORDER).encode(), (("ce_time", b"1999-01-01T00:00:00Z"),)))
+    (record,) = writer.records
+    envelope = Envelope.parse(record.headers)
+    assert (record.topic, record.key) == ("order.inbox", f"order/{ORDER_ID}".encode())
+    assert envelope.id == "3e732df6-1c75-5b40-b28b-bc565ef8f1ad"
+    assert envelope.time == NOON
+    placed = PlaceOrder.decode(record.value)
+    assert b"Ada" not in record.value
+    assert placed.buyer is not None
+    assert open_sealed(KEY, placed.buyer).email == "ada@example.org"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        b"",
+        b"\xff\xfe",
+        b"[]",
+        json.dumps({**CHANNEL_ORDER, "placed_at": "yesterday"}).encode(),
+        json.dumps({**CHANNEL_ORDER, "tenders": [{"method": "invoice", "amount": 1, "rank": 10**17}]}).encode(),
+        b'{"notes": "' + b"x" * 5_000_000 + b'"}',
+    ],
+)
+def test_what_is_no_order_is_kept_as_it_came_and_the_rest_goes_on(value: bytes | None) -> None:
+    writer = KeptWriter()
+    _take(writer, _record(value, (("odd", b"\xff"), ("none", None))), _record(json.dumps(CHANNEL_ORDER).encode()))
+    letter, order = writer.records
+    headers = dict(letter.headers)
+    assert (letter.topic, letter.partition, letter.value) == ("order.dead-letters", 0, value or b"")
+    assert headers["place"] == b"channel.orders/0/7"
+    assert headers["reason"]
+    assert (headers["original-odd"], headers["original-none"]) == (b"\xff", b"")
+    assert order.topic == "order.inbox"
+
+
+def test_the_reason_of_a_dead_letter_names_fields_and_no_person() -> None:
+    writer = KeptWriter()
+    _take(writer, _record(json.dumps({**CHANNEL_ORDER, "buyer": {"name": 5, "email": ["ada@example.org"]}}).encode()))
+    reason = dict(writer.records[0].headers)["reason"]
+    assert b"buyer.email" in reason
+    assert b"ada@" not in reason
+
+
+def test_an_order_is_kept_while_the_broker_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chassis.streaming.RETRY_SECONDS", 0)
+    writer = KeptWriter(away=2)
+    said = _take(writer, _record(json.dumps(CHANNEL_ORDER).encode()))
+    assert said == ["the broker is away", "the broker is away", None]
+    assert len(writer.records) == 1
+
+
+def _intent(buyer: Personal | None) -> Any:
+    event = ConfirmationRequested(
+        order_id=ORDER_ID,
+        number="QQNX5-E2MGN-U",
+        brand="Acme\r\nBcc: x@example.org",
+        seller="acme",
+        buyer=buyer,
+        lines=(ConfirmedLine(sku="SKU-1", quantity=2, unit="each", amount=Money(amount=1050, currency="EUR")),),
+        total=Money(amount=1050, currency="EUR"),
+    )
+    identifier = aggregate_id("default", "event", "1")
+    target = f"order/{ORDER_ID}"
+    trace = root_traceparent(identifier)
+    envelope = Envelope(identifier, event.TYPE, "/order", NOON, target, "default", target, "cause", trace)
+    return replace(_record(event.encode(), envelope.headers()), topic="order.intents")
+
+
+def _work(outbox: Path, writer: KeptWriter, intent: Any, opened: Any = None) -> None:
+    door = Door("worker", writer, 4, clock=lambda: NOON)
+    opens = opened or (lambda sealed: open_sealed(KEY, sealed))
+    asyncio.run(ConfirmationWorker(door, opens, outbox, lambda why: None).take([intent]))
+
+
+def test_a_confirmation_is_written_once_and_reported_under_the_same_id(tmp_path: Path) -> None:
+    writer, outbox = KeptWriter(), tmp_path / "outbox"
+    intent = _intent(seal("someone", PersonalContent(name="Ada", email="ada@example.org")))
+    _work(outbox, writer, intent)
+    (mail,) = outbox.iterdir()
+    first = mail.stat().st_ino
+    _work(outbox, writer, intent)
+    assert [path.stat().st_ino for path in outbox.iterdir()] == [first]
+    message = message_from_bytes(mail.read_bytes(), policy=default)
+    assert message["To"] == "ada@example.org"
+    assert message["Bcc"] is None
+    assert "10.50 EUR" in message.get_content()
+    one, two = (Envelope.parse(record.headers) for record in writer.records)
+    assert one.id == two.id
+    outcome = RecordConfirmationSent.decode(writer.records[0].value)
+    assert (outcome.confirmation, outcome.name) == (one.causation_id, mail.name)
+
+
+def test_a_buyer_who_was_forgotten_gets_no_address(tmp_path: Path) -> None:
+    def forgotten(sealed: Personal) -> PersonalContent:
+        raise PersonalDataForgotten("forgotten")
+
+    _work(tmp_path, KeptWriter(), _intent(seal("someone", PersonalContent(email="ada@example.org"))), forgotten)
+    (mail,) = tmp_path.iterdir()
+    assert b"ada@" not in mail.read_bytes()

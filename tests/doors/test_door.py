@@ -1,0 +1,41 @@
+"""What a door writes: ids that its caller can repeat, the envelope, and the partition."""
+
+from __future__ import annotations
+
+from chassis.doors import Door, Entry
+from chassis.kafka import partition_of
+from contracts.envelope import Actor, Envelope
+from contracts.ids import stream
+from contracts.order import CancelOrder
+from tests.doors.fakes import NOON, KeptWriter
+
+ORDER = stream("order", "bdebd2b8-5485-59e2-b9dd-65081be601f6")
+
+
+def _door(name: str = "http") -> Door:
+    return Door(name, KeptWriter(), 24, "shop", clock=lambda: NOON)
+
+
+def test_the_first_revision_of_an_order_of_a_channel_has_its_published_id() -> None:
+    assert _door("channel.orders").message_id(("webshop-eu", "1001", "1")) == "3e732df6-1c75-5b40-b28b-bc565ef8f1ad"
+
+
+def test_an_entry_becomes_a_record_of_the_inbox_in_the_partition_of_its_stream() -> None:
+    anna = Actor(kind="person", subject="anna")
+    record = _door().record(Entry("order", ORDER, CancelOrder(), (ORDER, "k1"), anna, "asked by phone"))
+    assert (record.topic, record.key) == ("shop-order.inbox", ORDER.encode())
+    assert record.partition == partition_of(ORDER.encode(), 24)
+    envelope = Envelope.parse(record.headers)
+    assert envelope.id == envelope.causation_id == _door().message_id((ORDER, "k1"))
+    assert (envelope.source, envelope.subject, envelope.correlation_id) == ("/door/http", ORDER, ORDER)
+    assert (envelope.time, envelope.actor, envelope.reason) == (NOON, anna, "asked by phone")
+    assert envelope.sequence is None
+    assert CancelOrder.decode(record.value) == CancelOrder()
+
+
+def test_what_a_worker_reports_names_the_event_it_acted_on_and_stays_in_its_trace() -> None:
+    first = Envelope.parse(_door().record(Entry("order", ORDER, CancelOrder(), ("k1",))).headers)
+    second = Envelope.parse(_door("worker").record(Entry("order", ORDER, CancelOrder(), ("k2",), cause=first)).headers)
+    assert second.causation_id == first.id
+    assert second.traceparent[:36] == first.traceparent[:36]
+    assert second.traceparent != first.traceparent

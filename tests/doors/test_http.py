@@ -1,0 +1,165 @@
+"""The HTTP doors in one process, on a writer and a store that tests can look into."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import monotonic
+from typing import Any, cast
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from chassis.doors import Door
+from chassis.log import NewRecord
+from chassis.reading import Known, Reads
+from chassis.waiters import Waiters
+from chassis.web import BodyLimit, Gate, add_problems
+from contracts.envelope import Envelope
+from contracts.inventory import AdjustStock, ReceiveStock, StockChangeRefused
+from contracts.message import CATALOGUE
+from services.inventory import api
+from services.inventory.app import declare
+from tests.doors.fakes import KeptWriter, ToldReads
+
+PATH = "/stock-items/SKU-1/receipts"
+BODY = {"location": "dc-1", "quantity": 3}
+
+
+class Doors:
+    """The routes of inventory, and what lies behind them."""
+
+    def __init__(self, waiters: int = 10) -> None:
+        self.writer, self.reads, self.waiters = KeptWriter(), ToldReads(), Waiters(waiters)
+        gate = Gate(declare(), Door("http", self.writer, 4), cast(Reads, self.reads), self.waiters)
+        app = FastAPI()
+        app.add_middleware(BodyLimit)
+        add_problems(app)
+        app.include_router(api.router(gate))
+        self.client = TestClient(app)
+
+    def post(self, body: Any = None, path: str = PATH, **headers: str) -> Any:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.client.post(path, json=body or BODY, headers={"Idempotency-Key": "k1", **named})
+
+    def answers(self, event: Any) -> None:
+        """From now on every message causes this event at once."""
+
+        def happened(records: Sequence[NewRecord]) -> None:
+            for record in records:
+                cause = Envelope.parse(record.headers).id
+                headers = (("ce_causationid", cause.encode()), ("ce_type", event.TYPE.encode()))
+                self.waiters.happened([cast(Any, _Followed(headers, event.encode()))])
+
+        self.writer.then = happened
+
+
+class _Followed:
+    def __init__(self, headers: Any, value: bytes) -> None:
+        self.headers, self.value = headers, value
+
+
+@pytest.fixture
+def doors() -> Doors:
+    return Doors()
+
+
+def _refused() -> StockChangeRefused:
+    return StockChangeRefused(sku="SKU-1", location="dc-1", quantity=3, unit="each", expected_unit="g")
+
+
+def test_a_command_is_accepted_with_the_place_to_look(doors: Doors) -> None:
+    answer = doors.post(X_Actor="person:anna", X_Reason="delivery 7")
+    assert answer.status_code == 202
+    assert answer.headers["location"] == "/stock-items/SKU-1"
+    (record,) = doors.writer.records
+    envelope = Envelope.parse(record.headers)
+    assert envelope.id == answer.json()["message_id"]
+    assert envelope.actor is not None
+    assert (envelope.actor.subject, envelope.reason) == ("anna", "delivery 7")
+    assert CATALOGUE[envelope.type].decode(record.value) == ReceiveStock(
+        sku="SKU-1", location="dc-1", quantity=3, unit="each"
+    )
+
+
+def test_who_waits_gets_what_came_of_it_and_a_refusal_is_a_problem(doors: Doors) -> None:
+    doors.answers(_refused())
+    answer = doors.post(Prefer="wait=5")
+    assert answer.status_code == 409
+    assert "expected_unit g" in answer.json()["detail"]
+
+
+def test_who_waits_in_vain_is_told_that_it_is_pending(doors: Doors) -> None:
+    answer = doors.post(Prefer="wait=0")
+    assert (answer.status_code, answer.json()["outcome"]) == (202, "pending")
+
+
+def test_who_repeats_what_the_store_does_not_know_yet_is_answered_once_it_does(doors: Doors) -> None:
+    def handled_before(records: Sequence[NewRecord]) -> None:
+        command = ReceiveStock.decode(records[0].value)
+        identifier = Envelope.parse(records[0].headers).id
+        doors.reads.messages[identifier] = Known(command.digest(), "stock_item/x", [_refused()])
+
+    doors.writer.then = handled_before
+    started = monotonic()
+    assert doors.post(Prefer="wait=20").status_code == 409
+    assert monotonic() - started < 15
+
+
+def test_a_known_key_is_answered_without_sending_and_with_another_body_is_a_conflict(doors: Doors) -> None:
+    first = doors.post()
+    command = ReceiveStock(sku="SKU-1", location="dc-1", quantity=3, unit="each")
+    stored = ReceiveStock.decode(doors.writer.records[0].value)
+    assert stored == command
+    doors.reads.messages[first.json()["message_id"]] = Known(command.digest(), "stock_item/x", [_refused()])
+    assert doors.post().status_code == 409
+    assert "expected_unit g" in doors.post().json()["detail"]
+    conflict = doors.post({"location": "dc-1", "quantity": 4})
+    assert conflict.status_code == 409
+    assert "another body" in conflict.json()["title"]
+    assert len(doors.writer.records) == 1
+
+
+def test_the_same_key_for_another_item_is_another_message(doors: Doors) -> None:
+    other = doors.post(path="/stock-items/SKU-2/receipts")
+    assert other.json()["message_id"] != doors.post().json()["message_id"]
+
+
+def test_problems_are_named_with_how_to_mend_them(doors: Doors) -> None:
+    doors.writer.away = 1
+    cases = [
+        (doors.post(), 503, "away"),
+        (doors.client.post(PATH, json=BODY), 400, "Idempotency-Key"),
+        (doors.post(X_Actor="anna"), 400, "kind:name"),
+        (doors.post({"location": "dc-1"}), 422, "body.quantity"),
+        (doors.post({"location": "dc-1", "quantity": 1, "document": "x" * 5_000_000}), 413, "bytes"),
+        (doors.client.get("/nowhere"), 404, "/docs"),
+    ]
+    for answer, status, said in cases:
+        assert answer.status_code == status, answer.text
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert said in answer.json()["detail"] + answer.json()["title"]
+    assert doors.writer.records == []
+
+
+def test_a_body_of_unannounced_length_is_limited_too(doors: Doors) -> None:
+    def chunks() -> Any:
+        for _ in range(5):
+            yield b" " * 1_000_000
+
+    answer = doors.client.post(PATH, content=chunks(), headers={"Idempotency-Key": "k"})
+    assert answer.status_code == 413
+
+
+def test_more_waiters_than_may_wait_are_told_to_come_again() -> None:
+    doors = Doors(waiters=0)
+    answer = doors.post(Prefer="wait=5")
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "1"
+    assert doors.writer.records == []
+
+
+def test_an_adjustment_names_its_reason(doors: Doors) -> None:
+    body = {"location": "dc-1", "quantity": 1, "reason": "lost"}
+    assert doors.post(body, path="/stock-items/SKU-1/adjustments").status_code == 202
+    assert AdjustStock.decode(doors.writer.records[0].value).reason == "lost"

@@ -1,0 +1,119 @@
+"""What doors and workers ask of Kafka, each setting by name, since each default is wrong for us."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from aiokafka import ConsumerRecord
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+
+from chassis.log import LogError
+from chassis.streaming import PRODUCER_SETTINGS, KafkaWriter, keep_trying, make_broker, subscribe
+from contracts.topics import DEAD_LETTER_BYTES_MAX, RECORD_BYTES_MAX
+
+
+async def _nothing(records: Any) -> None:
+    """Handles nothing."""
+
+
+def _subscribed(handle: Any = _nothing, failed: Any = None) -> KafkaBroker:
+    broker = make_broker("127.0.0.1:1")
+    subscribe(broker, "channel.orders", "doors", handle, failed or (lambda error: None))
+    return broker
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("isolation_level", "read_committed"),
+        ("auto_offset_reset", "earliest"),
+        ("enable_auto_commit", False),
+        ("max_partition_fetch_bytes", DEAD_LETTER_BYTES_MAX),
+    ],
+)
+def test_a_subscriber_reads_what_is_committed_from_the_start_and_commits_by_hand(name: str, value: object) -> None:
+    (subscriber,) = _subscribed().subscribers
+    assert subscriber._connection_args[name] == value  # type: ignore[attr-defined]
+    assert subscriber.ack_policy is AckPolicy.MANUAL
+
+
+def test_the_writer_is_idempotent_waits_for_all_replicas_and_takes_large_records(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: dict[str, Any] = {}
+
+    class Producer:
+        def __init__(self, **settings: Any) -> None:
+            made.update(settings)
+
+        async def start(self) -> None:
+            """Connects to nothing."""
+
+    monkeypatch.setattr("chassis.streaming.AIOKafkaProducer", Producer)
+    asyncio.run(KafkaWriter("127.0.0.1:1").start())
+    assert made["acks"] == "all"
+    assert made["enable_idempotence"] is True
+    assert made["max_request_size"] >= RECORD_BYTES_MAX
+    assert make_broker("127.0.0.1:1").config.broker_config.allow_auto_create_topics is False
+    assert made["max_request_size"] == PRODUCER_SETTINGS["max_request_size"]
+
+
+class _Message:
+    """A batch that notes whether it was acknowledged."""
+
+    def __init__(self) -> None:
+        self.raw_message = (ConsumerRecord("t", 0, 0, 0, 0, b"k", b"v", None, 1, 1, ()),)
+        self.acked = False
+
+    async def ack(self) -> None:
+        self.acked = True
+
+
+def _handler(broker: KafkaBroker) -> Any:
+    (subscriber,) = broker.subscribers
+    return subscriber.calls[0].handler._original_call
+
+
+def test_a_batch_is_acknowledged_after_it_is_done_and_not_before() -> None:
+    message = _Message()
+
+    async def handle(records: Any) -> None:
+        assert not message.acked
+
+    asyncio.run(_handler(_subscribed(handle))(message))
+    assert message.acked
+
+
+def test_a_defect_is_told_and_the_batch_is_never_acknowledged() -> None:
+    message = _Message()
+    told: list[BaseException] = []
+
+    async def handle(records: Any) -> None:
+        raise LookupError("a defect")
+
+    async def scenario() -> None:
+        taking = asyncio.create_task(_handler(_subscribed(handle, told.append))(message))
+        done, _ = await asyncio.wait({taking}, timeout=0.2)
+        assert not done
+        taking.cancel()
+
+    asyncio.run(scenario())
+    assert [type(error) for error in told] == [LookupError]
+    assert not message.acked
+
+
+def test_what_is_away_is_waited_for_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chassis.streaming.RETRY_SECONDS", 0)
+    said: list[str | None] = []
+    left = [LogError("the broker is away"), OSError("no space left on device")]
+
+    async def attempt() -> str:
+        if left:
+            raise left.pop(0)
+        return "done"
+
+    assert asyncio.run(keep_trying(attempt, said.append)) == "done"
+    assert said == ["the broker is away", "no space left on device", None]

@@ -1,0 +1,322 @@
+"""The doors on a real broker and database, with every service running: what a channel, a person and a worker see."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from email import message_from_bytes
+from email.policy import default
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import httpx
+import pytest
+from confluent_kafka import Producer
+from typer.testing import CliRunner
+
+from chassis.kafka import KafkaLog
+from chassis.sealing import create_master_key
+from chassis.settings import Settings
+from chassis.vault import create_vault
+from contracts import topics
+from oms.main import app
+from oms.stack import create_topics
+from tests.waiting import eventually
+
+MODULES = (*(f"services.{name}" for name in topics.SERVICES), "oms.doors", "oms.workers")
+
+
+@dataclass
+class Site:
+    """An installation of its own, and a client of its doors."""
+
+    settings: Settings
+    environment: dict[str, str]
+    processes: dict[str, subprocess.Popen[bytes]]
+    http: httpx.Client
+
+    def start(self, module: str, fault: str = "") -> None:
+        name = module.rpartition(".")[2]
+        log = (self.settings.home / f"{name}.log").open("ab")
+        environment = {**self.environment, "OMS_FAULT": fault}
+        self.processes[module] = subprocess.Popen(
+            [sys.executable, "-m", module], stdout=log, stderr=log, env=environment
+        )
+
+    def running(self, module: str) -> bool:
+        name = module.rpartition(".")[2]
+        place = self.settings.home / "run" / f"{name}.json"
+        assert self.processes[module].poll() is None, (self.settings.home / f"{name}.log").read_text()[-3000:]
+        try:
+            document = httpx.get(json.loads(place.read_text())["address"], trust_env=False).json()
+        except (OSError, ValueError, httpx.HTTPError):
+            return False
+        return bool(document["state"] == "running" and document["pid"] == self.processes[module].pid)
+
+    def post(self, path: str, body: Any, key: str = "", actor: str = "system:http") -> httpx.Response:
+        wanted = {"Idempotency-Key": key or uuid4().hex, "Prefer": "wait=20", "X-Actor": actor}
+        return self.http.post(path, json=body, headers=wanted)
+
+    def get(self, path: str) -> Any:
+        return self.http.get(path).json()
+
+    def placed(self, external_id: str, **changes: Any) -> dict[str, Any]:
+        answer = self.post("/orders", order(external_id, **changes))
+        assert answer.status_code == 201, answer.text
+        return dict(answer.json())
+
+    def status(self, external_id: str) -> str | None:
+        shown: str | None = self.get(f"/orders/{external_id}").get("status")
+        return shown
+
+    def receive(self, sku: str, quantity: int) -> httpx.Response:
+        return self.post(f"/stock-items/{sku}/receipts", {"location": "dc-1", "quantity": quantity})
+
+    def publish(self, value: bytes, headers: list[tuple[str, str | bytes | None]]) -> None:
+        producer = Producer({"bootstrap.servers": self.settings.bootstrap, "enable.idempotence": True})
+        topic = topics.named(topics.CHANNEL_ORDERS, self.settings.namespace)
+        producer.produce(topic, value=value, key=b"webshop-eu", headers=headers)
+        assert producer.flush(20) == 0
+
+
+def order(external_id: str, **changes: Any) -> dict[str, Any]:
+    """An order of two units for 20.00 euros, paid by invoice."""
+    return {
+        "channel_account": "webshop-eu",
+        "external_id": external_id,
+        "channel": "web",
+        "seller": "acme",
+        "placed_at": "2026-01-05T09:00:00Z",
+        "currency": "EUR",
+        "buyer": {"name": "Ada Lindqvist", "email": "ada@example.org"},
+        "ship_groups": [
+            {
+                "group": "1",
+                "ship_to": {
+                    "name": "Ada Lindqvist",
+                    "address_lines": ["Hauptstr. 1"],
+                    "city": "Berlin",
+                    "postcode": "10115",
+                    "country": "DE",
+                },
+            }
+        ],
+        "lines": [{"line_id": "a", "sku": "SKU-1", "quantity": 2, "amount": 2000}],
+        "tenders": [{"method": "invoice", "amount": 2000}],
+        "total": 2000,
+        **changes,
+    }
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def site(broker: str, database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    home = tmp_path_factory.mktemp("site")
+    vault = urlsplit(database)._replace(path="/vault").geturl()
+    settings = Settings(
+        namespace=f"doors{os.getpid()}",
+        home=home,
+        bootstrap=broker,
+        database=database,
+        vault=vault,
+        partitions=2,
+        intents_partitions=2,
+        http_port=_free_port(),
+    )
+    chosen = settings.model_dump(mode="json", exclude_none=True)
+    environment = {**os.environ, **{f"OMS_{name.upper()}": str(value) for name, value in chosen.items()}}
+    create_topics(settings)
+    create_vault(vault)
+    create_master_key(settings.master_key)
+    http = httpx.Client(base_url=f"http://127.0.0.1:{settings.http_port}", timeout=40, trust_env=False)
+    site = Site(settings, environment, {}, http)
+    try:
+        for module in MODULES:
+            site.start(module)
+        for module in MODULES:
+            eventually(lambda module=module: site.running(module), 60, f"{module} running")  # type: ignore[misc]
+        yield site
+    finally:
+        for process in site.processes.values():
+            process.terminate()
+        codes = {module: process.wait(30) for module, process in site.processes.items()}
+        http.close()
+    assert set(codes.values()) == {0}, codes
+
+
+def _mails(site: Site) -> list[Path]:
+    return sorted(site.settings.outbox.glob("*.eml"))
+
+
+def test_an_order_by_http_is_placed_confirmed_and_told_to_the_customer_once(site: Site) -> None:
+    received = site.receive("SKU-1", 10)
+    assert received.status_code == 200, received.text
+    assert received.json()["events"][0]["type"] == "StockReceived"
+    level = eventually(lambda: site.get("/stock-items/SKU-1").get("levels"))[0]
+    assert (level["location"], level["available"]) == ("dc-1", 10)
+    eventually(lambda: site.get("/stock-items/SKU-1")["followed"]["offset"] > 0)
+
+    placed = site.placed("1001", total=2000)
+    assert placed["events"][0]["type"] == "OrderPlaced"
+    eventually(lambda: site.status("1001") in {"confirmed", "in_fulfillment"}, because="the order confirmed")
+
+    shown = site.get(placed["location"])
+    assert shown["lines"][0]["quantity"] == 2
+    assert shown["followed"]["offset"] > 0
+    assert site.get(f"/orders/{shown['number'].lower()}")["order_id"] == shown["order_id"]
+    mail = message_from_bytes(eventually(lambda: _mails(site))[0].read_bytes(), policy=default)
+    assert mail["To"] == "ada@example.org"
+    assert shown["number"] in mail.get_content()
+
+    def told() -> bool:
+        return "ConfirmationSent" in [event["what"] for event in site.get("/orders/1001/timeline")["events"]]
+
+    eventually(told, because="the confirmation recorded")
+    events = site.get("/orders/1001/timeline")["events"]
+    assert events[0]["what"] == "OrderPlaced"
+    assert events[0]["who"] == {"kind": "system", "subject": "http"}
+    assert "Ada" not in json.dumps(events)
+    assert [event["version"] for event in events] == list(range(1, len(events) + 1))
+    sent = next(event for event in events if event["what"] == "ConfirmationSent")
+    assert sent["who"] == {"kind": "worker", "subject": "confirmation"}
+    assert site.get(f"/payments/{shown['order_id']}")["authorized"] == 2000
+
+
+def test_the_same_order_again_is_the_same_and_another_body_is_a_conflict(site: Site) -> None:
+    first = site.placed("1002")
+    again = site.post("/orders", order("1002"))
+    assert again.status_code == 201
+    assert again.json()["message_id"] == first["message_id"]
+    other = site.post("/orders", order("1002", total=1))
+    assert other.status_code == 409
+    assert other.headers["content-type"] == "application/problem+json"
+    assert "another body" in other.json()["title"]
+
+
+def test_an_order_by_kafka_is_placed_and_nonsense_becomes_a_dead_letter(site: Site) -> None:
+    nonsense: list[tuple[str, str | bytes | None]] = [("odd", b"\xff\xfe"), ("none", None)]
+    site.publish(b'{"channel_account": "webshop-eu"', nonsense)
+    site.publish(json.dumps(order("1003")).encode(), [])
+    eventually(lambda: site.status("1003"), because="the order placed")
+    reader = KafkaLog(site.settings.bootstrap).reader()
+    reader.assign({(topics.dead_letters("order", site.settings.namespace), 0): 0})
+    letters = eventually(lambda: reader.poll(10, 0.5)[0], because="the dead letter")
+    reader.close()
+    assert [letter.value for letter in letters] == [b'{"channel_account": "webshop-eu"']
+    headers = dict(letters[0].headers)
+    assert headers["original-odd"] == b"\xff\xfe"
+    assert b"channel.orders" in headers["place"]
+    assert b"JSON" in headers["reason"]
+
+
+def test_an_order_waits_for_stock_and_is_cancelled_on_demand(site: Site) -> None:
+    site.placed("1004", lines=[{"line_id": "a", "sku": "SKU-9", "quantity": 2, "amount": 2000}])
+    eventually(lambda: site.status("1004") in {"backordered", "held"}, because="the order waits")
+    cancelled = site.post("/orders/1004/cancel", {"detail": "changed my mind"}, actor="person:anna")
+    assert cancelled.status_code == 200, cancelled.text
+    assert "OrderCancelled" in [event["type"] for event in cancelled.json()["events"]]
+    eventually(lambda: site.status("1004") == "cancelled")
+    again = site.post("/orders/1004/cancel", {})
+    assert again.status_code == 409
+    assert "already_cancelled" in again.json()["detail"]
+
+
+def test_an_order_that_does_not_add_up_is_held_and_released_by_a_person(site: Site) -> None:
+    placed = site.placed("1005", total=1990, tenders=[{"method": "invoice", "amount": 1990}])
+    held = [event["hold"] for event in placed["events"] if event["type"] == "HoldPlaced"]
+    assert held
+    for hold in held:
+        released = site.post(f"{placed['location']}/holds/{hold}/release", {"detail": "agreed by phone"})
+        assert released.status_code == 200, released.text
+    eventually(lambda: site.get("/orders/1005")["due"] == 1990)
+
+
+def test_lists_go_page_by_page_and_problems_say_how_to_mend_them(site: Site) -> None:
+    def everything() -> list[str]:
+        found, cursor = [], ""
+        while True:
+            page = site.get(f"/orders?limit=2{cursor}")
+            found += [one["external_id"] for one in page["orders"]]
+            if "next" not in page:
+                return found
+            cursor = f"&cursor={page['next']}"
+
+    placed = [site.placed(f"20{number}")["location"] for number in range(3)]
+    eventually(lambda: {"200", "201", "202"} <= set(everything()))
+    found = everything()
+    assert len(found) == len(set(found))
+    assert site.get(placed[0])["external_id"] == "200"
+    for answer, status in (
+        (site.http.get("/orders/none"), 404),
+        (site.http.get("/nowhere"), 404),
+        (site.http.post("/orders", json=order("1")), 400),
+        (site.post("/orders", {"lines": []}), 422),
+        (site.post("/orders", {"notes": "x" * 5_000_000}), 413),
+        (site.post("/stock-items/SKU-1/receipts", {"location": "dc-1", "quantity": 0}), 422),
+    ):
+        assert answer.status_code == status, answer.text
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["detail"]
+
+
+def test_the_command_line_places_shows_lists_and_cancels(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in site.environment.items():
+        monkeypatch.setenv(name, value)
+
+    def oms(*arguments: str, code: int = 0) -> str:
+        done = CliRunner().invoke(app, arguments)
+        assert done.exit_code == code, done.output
+        return done.output
+
+    received = json.loads(oms("stock", "receive", "SKU-7", "dc-1", "5", "--json"))
+    assert received["events"][0]["type"] == "StockReceived"
+    eventually(lambda: site.http.get("/stock-items/SKU-7").status_code == 200)
+    assert json.loads(oms("stock", "show", "SKU-7", "--json"))["levels"][0]["available"] == 5
+    assert "dc-1" in oms("stock", "show", "SKU-7")
+    file = tmp_path / "order.json"
+    file.write_text(json.dumps(order("3001", ship_groups=[])))
+    assert "OrderPlaced" in oms("order", "place", str(file))
+    eventually(lambda: "3001" in [one["external_id"] for one in site.get("/orders")["orders"]])
+    shown = oms("order", "show", "3001")
+    assert "held" in shown
+    assert "OrderPlaced" in shown
+    assert "3001" in oms("order", "list")
+    assert "OrderCancelled" in oms("order", "cancel", "3001", "--detail", "a mistake")
+    assert "No order is called" in oms("order", "show", "nobody", code=12)
+    assert "is not JSON" in oms("order", "place", __file__, code=12)
+
+
+@pytest.mark.parametrize("point", ["worker.before_act", "worker.after_act", "worker.after_record"])
+def test_a_worker_killed_at_any_point_tells_the_customer_once(site: Site, point: str) -> None:
+    site.receive("SKU-1", 10)
+    site.processes["oms.workers"].send_signal(signal.SIGTERM)
+    assert site.processes["oms.workers"].wait(30) == 0
+    name = f"kill-{point}"
+    site.placed(name)
+    eventually(lambda: site.get(f"/orders/{name}").get("confirmed"), because="the order confirmed")
+    site.start("oms.workers", f"{point}:1:kill9")
+    assert site.processes["oms.workers"].wait(60) == -signal.SIGKILL
+    site.start("oms.workers")
+    eventually(lambda: site.running("oms.workers"), 60, "the worker running")
+
+    def recorded() -> int:
+        return [event["what"] for event in site.get(f"/orders/{name}/timeline")["events"]].count("ConfirmationSent")
+
+    assert eventually(recorded, 60, "the confirmation recorded") == 1
+    number = site.get(f"/orders/{name}")["number"].encode()
+    assert [number in mail.read_bytes() for mail in _mails(site)].count(True) == 1

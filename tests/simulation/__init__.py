@@ -1,0 +1,1 @@
+"""Whole order lives in one process, without a broker: the deciders of all services, wired together."""

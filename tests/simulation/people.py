@@ -1,0 +1,146 @@
+"""Those outside, for whole order lives: a channel that orders, a floor that picks, packs and hands over, a carrier."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from contracts.channel import ChannelLine, ChannelOrder, ChannelParty, ChannelShipGroup, ChannelTender
+from contracts.fulfillment import (
+    FulfillmentOrderCreated,
+    PackedContent,
+    PackedPackage,
+    PickLine,
+    RecordAcceptance,
+    RecordHandOver,
+    RecordPack,
+    RecordPick,
+)
+from contracts.ids import stream
+from contracts.inventory import ReceiveStock
+from contracts.message import Event
+from contracts.money import TenderMethod
+from contracts.order import ConfirmationRequested, RecordConfirmationSent, ShortagePolicy
+from contracts.personal import Personal, PersonalContent
+from contracts.shipping import LabelIssued, RecordTracking, TrackingStatus
+from services.order.intake import order_id, place_order
+from tests.simulation.world import TENANT, World, stock_stream
+
+ADDRESS = ChannelParty(name="Ada", address_lines=("1 Main St",), city="Bonn", postcode="53111", country="DE")
+
+
+def sealed(subject: str, content: PersonalContent) -> Personal:
+    """Stands in for the vault: nothing here reads it."""
+    return Personal(subject=subject, ciphertext=f"sealed:{len(content.model_dump_json())}")
+
+
+def channel_order(
+    external_id: str,
+    *lines: tuple[str, int, int],
+    policy: ShortagePolicy = ShortagePolicy.BACKORDER,
+    tenders: Sequence[ChannelTender] | None = None,
+    **more: Any,
+) -> ChannelOrder:
+    """An order of lines (SKU, quantity, extended amount in cents), on account unless tenders are given."""
+    total = sum(amount for _, _, amount in lines)
+    fields: dict[str, Any] = {
+        "channel_account": "webshop-eu",
+        "external_id": external_id,
+        "channel": "webshop",
+        "seller": "acme",
+        "placed_at": "2026-01-05T09:00:00Z",
+        "currency": "EUR",
+        "buyer": ADDRESS,
+        "lines": [
+            ChannelLine(line_id=f"c{number}", sku=sku, quantity=quantity, amount=amount)
+            for number, (sku, quantity, amount) in enumerate(lines, start=1)
+        ],
+        "ship_groups": [ChannelShipGroup(group="1", ship_to=ADDRESS)],
+        "tenders": [ChannelTender(method=TenderMethod.INVOICE, amount=total)] if tenders is None else tenders,
+        "total": total,
+        "shortage_policy": policy,
+    }
+    return ChannelOrder.model_validate({**fields, **more})
+
+
+def order_stream(external_id: str) -> str:
+    """The stream of the order that the web shop calls so."""
+    return stream("order", order_id(TENANT, "webshop-eu", external_id))
+
+
+def place(world: World, order: ChannelOrder) -> str:
+    """The channel's order comes in by its door; returns its stream."""
+    name = order_stream(order.external_id)
+    world.post("order", name, place_order(order, TENANT, sealed), door="channel.orders")
+    return name
+
+
+def receive(world: World, sku: str, location: str, quantity: int) -> None:
+    """Goods arrive, and everybody knows."""
+    world.tell("inventory", stock_stream(sku), ReceiveStock(sku=sku, location=location, quantity=quantity, unit="each"))
+
+
+class Floor:
+    """Nodes and the carrier: they do whatever work they see, once. `missing` are units that a node does not find, by
+    (location, SKU)."""
+
+    def __init__(self, world: World, missing: dict[tuple[str, str], int] | None = None) -> None:
+        self.world, self.missing = world, dict(missing or {})
+        self._seen = 0
+
+    def work(self) -> None:
+        """Run the world, and everything that it asks of people, until nobody has anything to do."""
+        self.world.run()
+        while self._seen < len(self.world.events):
+            name, event = self.world.events[self._seen]
+            self._seen += 1
+            self._react(name, event)
+            self.world.run()
+
+    def _react(self, name: str, event: Event) -> None:
+        match event:
+            case FulfillmentOrderCreated():
+                self._fulfil(name, event)
+            case LabelIssued():
+                fulfillment_order = stream("fulfillment_order", event.fulfillment_order)
+                self.world.post("fulfillment", fulfillment_order, RecordHandOver(document="h"))
+                self.world.run()
+                for label in event.labels:
+                    self._delivered(name, label.package)
+            case ConfirmationRequested():
+                self.world.post("order", name, RecordConfirmationSent(confirmation="c", name="c.eml"), door=None)
+
+    def _fulfil(self, name: str, event: FulfillmentOrderCreated) -> None:
+        self.world.post("fulfillment", name, RecordAcceptance(document="a"))
+        picks = [self._pick(event.location, line.sku, line.quantity) for line in event.lines]
+        lines = tuple(
+            PickLine(
+                line=line.line,
+                sequence=line.sequence,
+                quantity=taken,
+                short_reason="not_found" if taken < line.quantity else None,
+            )
+            for line, taken in zip(event.lines, picks, strict=True)
+        )
+        self.world.post("fulfillment", name, RecordPick(document="p", lines=lines))
+        contents = tuple(
+            PackedContent(line=one.line, sequence=one.sequence, quantity=one.quantity) for one in lines if one.quantity
+        )
+        if contents:
+            package = PackedPackage(number=1, contents=contents, weight_grams=500)
+            self.world.post("fulfillment", name, RecordPack(document="k", packages=(package,)))
+
+    def _pick(self, location: str, sku: str, quantity: int) -> int:
+        short = min(quantity, self.missing.get((location, sku), 0))
+        self.missing[location, sku] = self.missing.get((location, sku), 0) - short
+        return quantity - short
+
+    def _delivered(self, name: str, package: str) -> None:
+        tracking = RecordTracking(
+            carrier="own-fleet",
+            event_id=f"d-{package}",
+            package=package,
+            status=TrackingStatus.DELIVERED,
+            occurred_at=self.world.now,
+        )
+        self.world.post("shipping", name, tracking)

@@ -1,0 +1,239 @@
+"""Whole lives of orders through the deciders of all five services, whatever the order in which messages cross."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+
+import pytest
+
+from contracts.channel import ChannelOrder, ChannelTender
+from contracts.money import TenderMethod
+from contracts.order import (
+    Bucket,
+    CancelOrder,
+    CancelRefused,
+    HoldKind,
+    HoldPlaced,
+    LinesFulfilled,
+    OrderCompleted,
+    ReleasedToFulfillment,
+    ReleaseHold,
+    ShortagePolicy,
+    SourcingDecided,
+)
+from contracts.payments import PaymentCaptured, PaymentVoided
+from services.order.order import OrderStatus, status, units
+from tests.simulation.people import Floor, channel_order, place, receive
+from tests.simulation.world import World
+
+SEEDS = range(5)
+SKUS = ("A", "B", "C")
+
+
+def captured(world: World) -> int:
+    return sum(event.amount.amount for event in world.of(PaymentCaptured))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_an_order_of_three_lines_is_delivered_and_paid(seed: int) -> None:
+    world = World(seed)
+    for sku in ("A", "B", "C"):
+        receive(world, sku, "north", 10)
+    name = place(world, channel_order("1001", ("A", 2, 1999), ("B", 1, 500), ("C", 3, 1000)))
+    Floor(world).work()
+    order = world.state("order", name).order
+    assert status(order) is OrderStatus.COMPLETED
+    assert units(order, Bucket.DELIVERED) == 6
+    assert captured(world) == 3499
+    assert len(world.of(ReleasedToFulfillment)) == 1
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_an_order_over_two_locations_is_captured_in_shares_that_sum(seed: int) -> None:
+    world = World(seed)
+    receive(world, "A", "north", 2)
+    receive(world, "A", "south", 1)
+    name = place(world, channel_order("1001", ("A", 3, 1000)))
+    Floor(world).work()
+    assert status(world.state("order", name).order) is OrderStatus.COMPLETED
+    amounts = sorted(event.amount.amount for event in world.of(PaymentCaptured))
+    assert sum(amounts) == 1000 and len(amounts) == 2
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_short_order_waits_and_is_served_when_stock_arrives(seed: int) -> None:
+    world = World(seed)
+    receive(world, "A", "north", 1)
+    name = place(world, channel_order("1001", ("A", 4, 400)))
+    floor = Floor(world)
+    floor.work()
+    assert status(world.state("order", name).order) is OrderStatus.BACKORDERED
+    receive(world, "A", "north", 1)
+    assert status(world.state("order", name).order) is OrderStatus.BACKORDERED
+    receive(world, "A", "north", 2)
+    floor.work()
+    assert status(world.state("order", name).order) is OrderStatus.COMPLETED
+    assert captured(world) == 400
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_two_orders_for_the_last_unit_do_not_both_get_it(seed: int) -> None:
+    world = World(seed)
+    receive(world, "A", "north", 1)
+    names = [place(world, channel_order(n, ("A", 1, 100), policy=ShortagePolicy.CANCEL_LINE)) for n in ("1", "2")]
+    Floor(world).work()
+    found = sorted(str(status(world.state("order", name).order)) for name in names)
+    assert found == ["cancelled", "completed"]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_short_pick_sources_the_missing_units_elsewhere(seed: int) -> None:
+    world = World(seed)
+    receive(world, "A", "north", 5)
+    receive(world, "A", "south", 4)
+    name = place(world, channel_order("1001", ("A", 3, 1000)))
+    Floor(world, {("north", "A"): 2}).work()
+    order = world.state("order", name).order
+    assert status(order) is OrderStatus.COMPLETED
+    assert captured(world) == 1000
+    assert {event.location for event in world.of(ReleasedToFulfillment)} == {"north", "south"}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_short_pick_that_nobody_can_replace_is_cancelled_by_policy_and_voided(seed: int) -> None:
+    world = World(seed)
+    receive(world, "A", "north", 3)
+    name = place(world, channel_order("1001", ("A", 3, 1000), policy=ShortagePolicy.CANCEL_LINE))
+    Floor(world, {("north", "A"): 1}).work()
+    order = world.state("order", name).order
+    assert status(order) is OrderStatus.COMPLETED
+    assert (units(order, Bucket.DELIVERED), units(order, Bucket.CANCELLED)) == (2, 1)
+    assert captured(world) == 666
+    assert len(world.of(PaymentVoided)) == 1
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_cancel_at_any_moment_ends_the_order_and_leaves_no_claim(seed: int) -> None:
+    for steps in range(0, 40, 3):
+        world = World(seed)
+        receive(world, "A", "north", 5)
+        receive(world, "B", "south", 5)
+        name = place(world, channel_order("1001", ("A", 2, 500), ("B", 2, 500)))
+        for _ in range(steps):
+            world.step()
+        world.post("order", name, CancelOrder())
+        Floor(world).work()
+        if not world.of(CancelRefused):
+            assert status(world.state("order", name).order) is OrderStatus.CANCELLED
+            assert captured(world) == 0
+            assert world.available["A"]["north"].available == 5
+            assert world.available["B"]["south"].available == 5
+
+
+def test_a_coupon_is_used_before_the_invoice() -> None:
+    world = World()
+    receive(world, "A", "north", 2)
+    tenders = [
+        ChannelTender(method=TenderMethod.COUPON, amount=150, rank=0, reference="SAVE"),
+        ChannelTender(method=TenderMethod.INVOICE, amount=850, rank=1),
+    ]
+    name = place(world, channel_order("1001", ("A", 2, 1000), tenders=tenders))
+    Floor(world).work()
+    assert status(world.state("order", name).order) is OrderStatus.COMPLETED
+    captures = [part for event in world.of(PaymentCaptured) for part in event.captures]
+    assert [(part.tender, part.amount.amount) for part in captures] == [(0, 150), (1, 850)]
+
+
+def test_an_order_worth_nothing_is_fulfilled_without_payment() -> None:
+    world = World()
+    receive(world, "A", "north", 2)
+    name = place(world, channel_order("1001", ("A", 2, 0)))
+    Floor(world).work()
+    assert status(world.state("order", name).order) is OrderStatus.COMPLETED
+    assert captured(world) == 0
+
+
+def test_a_held_order_claims_nothing_until_a_person_releases_it() -> None:
+    world = World()
+    receive(world, "A", "north", 2)
+    name = place(world, channel_order("1001", ("A", 2, 1000), total=1100))
+    floor = Floor(world)
+    floor.work()
+    [held] = [held for held in world.of(HoldPlaced) if held.kind is HoldKind.TOTAL_DIFFERS]
+    assert not world.of(SourcingDecided)
+    world.post("order", name, ReleaseHold(hold=held.hold))
+    floor.work()
+    assert status(world.state("order", name).order) is OrderStatus.COMPLETED
+
+
+def test_lines_that_are_no_goods_are_held_and_then_left_out() -> None:
+    world = World()
+    receive(world, "A", "north", 2)
+    name = place(world, channel_order("1001", ("A", 2, 1000), ("R", -1, -300)))
+    floor = Floor(world)
+    floor.work()
+    holds = sorted(world.state("order", name).order.holds.keys())
+    assert holds
+    for hold in holds:
+        world.post("order", name, ReleaseHold(hold=hold))
+    floor.work()
+    assert status(world.state("order", name).order) is OrderStatus.COMPLETED
+    assert captured(world) == 700
+
+
+def test_goods_that_never_come_are_cancelled_after_the_last_moment() -> None:
+    world = World()
+    receive(world, "A", "north", 1)
+    order = channel_order("1001", ("A", 3, 300), cancel_after="2026-01-10T09:00:00Z")
+    name = place(world, order)
+    floor = Floor(world)
+    floor.work()
+    assert status(world.state("order", name).order) is OrderStatus.BACKORDERED
+    world.wait(timedelta(days=6))
+    floor.work()
+    found = world.state("order", name).order
+    assert status(found) is OrderStatus.COMPLETED
+    assert (units(found, Bucket.DELIVERED), units(found, Bucket.CANCELLED)) == (1, 2)
+    assert captured(world) == 100
+
+
+@pytest.mark.parametrize("count", [1, 300])
+def test_orders_of_any_length_complete(count: int) -> None:
+    world = World()
+    for number in range(count):
+        receive(world, f"S{number}", "north", 1)
+    lines = [(f"S{number}", 1, 100) for number in range(count)]
+    name = place(world, channel_order("1001", *lines))
+    Floor(world).work()
+    assert status(world.state("order", name).order) is OrderStatus.COMPLETED
+    [completed] = world.of(OrderCompleted)
+    assert completed.captured.amount == 100 * count
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_busy_day_ends_with_every_order_ended_or_waiting_for_something_named(seed: int) -> None:
+    world, chance = World(seed), random.Random(seed)
+    for sku in SKUS:
+        for location in ("north", "south", "east"):
+            receive(world, sku, location, chance.randint(1, 6))
+    floor = Floor(world, {(place, sku): chance.randint(0, 1) for place in ("north", "south") for sku in SKUS})
+    names = [place(world, _random_order(str(number), chance)) for number in range(12)]
+    for name in chance.sample(names, 3):
+        for _ in range(chance.randint(0, 60)):
+            world.step()
+        world.post("order", name, CancelOrder())
+    floor.work()
+    for name in names:
+        order = world.state("order", name).order
+        assert order.ended or units(order, Bucket.BACKORDERED) or order.holds
+        assert units(order, Bucket.ORDERED) == 0 or order.holds
+        fulfilled = [event for stream, event in world.events if stream == name and isinstance(event, LinesFulfilled)]
+        assert order.captured == sum(event.amount.amount for event in fulfilled)
+    for sku in SKUS:
+        assert min(level.available for level in world.available[sku].values()) >= 0
+
+
+def _random_order(number: str, chance: random.Random) -> ChannelOrder:
+    lines = [(chance.choice(SKUS), chance.randint(1, 4), chance.randint(0, 999)) for _ in range(chance.randint(1, 4))]
+    return channel_order(number, *lines, policy=chance.choice(list(ShortagePolicy)))
