@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, TypeVar, cast
 
 from confluent_kafka import (
+    OFFSET_END,
     TIMESTAMP_NOT_AVAILABLE,
     Consumer,
     KafkaError,
@@ -145,8 +146,9 @@ class _GroupConsumer:
         numbers = {item.partition for item in partitions}
         self._rebalance.assigned |= numbers
         self._rebalance.revoked -= numbers
-        # Assigned at an offset that is never read from: the loop seeks to the committed one before it resumes.
-        consumer.incremental_assign([KafkaTopicPartition(self._topic, number, 0) for number in numbers])
+        # Assigned at the end, since the loop seeks to the committed position before it resumes. The client may fetch
+        # before the pause takes hold, and any fixed offset could be one that the topic keeps no more.
+        consumer.incremental_assign([KafkaTopicPartition(self._topic, number, OFFSET_END) for number in numbers])
         consumer.pause([KafkaTopicPartition(self._topic, number) for number in numbers])
 
     def _revoked(self, consumer: Consumer, partitions: list[KafkaTopicPartition]) -> None:

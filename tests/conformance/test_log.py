@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 import pytest
+from confluent_kafka import TopicPartition as TopicAndOffset
+from confluent_kafka.admin import AdminClient
 
 from chassis import kafka
 from chassis.kafka import KafkaLog
@@ -312,6 +314,24 @@ def test_a_member_reads_all_partitions_from_the_committed_positions(bench: Bench
     eventually(member.got("0", "1", "2", "3"), because="a record of each partition")
     assert member.owned == set(range(PARTITIONS))
     member.consumer.close()
+
+
+def test_a_member_begins_at_its_position_though_the_first_records_are_gone(broker: str, namespace: str) -> None:
+    # Kafka alone: the log in memory keeps everything, and has no client that may fetch before it is told to pause
+    bench = Bench(KafkaLog(broker), namespace)
+    bench.commit(bench.producer(), *(bench.record("gone", number) for number in range(PARTITIONS)))
+    ends = {number: bench.log.bounds(bench.topic, number)[1] for number in range(PARTITIONS)}
+    admin = AdminClient({"bootstrap.servers": broker})
+    kept = [TopicAndOffset(bench.topic, number, end) for number, end in ends.items()]
+    for future in admin.delete_records(kept).values():
+        future.result(10)
+    bench.log.commit_positions(bench.group, bench.topic, ends)
+    bench.commit(bench.producer(), *(bench.record(f"{number}", number) for number in range(PARTITIONS)))
+    for _ in range(3):
+        member = Member(bench)
+        eventually(member.got("0", "1", "2", "3"), because="a record of each partition")
+        assert len(member.records) == PARTITIONS
+        member.consumer.close()
 
 
 def test_a_partition_is_silent_until_resumed_and_while_paused(bench: Bench) -> None:
