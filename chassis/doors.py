@@ -18,11 +18,23 @@ from contracts.envelope import Actor, Envelope, child_traceparent, root_tracepar
 from contracts.ids import door_message_id
 from contracts.message import Command, to_milliseconds
 
-__all__ = ["Door", "Entry"]
+__all__ = ["Door", "Entry", "NotCanonical", "digest_of"]
 
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+class NotCanonical(ValueError):
+    """A body without canonical form, such as a number beyond 2^53: two bodies under one id could not be told apart."""
+
+
+def digest_of(command: Command) -> str:
+    """What tells a body from another under the same id. Raises NotCanonical."""
+    try:
+        return command.digest()
+    except ValueError as error:
+        raise NotCanonical(str(error)) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +71,8 @@ class Door:
         return door_message_id(self.tenant, self.name, *caller_key)
 
     def record(self, entry: Entry) -> NewRecord:
-        """The record of an entry, for the partition of the inbox that its stream belongs to."""
+        """The record of an entry, for the partition of the inbox that its stream belongs to. Raises NotCanonical."""
+        digest_of(entry.command)
         identifier, cause = self.message_id(entry.caller_key), entry.cause
         envelope = Envelope(
             id=identifier,
@@ -80,6 +93,9 @@ class Door:
         return NewRecord(inbox, partition, key, entry.command.encode(), envelope.headers())
 
     async def send(self, entry: Entry) -> str:
-        """Put an entry into its inbox; its message id, once all replicas have it. Raises chassis.log.LogError."""
+        """Put an entry into its inbox; its message id, once all replicas have it.
+
+        Raises chassis.log.LogError and NotCanonical.
+        """
         await self.writer.write([self.record(entry)])
         return self.message_id(entry.caller_key)

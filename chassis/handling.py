@@ -220,7 +220,7 @@ def _take(
     work = _work(service, kind, stream, incoming, first_index)
     if isinstance(message, DeadlinePassed) and message.due > work.now:
         return Handling(stream)
-    digest = message.digest() if incoming.from_door and isinstance(message, Command) else None
+    digest = _digest(incoming, message)
     if digest is not None and (known := stream.doors.get(incoming.envelope.id)) is not None:
         if digest not in (known.digest, *known.conflicting) and len(known.conflicting) < CONFLICTS_MAX:
             work.first_index = CONFLICT_INDEX + len(known.conflicting)
@@ -246,6 +246,16 @@ def _decode(kind: StreamKind, incoming: Incoming) -> Message:
         return model.decode(incoming.record.value or b"")
     except ValidationError as error:
         raise _Unacceptable("undecodable", f"the value is not a {name}: {error}") from error
+
+
+def _digest(incoming: Incoming, message: Message) -> str | None:
+    """What tells this door message from another under its id; None for a message of ours."""
+    if not (incoming.from_door and isinstance(message, Command)):
+        return None
+    try:
+        return message.digest()
+    except ValueError as error:
+        raise _Unacceptable("undecodable", f"the value has no canonical form: {error}") from error
 
 
 def _decide(work: _Work, message: Message, digest: str | None, fetch: Fetch) -> None:

@@ -36,11 +36,14 @@ CATALOGUE: dict[str, type[Message]] = {}
 def to_milliseconds(instant: datetime) -> datetime:
     """Return `instant` in UTC, cut to whole milliseconds: the resolution of everything we store.
 
-    Raises ValueError when it has no time zone: a local time is never an instant.
+    Raises ValueError when it has no time zone (a local time is never an instant), or lies outside the years 1 to 9999.
     """
     if instant.tzinfo is None:
         raise ValueError("an instant needs a time zone, such as 2026-01-31T09:30:00.000Z")
-    utc = instant.astimezone(UTC)
+    try:
+        utc = instant.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("an instant lies in the years 1 to 9999 of UTC") from error
     return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
 
 

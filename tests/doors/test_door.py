@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from chassis.doors import Door, Entry
+import pytest
+
+from chassis.doors import Door, Entry, NotCanonical
 from chassis.kafka import partition_of
+from chassis.testing import Spec
+from contracts.chassis import MessageParked
 from contracts.envelope import Actor, Envelope
 from contracts.ids import stream
+from contracts.inventory import ReceiveStock
 from contracts.order import CancelOrder
+from services.inventory.stock_item import STOCK_ITEM
 from tests.doors.fakes import NOON, KeptWriter
 
 ORDER = stream("order", "bdebd2b8-5485-59e2-b9dd-65081be601f6")
@@ -31,6 +37,19 @@ def test_an_entry_becomes_a_record_of_the_inbox_in_the_partition_of_its_stream()
     assert (envelope.time, envelope.actor, envelope.reason) == (NOON, anna, "asked by phone")
     assert envelope.sequence is None
     assert CancelOrder.decode(record.value) == CancelOrder()
+
+
+def test_what_has_no_canonical_form_is_not_let_in() -> None:
+    receipt = ReceiveStock(sku="SKU-1", location="dc-1", quantity=2**53, unit="each")
+    with pytest.raises(NotCanonical, match="safe integer"):
+        _door().record(Entry("inventory", "stock_item/x", receipt, ("k1",)))
+
+
+def test_one_that_stands_in_an_inbox_all_the_same_parks_its_stream_and_stops_no_partition() -> None:
+    receipt = ReceiveStock(sku="SKU-1", location="dc-1", quantity=2**53, unit="each")
+    (parked,) = Spec(STOCK_ITEM, "inventory").when(receipt, door="http").events
+    assert isinstance(parked, MessageParked)
+    assert (parked.fault, "canonical" in parked.detail) == ("undecodable", True)
 
 
 def test_what_a_worker_reports_names_the_event_it_acted_on_and_stays_in_its_trace() -> None:

@@ -142,6 +142,18 @@ def test_problems_are_named_with_how_to_mend_them(doors: Doors) -> None:
     assert doors.writer.records == []
 
 
+def test_a_number_that_json_cannot_carry_is_refused_before_it_reaches_the_inbox(doors: Doors) -> None:
+    body = {"location": "dc-1", "reason": "found", "quantity": 2**53}
+    first = doors.post(body, path="/stock-items/SKU-1/adjustments")
+    assert (first.status_code, "smaller number" in first.json()["detail"]) == (422, True)
+    assert doors.writer.records == []
+
+
+def test_an_instant_outside_the_calendar_is_refused_by_name(doors: Doors) -> None:
+    answer = doors.post({**BODY, "occurred_at": "0001-01-01T00:00:00+23:00"})
+    assert (answer.status_code, "body.occurred_at" in answer.json()["detail"]) == (422, True)
+
+
 def test_a_body_of_unannounced_length_is_limited_too(doors: Doors) -> None:
     def chunks() -> Any:
         for _ in range(5):
