@@ -19,7 +19,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
-from pydantic import ValidationError
+from pydantic import Field, StringConstraints, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -37,9 +37,12 @@ from contracts.personal import Personal
 from contracts.topics import DOOR_BODY_BYTES_MAX
 
 __all__ = [
+    "NUMBER_MAX",
     "BodyLimit",
     "Caller",
     "Gate",
+    "Name",
+    "Positive",
     "Problem",
     "add_problems",
     "caller_of",
@@ -57,6 +60,16 @@ LOOK_AGAIN_SECONDS = 1.0
 
 RETRY_AFTER_SECONDS = "1"
 SHOWN_ERRORS_MAX = 20
+
+
+NUMBER_MAX = 10**15
+"""The largest quantity that a door takes: thousands of them still sum to what 64 bits and any reader of JSON hold."""
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f]+$")]
+"""A name that somebody else gave: no control character, so that it can be part of an id."""
+
+Positive = Annotated[int, Field(gt=0, le=NUMBER_MAX)]
+"""A quantity of at least one."""
 
 
 class Problem(Exception):

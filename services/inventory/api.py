@@ -1,24 +1,32 @@
-"""The inventory service over HTTP: receive and adjust stock, look at an item."""
+"""The inventory service over HTTP: receive, expect, count and adjust stock, look at an item."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from chassis.doors import Entry
-from chassis.web import Caller, Gate, Problem, caller_of, submit
+from chassis.web import NUMBER_MAX, Caller, Gate, Name, Positive, Problem, caller_of, submit
 from contracts.ids import aggregate_id, stream
-from contracts.inventory import AdjustmentReason, AdjustStock, ReceiveStock, StockChangeRefused, StockStatus
-from contracts.message import Instant
+from contracts.inventory import (
+    AdjustmentReason,
+    AdjustStock,
+    CountStock,
+    ExpectSupply,
+    ReceiveStock,
+    StockChangeRefused,
+    StockStatus,
+    TracedQuantity,
+)
+from contracts.message import Command, Instant, format_instant
 from services.inventory.stock_book import StockBook
-from services.inventory.stock_item import STOCK_ITEM
+from services.inventory.stock_item import STOCK_ITEM, moves_nothing
 
 __all__ = ["router"]
-
-Positive = Annotated[int, Field(gt=0)]
 
 DELIVERED_LINES_MAX = 1_000
 """Articles that one delivery may bring: each is a message of its own."""
@@ -26,46 +34,74 @@ DELIVERED_LINES_MAX = 1_000
 CLAIMS_SHOWN_MAX = 100
 """Open claims that a look at an item shows; how many there are is said beside them."""
 
+SUPPLIES_SHOWN_MAX = 100
+"""Expected supplies that a look at an item shows."""
 
-class Receipt(BaseModel):
-    """Goods that came in at a location: `quantity` of the item's base unit."""
 
-    location: str
-    quantity: Positive
-    unit: str = "each"
-    status: StockStatus = StockStatus.SELLABLE
-    supply: str | None = None
-    document: str | None = None
+class Fact(BaseModel):
+    """Something that happened at a location, in the item's base unit: its paper, the source's own time, and the parts
+    whose lot, expiry, serial numbers or owner is known."""
+
+    location: Name
+    unit: Name = "each"
+    document: Name | None = None
     occurred_at: Instant | None = None
+    traced: tuple[TracedQuantity, ...] = ()
+
+
+class Receipt(Fact):
+    """Goods that came in: `supply` names the expected supply that they are."""
+
+    quantity: Positive
+    status: StockStatus = StockStatus.SELLABLE
+    supply: Name | None = None
 
 
 class DeliveredLine(BaseModel):
     """One article of a delivery: `quantity` of its base unit."""
 
-    sku: str
+    sku: Name
     quantity: Positive
-    unit: str = "each"
+    unit: Name = "each"
 
 
 class Delivery(BaseModel):
     """A delivery of many articles to a location, under the document that came with it; each article once."""
 
-    location: str
-    document: str
+    location: Name
+    document: Name
     lines: Annotated[tuple[DeliveredLine, ...], Field(min_length=1, max_length=DELIVERED_LINES_MAX)]
     occurred_at: Instant | None = None
 
 
-class Adjustment(BaseModel):
-    """Stock found or gone at a location, and why."""
+class Adjustment(Fact):
+    """Stock found or gone, and why. `status` is where it was, or for what came where it is."""
 
-    location: str
     quantity: Positive
-    unit: str = "each"
     reason: AdjustmentReason
     status: StockStatus = StockStatus.SELLABLE
-    document: str | None = None
-    occurred_at: Instant | None = None
+
+    @model_validator(mode="after")
+    def _moves_something(self) -> Adjustment:
+        if moves_nothing(self.reason, self.status):
+            raise ValueError(f"goods that are {self.status} already cannot be {self.reason}: say which status they had")
+        return self
+
+
+class Count(Fact):
+    """Sellable goods counted on the shelf, those of claims included."""
+
+    counted: Annotated[int, Field(ge=0, le=NUMBER_MAX)]
+
+
+class Supply(BaseModel):
+    """Goods on their way under a name: the open quantity, where to and when; a quantity of 0 withdraws them."""
+
+    supply: Name
+    location: Name
+    quantity: Annotated[int, Field(ge=0, le=NUMBER_MAX)]
+    unit: Name = "each"
+    expected_at: Instant
 
 
 def router(gate: Gate) -> APIRouter:
@@ -75,11 +111,14 @@ def router(gate: Gate) -> APIRouter:
     def target(sku: str) -> str:
         return stream(STOCK_ITEM.kind, aggregate_id(gate.door.tenant, STOCK_ITEM.kind, sku))
 
-    @routes.post("/{sku}/receipts", status_code=202)
-    async def receive(sku: str, body: Receipt, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
+    async def change(sku: str, command: Command, caller: Caller) -> Any:
+        location = f"/stock-items/{quote(sku, safe='')}"
+        return await submit(gate, caller, target(sku), command, location, refusals=(StockChangeRefused,))
+
+    @routes.post("/{sku:path}/receipts", status_code=202)
+    async def receive(sku: Name, body: Receipt, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
         """Receive goods; demand that waits for them is served in the same step."""
-        command = ReceiveStock(sku=sku, **dict(body))
-        return await submit(gate, caller, target(sku), command, f"/stock-items/{sku}", refusals=(StockChangeRefused,))
+        return await change(sku, ReceiveStock(sku=sku, **dict(body)), caller)
 
     @routes.post("/receipts", status_code=202)
     async def receive_delivery(body: Delivery, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
@@ -91,14 +130,23 @@ def router(gate: Gate) -> APIRouter:
         await gate.door.writer.write([gate.door.record(entry) for entry in entries])
         return JSONResponse({"document": body.document, "lines": len(entries), "outcome": "pending"}, 202)
 
-    @routes.post("/{sku}/adjustments", status_code=202)
-    async def adjust(sku: str, body: Adjustment, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
-        """Correct the stock of a location by a difference."""
-        command = AdjustStock(sku=sku, **dict(body))
-        return await submit(gate, caller, target(sku), command, f"/stock-items/{sku}", refusals=(StockChangeRefused,))
+    @routes.post("/{sku:path}/supplies", status_code=202)
+    async def expect(sku: Name, body: Supply, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
+        """Expect goods under a name; sent again with other numbers it replaces them."""
+        return await change(sku, ExpectSupply(sku=sku, **dict(body)), caller)
 
-    @routes.get("/{sku}")
-    def show(sku: str) -> dict[str, Any]:
+    @routes.post("/{sku:path}/adjustments", status_code=202)
+    async def adjust(sku: Name, body: Adjustment, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
+        """Correct the stock of a location by a difference."""
+        return await change(sku, AdjustStock(sku=sku, **dict(body)), caller)
+
+    @routes.post("/{sku:path}/counts", status_code=202)
+    async def count(sku: Name, body: Count, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
+        """Say what was counted on the shelf: the book follows it, and claims that no longer fit are broken."""
+        return await change(sku, CountStock(sku=sku, **dict(body)), caller)
+
+    @routes.get("/{sku:path}")
+    def show(sku: Name) -> dict[str, Any]:
         """The item at all its locations, and who waits for it."""
         seen = gate.reads.stream(target(sku))
         if seen.stream.version == 0:
@@ -126,6 +174,15 @@ def _view(book: StockBook) -> dict[str, Any]:
     return {
         "unit": book.unit,
         "levels": [shelf.level(place).model_dump(mode="json") for place, shelf in sorted(book.shelves.items())],
+        "supplies": [
+            {
+                "supply": name,
+                "location": supply.location,
+                "quantity": supply.quantity,
+                "expected_at": format_instant(supply.expected_at),
+            }
+            for name, supply in sorted(book.supplies.items())[:SUPPLIES_SHOWN_MAX]
+        ],
         "claims_count": len(claims),
         "claims_waiting": book.waiting_count,
         "claims": [

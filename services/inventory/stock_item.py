@@ -44,12 +44,13 @@ from contracts.inventory import (
     StockReceived,
     StockRejected,
     StockReserved,
+    StockStatus,
     SupplyExpected,
 )
 from contracts.message import Event
 from services.inventory.stock_book import Claim, Shelf, StockBook, claim_key, evolve
 
-__all__ = ["KINDS", "STOCK_ITEM", "WAITING_MAX"]
+__all__ = ["KINDS", "STOCK_ITEM", "WAITING_MAX", "moves_nothing"]
 
 WAITING_MAX = 100_000
 """Claims of one item that may wait for supply; those after them are rejected as short."""
@@ -374,13 +375,20 @@ _ADJUSTMENTS: dict[AdjustmentReason, tuple[Bucket | None, Bucket | None]] = {
 }
 
 
+def moves_nothing(reason: AdjustmentReason, status: StockStatus) -> bool:
+    """Whether such an adjustment would bring goods to where they are: sellable ones cleared, damaged ones damaged."""
+    source, target = _ADJUSTMENTS[reason]
+    return Bucket(status.value) in (source, target)
+
+
 def _adjust(command: AdjustStock, book: StockBook, context: Context) -> Sequence[Event]:
     if refused := _wrong_unit(command, book, command.quantity):
         return refused
     status, shelf = Bucket(command.status.value), book.shelf(command.location)
     named_source, named_target = _ADJUSTMENTS[command.reason]
     source, target = named_source or status, named_target or status
-    lacking = max(0, command.quantity - getattr(shelf, status.value)) if named_source is _STATUS else 0
+    leaves_status = named_source is _STATUS and target is not source
+    lacking = max(0, command.quantity - getattr(shelf, status.value)) if leaves_status else 0
     movements = _movements(
         command.location,
         (Bucket.FOUND, source, lacking),

@@ -16,7 +16,7 @@ from chassis.reading import Known, Reads
 from chassis.waiters import Waiters
 from chassis.web import BodyLimit, Gate, add_problems
 from contracts.envelope import Envelope
-from contracts.inventory import AdjustStock, ReceiveStock, StockChangeRefused
+from contracts.inventory import AdjustStock, CountStock, ExpectSupply, ReceiveStock, StockChangeRefused
 from contracts.message import CATALOGUE
 from services.inventory import api
 from services.inventory.app import declare
@@ -143,9 +143,9 @@ def test_problems_are_named_with_how_to_mend_them(doors: Doors) -> None:
 
 
 def test_a_number_that_json_cannot_carry_is_refused_before_it_reaches_the_inbox(doors: Doors) -> None:
-    body = {"location": "dc-1", "reason": "found", "quantity": 2**53}
-    first = doors.post(body, path="/stock-items/SKU-1/adjustments")
-    assert (first.status_code, "smaller number" in first.json()["detail"]) == (422, True)
+    traced = {"quantity": 2**53}
+    answer = doors.post({**BODY, "traced": [traced]})
+    assert (answer.status_code, "smaller number" in answer.json()["detail"]) == (422, True)
     assert doors.writer.records == []
 
 
@@ -175,3 +175,43 @@ def test_an_adjustment_names_its_reason(doors: Doors) -> None:
     body = {"location": "dc-1", "quantity": 1, "reason": "lost"}
     assert doors.post(body, path="/stock-items/SKU-1/adjustments").status_code == 202
     assert AdjustStock.decode(doors.writer.records[0].value).reason == "lost"
+
+
+def test_an_item_may_have_any_name_that_is_printed(doors: Doors) -> None:
+    answer = doors.post(path="/stock-items/A%2FB%20%231/receipts")
+    assert (answer.status_code, answer.headers["location"]) == (202, "/stock-items/A%2FB%20%231")
+    assert ReceiveStock.decode(doors.writer.records[0].value).sku == "A/B #1"
+
+
+def test_supply_is_expected_under_its_name_and_withdrawn_by_none(doors: Doors) -> None:
+    body = {"supply": "po-7/1", "location": "dc-1", "quantity": 0, "expected_at": "2026-02-01T00:00:00Z"}
+    assert doors.post(body, path="/stock-items/SKU-1/supplies").status_code == 202
+    expected = ExpectSupply.decode(doors.writer.records[0].value)
+    assert (expected.supply, expected.quantity, expected.unit) == ("po-7/1", 0, "each")
+
+
+def test_a_count_says_what_is_on_the_shelf(doors: Doors) -> None:
+    assert doors.post({"location": "dc-1", "counted": 0}, path="/stock-items/SKU-1/counts").status_code == 202
+    assert CountStock.decode(doors.writer.records[0].value).counted == 0
+
+
+def test_a_receipt_keeps_the_lots_that_came(doors: Doors) -> None:
+    doors.post({**BODY, "traced": [{"quantity": 2, "lot": "L7", "expires_on": "2026-12-31"}]})
+    (traced,) = ReceiveStock.decode(doors.writer.records[0].value).traced
+    assert (traced.quantity, traced.lot) == (2, "L7")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "said"),
+    [
+        (PATH, {**BODY, "quantity": 10**15 + 1}, "body.quantity"),
+        (PATH, {**BODY, "location": "dc\x1f1"}, "body.location"),
+        ("/stock-items/SKU%1F1/receipts", BODY, "path.sku"),
+        ("/stock-items/SKU-1/adjustments", {**BODY, "reason": "cleared"}, "sellable already"),
+        ("/stock-items/receipts", {"location": "dc-1", "document": "d", "lines": [{"sku": "", "quantity": 1}]}, "sku"),
+    ],
+)
+def test_what_no_item_could_be_told_is_refused_by_name(doors: Doors, path: str, body: Any, said: str) -> None:
+    answer = doors.post(body, path=path)
+    assert (answer.status_code, said in answer.json()["detail"]) == (422, True), answer.text
+    assert doors.writer.records == []

@@ -359,6 +359,22 @@ def test_a_sale_of_what_the_book_lacks_posts_found_stock_and_asks_for_a_count() 
     assert only(outcome, StockAdjusted).found == 2
 
 
+@pytest.mark.parametrize(
+    ("reason", "status"),
+    [
+        (AdjustmentReason.CLEARED, StockStatus.SELLABLE),
+        (AdjustmentReason.DAMAGED, StockStatus.DAMAGED),
+        (AdjustmentReason.QUARANTINED, StockStatus.ON_HOLD),
+        (AdjustmentReason.SUSPECTED, StockStatus.SUSPECT),
+    ],
+)
+def test_an_adjustment_to_where_goods_are_already_makes_none(reason: AdjustmentReason, status: StockStatus) -> None:
+    spec = stock_item()
+    assert kinds(spec.when(adjust(5, reason, status=status))) == [StockAdjusted]
+    (level,) = only(spec.when(adjust(5, reason, status=status)), StockAdjusted).levels
+    assert level.on_hand == 0
+
+
 def test_a_count_settles_suspects_finds_and_loses() -> None:
     spec = stock_item()
     spec.when(receive(5))
