@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
-from chassis.web import Caller, Gate, Problem, caller_of, stream_of, submit
+from chassis.web import Caller, Gate, Name, Problem, caller_of, stream_of, submit
 from contracts.fulfillment import (
     FulfillmentRefused,
     PackedPackage,
@@ -18,7 +18,8 @@ from contracts.fulfillment import (
     RecordPick,
 )
 from contracts.message import Command, Instant
-from services.fulfillment.fulfillment_order import FULFILLMENT_ORDER, FulfillmentOrder
+from services.fulfillment.fulfillment_order import FULFILLMENT_ORDER
+from services.fulfillment.fulfillment_order_state import FulfillmentOrder
 
 __all__ = ["router"]
 
@@ -26,7 +27,7 @@ __all__ = ["router"]
 class Document(BaseModel):
     """A paper or message of the node, by its own id, and when it says that it happened."""
 
-    document: str
+    document: Name
     occurred_at: Instant | None = None
 
 
@@ -37,10 +38,16 @@ class Acceptance(Document):
     reject_reason: str | None = None
 
 
-class Pick(Document):
-    """What was picked of each line; less than asked needs a reason."""
+class Taken(PickLine):
+    """What was taken for a line; `sku` when it was another item."""
 
-    lines: Annotated[tuple[PickLine, ...], Field(min_length=1)]
+    sku: Name | None = None
+
+
+class Pick(Document):
+    """What was picked of each line; of one that was not found 0, with a reason."""
+
+    lines: Annotated[tuple[Taken, ...], Field(min_length=1)]
 
 
 class Pack(Document):
@@ -106,6 +113,8 @@ def _view(state: FulfillmentOrder) -> dict[str, Any]:
     return {
         **asked,
         "stage": state.stage,
-        "picked": [line.model_dump(mode="json", exclude_none=True) for line in state.picked],
+        "picked": [line.model_dump(mode="json", exclude_none=True) for line in state.picked.lines]
+        if state.picked
+        else [],
         "packages": [package.model_dump(mode="json", exclude_none=True) for package in state.packages],
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -127,6 +128,13 @@ def test_another_item_taken_leaves_the_one_asked_for_short() -> None:
     assert other.message.substitute_for == "SKU-1"
 
 
+@pytest.mark.parametrize("sku", ["SKU-1", "", None])
+def test_the_item_asked_for_needs_no_name(sku: str | None) -> None:
+    lines = (PickLine(line="1", sequence=1, quantity=3, sku=sku), PICK_ALL.lines[1])
+    outcome = after(CREATE, ACCEPT).when(RecordPick(document="p1", lines=lines), door="node")
+    assert [send.stream for send in outcome.sent] == [stock("SKU-1"), stock("SKU-2")]
+
+
 def test_nothing_picked_ends_the_work() -> None:
     spec = after(CREATE, ACCEPT, PICK_NOTHING)
     assert event_of(spec.when(PACK, door="node")).reason is RefusalReason.CLOSED
@@ -155,6 +163,37 @@ def test_a_document_that_comes_again_changes_nothing_and_leaves_an_event(
     assert event_of(outcome) == NodeDocumentRepeated(
         document=again.document, step=type(again).__name__, door_digest=event_of(outcome).door_digest
     )
+
+
+PICK_LESS = RecordPick(document="p1", lines=(PickLine(line="1", sequence=1, quantity=2), PICK_ALL.lines[1]))
+LOADED = HAND_OVER.model_copy(update={"handed_to": "somebody else"})
+
+
+@pytest.mark.parametrize(
+    ("before", "other"),
+    [
+        ((CREATE, ACCEPT), REJECT),
+        ((CREATE, ACCEPT, PICK_ALL), PICK_LESS),
+        ((CREATE, ACCEPT, PICK_ALL), PICK_ALL.model_copy(update={"lines": PICK_ALL.lines[:1]})),
+        ((CREATE, ACCEPT, PICK_ALL, PACK), PACK.model_copy(update={"packages": (package(3, "1", 3), package(4, "2", 1))})),
+        ((CREATE, ACCEPT, PICK_ALL, PACK, HAND_OVER), LOADED),
+    ],
+)  # fmt: skip
+def test_a_document_that_says_something_else_than_before_is_refused_and_the_first_stands(
+    before: tuple[Command, ...], other: Command
+) -> None:
+    spec = after(*before)
+    first = spec.state
+    refused = event_of(spec.when(other, door="node").answered().sends())
+    assert isinstance(refused, FulfillmentRefused)
+    assert (refused.step, refused.reason) == (type(other).__name__, RefusalReason.ALREADY_DONE)
+    assert spec.state == first
+
+
+def test_a_document_sent_again_at_another_time_is_the_same() -> None:
+    later = HAND_OVER.model_copy(update={"occurred_at": DAWN + timedelta(hours=1)})
+    outcome = after(CREATE, ACCEPT, PICK_ALL, PACK, HAND_OVER).when(later, door="node")
+    assert isinstance(event_of(outcome), NodeDocumentRepeated)
 
 
 @pytest.mark.parametrize(

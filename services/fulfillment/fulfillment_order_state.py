@@ -1,0 +1,90 @@
+"""The state of a fulfillment order: what was asked of the node, and each fact that it has reported.
+
+What may happen is decided in fulfillment_order.py and, for the node's facts, in node_facts.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from contracts.fulfillment import (
+    FulfillmentAccepted,
+    FulfillmentCancelled,
+    FulfillmentOrderCreated,
+    FulfillmentRejected,
+    HandedOver,
+    Package,
+    Packed,
+    Picked,
+    PickedLine,
+)
+from contracts.message import Event
+
+__all__ = ["PROGRESS", "FulfillmentOrder", "Stage", "evolve"]
+
+
+class Stage(StrEnum):
+    """Where the work stands. `closed`: everything was short, so nothing follows."""
+
+    UNKNOWN = "unknown"
+    OPEN = "open"
+    ACCEPTED = "accepted"
+    PICKED = "picked"
+    PACKED = "packed"
+    HANDED_OVER = "handed_over"
+    REJECTED = "rejected"
+    CANCELLED = "cancelled"
+    CLOSED = "closed"
+
+
+PROGRESS = (Stage.OPEN, Stage.ACCEPTED, Stage.PICKED, Stage.PACKED, Stage.HANDED_OVER)
+"""The stages of work that goes on, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class FulfillmentOrder:
+    """What was asked for, how far it is, and the event of each fact: a node reports each step once."""
+
+    stage: Stage = Stage.UNKNOWN
+    created: FulfillmentOrderCreated | None = None
+    accepted: FulfillmentAccepted | None = None
+    rejected: FulfillmentRejected | None = None
+    picked: Picked | None = None
+    packed: Packed | None = None
+    handed_over: HandedOver | None = None
+
+    @property
+    def asked(self) -> FulfillmentOrderCreated:
+        """What was asked for; only of one that was created."""
+        assert self.created is not None, "a fulfillment order has no contents before it is created"
+        return self.created
+
+    @property
+    def lines_taken(self) -> tuple[PickedLine, ...]:
+        """The lines of which something was picked."""
+        return () if self.picked is None else tuple(line for line in self.picked.lines if line.quantity)
+
+    @property
+    def packages(self) -> tuple[Package, ...]:
+        return () if self.packed is None else self.packed.packages
+
+
+def evolve(state: FulfillmentOrder, event: Event) -> FulfillmentOrder:
+    match event:
+        case FulfillmentOrderCreated():
+            return replace(state, stage=Stage.OPEN, created=event)
+        case FulfillmentAccepted():
+            return replace(state, stage=Stage.ACCEPTED, accepted=event)
+        case FulfillmentRejected():
+            return replace(state, stage=Stage.REJECTED, rejected=event)
+        case Picked():
+            stage = Stage.PICKED if any(line.quantity for line in event.lines) else Stage.CLOSED
+            return replace(state, stage=stage, picked=event)
+        case Packed():
+            return replace(state, stage=Stage.PACKED, packed=event)
+        case HandedOver():
+            return replace(state, stage=Stage.HANDED_OVER, handed_over=event)
+        case FulfillmentCancelled():
+            return replace(state, stage=Stage.CANCELLED)
+    return state

@@ -1,0 +1,238 @@
+"""What a fulfillment order makes of its node's facts: accepted, picked, packed, handed over.
+
+Each needs a stage of the work, and one that does not fit is refused by name. A document that comes again changes
+nothing and says so; one that says something else than before is refused.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from chassis.decider import Context
+from contracts.fulfillment import (
+    FulfillmentAccepted,
+    FulfillmentLine,
+    FulfillmentRefused,
+    FulfillmentRejected,
+    HandedOver,
+    NodeDocumentRepeated,
+    Package,
+    PackageContent,
+    Packed,
+    PackedContent,
+    PackedPackage,
+    Picked,
+    PickedLine,
+    PickLine,
+    RecordAcceptance,
+    RecordHandOver,
+    RecordPack,
+    RecordPick,
+    RefusalReason,
+)
+from contracts.ids import aggregate_id, split_stream
+from contracts.message import Event, Message
+from services.fulfillment.fulfillment_order_state import PROGRESS, FulfillmentOrder, Stage
+
+__all__ = ["decide", "refused"]
+
+NodeFact = RecordAcceptance | RecordPick | RecordPack | RecordHandOver
+
+_NEEDED: Mapping[type[Message], tuple[Stage, RefusalReason]] = {
+    RecordAcceptance: (Stage.OPEN, RefusalReason.NOT_OPEN),
+    RecordPick: (Stage.ACCEPTED, RefusalReason.NOT_ACCEPTED),
+    RecordPack: (Stage.PICKED, RefusalReason.NOT_PICKED),
+    RecordHandOver: (Stage.PACKED, RefusalReason.NOT_PACKED),
+}
+"""The stage that each of the node's facts needs, and the refusal while it has not been reached."""
+
+_ENDED: Mapping[Stage, RefusalReason] = {
+    Stage.UNKNOWN: RefusalReason.UNKNOWN,
+    Stage.CANCELLED: RefusalReason.CANCELLED,
+    Stage.REJECTED: RefusalReason.CLOSED,
+    Stage.CLOSED: RefusalReason.CLOSED,
+}
+
+
+Reported = FulfillmentAccepted | FulfillmentRejected | Picked | Packed | HandedOver
+
+
+def refused(
+    command: Message,
+    state: FulfillmentOrder,
+    context: Context,
+    reason: RefusalReason,
+    detail: str | None = None,
+) -> FulfillmentRefused:
+    return FulfillmentRefused(
+        step=type(command).__name__,
+        reason=reason,
+        detail=detail,
+        document=getattr(command, "document", None),
+        order_id=None if state.created is None else state.created.order_id,
+        location=None if state.created is None else state.created.location,
+        reply_to=context.reply_to,
+    )
+
+
+def _reported(command: NodeFact, state: FulfillmentOrder) -> Reported | None:
+    """What the node has reported of this step before."""
+    match command:
+        case RecordAcceptance():
+            return state.accepted or state.rejected
+        case RecordPick():
+            return state.picked
+        case RecordPack():
+            return state.packed
+        case RecordHandOver():
+            return state.handed_over
+
+
+def _fact(
+    take: Callable[[Any, FulfillmentOrder, Context], Event],
+) -> Callable[[Any, FulfillmentOrder, Context], Sequence[Event]]:
+    """The decider of a node's fact: known documents and wrong stages first, then `take`."""
+
+    def decide(command: NodeFact, state: FulfillmentOrder, context: Context) -> Sequence[Event]:
+        before = _reported(command, state)
+        if before is not None and before.document == command.document:
+            if _content(take(command, state, context)) == _content(before):
+                return [NodeDocumentRepeated(document=command.document, step=type(command).__name__)]
+            detail = "this document said something else before; what it said stands"
+            return [refused(command, state, context, RefusalReason.ALREADY_DONE, detail)]
+        if (reason := _stage_refusal(command, state)) is not None:
+            return [refused(command, state, context, reason, f"it is {state.stage}")]
+        return [take(command, state, context)]
+
+    return decide
+
+
+def _content(event: Event) -> Event:
+    """An event without what may differ when the same document is sent again: when and by which message it came."""
+    return event.model_copy(update={"door_digest": None, "occurred_at": None})
+
+
+def _stage_refusal(command: NodeFact, state: FulfillmentOrder) -> RefusalReason | None:
+    """Why this fact does not fit the stage, if it does not."""
+    needed, too_early = _NEEDED[type(command)]
+    if state.stage in _ENDED:
+        return _ENDED[state.stage]
+    if state.stage is needed:
+        return None
+    late = PROGRESS.index(state.stage) > PROGRESS.index(needed)
+    return RefusalReason.ALREADY_DONE if late else too_early
+
+
+def _common(command: NodeFact, state: FulfillmentOrder) -> dict[str, Any]:
+    """The fields that every event about a node's fact has."""
+    asked = state.asked
+    return {
+        "order_id": asked.order_id,
+        "location": asked.location,
+        "document": command.document,
+        "occurred_at": command.occurred_at,
+        "reply_to": asked.reply_to,
+    }
+
+
+def _accept(command: RecordAcceptance, state: FulfillmentOrder, context: Context) -> Event:
+    if command.accepted:
+        return FulfillmentAccepted(**_common(command, state))
+    return FulfillmentRejected(
+        **_common(command, state),
+        reject_reason=command.reject_reason,
+        lines=state.asked.lines,
+    )
+
+
+def _pick(command: RecordPick, state: FulfillmentOrder, context: Context) -> Event:
+    asked = {(line.line, line.sequence): line for line in state.asked.lines}
+    taken = {(line.line, line.sequence): line for line in command.lines}
+    if unknown := [key for key in taken if key not in asked]:
+        return refused(
+            command,
+            state,
+            context,
+            RefusalReason.UNKNOWN_LINE,
+            f"nobody asked for line {unknown[0][0]}",
+        )
+    if len(taken) < len(asked) or len(taken) < len(command.lines):
+        detail = "name every line once; a line of which nothing was taken has quantity 0"
+        return refused(command, state, context, RefusalReason.LINE_MISSING, detail)
+    lines = tuple(_picked_line(line, taken[key]) for key, line in asked.items())
+    return Picked(**_common(command, state), lines=lines)
+
+
+def _picked_line(asked: FulfillmentLine, taken: PickLine) -> PickedLine:
+    sku = taken.sku or asked.sku
+    return PickedLine(
+        line=asked.line,
+        sequence=asked.sequence,
+        sku=sku,
+        expected=asked.quantity,
+        quantity=taken.quantity,
+        short=max(0, asked.quantity - taken.quantity),
+        unit=asked.unit,
+        short_reason=taken.short_reason,
+        asked_sku=asked.sku if sku != asked.sku else None,
+        traced=taken.traced,
+    )
+
+
+def _pack(command: RecordPack, state: FulfillmentOrder, context: Context) -> Event:
+    numbers = [package.number for package in command.packages]
+    if len(set(numbers)) < len(numbers):
+        return refused(command, state, context, RefusalReason.DUPLICATE_PACKAGE)
+    packed: Counter[tuple[str, int]] = Counter()
+    for package in command.packages:
+        for content in package.contents:
+            packed[content.line, content.sequence] += content.quantity
+    picked = {(line.line, line.sequence): line for line in state.lines_taken}
+    if packed != {key: line.quantity for key, line in picked.items()}:
+        detail = "the packages must hold exactly what was picked"
+        return refused(command, state, context, RefusalReason.DIFFERS_FROM_PICKED, detail)
+    packages = tuple(_package(package, picked, context) for package in command.packages)
+    return Packed(**_common(command, state), packages=packages)
+
+
+def _package(
+    packed: PackedPackage,
+    picked: Mapping[tuple[str, int], PickedLine],
+    context: Context,
+) -> Package:
+    _, fulfillment_order = split_stream(context.stream)
+    return Package(
+        package=aggregate_id(context.tenant, "package", fulfillment_order, str(packed.number)),
+        number=packed.number,
+        contents=tuple(
+            _packed_content(content, picked[content.line, content.sequence], fulfillment_order)
+            for content in packed.contents
+        ),
+        weight_grams=packed.weight_grams,
+    )
+
+
+def _packed_content(packed: PackedContent, picked: PickedLine, fulfillment_order: str) -> PackageContent:
+    return PackageContent(
+        fulfillment_order=fulfillment_order,
+        line=picked.line,
+        sequence=picked.sequence,
+        sku=picked.sku,
+        quantity=packed.quantity,
+        unit=picked.unit,
+        traced=packed.traced,
+    )
+
+
+def _hand_over(command: RecordHandOver, state: FulfillmentOrder, context: Context) -> Event:
+    return HandedOver(**_common(command, state), packages=state.packages, handed_to=command.handed_to)
+
+
+decide: Mapping[type[Message], Callable[[Any, FulfillmentOrder, Context], Sequence[Event]]] = {
+    RecordAcceptance: _fact(_accept),
+    RecordPick: _fact(_pick),
+    RecordPack: _fact(_pack),
+    RecordHandOver: _fact(_hand_over),
+}
