@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 
-from chassis.web import Caller, Gate, Problem, caller_of, stream_of, submit
+from chassis.web import Caller, Gate, Name, Problem, caller_of, stream_of, submit
 from contracts.message import Instant
 from contracts.shipping import RecordTracking, ShipmentRefused, TrackingStatus
 from services.shipping.shipment import SHIPMENT, Shipment
@@ -18,9 +18,9 @@ __all__ = ["router"]
 class Tracking(BaseModel):
     """One report of a carrier about a package, by the carrier's own event id."""
 
-    carrier: str
-    event_id: str
-    package: str
+    carrier: Name
+    event_id: Name
+    package: Name
     status: TrackingStatus
     place: str | None = None
     detail: str | None = None

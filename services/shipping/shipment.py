@@ -1,13 +1,15 @@
 """A shipment: packages of an order to one ship-to, their labels, and what the carrier says about them.
 
 Labels need serial numbers, which the series of the company prefix gives out (sscc_series.py); until it has answered
-the shipment is created but not labelled. Tracking comes in any order: the furthest status counts, all are recorded.
+the shipment is created but not labelled. Tracking comes in any order and is recorded as it comes; a package is delivered
+once it has both left and arrived, whichever is heard of first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -40,7 +42,10 @@ from services.shipping.own_fleet import CARRIER, quote, weight_band
 from services.shipping.sscc import COMPANY_PREFIX, sscc
 from services.shipping.sscc_series import SSCC_SERIES
 
-__all__ = ["KINDS", "SHIPMENT"]
+__all__ = ["KINDS", "SHIPMENT", "TRACKED_MAX"]
+
+TRACKED_MAX = 1_000
+"""Tracking events that a shipment knows again, the last ones; an older one that comes again is recorded again."""
 
 
 class Stage(StrEnum):
@@ -55,13 +60,15 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Shipment:
-    """What is shipped. `packages` carry their label data once labelled; `tracked` are the carrier's event ids;
-    `delivered` the ids of packages that have arrived. `dispatched` is the hand-over that it left with."""
+    """What is shipped. `packages` carry their label data once labelled; `tracked` are the last tracking events, by
+    carrier and event id; `arrived` says when a package reached its ship-to, by its id, and `delivered` which of those
+    were told. `dispatched` is the hand-over that it left with."""
 
     stage: Stage = Stage.UNKNOWN
     created: ShipmentCreated | None = None
     packages: tuple[Package, ...] = ()
-    tracked: HashTrieMap[str, str] = field(default_factory=HashTrieMap)
+    tracked: tuple[str, ...] = ()
+    arrived: HashTrieMap[str, datetime] = field(default_factory=HashTrieMap)
     delivered: HashTrieMap[str, bool] = field(default_factory=HashTrieMap)
     dispatched: str | None = None
 
@@ -95,12 +102,24 @@ def _evolve(state: Shipment, event: Event) -> Shipment:
         case Shipped():
             return replace(state, stage=Stage.SHIPPED, dispatched=event.document)
         case TrackingRecorded():
-            return replace(state, tracked=state.tracked.insert(event.event_id, event.package))
+            return _tracked(state, event)
         case Delivered():
             return replace(state, delivered=state.delivered.insert(event.package.package, True))
         case ShipmentCancelled():
             return replace(state, stage=Stage.CANCELLED)
     return state
+
+
+def _tracked(state: Shipment, event: TrackingRecorded) -> Shipment:
+    arrived = state.arrived
+    if event.status is TrackingStatus.DELIVERED and event.package not in arrived:
+        arrived = arrived.insert(event.package, event.occurred_at)
+    return replace(state, arrived=arrived, tracked=(*state.tracked, _tracking_key(event))[-TRACKED_MAX:])
+
+
+def _tracking_key(message: RecordTracking | TrackingRecorded) -> str:
+    """Two carriers may carry one package, and number their events alike."""
+    return f"{message.carrier}\x1f{message.event_id}"
 
 
 def _labelled(packages: tuple[Package, ...], labels: tuple[Label, ...]) -> tuple[Package, ...]:
@@ -221,15 +240,14 @@ def _common(state: Shipment) -> dict[str, Any]:
 def _dispatch(command: DispatchShipment, state: Shipment, context: Context) -> Sequence[Event]:
     match state.stage:
         case Stage.LABELLED:
-            return [
-                Shipped(
-                    **_common(state),
-                    location=state.asked.location,
-                    packages=state.packages,
-                    document=command.document,
-                    occurred_at=command.occurred_at,
-                )
-            ]
+            shipped = Shipped(
+                **_common(state),
+                location=state.asked.location,
+                packages=state.packages,
+                document=command.document,
+                occurred_at=command.occurred_at,
+            )
+            return [shipped, *_delivered(_evolve(state, shipped))]
         case Stage.SHIPPED:
             reason = ShipmentRefusal.ALREADY_SHIPPED
             return [] if state.dispatched == command.document else [_refused(command, context, reason)]
@@ -245,7 +263,7 @@ def _track(command: RecordTracking, state: Shipment, context: Context) -> Sequen
     package = state.package(command.package)
     if package is None:
         return [_ignored(command, "unknown_package")]
-    if command.event_id in state.tracked:
+    if _tracking_key(command) in state.tracked:
         return [_ignored(command, "repeated")]
     recorded = TrackingRecorded(
         carrier=command.carrier,
@@ -256,8 +274,7 @@ def _track(command: RecordTracking, state: Shipment, context: Context) -> Sequen
         detail=command.detail,
         occurred_at=command.occurred_at,
     )
-    arrived = command.status is TrackingStatus.DELIVERED and package.package not in state.delivered
-    return [recorded, _delivered(command, state, package)] if arrived else [recorded]
+    return [recorded, *_delivered(_evolve(state, recorded))]
 
 
 def _ignored(command: RecordTracking, reason: str) -> TrackingIgnored:
@@ -269,16 +286,27 @@ def _ignored(command: RecordTracking, reason: str) -> TrackingIgnored:
     )
 
 
-def _delivered(command: RecordTracking, state: Shipment, package: Package) -> Delivered:
-    asked = state.asked
-    return Delivered(
-        order_id=asked.order_id,
-        fulfillment_order=asked.fulfillment_order,
-        package=package,
-        outstanding=len(state.packages) - len(state.delivered) - 1,
-        occurred_at=command.occurred_at,
-        reply_to=asked.reply_to,
-    )
+def _delivered(state: Shipment) -> list[Event]:
+    """The packages that have left and arrived, and of which nobody was told yet."""
+    if state.stage is not Stage.SHIPPED:
+        return []
+    asked, told = state.asked, len(state.delivered)
+    untold = [
+        package
+        for package in state.packages
+        if package.package in state.arrived and package.package not in state.delivered
+    ]
+    return [
+        Delivered(
+            order_id=asked.order_id,
+            fulfillment_order=asked.fulfillment_order,
+            package=package,
+            outstanding=len(state.packages) - told - number,
+            occurred_at=state.arrived[package.package],
+            reply_to=asked.reply_to,
+        )
+        for number, package in enumerate(untold, start=1)
+    ]
 
 
 def _cancel(command: CancelShipment, state: Shipment, context: Context) -> Sequence[Event]:
@@ -309,7 +337,7 @@ def _react(state: Shipment, event: Event) -> Sequence[Outgoing]:
 
 SHIPMENT = StreamKind(
     kind="shipment",
-    folds=(Fold("shipment", 1, Shipment(), _evolve, _react),),
+    folds=(Fold("shipment", 2, Shipment(), _evolve, _react),),
     decide={
         CreateShipment: _create,
         SerialsAllotted: _label,

@@ -32,7 +32,7 @@ from contracts.shipping import (
     TrackingRecorded,
     TrackingStatus,
 )
-from services.shipping.shipment import SHIPMENT
+from services.shipping.shipment import SHIPMENT, TRACKED_MAX
 from services.shipping.sscc import COMPANY_PREFIX, sscc
 from services.shipping.sscc_series import SSCC_SERIES
 
@@ -143,6 +143,39 @@ def test_tracking_is_recorded_in_any_order_and_a_delivery_is_told_once_a_package
     assert isinstance(event_of(spec.when(again, door="carrier").answered()), TrackingRecorded)
     last = spec.when(tracking("e4", TrackingStatus.DELIVERED, "package-2"), door="carrier")
     assert last.events[1].outstanding == 0  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("before", [(CREATE,), (CREATE, SERIALS)])
+def test_what_arrived_before_it_was_said_to_have_left_is_delivered_once_it_has(before: tuple[Any, ...]) -> None:
+    spec = after(*before)
+    arrived = tracking("e1", TrackingStatus.DELIVERED)
+    assert isinstance(event_of(spec.when(arrived, door="carrier").answered()), TrackingRecorded)
+    spec.when(SERIALS, subject=SERIES)
+    shipped, delivered = spec.when(DISPATCH).answered(ORDER, ORDER).events
+    assert isinstance(shipped, Shipped) and isinstance(delivered, Delivered)
+    assert (delivered.package.package, delivered.outstanding) == ("package-1", 1)
+    assert isinstance(event_of(spec.when(tracking("e2", TrackingStatus.DELIVERED), door="carrier")), TrackingRecorded)
+
+
+def test_what_arrives_under_void_labels_is_recorded_and_delivers_nothing() -> None:
+    spec = after(CREATE, SERIALS, CANCEL)
+    outcome = spec.when(tracking("e1", TrackingStatus.DELIVERED), door="carrier").answered()
+    assert isinstance(event_of(outcome), TrackingRecorded)
+
+
+def test_two_carriers_may_number_their_events_alike() -> None:
+    spec = after(CREATE, SERIALS, DISPATCH, tracking("1", TrackingStatus.IN_TRANSIT))
+    last_mile = tracking("1", TrackingStatus.DELIVERED).model_copy(update={"carrier": "bicycles"})
+    assert [type(event) for event in spec.when(last_mile, door="carrier").events] == [TrackingRecorded, Delivered]
+
+
+def test_a_shipment_knows_so_many_tracking_events_again_and_no_more() -> None:
+    spec = after(CREATE, SERIALS, DISPATCH)
+    reports = [tracking(f"e{number}", TrackingStatus.IN_TRANSIT) for number in range(TRACKED_MAX + 1)]
+    spec.given(*(TrackingRecorded(**dict(report)) for report in reports))
+    assert len(spec.state.tracked) == TRACKED_MAX
+    assert isinstance(event_of(spec.when(reports[1], door="carrier")), TrackingIgnored)
+    assert isinstance(event_of(spec.when(reports[0], door="carrier")), TrackingRecorded)
 
 
 def test_a_carrier_s_clock_that_runs_wrong_changes_nothing_but_the_data() -> None:
