@@ -7,7 +7,8 @@ from typing import Any
 from fastapi import APIRouter
 
 from chassis.web import Gate, Problem, stream_of
-from services.payments.payment import PAYMENT, Payment
+from contracts.message import format_instant
+from services.payments.payment import PAYMENT, Payment, split_capture_key
 
 __all__ = ["router"]
 
@@ -29,12 +30,24 @@ def router(gate: Gate) -> APIRouter:
 
 
 def _view(state: Payment) -> dict[str, Any]:
-    amount = state.authorized.amount if state.authorized else None
+    authorized = state.authorized
+    rows = () if authorized is None else authorized.authorizations
     return {
-        "authorized": amount.amount if amount else 0,
-        "currency": amount.currency if amount else None,
+        "authorized": 0 if authorized is None else authorized.amount.amount,
+        "currency": None if authorized is None else authorized.amount.currency,
         "captured": state.captured,
-        "captures": dict(sorted(state.captures.items())),
-        "remaining": dict(sorted(state.remaining.items())),
+        "captures": [
+            {"shipment": shipment, "sequence": sequence, "amount": amount}
+            for (shipment, sequence), amount in sorted((split_capture_key(k), v) for k, v in state.captures.items())
+        ],
+        "tenders": [
+            {
+                "method": row.method,
+                "authorized": row.amount.amount,
+                "remaining": state.remaining.get(str(row.tender), 0),
+                **({"expires_at": format_instant(row.expires_at)} if row.expires_at else {}),
+            }
+            for row in rows
+        ],
         "voided": state.voided,
     }

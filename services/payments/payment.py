@@ -36,7 +36,7 @@ from contracts.payments import (
     VoidPayment,
 )
 
-__all__ = ["KINDS", "PAYMENT"]
+__all__ = ["KINDS", "PAYMENT", "split_capture_key"]
 
 METHODS = frozenset({TenderMethod.INVOICE, TenderMethod.EXTERNAL, TenderMethod.COUPON})
 """What this service can take by itself."""
@@ -94,6 +94,12 @@ def _captured(state: Payment, event: PaymentCaptured) -> Payment:
 
 def _capture_key(message: CapturePayment | PaymentCaptured) -> str:
     return f"{message.shipment}\x1f{message.sequence}"
+
+
+def split_capture_key(key: str) -> tuple[str, int]:
+    """The shipment and sequence of a capture."""
+    shipment, _, sequence = key.rpartition("\x1f")
+    return shipment, int(sequence)
 
 
 # Decide

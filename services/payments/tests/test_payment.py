@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chassis.testing import DAWN, Outcome, Spec
-from contracts.chassis import DeadlinePassed
+from contracts.chassis import DeadlinePassed, MessageParked
 from contracts.message import Command
 from contracts.money import ExternalState, Money, Tender, TenderMethod
 from contracts.payments import (
@@ -29,6 +29,7 @@ from contracts.payments import (
     PaymentVoided,
     VoidPayment,
 )
+from services.payments.api import _view
 from services.payments.payment import EXPIRY, PAYMENT
 
 ORDER = "order:order/o1"
@@ -193,12 +194,12 @@ def test_a_payment_never_seen_is_voided_beforehand() -> None:
 
 # Whatever comes
 
+LAPSED = DeadlinePassed(name=f"{EXPIRY}0", due=LAPSES)
 shipments = st.sampled_from(["s1", "s2", "s3"])
 anything = st.lists(
     st.one_of(
         st.builds(capture, st.integers(0, 700), shipments),
-        st.sampled_from([VOID, authorize(INVOICE, COUPON), authorize(EXTERNAL), authorize(COUPON)]),
-        st.just(DeadlinePassed(name=f"{EXPIRY}0", due=DAWN)),
+        st.sampled_from([VOID, authorize(INVOICE, COUPON), authorize(EXTERNAL), authorize(COUPON), LAPSED]),
     ),
     max_size=12,
 )
@@ -207,14 +208,26 @@ anything = st.lists(
 @settings(max_examples=150, deadline=None)
 @given(anything)
 def test_nothing_is_ever_captured_above_what_is_authorised(course: list[Any]) -> None:
-    spec, authorized, captured = Spec(PAYMENT, "payments"), 0, 0
+    spec, authorized, captured = Spec(PAYMENT, "payments").at(LAPSES), 0, 0
     for command in course:
         for event in spec.when(command).events:
+            assert not isinstance(event, MessageParked), event
             if isinstance(event, PaymentAuthorized):
                 authorized += event.amount.amount
             elif isinstance(event, PaymentCaptured):
                 captured += event.amount.amount
                 assert sum(row.amount.amount for row in event.captures) == event.amount.amount
+                assert event.remaining.amount == authorized - captured
             elif isinstance(event, PaymentVoided | AuthorizationExpired) and event.amount is not None:
                 authorized -= event.amount.amount
             assert 0 <= captured <= authorized
+        assert sum(spec.state.remaining.values()) == authorized - captured
+
+
+def test_a_payment_is_shown_by_tender_and_by_shipment() -> None:
+    shown = _view(after(authorize(EXTERNAL, COUPON), capture(500, "s1")).state)
+    assert shown["captures"] == [{"shipment": "s1", "sequence": 0, "amount": 500}]
+    assert [(row["method"], row["authorized"], row["remaining"]) for row in shown["tenders"]] == [
+        ("external", 1_000, 500),
+        ("coupon", 200, 200),
+    ]
