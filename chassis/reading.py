@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from queue import Empty, LifoQueue
 from typing import Any, LiteralString
 
@@ -19,7 +20,7 @@ from chassis.snapshots import restore, state_version
 from chassis.store import Recorded, Store, StoreAway, unpack
 from chassis.stream import Stream
 from contracts.ids import split_stream
-from contracts.message import CATALOGUE, Event
+from contracts.message import CATALOGUE, Event, parse_instant
 
 __all__ = ["READERS_MAX", "History", "Known", "Reads", "Seen"]
 
@@ -120,6 +121,22 @@ class Reads:
         )
         events = [unpack(name, version, kind, bytes(state)) for version, kind, state in rows]
         return History(events[:HISTORY_MAX], len(events) > HISTORY_MAX)
+
+    def events(self, name: str, until: datetime | None = None) -> Iterator[Recorded]:
+        """All events of a stream in order, up to those recorded at `until`, fetched HISTORY_MAX at a time."""
+        after, more = 0, True
+        while more:
+            page = self.history(name, after)
+            for event in page.events:
+                if until is not None and parse_instant(event.headers["ce_time"]) > until:
+                    return
+                yield event
+            after, more = after + len(page.events), page.more
+
+    def stream_as_recorded(self, name: str, at: datetime) -> Stream:
+        """A stream as it was recorded at a moment; version 0 where nothing had happened by then."""
+        kind = self._service.by_kind[split_stream(name)[0]]
+        return restore(kind, name, None, tuple(self.events(name, at)))
 
     def known(self, message_id: str) -> Known | None:
         """What came of a door message; None while nothing is known of it."""

@@ -50,10 +50,14 @@ def place(
 
 @order_commands.command("show")
 def show(
-    name: Annotated[str, typer.Argument(help="The order's id, number or external id.")], as_json: AsJson = False
+    name: Annotated[str, typer.Argument(help="The order's id, number or external id.")],
+    at: Annotated[str | None, typer.Option(help="As it was recorded then, such as 2026-01-05T09:00:00Z.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Show an order and everything that happened to it."""
-    order, history = _call("GET", f"/orders/{_part(name)}"), _call("GET", f"/orders/{_part(name)}/timeline")
+    order = _call("GET", f"/orders/{_part(name)}", parameters={"at": at} if at else None)
+    history = _call("GET", f"/orders/{_part(name)}/timeline")
+    history["events"] = [event for event in history["events"] if event["version"] <= order["version"]]
     if as_json:
         _print_json({**order, "timeline": history["events"]})
         return
@@ -71,6 +75,20 @@ def show(
         who = f"{event['who']['kind']}:{event['who']['subject']}"
         events.add_row(event["when"], event["what"], escape(who), escape(event["why"] or ""))
     console.print(events)
+
+
+@order_commands.command("why")
+def why(
+    name: Annotated[str, typer.Argument(help="The order's id, number or external id.")], as_json: AsJson = False
+) -> None:
+    """Say what an order waits for, since when, and who can move it."""
+    found = _call("GET", f"/orders/{_part(name)}/why")
+    if as_json:
+        _print_json(found)
+        return
+    console.print(escape(found["sentence"]), highlight=False, soft_wrap=True)
+    for wait in found["waits"][1:]:
+        console.print(f"  also {escape(wait['for'])}, since {wait['since']}; {escape(wait['who'])}", highlight=False)
 
 
 @order_commands.command("list")

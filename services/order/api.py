@@ -17,14 +17,16 @@ from pydantic import BaseModel
 
 from chassis.doors import Door
 from chassis.reading import Reads
+from chassis.store import Recorded
 from chassis.web import Caller, Gate, Problem, caller_of, submit, timeline
 from contracts.channel import ChannelOrder
 from contracts.ids import split_stream, stream
-from contracts.message import format_instant
+from contracts.message import CATALOGUE, Event, format_instant, parse_instant
 from contracts.order import CancelOrder, CancelReason, CancelRefused, HoldChangeRefused, OrderConflicted, ReleaseHold
 from services.order.channel import channel_key
 from services.order.intake import Seal, order_id, place_order
-from services.order.views import order_view
+from services.order.views import order_view, waiting_view
+from services.order.waiting import Happened, waiting
 
 __all__ = ["LIST_MAX", "router"]
 
@@ -77,28 +79,7 @@ def router(gate: Gate, channel_door: Door, seal: Seal) -> APIRouter:
             refusals=(OrderConflicted,),
         )
 
-    @routes.get("/orders")
-    def list_orders(
-        limit: Annotated[int, Query(ge=1, le=LIST_MAX)] = 50, cursor: str | None = None, stage: str | None = None
-    ) -> dict[str, Any]:
-        """Orders, the last changed first. `cursor` is the `next` of the page before."""
-        return _page(gate.reads, limit, cursor, stage)
-
-    @routes.get("/orders/{name}")
-    def show(name: str) -> dict[str, Any]:
-        """An order by its id, its number or the channel's external id."""
-        seen = gate.reads.stream(_find(gate.reads, name))
-        if seen.stream.version == 0:
-            raise _unknown(name)
-        return {**order_view(seen.stream), "followed": seen.followed()}
-
-    @routes.get("/orders/{name}/timeline")
-    def show_timeline(name: str, after: Annotated[int, Query(ge=0)] = 0) -> dict[str, Any]:
-        """What happened to an order: who, when, what, and what caused it."""
-        found = gate.reads.history(_find(gate.reads, name), after)
-        if not found.events and not after:
-            raise _unknown(name)
-        return timeline(found)
+    _add_reads(routes, gate)
 
     @routes.post("/orders/{name}/cancel", status_code=202)
     async def cancel(name: str, caller: Annotated[Caller, Depends(caller_of)], body: Cancel | None = None) -> Any:
@@ -118,6 +99,43 @@ def router(gate: Gate, channel_door: Door, seal: Seal) -> APIRouter:
         return await submit(gate, caller, target, command, _location(target), refusals=(HoldChangeRefused,))
 
     return routes
+
+
+def _add_reads(routes: APIRouter, gate: Gate) -> None:
+    @routes.get("/orders")
+    def list_orders(
+        limit: Annotated[int, Query(ge=1, le=LIST_MAX)] = 50, cursor: str | None = None, stage: str | None = None
+    ) -> dict[str, Any]:
+        """Orders, the last changed first. `cursor` is the `next` of the page before."""
+        return _page(gate.reads, limit, cursor, stage)
+
+    @routes.get("/orders/{name}")
+    def show(name: str, at: str | None = None) -> dict[str, Any]:
+        """An order by its id, its number or the channel's external id; as it was recorded `at` a moment (RFC 3339)."""
+        target = _find(gate.reads, name)
+        if at is not None:
+            return _as_recorded(gate.reads, target, name, at)
+        seen = gate.reads.stream(target)
+        if seen.stream.version == 0:
+            raise _unknown(name)
+        return {**order_view(seen.stream), "followed": seen.followed()}
+
+    @routes.get("/orders/{name}/why")
+    def why(name: str) -> dict[str, Any]:
+        """What an order waits for: in a sentence, since when, until when, and who can move it."""
+        target = _find(gate.reads, name)
+        found = waiting(target, (_happened(event) for event in gate.reads.events(target)))
+        if found is None:
+            raise _unknown(name)
+        return waiting_view(found)
+
+    @routes.get("/orders/{name}/timeline")
+    def show_timeline(name: str, after: Annotated[int, Query(ge=0)] = 0) -> dict[str, Any]:
+        """What happened to an order: who, when, what, and what caused it."""
+        found = gate.reads.history(_find(gate.reads, name), after)
+        if not found.events and not after:
+            raise _unknown(name)
+        return timeline(found)
 
 
 def _read_order(body: bytes, key: str) -> ChannelOrder:
@@ -154,6 +172,25 @@ def _find(reads: Reads, name: str) -> str:
             orders=[f"/orders/{identifier}" for (identifier,) in rows],
         )
     return stream("order", rows[0][0])
+
+
+def _as_recorded(reads: Reads, target: str, name: str, at: str) -> dict[str, Any]:
+    try:
+        moment = parse_instant(at)
+    except ValueError as error:
+        raise Problem(
+            400, "`at` cannot be read", f"{error}. Write an instant with its zone, such as 2026-01-05T09:00:00Z."
+        ) from error
+    stream_then = reads.stream_as_recorded(target, moment)
+    if stream_then.version == 0:
+        raise Problem(404, f"No order was called {name} then", f"Nothing of it was recorded up to {at}.")
+    return {**order_view(stream_then), "at": format_instant(moment)}
+
+
+def _happened(event: Recorded) -> Happened:
+    message = CATALOGUE[event.type].decode(event.value)
+    assert isinstance(message, Event)
+    return message, event.headers["ce_causationid"], parse_instant(event.headers["ce_time"])
 
 
 def _number(name: str) -> str:

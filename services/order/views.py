@@ -8,8 +8,9 @@ from chassis.stream import Stream
 from contracts.message import format_instant
 from services.order.order import BUCKETS, LineState, OrderState, due, line_of, status
 from services.order.stream import ORDER
+from services.order.waiting import Waiting
 
-__all__ = ["order_view"]
+__all__ = ["order_view", "waiting_view"]
 
 
 def order_view(stream: Stream) -> dict[str, Any]:
@@ -67,3 +68,21 @@ def _line(order: OrderState, name: str) -> dict[str, Any]:
 
 def _units(state: LineState) -> dict[str, int]:
     return {bucket.value: count for bucket, count in zip(BUCKETS, state.units, strict=True) if count}
+
+
+def waiting_view(found: Waiting) -> dict[str, Any]:
+    """What an order waits for; `until` is left out where Orderlog itself will never act."""
+    return {
+        "number": found.number,
+        "status": found.status,
+        "sentence": found.sentence,
+        "waits": [
+            {
+                "for": wait.what,
+                "since": format_instant(since),
+                **({} if wait.until is None else {"until": format_instant(wait.until)}),
+                "who": wait.mover,
+            }
+            for wait, since in found.waits
+        ],
+    }

@@ -244,6 +244,28 @@ def test_an_order_that_does_not_add_up_is_held_and_released_by_a_person(site: Si
     eventually(lambda: site.get("/orders/1005")["due"] == 1990)
 
 
+def test_an_order_says_what_it_waits_for_and_how_it_was(site: Site) -> None:
+    # given an order that waits for goods
+    site.receive("SKU-WHY", 1)
+    lines = [{"line_id": "a", "sku": "SKU-WHY", "quantity": 3, "amount": 2000}]
+    placed = site.placed("1006", lines=lines)
+    eventually(lambda: site.status("1006") == "backordered", because="the order in the queue")
+    # then it says so, with where the goods may arrive
+    found = site.get("/orders/1006/why")
+    assert "to arrive since 20" in found["sentence"]
+    assert found["waits"][0]["who"] == "goods received at dc-1 can serve it"
+    # when the goods come, then it is shown as it was before, and as it is now
+    then = site.get("/orders/1006")["changed_at"]
+    site.receive("SKU-WHY", 5)
+    eventually(lambda: site.get("/orders/1006")["confirmed"], because="the order confirmed")
+    assert site.http.get("/orders/1006", params={"at": then}).json()["status"] == "backordered"
+    assert site.get(placed["location"])["status"] != "backordered"
+    # and before it was placed, or at no time at all, the answer says what to do
+    assert site.http.get("/orders/1006", params={"at": "2020-01-01T00:00:00Z"}).status_code == 404
+    assert "with its zone" in site.http.get("/orders/1006", params={"at": "yesterday"}).json()["detail"]
+    assert site.get("/orders/no-such/why")["status"] == 404
+
+
 def test_lists_go_page_by_page_and_problems_say_how_to_mend_them(site: Site) -> None:
     def everything() -> list[str]:
         found, cursor = [], ""

@@ -1,0 +1,81 @@
+"""What an order waits for is said in a sentence, from its events alone."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from chassis.testing import DAWN
+from contracts.order import ReleaseHold
+from services.order.sourcing import Availability
+from services.order.tests.story import NAME, Story, eur
+from services.order.waiting import Waiting, waiting
+
+MINUTE = timedelta(minutes=1)
+SHORT = {"A": {"north": Availability(0, 40)}}
+
+
+def of(story: Story) -> Waiting:
+    found = waiting(NAME, story.log)
+    assert found is not None
+    return found
+
+
+def test_nothing_is_said_of_an_order_that_was_never_placed() -> None:
+    assert waiting(NAME, []) is None
+
+
+def test_a_hold_names_itself_its_reason_and_who_looks_after_it() -> None:
+    # given an order whose total differs from what its channel stated
+    story = Story().placed(("A", 2, 1000), stated_total=eur(900))
+    # then it waits for a person, since it was placed, and for as long as that takes
+    sentence = of(story).sentence
+    assert "hold 1 (total_differs" in sentence
+    assert "since 2026-01-05 09:00:00 UTC" in sentence
+    assert "order_desk can release the hold, or cancel the order" in sentence
+    assert of(story).waits[0][0].until is None
+
+
+def test_a_released_hold_is_waited_for_no_more() -> None:
+    story = Story().placed(("A", 2, 1000), stated_total=eur(900))
+    for held in list(story.view.order.holds):
+        story.later(MINUTE).tell(ReleaseHold(hold=held), door="http")
+    first, since = of(story).waits[0]
+    assert first.key == "claim/1"
+    assert since > DAWN
+
+
+def test_an_answer_that_is_late_says_when_it_is_asked_for_again() -> None:
+    story = Story().placed(("A", 2, 1000))
+    (wait, since), *rest = of(story).waits
+    assert wait.what == "inventory to answer its claims on stock"
+    assert wait.until == since + timedelta(minutes=5)
+    assert rest == []
+
+
+def test_units_in_the_queue_name_the_goods_and_where_they_may_arrive() -> None:
+    # given an order of which nothing is there, and inventory's answer a minute later
+    story = Story(SHORT).placed(("A", 2, 1000))
+    story.later(MINUTE).queued()
+    (wait, since), *rest = of(story).waits
+    assert wait.what == "2 each of A (line 1) to arrive"
+    assert wait.mover == "goods received at north can serve it"
+    assert since == DAWN + MINUTE
+    assert rest == []
+
+
+def test_a_node_is_named_with_what_it_has_to_do_next_and_since_when() -> None:
+    story = Story().released(("A", 2, 1000))
+    story.later(MINUTE).listed()
+    assert [wait.what for wait, _ in of(story).waits] == ["north to pick 2 units"]
+    story.later(MINUTE).picked()
+    assert [(wait.what, since) for wait, since in of(story).waits] == [("north to pack 2 units", DAWN + 2 * MINUTE)]
+    story.later(MINUTE).packed()
+    assert [wait.what for wait, _ in of(story).waits] == ["shipping to label its packages at north"]
+    story.later(MINUTE).labelled()
+    assert [wait.what for wait, _ in of(story).waits] == ["north to hand over the packages"]
+    story.later(MINUTE).handed_over()
+    assert [wait.what for wait, _ in of(story).waits] == ["shipping to send off its packages from north"]
+    story.later(MINUTE).shipped()
+    assert [wait.what for wait, _ in of(story).waits] == ["payments to capture what left north"]
+    story.later(MINUTE).captured(1000)
+    assert of(story).sentence.endswith("is completed and waits for nothing.")

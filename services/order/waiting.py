@@ -1,0 +1,150 @@
+"""What an order waits for: in a sentence, since when, until when, and who can move it.
+
+A function of the order's events alone, so it holds for any moment of its past too. Nothing is decided here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from chassis.saga import Asked
+from chassis.stream import evolve, fresh
+from contracts.message import Event
+from contracts.order import Bucket, HoldPlaced
+from services.order.fulfillment_state import CAPTURE, DISPATCH, LABEL, RELEASE, WITHDRAW, WORK, Work, works_in_order
+from services.order.order import OrderStatus, status
+from services.order.reservation_state import AUTHORIZE, CLAIM, claims_in_order
+from services.order.stream import ORDER, STEPS, OrderStream
+
+__all__ = ["Happened", "Wait", "Waiting", "waiting"]
+
+Happened = tuple[Event, str, datetime]
+"""An event, the id of the message that caused it, and when it was recorded."""
+
+_ASKED_OF = {
+    CLAIM: "inventory to answer its claims on stock",
+    AUTHORIZE: "payments to secure what is due",
+    RELEASE: "fulfillment to list the work for {location}",
+    LABEL: "shipping to label its packages at {location}",
+    DISPATCH: "shipping to send off its packages from {location}",
+    CAPTURE: "payments to capture what left {location}",
+    WITHDRAW: "{location} to say whether the work can still be cancelled",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Something that an order waits for. `key` stays the same as long as the wait does; `until` is when Orderlog acts
+    by itself (asks again, or places a hold), None where it never will."""
+
+    key: str
+    what: str
+    mover: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An order's waits, each with when it began, those first that keep all the rest from going on."""
+
+    number: str
+    status: OrderStatus
+    waits: tuple[tuple[Wait, datetime], ...]
+
+    @property
+    def sentence(self) -> str:
+        """What people ask for: what it waits for, and who can move it."""
+        if not self.waits:
+            over = self.status in (OrderStatus.COMPLETED, OrderStatus.CANCELLED)
+            return f"Order {self.number} is {self.status}" + (
+                " and waits for nothing." if over else " and goes on now."
+            )
+        first, since = self.waits[0]
+        more = f", and for {len(self.waits) - 1} more" if len(self.waits) > 1 else ""
+        return f"Order {self.number} waits for {first.what} since {since:%Y-%m-%d %H:%M:%S} UTC{more}; {first.mover}."
+
+
+def waiting(stream: str, happened: Iterable[Happened]) -> Waiting | None:
+    """What an order waits for after these events of its stream, which begin with its first; None before it is placed."""
+    folded = fresh(ORDER, stream)
+    holds: dict[str, HoldPlaced] = {}
+    found: dict[str, tuple[Wait, datetime]] = {}
+    for event, cause, time in happened:
+        folded = evolve(ORDER, folded, event, cause, time)
+        if isinstance(event, HoldPlaced):
+            holds[event.hold] = event
+        now = _waits(folded.view(ORDER), holds)
+        found = {wait.key: (wait, found[wait.key][1] if wait.key in found else time) for wait in now}
+    state: OrderStream = folded.view(ORDER)
+    known = status(state.order)
+    return None if known is None else Waiting(state.order.terms.number, known, tuple(found.values()))
+
+
+def _waits(state: OrderStream, holds: Mapping[str, HoldPlaced]) -> list[Wait]:
+    if not state.order.open:
+        return []
+    return [*_held(state, holds), *_unanswered(state), *_for_stock(state), *_at_nodes(state)]
+
+
+def _held(state: OrderStream, holds: Mapping[str, HoldPlaced]) -> Iterator[Wait]:
+    """Holds that block every step come first."""
+    for hold in sorted(state.order.holds, key=lambda each: (-len(state.order.holds[each].blocks), int(each))):
+        placed = holds[hold]
+        yield Wait(
+            f"hold/{hold}",
+            f"somebody to look at hold {hold} ({placed.kind}: {placed.detail})",
+            f"{placed.owner} can release the hold, or cancel the order",
+        )
+
+
+def _unanswered(state: OrderStream) -> Iterator[Wait]:
+    """Steps that were asked for; the work of nodes, which takes days, is told by what they have to do."""
+    asked = [*state.reservation.asks.values(), *state.fulfillment.asks.values()]
+    for each in sorted((each for each in asked if each.due and each.step != WORK), key=_oldest):
+        work = state.fulfillment.works.get(each.key)
+        location = work.location if work else ""
+        service = STEPS[each.step].service
+        who = location if each.step == WITHDRAW else f"the {service} service"
+        times = f", asked {each.asks} times" if each.asks > 1 else ""
+        what = _ASKED_OF[each.step].format(location=location) + times
+        yield Wait(f"{each.step}/{each.key}", what, f"{who} can answer", each.due)
+
+
+def _oldest(asked: Asked) -> tuple[datetime, str, str]:
+    assert asked.due is not None
+    return asked.due, asked.step, asked.key
+
+
+def _for_stock(state: OrderStream) -> Iterator[Wait]:
+    """Units in inventory's queue."""
+    for claim in claims_in_order(state.reservation.claims):
+        if claim.live and claim.waiting:
+            places = ", ".join(claim.eligible_locations) or claim.location
+            yield Wait(
+                f"stock/{claim.sequence}",
+                f"{claim.waiting} {claim.unit} of {claim.sku} (line {claim.line}) to arrive",
+                f"goods received at {places} can serve it",
+            )
+
+
+def _at_nodes(state: OrderStream) -> Iterator[Wait]:
+    for key, work in works_in_order(state.fulfillment.works):
+        if not work.open or work.handed_over is not None:
+            continue
+        if (deed := _next_deed(work)) is not None:
+            due = state.fulfillment.asks.get(f"{WORK}/{key}")
+            yield Wait(f"{deed}/{key}", f"{work.location} to {deed}", f"{work.location} can", due.due if due else None)
+
+
+def _next_deed(work: Work) -> str | None:
+    """What the people at a node do next; None while they wait for labels themselves."""
+    left = {
+        bucket: sum(count for key, count in work.counts.items() if key.startswith(f"{bucket}:")) for bucket in Bucket
+    }
+    if left[Bucket.RELEASED]:
+        return f"pick {left[Bucket.RELEASED]} units"
+    if left[Bucket.PICKED]:
+        return f"pack {left[Bucket.PICKED]} units"
+    return "hand over the packages" if left[Bucket.PACKED] and work.labelled else None
