@@ -1,0 +1,212 @@
+"""Who may come in: the file of tokens. It holds a digest of each, never a token, and whom each stands for.
+
+The file is TOML, written under a lock and replaced whole, and read again when it changed. While it cannot be trusted
+nobody comes in.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import hmac
+import os
+import secrets
+import stat
+import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from contracts.message import Instant, format_instant
+
+__all__ = [
+    "SUBJECT",
+    "TOKENS_MAX",
+    "Grant",
+    "Kind",
+    "Role",
+    "Tokens",
+    "TokensRefused",
+    "write_secret",
+]
+
+TOKEN_BYTES = 32
+TOKENS_MAX = 1_000
+"""Tokens that the file may hold: each request is compared with all of them."""
+
+SUBJECT = r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$"
+"""What a subject may look like. It is recorded for ever, so it is a name of an account and no address of a person."""
+
+HEADER = "# Who may come in. Written by `oms token`; it holds SHA-256 digests, the tokens themselves are nowhere.\n"
+
+
+class TokensRefused(Exception):
+    """The file of tokens cannot be trusted or changed; the text says why and what to do."""
+
+    exit_code = 2
+
+
+class Role(StrEnum):
+    """What somebody may do. Which route needs which role is one table, in oms/access.py."""
+
+    VIEWER = "viewer"
+    CSR = "csr"
+    WAREHOUSE = "warehouse"
+    CARRIER = "carrier"
+    FINANCE = "finance"
+    CHANNEL_BOT = "channel-bot"
+    ADMIN = "admin"
+
+
+class Kind(StrEnum):
+    """What a subject is."""
+
+    PERSON = "person"
+    SYSTEM = "system"
+    CHANNEL = "channel"
+
+
+class Grant(BaseModel):
+    """Whom a token stands for, and what they may do. `sha256` is of the token; `expires` is the first instant (UTC) at
+    which it counts no more."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    subject: Annotated[str, StringConstraints(pattern=SUBJECT)]
+    kind: Kind
+    roles: Annotated[frozenset[Role], Field(min_length=1)]
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    expires: Instant | None = None
+
+    @property
+    def id(self) -> str:
+        """How people call the token without knowing it."""
+        return self.sha256[:12]
+
+    def counts(self, now: datetime) -> bool:
+        """Whether the token is still taken."""
+        return self.expires is None or now < self.expires
+
+    def speaks_for(self, channel_account: str) -> bool:
+        """Whether they may act for a channel: who is nothing but a channel acts for the one that they are."""
+        return self.roles != {Role.CHANNEL_BOT} or self.subject == channel_account
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    token: Annotated[tuple[Grant, ...], Field(max_length=TOKENS_MAX)] = ()
+
+
+_Version = tuple[int, int, int]
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Tokens:
+    """The file of tokens at `path`. Every method raises TokensRefused when it cannot be trusted."""
+
+    def __init__(self, path: Path, clock: Callable[[], datetime] = _utc_now) -> None:
+        self._path, self._clock = path, clock
+        self._read: tuple[_Version, tuple[Grant, ...]] | None = None
+
+    def grants(self) -> tuple[Grant, ...]:
+        """All that the file holds now, expired ones too."""
+        try:
+            seen = self._path.stat()
+        except OSError as error:
+            raise TokensRefused(f"the file of tokens {self._path} cannot be read: {error.strerror}") from error
+        if seen.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise TokensRefused(f"others may read or write the file of tokens; run: chmod 600 {self._path}")
+        version = (seen.st_mtime_ns, seen.st_ino, seen.st_size)
+        if self._read is None or self._read[0] != version:
+            self._read = (version, _parse(self._path))
+        return self._read[1]
+
+    def holder(self, token: str) -> Grant | None:
+        """Whom a token stands for; None when it is unknown or expired. Takes as long whichever token it is."""
+        digest, now = _digest(token), self._clock()
+        found = [grant for grant in self.grants() if hmac.compare_digest(grant.sha256, digest)]
+        return found[0] if found and found[0].counts(now) else None
+
+    def issue(self, subject: str, kind: Kind, roles: frozenset[Role], expires: datetime | None = None) -> str:
+        """Make a new token and keep its digest; the token, which is said this once."""
+        token = secrets.token_urlsafe(TOKEN_BYTES)
+        try:
+            grant = Grant(subject=subject, kind=kind, roles=roles, sha256=_digest(token), expires=expires)
+        except ValidationError as error:
+            raise TokensRefused(f"no token was made: {_named(error)}") from error
+        with _alone(self._path):
+            there = self.grants() if self._path.exists() else ()
+            if len(there) >= TOKENS_MAX:
+                raise TokensRefused(f"there are {TOKENS_MAX} tokens already; revoke those that nobody uses")
+            write_secret(self._path, _text((*there, grant)))
+        return token
+
+    def revoke(self, name: str) -> tuple[Grant, ...]:
+        """Forget the token of this id, or all tokens of this subject; those forgotten."""
+        with _alone(self._path):
+            there = self.grants()
+            gone = tuple(grant for grant in there if name in {grant.id, grant.subject})
+            if gone:
+                write_secret(self._path, _text(tuple(grant for grant in there if grant not in gone)))
+        return gone
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Replace a file at once by one that only its owner can read."""
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    descriptor = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """One writer at a time: a change that another process makes is not lost."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(f"{path.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _parse(path: Path) -> tuple[Grant, ...]:
+    try:
+        return _File.model_validate(tomllib.loads(path.read_text("utf-8"))).token
+    except (OSError, ValueError) as error:
+        said = _named(error) if isinstance(error, ValidationError) else str(error)
+        raise TokensRefused(f"the file of tokens {path} cannot be read: {said}") from error
+
+
+def _named(error: ValidationError) -> str:
+    found = error.errors(include_input=False, include_url=False)
+    return "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in found)
+
+
+def _text(grants: tuple[Grant, ...]) -> str:
+    return HEADER + "".join(map(_entry, grants))
+
+
+def _entry(grant: Grant) -> str:
+    """No value needs escaping: a subject has no quote and no backslash."""
+    roles = ", ".join(f'"{role}"' for role in sorted(grant.roles))
+    lines = [f'subject = "{grant.subject}"', f'kind = "{grant.kind}"', f"roles = [{roles}]"]
+    lines.append(f'sha256 = "{grant.sha256}"')
+    if grant.expires is not None:
+        lines.append(f"expires = {format_instant(grant.expires)}")
+    return "\n[[token]]\n" + "\n".join(lines) + "\n"
