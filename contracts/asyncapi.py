@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 from inspect import getdoc
 from typing import Any
 
+from contracts.channel import ChannelAvailability, ChannelOrder, ChannelUpdate
 from contracts.message import Command, Event, Intent, Message
-from contracts.topics import CHANNEL_ORDERS, CHANNEL_UPDATES, SERVICES, TopicSpec, all_topics
+from contracts.topics import CHANNEL_AVAILABILITY, CHANNEL_ORDERS, CHANNEL_UPDATES, SERVICES, TopicSpec, all_topics
 
 __all__ = ["document"]
 
@@ -27,7 +28,7 @@ _TEXTS = {
     "dead-letters": "What a door let in and nobody can decode: the original bytes and headers, the reason, the place.",
     "orders": "The public door for channels: publish an order here. What parses becomes an order.",
     "updates": "What became of a channel's orders; keyed by channel account and external id. At least once, same id.",
-    "availability": "What is available of a SKU; keyed by channel account and SKU. Reserved: nothing is written yet.",
+    "availability": "What is available of a SKU, the latest only; keyed by channel account and SKU. At least once, same id.",
 }
 
 _TEXT = {"type": "string"}
@@ -64,6 +65,11 @@ _HEADERS: dict[str, dict[str, Any]] = {
     },
 }
 _ALWAYS = tuple(_HEADERS)[:11]
+_CHANNEL_MESSAGES: dict[str, type[Message]] = {
+    CHANNEL_ORDERS: ChannelOrder,
+    CHANNEL_UPDATES: ChannelUpdate,
+    CHANNEL_AVAILABILITY: ChannelAvailability,
+}
 
 
 def document(models: Mapping[str, type[Message]]) -> dict[str, Any]:
@@ -114,7 +120,7 @@ def _travels(model: type[Message], topic: str) -> bool:
     service, _, kind = topic.partition(".")
     owner = model.TYPE.split(".")[1]
     if owner == "channel" or service not in SERVICES:
-        return topic == (CHANNEL_UPDATES if issubclass(model, Event) else CHANNEL_ORDERS) and owner == "channel"
+        return _CHANNEL_MESSAGES.get(topic) is model
     own = owner in (service, "chassis")
     if kind == "inbox":
         return own and issubclass(model, Command) or _answers(model, (*ASKS.get(service, ()), service), owner)

@@ -1,7 +1,8 @@
 """The public door for channels: an order as a channel publishes it, and what it hears back.
 
 A channel puts a `ChannelOrder` on `channel.orders` (key: its account and the external id) or sends it to
-`POST /orders`, and reads `ChannelUpdate`s from `channel.updates`. Personal data is plain here and is sealed by the door. Lenient on
+`POST /orders`, and reads `ChannelUpdate`s from `channel.updates` and `ChannelAvailability` from
+`channel.availability`. Personal data is plain here and is sealed by the door. Lenient on
 purpose: whatever parses becomes an order, and what does not add up puts it on hold, so that nobody who paid is left
 without one. Amounts are whole minor units of the order's `currency`; instants are RFC 3339 with a zone.
 """
@@ -13,7 +14,6 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from contracts.fulfillment import Package
 from contracts.message import Event, Instant, Message, Value
 from contracts.money import (
     CaptureTime,
@@ -33,11 +33,13 @@ __all__ = [
     "CHARGES_MAX",
     "LINES_MAX",
     "SHIP_GROUPS_MAX",
+    "ChannelAvailability",
     "ChannelCharge",
     "ChannelCustomer",
     "ChannelLine",
     "ChannelLineUpdate",
     "ChannelOrder",
+    "ChannelPackage",
     "ChannelParty",
     "ChannelReference",
     "ChannelShipGroup",
@@ -211,11 +213,18 @@ class ChannelOrder(Message):
 
 
 class UpdateKind(StrEnum):
-    """What became of an order, as a channel needs to know it."""
+    """What became of an order, as a channel needs to know it.
+
+    `accepted`: we have it; `held`: it waits for somebody, and `hold` says why; `changed`: what is owed changed by
+    `amount`; `conflicted`: it came again with another body and nothing says which is newer; `cancelled`: these units
+    will not come; `cancel_refused`: they will come all the same; `fulfilled`: they have left; `refunded`: `amount` went
+    back to the customer.
+    """
 
     ACCEPTED = "accepted"
     HELD = "held"
     HOLD_RELEASED = "hold_released"
+    CHANGED = "changed"
     BACKORDERED = "backordered"
     CONFIRMED = "confirmed"
     CONFLICTED = "conflicted"
@@ -224,6 +233,7 @@ class UpdateKind(StrEnum):
     FULFILLED = "fulfilled"
     DELIVERED = "delivered"
     COMPLETED = "completed"
+    REFUNDED = "refunded"
 
 
 class ChannelLineUpdate(Value):
@@ -234,20 +244,50 @@ class ChannelLineUpdate(Value):
     unit: str
 
 
+class ChannelPackage(Value):
+    """A package that left, and what is in it by the channel's own line ids. `package` names it in later updates;
+    `sscc` is its serial number of 18 digits, `tracking_number` the carrier's, `weight_grams` what it weighs."""
+
+    package: str
+    lines: tuple[ChannelLineUpdate, ...] = ()
+    weight_grams: int | None = None
+    sscc: str | None = None
+    tracking_number: str | None = None
+
+
 class ChannelUpdate(Event):
-    """Something that happened to an order of a channel account; its id is that of our event, so it may come twice and
-    means one thing. `lines` are the units concerned; `packages` carry tracking numbers. `number` is our short order
-    number."""
+    """Something that happened to an order of a channel account. Its id follows from our event, so it may come twice
+    and means one thing.
+
+    `version` is the order's own count: of two updates of an order the higher is the later. `occurred_at` is when it
+    happened, a delivery by the carrier's clock. `lines` are the units concerned. `number` is what people call the order.
+    `closed`: nothing more of the order will be fulfilled or cancelled.
+    """
 
     kind: UpdateKind
     channel_account: str
     external_id: str
     number: str
+    version: int
     occurred_at: Instant
+    closed: bool = False
     lines: tuple[ChannelLineUpdate, ...] = ()
-    packages: tuple[Package, ...] = ()
+    packages: tuple[ChannelPackage, ...] = ()
     carrier: str | None = None
+    service: str | None = None
     hold: HoldKind | None = None
     cancel_reason: CancelReason | None = None
     amount: Money | None = None
     detail: str | None = None
+
+
+class ChannelAvailability(Event):
+    """How many units of a SKU a channel account may sell: what is available at all locations together, never below
+    zero. `version` is the stock item's own count: the highest is what holds now, those below it are history."""
+
+    channel_account: str
+    sku: str
+    available: Annotated[int, Field(ge=0)]
+    unit: str
+    version: int
+    occurred_at: Instant
