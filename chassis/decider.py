@@ -71,12 +71,17 @@ def no_deadlines(state: Any) -> Mapping[str, datetime]:
     return {}
 
 
+def _remembers_all(state: Any, moment: datetime) -> Any:
+    return state
+
+
 @dataclass(frozen=True)
 class Fold(Generic[S]):
     """One view of a stream: the aggregate itself, or a saga beside it.
 
     `version` names the shape of its state: a snapshot of another version is ignored and the events are folded again.
-    `evolve` never refuses: what is in the log happened. `react` sees every event of the stream, with the state of
+    `evolve` never refuses: what is in the log happened. It is given the state `as_of` the time of the event, where what
+    is remembered for a while only may be forgotten. `react` sees every event of the stream, with the state of
     the whole stream after it. `deadlines` are those that this state waits for, by name.
     """
 
@@ -86,6 +91,7 @@ class Fold(Generic[S]):
     evolve: Callable[[S, Event], S]
     react: Callable[[Any, Event], Sequence[Outgoing]] = no_reaction
     deadlines: Callable[[S], Mapping[str, datetime]] = no_deadlines
+    as_of: Callable[[S, datetime], S] = _remembers_all
 
 
 def _no_needs(message: Message, state: Any) -> Sequence[str]:

@@ -81,7 +81,9 @@ def evolve(kind: StreamKind, stream: Stream, event: Event, cause: str, time: dat
     states = stream.states
     if not isinstance(event, CHASSIS_EVENTS):
         # What the chassis says of a stream is no fact of its domain, and parking must work where a fold crashes.
-        states = tuple(fold.evolve(state, event) for fold, state in zip(kind.folds, stream.states, strict=True))
+        states = tuple(
+            fold.evolve(fold.as_of(state, time), event) for fold, state in zip(kind.folds, stream.states, strict=True)
+        )
     evolved = replace(stream, version=stream.version + 1, time=time, states=states)
     if event.door_digest is not None:
         evolved = _remember(evolved, cause, event.door_digest, time)

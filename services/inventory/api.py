@@ -24,7 +24,8 @@ from contracts.inventory import (
 )
 from contracts.message import Command, Instant, format_instant
 from services.inventory.stock_book import StockBook
-from services.inventory.stock_item import STOCK_ITEM, moves_nothing
+from services.inventory.stock_facts import moves_nothing
+from services.inventory.stock_item import STOCK_ITEM
 
 __all__ = ["router"]
 
@@ -187,9 +188,9 @@ def _view(book: StockBook) -> dict[str, Any]:
         "claims_waiting": book.waiting_count,
         "claims": [
             {
-                "demand": claim.demand.model_dump(mode="json"),
-                "sequence": claim.sequence,
-                "quantity": claim.quantity,
+                "demand": claim.terms.demand.model_dump(mode="json"),
+                "sequence": claim.terms.sequence,
+                "quantity": claim.terms.quantity,
                 "reserved": claim.reserved,
                 "waiting": claim.waiting,
             }

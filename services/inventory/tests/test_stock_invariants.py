@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from datetime import timedelta
 from typing import Any
 
 from hypothesis import given, settings
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from chassis.decider import Context
 from chassis.testing import DAWN, Spec
+from contracts.chassis import MessageParked
 from contracts.inventory import (
     AdjustmentReason,
     AdjustStock,
@@ -17,6 +19,7 @@ from contracts.inventory import (
     ClaimStock,
     CountStock,
     Demand,
+    ExpectSupply,
     OnShortage,
     ReceiveStock,
     RecordGone,
@@ -26,8 +29,10 @@ from contracts.inventory import (
     StockStatus,
 )
 from contracts.message import Command, Event
-from services.inventory.stock_book import StockBook, evolve
+from services.inventory.bookkeeping import evolve
+from services.inventory.stock_book import StockBook
 from services.inventory.stock_item import STOCK_ITEM
+from services.inventory.waiting_queue import Rank
 
 LOCATIONS = ("east", "north", "south")
 CAME = {Bucket.RECEIVED, Bucket.FOUND, Bucket.RESTOCKED}
@@ -36,7 +41,8 @@ ON_HAND = {Bucket.SELLABLE, Bucket.SUSPECT, Bucket.DAMAGED, Bucket.ON_HOLD}
 locations = st.sampled_from(LOCATIONS)
 quantities = st.integers(1, 6)
 demands = st.builds(Demand, kind=st.just("order"), id=st.sampled_from("abcdef"), line=st.just("1"))
-item = {"sku": st.just("SKU-1"), "unit": st.just("each")}
+item = {"sku": st.just("SKU-1"), "unit": st.sampled_from(["each", "each", "each", "g"])}
+supplies = st.sampled_from(["po-1", "po-2"])
 demand = {"demand": demands, "sequence": st.integers(0, 1)}
 node = {
     "fulfillment_order": st.just("f"),
@@ -62,6 +68,15 @@ commands: st.SearchStrategy[Command] = st.one_of(
         quantity=quantities,
         location=locations,
         status=st.sampled_from(StockStatus),
+        supply=st.none() | supplies,
+        **item,
+    ),
+    st.builds(
+        ExpectSupply,
+        supply=supplies,
+        quantity=st.integers(0, 6),
+        location=locations,
+        expected_at=st.sampled_from([DAWN, DAWN + timedelta(days=3)]),
         **item,
     ),
     st.builds(ReleaseClaim, sku=item["sku"], **demand),
@@ -101,16 +116,27 @@ def holds_after(book: StockBook, events: list[Event]) -> None:
 def claims_close(book: StockBook) -> None:
     """What shelves say is held is what claims say they hold; no stock is available where demand waits for it."""
     for key, claim in book.claims.items():
+        terms = claim.terms
         assert claim.reserved + claim.waiting > 0
-        assert claim.reserved + claim.waiting <= claim.quantity
+        assert claim.reserved + claim.picked + claim.waiting <= terms.quantity
         assert all(book.shelf(place).held[key] == quantity for place, quantity in claim.held)
-        if claim.waiting:
-            assert all(book.shelf(place).available == 0 for place in claim.eligible_locations)
-            assert all(claim.rank in book.waiting[place] for place in claim.eligible_locations)
+        if claim.waiting and terms.unit == book.unit:
+            assert all(book.shelf(place).available == 0 for place in terms.eligible_locations)
     for location, shelf in book.shelves.items():
         assert all(book.claims[key].held_at(location) == quantity for key, quantity in shelf.held.items())
     assert book.waiting_count == sum(1 for claim in book.claims.values() if claim.waiting)
-    assert {rank[3] for ranks in book.waiting.values() for rank in ranks} <= set(book.claims)
+    assert all(supply.quantity > 0 for supply in book.supplies.values())
+    queues_name_who_waits(book)
+
+
+def queues_name_who_waits(book: StockBook) -> None:
+    expected: dict[str, list[Rank]] = defaultdict(list)
+    for claim in book.claims.values():
+        if claim.waiting:
+            for place in claim.terms.eligible_locations:
+                expected[f"{claim.terms.unit}\x1f{place}"].append(claim.rank)
+    queued = {name: [rank for block in queue.blocks for rank in block] for name, queue in book.waiting.items()}
+    assert queued == {name: sorted(ranks) for name, ranks in expected.items()}
 
 
 @settings(max_examples=150, deadline=None)
@@ -119,6 +145,7 @@ def test_stock_is_conserved_and_never_promised_twice(course: list[Any]) -> None:
     spec, prefix, book = Spec(STOCK_ITEM, "inventory"), list[Event](), StockBook()
     for command in course:
         for event in spec.when(command).events:
+            assert not isinstance(event, MessageParked), event
             prefix.append(event)
             book = evolve(book, event)
             holds_after(book, prefix)

@@ -41,7 +41,8 @@ from contracts.inventory import (
     SupplyExpected,
     TracedQuantity,
 )
-from services.inventory.stock_book import Shelf
+from services.inventory import closed_claims
+from services.inventory.stock_book import Shelf, claim_key
 from services.inventory.stock_item import STOCK_ITEM
 
 T = TypeVar("T")
@@ -187,6 +188,49 @@ def test_a_closed_claim_is_still_known() -> None:
     assert north(spec).available == 2
 
 
+def test_the_same_claim_again_says_what_was_picked_of_it() -> None:
+    spec = stock_item()
+    spec.when(receive(2))
+    spec.when(claim(quantity=3))
+    spec.when(pick("o1", 1, 1))
+    assert only(spec.when(claim(quantity=3)), ClaimRepeated).reserved == 2
+    spec.when(pick("o1", 1, 1))
+    spec.when(release())
+    repeated = only(spec.when(claim(quantity=3)), ClaimRepeated)
+    assert (repeated.reserved, repeated.waiting) == (2, 0)
+
+
+def test_a_closed_claim_is_known_as_long_as_an_inbox_could_deliver_it_again() -> None:
+    spec = stock_item()
+    spec.when(receive(9))
+    spec.when(claim("o1"))
+    spec.when(release("o1"))
+    spec.when(release("o2"))
+    spec.at(timedelta(days=30)).when(receive(1))
+    assert kinds(spec.when(claim("o1"))) == [ClaimRepeated]
+    assert only(spec.when(claim("o2")), StockRejected).reason is RejectReason.RELEASED
+    spec.at(timedelta(days=1)).when(receive(1))
+    assert (spec.state.closed.count, len(spec.state.closed.days)) == (0, 0)
+    assert kinds(spec.when(claim("o1"))) == [StockReserved]
+
+
+def test_past_its_limit_an_item_forgets_the_oldest_days_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(closed_claims, "CLOSED_MAX", 2)
+    spec = stock_item()
+    for day, orders in enumerate((("o1",), ("o2", "o3"), ("o4",))):
+        spec.at(DAWN + timedelta(days=day))
+        for order in orders:
+            spec.when(release(order))
+    assert [order for order in ("o1", "o2", "o3", "o4") if _remembered(spec, order)] == ["o4"]
+    for order in ("o5", "o6"):
+        spec.when(release(order))
+    assert spec.state.closed.count == 3
+
+
+def _remembered(spec: Spec, order: str) -> bool:
+    return spec.state.closed.find(claim_key(Demand(kind="order", id=order, line="1"), 1)) is not None
+
+
 @pytest.mark.parametrize("other", [claim(quantity=2), claim(location="south")])
 def test_another_claim_under_a_known_sequence_is_a_conflict(other: ClaimStock) -> None:
     spec = stock_item()
@@ -199,6 +243,16 @@ def test_a_claim_in_another_unit_is_rejected() -> None:
     spec = stock_item()
     spec.when(receive(5))
     assert only(spec.when(claim(unit="g")), StockRejected).reason is RejectReason.WRONG_UNIT
+
+
+def test_the_unit_of_an_item_is_that_of_its_goods_and_not_of_who_asked_first() -> None:
+    spec = stock_item()
+    assert kinds(spec.when(claim("mistaken", unit="pcs"))) == [DemandQueued]
+    spec.when(claim("right"))
+    served = only(spec.when(receive(5)), StockReserved)
+    assert (served.demand.id, served.unit) == ("right", "each")
+    assert only(spec.when(claim("late", unit="pcs")), StockRejected).reason is RejectReason.WRONG_UNIT
+    assert only(spec.when(release("mistaken")), ClaimReleased).withdrawn == 1
 
 
 # Releases
@@ -436,6 +490,12 @@ def test_goods_put_back_serve_those_who_wait() -> None:
         StockPutBack,
         StockReserved,
     ]
+
+
+def test_goods_put_back_that_nobody_picked_are_found_and_counted() -> None:
+    outcome = stock_item().when(RecordPutBack(**_fact("o1", 2)))
+    assert kinds(outcome) == [StockPutBack, CountRequested]
+    assert only(outcome, StockPutBack).found == 2
 
 
 def test_goods_that_leave_unpicked_are_posted_as_found() -> None:

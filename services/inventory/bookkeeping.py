@@ -1,0 +1,158 @@
+"""What each event of a stock item means to its book."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from contracts.inventory import (
+    ClaimReleased,
+    DemandQueued,
+    Movement,
+    ReservationBroken,
+    StockAdjusted,
+    StockCounted,
+    StockFulfilled,
+    StockPicked,
+    StockPutBack,
+    StockReceived,
+    StockReserved,
+    SupplyExpected,
+)
+from contracts.message import Event, format_instant
+from services.inventory.closed_claims import NEVER_SEEN
+from services.inventory.stock_book import Claim, ClaimTerms, StockBook, Supply, claim_key
+
+__all__ = ["as_of", "evolve"]
+
+NO_NEED_BY = "~"
+"""Sorts after every date: demand without a need-by date is served last among equals."""
+
+
+def evolve(book: StockBook, event: Event) -> StockBook:
+    apply = _EVOLVE.get(type(event))
+    return book if apply is None else apply(book, event)
+
+
+def as_of(book: StockBook, moment: datetime) -> StockBook:
+    """The book at this moment: claims that closed long ago are forgotten."""
+    closed = book.closed.at(moment)
+    return book if closed is book.closed else replace(book, closed=closed)
+
+
+# Claims
+
+
+def _reserved(book: StockBook, event: StockReserved) -> StockBook:
+    claim = _claim_of(book, event)
+    book = _seen(book, claim).with_shelf(
+        event.location, book.shelf(event.location).holding(claim.terms.key, event.quantity)
+    )
+    return book.with_claim(replace(claim.holding(event.location, event.quantity), waiting=event.waiting))
+
+
+def _queued(book: StockBook, event: DemandQueued) -> StockBook:
+    claim = _claim_of(book, event)
+    return _seen(book, claim).with_claim(replace(claim, waiting=event.quantity))
+
+
+def _claim_of(book: StockBook, event: StockReserved | DemandQueued) -> Claim:
+    """The claim that an event is about, as it was before: its first event has all that is known of it."""
+    if (known := book.claims.get(claim_key(event.demand, event.sequence))) is not None:
+        return known
+    terms = ClaimTerms(
+        demand=event.demand,
+        sequence=event.sequence,
+        location=event.location,
+        quantity=event.claimed,
+        unit=event.unit,
+        eligible_locations=event.eligible_locations,
+        need_by=event.need_by,
+        priority=event.priority,
+        reply_to=event.reply_to,
+    )
+    need_by = NO_NEED_BY if event.need_by is None else format_instant(event.need_by)
+    return Claim(terms, (-event.priority, need_by, book.claims_seen, terms.key))
+
+
+def _seen(book: StockBook, claim: Claim) -> StockBook:
+    return book if claim.terms.key in book.claims else replace(book, claims_seen=book.claims_seen + 1)
+
+
+def _released(book: StockBook, event: ClaimReleased) -> StockBook:
+    key = claim_key(event.demand, event.sequence)
+    claim = book.claims.get(key)
+    if claim is None:
+        return book if event.seen else replace(book, closed=book.closed.remember(key, NEVER_SEEN))
+    for location, quantity in claim.held:
+        book = book.with_shelf(location, book.shelf(location).holding(key, -quantity))
+    return book.with_claim(replace(claim, held=(), waiting=0))
+
+
+def _broken(book: StockBook, event: ReservationBroken) -> StockBook:
+    return _let_go(book, claim_key(event.demand, event.sequence), event.location, event.quantity)
+
+
+def _let_go(book: StockBook, key: str, location: str, quantity: int, picked: int = 0) -> StockBook:
+    """The claim holds `quantity` less at `location`, of which so many were picked."""
+    if not quantity:
+        return book
+    claim = book.claims[key]
+    book = book.with_shelf(location, book.shelf(location).holding(key, -quantity))
+    return book.with_claim(replace(claim.holding(location, -quantity), picked=claim.picked + picked))
+
+
+# Goods
+
+
+def _moved(book: StockBook, movements: tuple[Movement, ...], unit: str) -> StockBook:
+    for movement in movements:
+        book = book.with_shelf(movement.location, book.shelf(movement.location).moved(movement))
+    return replace(book, unit=book.unit or unit)
+
+
+def _physical(
+    book: StockBook, event: StockReceived | StockAdjusted | StockCounted | StockPutBack | StockFulfilled
+) -> StockBook:
+    return _moved(book, event.movements, event.unit)
+
+
+def _picked(book: StockBook, event: StockPicked) -> StockBook:
+    key = claim_key(event.demand, event.sequence)
+    book = _let_go(book, key, event.location, event.from_claim, picked=event.from_claim)
+    return _moved(book, event.movements, event.unit)
+
+
+def _received(book: StockBook, event: StockReceived) -> StockBook:
+    book = _physical(book, event)
+    if event.supply is None or event.supply_open is None:
+        return book
+    supply = replace(book.supplies[event.supply], quantity=event.supply_open)
+    return _with_supply(book, event.supply, supply)
+
+
+def _expected(book: StockBook, event: SupplyExpected) -> StockBook:
+    book = replace(book, unit=book.unit or event.unit)
+    return _with_supply(book, event.supply, Supply(event.location, event.quantity, event.expected_at))
+
+
+def _with_supply(book: StockBook, name: str, supply: Supply) -> StockBook:
+    open_supplies = book.supplies.insert(name, supply) if supply.quantity else book.supplies.discard(name)
+    return replace(book, supplies=open_supplies)
+
+
+_EVOLVE: Mapping[type[Event], Callable[[StockBook, Any], StockBook]] = {
+    StockReserved: _reserved,
+    DemandQueued: _queued,
+    ClaimReleased: _released,
+    ReservationBroken: _broken,
+    StockReceived: _received,
+    SupplyExpected: _expected,
+    StockAdjusted: _physical,
+    StockCounted: _physical,
+    StockPicked: _picked,
+    StockPutBack: _physical,
+    StockFulfilled: _physical,
+}

@@ -1,0 +1,158 @@
+"""What a stock item decides about claims: held at once, queued, refused, known again, released.
+
+A command never takes available below zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chassis.decider import Context
+from contracts.inventory import (
+    ClaimReleased,
+    ClaimRepeated,
+    ClaimStock,
+    DemandQueued,
+    OnShortage,
+    RejectReason,
+    ReleaseClaim,
+    StockRejected,
+)
+from contracts.message import Event
+from services.inventory.closed_claims import NEVER_SEEN
+from services.inventory.course import Course
+from services.inventory.stock_book import ClaimTerms, StockBook, claim_key
+
+__all__ = ["WAITING_MAX", "claim", "release"]
+
+WAITING_MAX = 100_000
+"""Claims of one item that may wait for supply; those after them are rejected as short."""
+
+
+def claim(command: ClaimStock, book: StockBook, context: Context) -> Sequence[Event]:
+    if (known := _known(command, book, context)) is not None:
+        return [known]
+    if book.unit not in (None, command.unit):
+        return [_rejected(command, book, context, RejectReason.WRONG_UNIT)]
+    short = book.shelf(command.location).available < command.quantity
+    queue_full = book.waiting_count >= WAITING_MAX
+    if short and (command.on_shortage is OnShortage.REJECT or queue_full):
+        return [_rejected(command, book, context, RejectReason.SHORT)]
+    return _what_there_is(command, book, context)
+
+
+def _known(command: ClaimStock, book: StockBook, context: Context) -> Event | None:
+    """What a claim gets whose demand and sequence were seen before; nothing for a new one."""
+    key = claim_key(command.demand, command.sequence)
+    if (open_claim := book.claims.get(key)) is not None:
+        terms, reserved, waiting = open_claim.terms, open_claim.reserved + open_claim.picked, open_claim.waiting
+        same = (terms.quantity, terms.location) == (command.quantity, command.location)
+    elif (end := book.closed.find(key)) is not None:
+        if end == NEVER_SEEN:
+            return _rejected(command, book, context, RejectReason.RELEASED)
+        same, reserved, waiting = end.claimed == command.quantity, end.picked, 0
+    else:
+        return None
+    return (
+        _repeated(command, context, reserved, waiting)
+        if same
+        else _rejected(command, book, context, RejectReason.CONFLICT)
+    )
+
+
+def _repeated(command: ClaimStock, context: Context, reserved: int, waiting: int) -> ClaimRepeated:
+    return ClaimRepeated(
+        sku=command.sku,
+        demand=command.demand,
+        sequence=command.sequence,
+        location=command.location,
+        quantity=command.quantity,
+        unit=command.unit,
+        reserved=reserved,
+        waiting=waiting,
+        reply_to=context.reply_to,
+    )
+
+
+def _rejected(command: ClaimStock, book: StockBook, context: Context, reason: RejectReason) -> StockRejected:
+    return StockRejected(
+        sku=command.sku,
+        demand=command.demand,
+        sequence=command.sequence,
+        location=command.location,
+        quantity=command.quantity,
+        unit=command.unit,
+        reason=reason,
+        levels=(book.shelf(command.location).level(command.location),),
+        reply_to=context.reply_to,
+    )
+
+
+def _what_there_is(command: ClaimStock, book: StockBook, context: Context) -> Sequence[Event]:
+    course, terms, missing = Course(command.sku, book), _terms(command, context), command.quantity
+    for location in terms.eligible_locations:
+        if taken := min(missing, book.shelf(location).available):
+            missing -= taken
+            course.reserve(terms, location, taken, missing)
+    if missing:
+        course.emit(_queued(course, terms, missing))
+    return course.events
+
+
+def _terms(command: ClaimStock, context: Context) -> ClaimTerms:
+    return ClaimTerms(
+        demand=command.demand,
+        sequence=command.sequence,
+        location=command.location,
+        quantity=command.quantity,
+        unit=command.unit,
+        eligible_locations=tuple(dict.fromkeys((command.location, *command.eligible_locations))),
+        need_by=command.need_by,
+        priority=command.priority,
+        reply_to=context.reply_to,
+    )
+
+
+def _queued(course: Course, terms: ClaimTerms, missing: int) -> DemandQueued:
+    open_supplies = course.book.supplies.items()
+    useful = [
+        (supply.expected_at, name) for name, supply in open_supplies if supply.location in terms.eligible_locations
+    ]
+    expected_at, awaits = min(useful, default=(None, None))
+    return DemandQueued(
+        sku=course.sku,
+        demand=terms.demand,
+        sequence=terms.sequence,
+        location=terms.location,
+        quantity=missing,
+        unit=terms.unit,
+        claimed=terms.quantity,
+        eligible_locations=terms.eligible_locations,
+        need_by=terms.need_by,
+        priority=terms.priority,
+        awaits=awaits,
+        expected_at=expected_at,
+        levels=course.level_after(terms.location),
+        reply_to=terms.reply_to,
+    )
+
+
+def release(command: ReleaseClaim, book: StockBook, context: Context) -> Sequence[Event]:
+    key = claim_key(command.demand, command.sequence)
+    open_claim, course = book.claims.get(key), Course(command.sku, book)
+    held = () if open_claim is None else open_claim.held
+    course.emit(
+        ClaimReleased(
+            sku=command.sku,
+            demand=command.demand,
+            sequence=command.sequence,
+            quantity=0 if open_claim is None else open_claim.reserved,
+            withdrawn=0 if open_claim is None else open_claim.waiting,
+            seen=open_claim is not None or book.closed.find(key) not in (None, NEVER_SEEN),
+            levels=tuple(level for place, count in held for level in course.level_after(place, reserved=-count)),
+            reply_to=context.reply_to,
+        )
+    )
+    for location, _ in held:
+        course.serve(location)
+    return course.events

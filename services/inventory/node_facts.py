@@ -1,0 +1,112 @@
+"""What a stock item makes of the facts of nodes: goods picked, put back, gone. Never refused for lack of stock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from chassis.decider import Context
+from contracts.inventory import (
+    BreakReason,
+    Bucket,
+    RecordGone,
+    RecordPicked,
+    RecordPutBack,
+    StockFulfilled,
+    StockPicked,
+    StockPutBack,
+)
+from contracts.message import Event
+from services.inventory.course import Course, movements_at, wrong_unit
+from services.inventory.stock_book import StockBook, claim_key
+
+__all__ = ["gone", "pick", "put_back"]
+
+
+def pick(command: RecordPicked, book: StockBook, context: Context) -> Sequence[Event]:
+    if refused := wrong_unit(command, book, command.quantity):
+        return refused
+    key, location = claim_key(command.demand, command.sequence), command.location
+    claim, shelf, course = book.claims.get(key), book.shelf(location), Course(command.sku, book)
+    held = 0 if claim is None else claim.held_at(location)
+    from_claim, short = (
+        min(held, command.quantity),
+        max(0, command.expected - command.quantity),
+    )
+    found = max(0, command.quantity - shelf.sellable)
+    suspect = min(short, shelf.sellable + found - command.quantity)
+    movements = movements_at(
+        location,
+        (Bucket.FOUND, Bucket.SELLABLE, found),
+        (Bucket.SELLABLE, Bucket.PICKED, command.quantity),
+        (Bucket.SELLABLE, Bucket.SUSPECT, suspect),
+    )
+    if claim is not None and (own := min(short, held - from_claim)):
+        course.break_claim(claim, location, own, BreakReason.SHORT_PICK)
+    (after,) = course.level_after(location, movements, reserved=-from_claim)
+    reason = BreakReason.SHORT_PICK if short else BreakReason.PICKED_BY_ANOTHER
+    course.break_claims(location, -after.available, reason, key, from_claim)
+    course.emit(
+        StockPicked(
+            **_of_claim(command),
+            short=short,
+            found=found,
+            from_claim=from_claim,
+            short_reason=command.short_reason,
+            substitute_for=command.substitute_for,
+            traced=command.traced,
+            movements=movements,
+            levels=course.level_after(location, movements, reserved=-from_claim),
+        )
+    )
+    course.ask_for_count(location, short, found)
+    course.serve(location)
+    return course.events
+
+
+def _of_claim(command: RecordPicked | RecordPutBack | RecordGone) -> dict[str, Any]:
+    """The fields that a node's fact and the event of it share."""
+    return {
+        "sku": command.sku,
+        "demand": command.demand,
+        "sequence": command.sequence,
+        "location": command.location,
+        "quantity": command.quantity,
+        "unit": command.unit,
+        "fulfillment_order": command.fulfillment_order,
+        "document": command.document,
+        "occurred_at": command.occurred_at,
+    }
+
+
+def put_back(command: RecordPutBack, book: StockBook, context: Context) -> Sequence[Event]:
+    if refused := wrong_unit(command, book, command.quantity):
+        return refused
+    course, location = Course(command.sku, book), command.location
+    found = max(0, command.quantity - book.shelf(location).picked)
+    movements = movements_at(
+        location,
+        (Bucket.FOUND, Bucket.PICKED, found),
+        (Bucket.PICKED, Bucket.SELLABLE, command.quantity),
+    )
+    levels = course.level_after(location, movements)
+    course.emit(StockPutBack(**_of_claim(command), found=found, movements=movements, levels=levels))
+    course.ask_for_count(location, found=found)
+    course.serve(location)
+    return course.events
+
+
+def gone(command: RecordGone, book: StockBook, context: Context) -> Sequence[Event]:
+    if refused := wrong_unit(command, book, command.quantity):
+        return refused
+    course, location = Course(command.sku, book), command.location
+    found = max(0, command.quantity - book.shelf(location).picked)
+    movements = movements_at(
+        location,
+        (Bucket.FOUND, Bucket.PICKED, found),
+        (Bucket.PICKED, Bucket.FULFILLED, command.quantity),
+    )
+    levels = course.level_after(location, movements)
+    course.emit(StockFulfilled(**_of_claim(command), found=found, movements=movements, levels=levels))
+    course.ask_for_count(location, found=found)
+    return course.events
