@@ -56,11 +56,12 @@ class ChannelDoor:
                 raise ValueError(f"the body has {len(value)} bytes; a door takes {topics.DOOR_BODY_BYTES_MAX}")
             order = ChannelOrder.decode(value)
             command = place_order(order, self._door.tenant, self._seal)
+            identifier = order_id(self._door.tenant, order.channel_account, order.external_id)
+            actor = Actor(kind="channel", subject=order.channel_account)
+            target = stream("order", identifier)
+            return self._door.record(Entry("order", target, command, channel_key(order), actor=actor))
         except ValueError as error:
             return self._dead_letter(record, error)
-        identifier = order_id(self._door.tenant, order.channel_account, order.external_id)
-        actor = Actor(kind="channel", subject=order.channel_account)
-        return self._door.record(Entry("order", stream("order", identifier), command, channel_key(order), actor=actor))
 
     def _dead_letter(self, record: Any, error: ValueError) -> NewRecord:
         place = f"{record.topic}/{record.partition}/{record.offset}"
