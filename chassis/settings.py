@@ -52,6 +52,10 @@ class Settings(BaseSettings):
     master_key_file: Path | None = Field(
         default=None, description="file of the master key; <home>/master.key when not set"
     )
+    tokens_file: Path | None = Field(default=None, description="file of tokens; <home>/tokens.toml when not set")
+    console_token_file: Path | None = Field(
+        default=None, description="file of the token that `oms` itself sends; <home>/console.token when not set"
+    )
     partitions: int = Field(
         default=4, ge=1, le=1000, description="partitions of each inbox and events topic; chosen once"
     )
@@ -78,6 +82,16 @@ class Settings(BaseSettings):
     def master_key(self) -> Path:
         """Where the master key lies."""
         return self.master_key_file or self.home / "master.key"
+
+    @property
+    def tokens(self) -> Path:
+        """Where it is written who may come in."""
+        return self.tokens_file or self.home / "tokens.toml"
+
+    @property
+    def console_token(self) -> Path:
+        """Where the token lies that `oms` sends."""
+        return self.console_token_file or self.home / "console.token"
 
     @property
     def outbox(self) -> Path:

@@ -32,6 +32,7 @@ __all__ = [
     "Role",
     "Tokens",
     "TokensRefused",
+    "new_token",
     "write_secret",
 ]
 
@@ -61,6 +62,10 @@ class Role(StrEnum):
     FINANCE = "finance"
     CHANNEL_BOT = "channel-bot"
     ADMIN = "admin"
+
+
+ACTING_FOR_OTHERS = frozenset({Role.CSR, Role.WAREHOUSE, Role.CHANNEL_BOT, Role.ADMIN})
+"""Who serves a customer, shares a scanner, or passes on what somebody asked of them."""
 
 
 class Kind(StrEnum):
@@ -95,6 +100,11 @@ class Grant(BaseModel):
     def speaks_for(self, channel_account: str) -> bool:
         """Whether they may act for a channel: who is nothing but a channel acts for the one that they are."""
         return self.roles != {Role.CHANNEL_BOT} or self.subject == channel_account
+
+    @property
+    def acts_for_others(self) -> bool:
+        """Whether they may say on whose behalf they ask."""
+        return bool(self.roles & ACTING_FOR_OTHERS)
 
 
 class _File(BaseModel):
@@ -138,7 +148,14 @@ class Tokens:
 
     def issue(self, subject: str, kind: Kind, roles: frozenset[Role], expires: datetime | None = None) -> str:
         """Make a new token and keep its digest; the token, which is said this once."""
-        token = secrets.token_urlsafe(TOKEN_BYTES)
+        token = new_token()
+        self.admit(token, subject, kind, roles, expires)
+        return token
+
+    def admit(
+        self, token: str, subject: str, kind: Kind, roles: frozenset[Role], expires: datetime | None = None
+    ) -> None:
+        """Keep the digest of a token that was made before."""
         try:
             grant = Grant(subject=subject, kind=kind, roles=roles, sha256=_digest(token), expires=expires)
         except ValidationError as error:
@@ -148,7 +165,6 @@ class Tokens:
             if len(there) >= TOKENS_MAX:
                 raise TokensRefused(f"there are {TOKENS_MAX} tokens already; revoke those that nobody uses")
             write_secret(self._path, _text((*there, grant)))
-        return token
 
     def revoke(self, name: str) -> tuple[Grant, ...]:
         """Forget the token of this id, or all tokens of this subject; those forgotten."""
@@ -158,6 +174,11 @@ class Tokens:
             if gone:
                 write_secret(self._path, _text(tuple(grant for grant in there if grant not in gone)))
         return gone
+
+
+def new_token() -> str:
+    """A token that nobody can guess."""
+    return secrets.token_urlsafe(TOKEN_BYTES)
 
 
 def write_secret(path: Path, text: str) -> None:

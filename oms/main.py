@@ -15,6 +15,7 @@ from chassis.kafka import KafkaLog
 from chassis.log import LogError
 from chassis.settings import SettingsRefused, load_settings
 from chassis.store import StoreAway
+from chassis.tokens import TokensRefused
 from contracts.topics import TopicSpec
 from deploy.local.errors import StackError
 from oms.demo.command import demo
@@ -22,6 +23,7 @@ from oms.operating import dead_letters, offsets, rebuild
 from oms.orders import order_commands, stock_commands
 from oms.stack import Stack, expected_topics
 from oms.status import exit_code, read_status, status_table
+from oms.tokens import token_commands
 
 __all__ = ["app", "main"]
 
@@ -41,6 +43,7 @@ app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(offsets, name="offsets")
 app.add_typer(order_commands, name="order")
 app.add_typer(stock_commands, name="stock")
+app.add_typer(token_commands, name="token")
 console = Console()
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
@@ -129,7 +132,7 @@ def main() -> None:
     """Run the command; an error that people can act on becomes one sentence and an exit code."""
     try:
         app()
-    except (StackError, SettingsRefused) as error:
+    except (StackError, SettingsRefused, TokensRefused) as error:
         _fail(str(error), error.exit_code)
     except (LogError, StoreAway) as error:
         _fail(str(error), LOG_EXIT_CODE)

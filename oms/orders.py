@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from chassis.settings import load_settings
+from oms.tokens import console_token
 
 __all__ = ["order_commands", "stock_commands"]
 
@@ -170,7 +171,9 @@ def _call(
     """The answer of a door; ends the command with one sentence when there is none, or a problem."""
     settings = load_settings()
     address = f"http://{settings.http_host}:{settings.http_port}"
-    headers = {"Idempotency-Key": key or uuid4().hex, "Prefer": f"wait={WAIT_SECONDS}"} if method == "POST" else {}
+    headers = {"Authorization": f"Bearer {console_token(settings)}"}
+    if method == "POST":
+        headers |= {"Idempotency-Key": key or uuid4().hex, "Prefer": f"wait={WAIT_SECONDS}"}
     try:
         with httpx.Client(base_url=address, timeout=CALL_SECONDS, trust_env=False) as client:
             answer = client.request(method, path, json=body, headers=headers, params=parameters)

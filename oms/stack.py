@@ -37,6 +37,7 @@ from deploy.local.process import (
     require_free_port,
     stop,
 )
+from oms.tokens import create_console_token
 
 __all__ = ["PROCESSES", "Process", "Stack", "create_topics", "expected_topics", "is_local", "read_health"]
 
@@ -108,6 +109,8 @@ class Stack:
         report(f"{'topics':<11} {f'{len(made)} made' if made else 'all there'}")
         create_vault(self.settings.vault)
         create_master_key(self.settings.master_key)
+        if create_console_token(self.settings):
+            report(f"{'token':<11} yours, who may do everything, is in {self.settings.console_token}")
         # All are started before one is waited for: most of their start is the import of libraries.
         for process, started in [(process, self._process_up(process)) for process in self.processes]:
             if started is not None:

@@ -29,6 +29,7 @@ from chassis.vault import create_vault
 from contracts import topics
 from oms.main import app
 from oms.stack import create_topics
+from oms.tokens import create_console_token
 from tests.waiting import eventually
 
 MODULES = (*(f"services.{name}" for name in topics.SERVICES), "oms.doors", "oms.workers")
@@ -141,6 +142,7 @@ def site(broker: str, database: str, tmp_path_factory: pytest.TempPathFactory) -
     create_topics(settings)
     create_vault(vault)
     create_master_key(settings.master_key)
+    create_console_token(settings)
     http = httpx.Client(base_url=f"http://127.0.0.1:{settings.http_port}", timeout=40, trust_env=False)
     site = Site(settings, environment, {}, http)
     try:
