@@ -307,6 +307,8 @@ def advance(state: OrderStream, context: Context) -> Sequence[Event]:
 
 def _next_of(state: OrderStream, key: str, work: Work, context: Context) -> Sequence[Event]:
     """The next step of one fulfillment order. One that is being withdrawn is not labelled, but what has left has."""
+    if work.given_up:
+        return ()
     if work.packages and work.shipment is None and (work.handed_over or key not in state.fulfillment.withdrawing):
         shipment = aggregate_id(state.order.terms.tenant, "shipment", key, "0")
         by = context.now + STEPS[LABEL].answer_within
@@ -378,9 +380,8 @@ def _finish_cancel(state: OrderStream) -> Sequence[Event]:
         return ()
     if not units(order, *IN_FULFILLMENT, *WITH_CUSTOMER):
         return (OrderCancelled(cause=saga.cancel_cause, moves=moves_to_cancelled(order)),)
-    if units(order, *NOT_RELEASED):
-        return (cancel_rest(state, saga.cancel_cause),)
-    return _complete(state)
+    rest = cancel_rest(state, saga.cancel_cause)
+    return (rest,) if rest.moves or rest.released_claims else _complete(state)
 
 
 def _complete(state: OrderStream) -> Sequence[Event]:

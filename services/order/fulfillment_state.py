@@ -67,6 +67,7 @@ __all__ = [
     "count",
     "deadlines_of",
     "evolve",
+    "to_pick",
     "work_of",
     "works_in_order",
 ]
@@ -113,6 +114,11 @@ class Work:
     capturing: bool = False
     open: bool = True
 
+    @property
+    def given_up(self) -> bool:
+        """It is closed and nothing of it will leave."""
+        return not self.open and self.value is None
+
 
 @dataclass(frozen=True, slots=True)
 class FulfillmentState:
@@ -134,6 +140,15 @@ def count_key(bucket: Bucket, line: str) -> str:
 def count(work: Work, bucket: Bucket, line: str) -> int:
     """Units of a line that a fulfillment order has in a bucket."""
     return work.counts.get(count_key(bucket, line), 0)
+
+
+def to_pick(state: FulfillmentState, sequence: int) -> bool:
+    """Whether a node still has units of a claim (its sequence) to pick."""
+    return any(
+        line.sequence == sequence and work.open and count(work, Bucket.RELEASED, line.line)
+        for work in state.works.values()
+        for line in work.lines
+    )
 
 
 def works_in_order(works: HashTrieMap[str, Work]) -> list[tuple[str, Work]]:

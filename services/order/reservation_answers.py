@@ -218,10 +218,13 @@ def _held_by(state: OrderStream, claim: Claim) -> int:
 
 
 def cancel_rest(state: OrderStream, reason: CancelReason) -> LinesCancelled:
-    """Cancel every unit that no node has heard of, and give their claims back."""
-    claims = [claim for claim in claims_in_order(state.reservation.claims) if claim.live]
-    working = {line.sequence for work in state.fulfillment.works.values() if work.open for line in work.lines}
-    partly = {held.sequence for held in state.reservation.held.values()}
-    kept = {claim.sequence for claim in claims if claim.sequence in working - partly and not may_wait(claim)}
-    released = tuple(claim.sequence for claim in claims if claim.sequence not in kept)
+    """Cancel every unit that no node has heard of, and give back the claims that still hold or await something: for
+    such units, or for a node that let go of its work before it picked."""
+    holding = {held.sequence for held in state.reservation.held.values()}
+    holding |= {line.sequence for work in state.fulfillment.works.values() if work.given_up for line in work.lines}
+    released = tuple(
+        claim.sequence
+        for claim in claims_in_order(state.reservation.claims)
+        if claim.live and (claim.unanswered or claim.waiting or claim.sequence in holding)
+    )
     return LinesCancelled(reason=reason, released_claims=released, moves=moves_to_cancelled(state.order))

@@ -36,8 +36,11 @@ from contracts.order import (
     ConfirmationRequested,
     ConfirmedLine,
     FulfillmentDeclined,
+    FulfillmentWithdrawn,
     HeldStep,
     LinesCancelled,
+    LinesPicked,
+    LinesShort,
     OrderCancelled,
     OrderConfirmed,
     PlaceOrder,
@@ -52,6 +55,7 @@ from contracts.payments import (
     PaymentRepeated,
     VoidPayment,
 )
+from services.order.fulfillment_state import to_pick
 from services.order.order import OrderState, blocked, due, line_of, line_units, units
 from services.order.reservation_answers import decide, may_wait
 from services.order.reservation_state import (
@@ -272,13 +276,27 @@ def react(state: OrderStream, event: Event) -> Sequence[Outgoing]:
             return _give_back(state, event.released_claims)
         case FulfillmentDeclined():
             return _give_back(state, event.claims)
+        case LinesPicked() | LinesShort() | FulfillmentWithdrawn():
+            return _give_back_after(state, event.fulfillment_order)
         case OrderCancelled():
             return undo(STEPS, state.reservation.asks, state)
     return asked_by(STEPS, event, state)
 
 
 def _give_back(state: OrderStream, sequences: Iterable[int]) -> Sequence[Send]:
-    return [_release_claim(state.order, state.reservation.claims[str(sequence)]) for sequence in sequences]
+    """Release these claims, but for one that a node still has to pick from: a release gives back all that a claim
+    holds, at every location."""
+    return [
+        _release_claim(state.order, state.reservation.claims[str(sequence)])
+        for sequence in sequences
+        if not to_pick(state.fulfillment, sequence)
+    ]
+
+
+def _give_back_after(state: OrderStream, fulfillment_order: str) -> Sequence[Send]:
+    """Release what was given back while this node still had to pick from it."""
+    sequences = dict.fromkeys(line.sequence for line in state.fulfillment.works[fulfillment_order].lines)
+    return _give_back(state, [each for each in sequences if not state.reservation.claims[str(each)].live])
 
 
 FOLD = Fold("reservation", 1, ReservationState(), evolve, react, deadlines_of)

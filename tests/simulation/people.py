@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from contracts.channel import ChannelLine, ChannelOrder, ChannelParty, ChannelShipGroup, ChannelTender
@@ -16,7 +16,7 @@ from contracts.fulfillment import (
     RecordPack,
     RecordPick,
 )
-from contracts.ids import stream
+from contracts.ids import split_stream, stream
 from contracts.inventory import ReceiveStock
 from contracts.message import Event
 from contracts.money import TenderMethod
@@ -82,10 +82,12 @@ def receive(world: World, sku: str, location: str, quantity: int) -> None:
 
 class Floor:
     """Nodes and the carrier: they do whatever work they see, once. `missing` are units that a node does not find, by
-    (location, SKU)."""
+    (location, SKU); `only` the fulfillment orders that are worked on, where not all are."""
 
-    def __init__(self, world: World, missing: dict[tuple[str, str], int] | None = None) -> None:
-        self.world, self.missing = world, dict(missing or {})
+    def __init__(
+        self, world: World, missing: dict[tuple[str, str], int] | None = None, only: Collection[str] | None = None
+    ) -> None:
+        self.world, self.missing, self._only = world, dict(missing or {}), only
         self._seen = 0
 
     def work(self) -> None:
@@ -99,7 +101,7 @@ class Floor:
 
     def _react(self, name: str, event: Event) -> None:
         match event:
-            case FulfillmentOrderCreated():
+            case FulfillmentOrderCreated() if self._only is None or split_stream(name)[1] in self._only:
                 self._fulfil(name, event)
             case LabelIssued():
                 fulfillment_order = stream("fulfillment_order", event.fulfillment_order)

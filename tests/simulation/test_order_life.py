@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from contracts.channel import ChannelOrder, ChannelTender
+from contracts.ids import split_stream
 from contracts.money import TenderMethod
 from contracts.order import (
     Bucket,
@@ -25,7 +26,7 @@ from contracts.order import (
 from contracts.payments import PaymentCaptured, PaymentVoided
 from services.order.order import OrderStatus, status, units
 from tests.simulation.people import Floor, channel_order, place, receive
-from tests.simulation.world import World
+from tests.simulation.world import World, stock_stream
 
 SEEDS = range(5)
 SKUS = ("A", "B", "C")
@@ -232,6 +233,24 @@ def test_a_busy_day_ends_with_every_order_ended_or_waiting_for_something_named(s
         assert order.captured == sum(event.amount.amount for event in fulfilled)
     for sku in SKUS:
         assert min(level.available for level in world.available[sku].values()) >= 0
+        claims = world.state("inventory", stock_stream(sku)).claims.values()
+        claiming = {claim.terms.demand.id for claim in claims if claim.held or claim.waiting}
+        assert not claiming & {split_stream(name)[1] for name in names if world.state("order", name).order.ended}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_one_node_let_go_of_is_free_again_while_the_rest_of_the_order_leaves(seed: int) -> None:
+    world = World(seed)
+    receive(world, "A", "north", 2)
+    receive(world, "A", "south", 1)
+    name = place(world, channel_order("1001", ("A", 3, 1000)))
+    north, _ = world.run().of(ReleasedToFulfillment)
+    Floor(world, only={north.fulfillment_order}).work()
+    world.tell("order", name, CancelOrder())
+    order = world.state("order", name).order
+    assert status(order) is OrderStatus.COMPLETED
+    assert (units(order, Bucket.DELIVERED), units(order, Bucket.CANCELLED)) == (2, 1)
+    assert world.available["A"]["south"].available == 1
 
 
 def _random_order(number: str, chance: random.Random) -> ChannelOrder:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
-from chassis.testing import DAWN
+from chassis.testing import DAWN, Outcome
+from contracts.chassis import DeadlinePassed
 from contracts.fulfillment import (
     CancelFulfillment,
     CreateFulfillmentOrder,
@@ -16,6 +19,7 @@ from contracts.fulfillment import (
     RefusalReason,
 )
 from contracts.ids import split_stream
+from contracts.inventory import ReleaseClaim
 from contracts.money import Charge, ChargeKind, Tender, TenderMethod
 from contracts.order import (
     Bucket,
@@ -155,6 +159,58 @@ def test_a_node_that_rejects_is_given_up_and_its_claims_are_given_back() -> None
     story.node(rejected).then_nothing()
 
 
+def _in_two_places() -> Story:
+    """One claim that was served at two locations, each with its own work."""
+    story = Story({"A": {"north": Availability(0, 1), "south": Availability(0, 1)}}).placed(("A", 5, 1000))
+    story.reserved(quantity=2, location="north")
+    story.reserved(quantity=3, location="south")
+    story.authorized()
+    story.listed(1)
+    return story
+
+
+def _rejected(story: Story, place: int) -> Outcome:
+    work = story.view.fulfillment.works[story.work(place)]
+    lines = tuple(FulfillmentLine(**line.model_dump()) for line in work.lines)
+    answer = FulfillmentRejected(order_id=ORDER_ID, location=work.location, document="a", lines=lines)
+    return story.node(answer, place)
+
+
+def test_a_node_that_rejects_does_not_take_from_another_what_it_still_has_to_pick() -> None:
+    story = _in_two_places()
+    outcome = _rejected(story, 0)
+    assert kinds(outcome) == ["FulfillmentDeclined", "SourcingDecided"]
+    assert messages(outcome) == ["ClaimStock"]
+    assert units_of(story) == {Bucket.ORDERED: 2, Bucket.RELEASED: 3}
+    outcome = story.picked(place=1)
+    assert [(type(send.message), send.message.sequence) for send in outcome.sent] == [(ReleaseClaim, 0)]  # type: ignore[attr-defined]
+
+
+def test_the_last_node_that_had_a_claim_gives_it_back_whatever_it_did() -> None:
+    story = _in_two_places()
+    _rejected(story, 0)
+    assert "ReleaseClaim" in messages(_rejected(story, 1))
+    story = _in_two_places()
+    _rejected(story, 0)
+    story.tell(CancelOrder())
+    outcome = story.node(_withdrawn(), place=1)
+    assert sorted(messages(outcome)) == ["ReleaseClaim", "ReleaseClaim", "VoidPayment"]
+
+
+def test_a_last_moment_does_not_take_from_a_node_what_it_still_has_to_pick() -> None:
+    story = Story(BOTH).released(("A", 3, 900), cancel_after=DAWN + timedelta(days=2))
+    story.listed()
+    story.stock = {"A": {"north": Availability(0, 1), "south": Availability(0, 1)}}
+    story.picked(short=3)
+    story.reserved(1, quantity=1, location="south")
+    story.queued(1, quantity=2)
+    limit = DAWN + timedelta(days=2)
+    outcome = story.later(timedelta(days=2)).tell(DeadlinePassed(name="cancel_after", due=limit))
+    assert kinds(outcome) == ["CancelAfterPassed", "LinesCancelled"]
+    assert messages(outcome) == []
+    assert messages(story.picked(place=1)) == ["ReleaseClaim"]
+
+
 def test_a_refused_fulfillment_order_asks_a_person() -> None:
     story = Story().released(("A", 2, 1000))
     outcome = story.node(FulfillmentRefused(step="CreateFulfillmentOrder", reason=RefusalReason.EXISTS))
@@ -264,7 +320,8 @@ def test_one_node_lets_go_and_another_has_shipped() -> None:
     outcome = story.tell(CancelOrder())
     assert messages(outcome) == ["CancelFulfillment"]
     outcome = story.node(_withdrawn(), place=1)
-    assert kinds(outcome) == ["FulfillmentWithdrawn", "OrderCompleted"]
+    assert kinds(outcome) == ["FulfillmentWithdrawn", "LinesCancelled", "OrderCompleted"]
+    assert [send.message.sequence for send in outcome.sent if isinstance(send.message, ReleaseClaim)] == [1]
     assert units_of(story) == {Bucket.FULFILLED: 2, Bucket.CANCELLED: 1}
 
 
@@ -285,3 +342,14 @@ def test_a_cancel_of_what_has_left_or_is_completed_is_refused_by_name() -> None:
     story.tell(CancelOrder()).then(CancelRefused(reason=CancelRefusal.FULFILLED))
     story.captured(1000)
     story.tell(CancelOrder()).then(CancelRefused(reason=CancelRefusal.COMPLETED))
+
+
+def test_what_was_packed_while_the_cancel_was_on_its_way_gets_no_label() -> None:
+    story = Story().released(("A", 2, 1000))
+    story.listed()
+    story.picked()
+    story.tell(CancelOrder())
+    assert messages(story.packed()) == []
+    outcome = story.node(_withdrawn())
+    assert kinds(outcome) == ["FulfillmentWithdrawn", "OrderCancelled"]
+    assert "CreateShipment" not in messages(outcome)
