@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import Callable
+from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
 from pathlib import Path
@@ -25,6 +27,12 @@ from contracts.order import ConfirmationRequested, ConfirmedLine, RecordConfirma
 from contracts.personal import Personal, PersonalContent
 
 __all__ = ["ConfirmationWorker", "confirmation"]
+
+ADDRESS = re.compile(r"""(?!.*=\?)[^\s\x00-\x20\x7f@()<>\[\]:;,\\"]+@[^\s\x00-\x20\x7f@()<>\[\]:;,\\"]+""")
+"""What a mail can be sent to: two parts of anything but space, controls and what means something in a header; no
+encoded word (`=?`), which is never part of an address."""
+
+NO_RECIPIENT = "undisclosed-recipients:;"
 
 NOBODY = PersonalContent()
 """Stands for a buyer whom the channel did not name, or who was forgotten: the message has no address then."""
@@ -97,15 +105,21 @@ def confirmation(envelope: Envelope, asked: ConfirmationRequested, buyer: Person
     message = EmailMessage()
     message["Message-ID"] = f"<{envelope.id}@orderlog>"
     message["Date"] = format_datetime(envelope.time)
-    message["From"] = f"{_one_line(asked.brand or asked.seller)} <orders@localhost>"
-    message["To"] = _one_line(buyer.email) if buyer.email else "undisclosed-recipients:;"
-    message["Subject"] = f"Your order {asked.channel_number or asked.number} is confirmed"
+    message["From"] = Address(_one_line(asked.brand or asked.seller), "orders", "localhost")
+    message["To"] = _recipient(buyer.email)
+    message["Subject"] = f"Your order {_one_line(asked.channel_number or asked.number)} is confirmed"
     lines = "\n".join(_text(line) for line in asked.lines)
     greeting = f"Dear {buyer.name}," if buyer.name else "Dear customer,"
     message.set_content(
         f"{greeting}\n\nwe confirm your order {asked.number}:\n\n{lines}\n\nTotal: {_money(asked.total)}\n"
     )
     return message
+
+
+def _recipient(typed: str | None) -> str:
+    """The address in what somebody typed. What is none stops no other message: the parser of headers would fail."""
+    address = _one_line(typed or "").rpartition("<")[2].removesuffix(">")
+    return address if ADDRESS.fullmatch(address) else NO_RECIPIENT
 
 
 def _text(line: ConfirmedLine) -> str:

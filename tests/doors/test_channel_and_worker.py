@@ -103,11 +103,12 @@ def test_an_order_is_kept_while_the_broker_is_away(monkeypatch: pytest.MonkeyPat
     assert len(writer.records) == 1
 
 
-def _intent(buyer: Personal | None) -> Any:
+def _intent(buyer: Personal | None, brand: str = "Acme\r\nBcc: x@example.org", number: str | None = None) -> Any:
     event = ConfirmationRequested(
         order_id=ORDER_ID,
         number="QQNX5-E2MGN-U",
-        brand="Acme\r\nBcc: x@example.org",
+        channel_number=number,
+        brand=brand,
         seller="acme",
         buyer=buyer,
         lines=(ConfirmedLine(sku="SKU-1", quantity=2, unit="each", amount=Money(amount=1050, currency="EUR")),),
@@ -142,6 +143,34 @@ def test_a_confirmation_is_written_once_and_reported_under_the_same_id(tmp_path:
     assert one.id == two.id
     outcome = RecordConfirmationSent.decode(writer.records[0].value)
     assert (outcome.confirmation, outcome.name) == (one.causation_id, mail.name)
+
+
+@pytest.mark.parametrize(
+    ("typed", "sent_to"),
+    [
+        ("ada@example.org", "ada@example.org"),
+        (" Ada Lindqvist <ada@example.org> ", "ada@example.org"),
+        *[
+            (odd, "undisclosed-recipients:;")
+            for odd in ("", "<", '"', "a@[", "<@", "ada", "a@b c", "=?utf-8?q??=@b", "x@y\r\nBcc: z@y")
+        ],
+    ],
+)
+def test_whatever_was_typed_as_an_address_stops_no_other_message(tmp_path: Path, typed: str, sent_to: str) -> None:
+    _work(tmp_path, KeptWriter(), _intent(seal("someone", PersonalContent(email=typed))))
+    (mail,) = tmp_path.iterdir()
+    message = message_from_bytes(mail.read_bytes(), policy=default)
+    assert (message["To"], message["Bcc"]) == (sent_to, None)
+
+
+@pytest.mark.parametrize("odd", ["x:y;", "A, B", '"', "A <b", "\u2028", "A\u2028Bcc: x@y", "A\x85B", "é" * 128])
+def test_whatever_a_channel_calls_itself_or_an_order_stops_no_other_message(tmp_path: Path, odd: str) -> None:
+    _work(tmp_path, KeptWriter(), _intent(None, brand=odd, number=odd))
+    (mail,) = tmp_path.iterdir()
+    message = message_from_bytes(mail.read_bytes(), policy=default)
+    (sender,) = message["From"].addresses
+    assert (sender.addr_spec, message["Bcc"]) == ("orders@localhost", None)
+    assert message["Subject"].endswith("is confirmed")
 
 
 def test_a_buyer_who_was_forgotten_gets_no_address(tmp_path: Path) -> None:
