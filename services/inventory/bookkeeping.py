@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from chassis.maps import HashTrieMap
 from contracts.inventory import (
     ClaimReleased,
     DemandQueued,
@@ -23,7 +24,7 @@ from contracts.inventory import (
 )
 from contracts.message import Event, format_instant
 from services.inventory.closed_claims import NEVER_SEEN
-from services.inventory.stock_book import Claim, ClaimTerms, StockBook, Supply, claim_key
+from services.inventory.stock_book import Claim, ClaimTerms, Shelf, StockBook, Supply, claim_key
 
 __all__ = ["as_of", "evolve"]
 
@@ -46,16 +47,17 @@ def as_of(book: StockBook, moment: datetime) -> StockBook:
 
 
 def _reserved(book: StockBook, event: StockReserved) -> StockBook:
-    claim = _claim_of(book, event)
-    book = _seen(book, claim).with_shelf(
-        event.location, book.shelf(event.location).holding(claim.terms.key, event.quantity)
-    )
-    return book.with_claim(replace(claim.holding(event.location, event.quantity), waiting=event.waiting))
+    claim = _claim_of(book, event).holding(event.location, event.quantity, waiting=event.waiting)
+    return book.with_claim(claim, _held(book, claim.key, event.location, event.quantity))
+
+
+def _held(book: StockBook, key: str, location: str, change: int) -> HashTrieMap[str, Shelf]:
+    """The shelves once a claim holds `change` more (or less) at `location`."""
+    return book.shelves.insert(location, book.shelf(location).holding(key, change))
 
 
 def _queued(book: StockBook, event: DemandQueued) -> StockBook:
-    claim = _claim_of(book, event)
-    return _seen(book, claim).with_claim(replace(claim, waiting=event.quantity))
+    return book.with_claim(replace(_claim_of(book, event), waiting=event.quantity))
 
 
 def _claim_of(book: StockBook, event: StockReserved | DemandQueued) -> Claim:
@@ -77,18 +79,15 @@ def _claim_of(book: StockBook, event: StockReserved | DemandQueued) -> Claim:
     return Claim(terms, (-event.priority, need_by, book.claims_seen, terms.key))
 
 
-def _seen(book: StockBook, claim: Claim) -> StockBook:
-    return book if claim.terms.key in book.claims else replace(book, claims_seen=book.claims_seen + 1)
-
-
 def _released(book: StockBook, event: ClaimReleased) -> StockBook:
     key = claim_key(event.demand, event.sequence)
     claim = book.claims.get(key)
     if claim is None:
         return book if event.seen else replace(book, closed=book.closed.remember(key, NEVER_SEEN))
+    shelves = book.shelves
     for location, quantity in claim.held:
-        book = book.with_shelf(location, book.shelf(location).holding(key, -quantity))
-    return book.with_claim(replace(claim, held=(), waiting=0))
+        shelves = shelves.insert(location, shelves[location].holding(key, -quantity))
+    return book.with_claim(replace(claim, held=(), waiting=0), shelves)
 
 
 def _broken(book: StockBook, event: ReservationBroken) -> StockBook:
@@ -99,9 +98,8 @@ def _let_go(book: StockBook, key: str, location: str, quantity: int, picked: int
     """The claim holds `quantity` less at `location`, of which so many were picked."""
     if not quantity:
         return book
-    claim = book.claims[key]
-    book = book.with_shelf(location, book.shelf(location).holding(key, -quantity))
-    return book.with_claim(replace(claim.holding(location, -quantity), picked=claim.picked + picked))
+    claim = book.claims[key].holding(location, -quantity, picked=picked)
+    return book.with_claim(claim, _held(book, key, location, -quantity))
 
 
 # Goods

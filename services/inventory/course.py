@@ -106,7 +106,7 @@ class Course:
             return
         claims = (self.book.claims[key] for key in self.book.shelf(location).held)
         for claim in sorted(claims, key=lambda claim: claim.rank, reverse=True):
-            held = claim.held_at(location) - (spared_quantity if claim.terms.key == spared else 0)
+            held = claim.held_at(location) - (spared_quantity if claim.key == spared else 0)
             if broken := min(quantity, held):
                 self.break_claim(claim, location, broken, reason)
                 quantity -= broken

@@ -99,16 +99,27 @@ class Claim:
     waiting: int = 0
 
     @property
+    def key(self) -> str:
+        return self.rank[3]
+
+    @property
     def reserved(self) -> int:
         return sum(quantity for _, quantity in self.held)
 
     def held_at(self, location: str) -> int:
         return dict(self.held).get(location, 0)
 
-    def holding(self, location: str, change: int) -> Claim:
+    def holding(self, location: str, change: int, *, picked: int = 0, waiting: int | None = None) -> Claim:
+        """The claim after it holds `change` more (or less) at `location`, of which so many were picked; `waiting` is
+        what it waits for now, where that changed."""
         held = dict(self.held)
         held[location] = held.get(location, 0) + change
-        return replace(self, held=tuple((place, quantity) for place, quantity in held.items() if quantity))
+        return replace(
+            self,
+            held=tuple((place, quantity) for place, quantity in held.items() if quantity),
+            picked=self.picked + picked,
+            waiting=self.waiting if waiting is None else waiting,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,26 +157,31 @@ class StockBook:
     def with_shelf(self, location: str, shelf: Shelf) -> StockBook:
         return replace(self, shelves=self.shelves.insert(location, shelf))
 
-    def with_claim(self, claim: Claim) -> StockBook:
-        """The book with this claim as it is now: queued while it waits, closed when it neither holds nor waits."""
-        key = claim.terms.key
-        book = self._queued(self.claims.get(key), claim)
-        if claim.held or claim.waiting:
-            return replace(book, claims=book.claims.insert(key, claim))
-        closed = book.closed.remember(key, Closed(claim.terms.quantity, claim.picked))
-        return replace(book, claims=book.claims.discard(key), closed=closed)
+    def with_claim(self, claim: Claim, shelves: HashTrieMap[str, Shelf] | None = None) -> StockBook:
+        """The book with this claim as it is now, and the shelves that this changed: queued while it waits, closed when
+        it neither holds nor waits."""
+        before, is_open = self.claims.get(claim.key), bool(claim.held or claim.waiting)
+        was, now = before is not None and before.waiting > 0, claim.waiting > 0
+        end = Closed(claim.terms.quantity, claim.picked)
+        return replace(
+            self,
+            shelves=self.shelves if shelves is None else shelves,
+            claims=self.claims.insert(claim.key, claim) if is_open else self.claims.discard(claim.key),
+            waiting=self.waiting if was == now else self._queued(claim, now),
+            waiting_count=self.waiting_count + now - was,
+            claims_seen=self.claims_seen + (before is None),
+            closed=self.closed if is_open else self.closed.remember(claim.key, end),
+        )
 
-    def _queued(self, before: Claim | None, after: Claim) -> StockBook:
-        was, now = before is not None and before.waiting > 0, after.waiting > 0
-        if was == now:
-            return self
+    def _queued(self, claim: Claim, joins: bool) -> HashTrieMap[str, WaitingQueue]:
+        """Who waits where, once this claim has joined or left."""
         waiting = self.waiting
-        for location in after.terms.eligible_locations:
-            name = _queue_name(after.terms.unit, location)
+        for location in claim.terms.eligible_locations:
+            name = _queue_name(claim.terms.unit, location)
             queue = waiting.get(name, WaitingQueue())
-            queue = queue.joined(after.rank) if now else queue.left(after.rank)
+            queue = queue.joined(claim.rank) if joins else queue.left(claim.rank)
             waiting = waiting.insert(name, queue) if queue else waiting.discard(name)
-        return replace(self, waiting=waiting, waiting_count=self.waiting_count + (1 if now else -1))
+        return waiting
 
 
 def _queue_name(unit: str, location: str) -> str:
