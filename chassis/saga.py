@@ -15,17 +15,32 @@ from chassis.decider import Send
 from chassis.maps import HashTrieMap
 from contracts.message import Event, Message
 
-__all__ = ["Asked", "Asks", "Step", "ask", "asked_by", "deadlines", "name_of", "note", "settle", "table", "undo"]
+__all__ = [
+    "Asked",
+    "Asks",
+    "Step",
+    "ask",
+    "asked_by",
+    "deadlines",
+    "name_of",
+    "note",
+    "settle",
+    "suspend",
+    "table",
+    "undo",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A step that was asked for under a key, `asks` times; `due` is when its answer is late, None once answered."""
+    """A step that was asked for under a key, `asks` times; `due` is when its answer is late, None once it is answered,
+    or a person was asked instead."""
 
     step: str
     key: str
     asks: int
     due: datetime | None
+    answered: bool = False
 
 
 Asks = HashTrieMap[str, Asked]
@@ -73,6 +88,12 @@ def note(asks: Asks, step: str, key: str, due: datetime, count: int = 1) -> Asks
 
 def settle(asks: Asks, step: str, key: str) -> Asks:
     """A step was answered, or nobody waits for it any more: it stays known, since undoing it needs that."""
+    found = asks.get(name_of(step, key))
+    return asks if found is None else asks.insert(name_of(step, key), replace(found, due=None, answered=True))
+
+
+def suspend(asks: Asks, step: str, key: str) -> Asks:
+    """A person was asked, since no answer came or it was a refusal. An answer may come after all."""
     found = asks.get(name_of(step, key))
     return asks if found is None else asks.insert(name_of(step, key), replace(found, due=None))
 

@@ -527,7 +527,7 @@ class HoldPlaced(Event):
 
 
 class HoldReleased(Event):
-    """Somebody accepted what the hold showed; its steps may be taken."""
+    """Somebody accepted what the hold showed, or the answer that it was placed for came; its steps may be taken."""
 
     hold: str
     kind: HoldKind

@@ -417,4 +417,4 @@ def _void_rest(state: OrderStream) -> Sequence[Send]:
     return void_payment(state, "")
 
 
-FOLD = Fold("fulfillment", 1, FulfillmentState(), evolve, react, deadlines_of)
+FOLD = Fold("fulfillment", 2, FulfillmentState(), evolve, react, deadlines_of)

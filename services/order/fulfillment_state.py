@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from chassis.maps import HashTrieMap
-from chassis.saga import Asks, deadlines, note, settle
+from chassis.saga import Asks, deadlines, note, settle, suspend
 from contracts.fulfillment import (
     Package,
 )
@@ -288,7 +288,7 @@ def _cancel_refused(state: FulfillmentState, event: CancelRefused) -> Fulfillmen
 def _hold_placed(state: FulfillmentState, event: HoldPlaced) -> FulfillmentState:
     if event.step is None or event.key is None:
         return state
-    return replace(state, asks=settle(state.asks, event.step, event.key))
+    return replace(state, asks=suspend(state.asks, event.step, event.key))
 
 
 def _asked_again(state: FulfillmentState, event: StepAskedAgain) -> FulfillmentState:
@@ -298,7 +298,7 @@ def _asked_again(state: FulfillmentState, event: StepAskedAgain) -> FulfillmentS
 
 
 def _unanswered(state: FulfillmentState, event: StepUnanswered) -> FulfillmentState:
-    return replace(state, asks=settle(state.asks, event.step, event.key))
+    return replace(state, asks=suspend(state.asks, event.step, event.key))
 
 
 def _ended(state: FulfillmentState, event: Event) -> FulfillmentState:

@@ -38,6 +38,7 @@ from contracts.order import (
     FulfillmentDeclined,
     FulfillmentWithdrawn,
     HeldStep,
+    HoldKind,
     LinesCancelled,
     LinesPicked,
     LinesShort,
@@ -178,15 +179,16 @@ STEPS: Mapping[str, Step] = {
 
 
 def needs(message: Message, state: OrderStream) -> Sequence[str]:
-    """The SKUs whose availability is read with the stream, wherever this message may lead to a sourcing decision."""
+    """The SKUs whose availability is read with the stream, wherever this message may lead to a sourcing decision: so may
+    any that answers what a hold was placed for."""
     if isinstance(message, PlaceOrder):
         return () if state.order.placed else sorted({line.sku for line in message.lines if line.quantity > 0})
     if not state.order.open:
         return ()
     extra = _skus_of(message, state)
-    if extra is None:
+    if extra is None and all(hold.kind is not HoldKind.NO_ANSWER for hold in state.order.holds.values()):
         return ()
-    return sorted({demand.sku for demand in open_demands(state)} | extra)
+    return sorted({demand.sku for demand in open_demands(state)} | (extra or set()))
 
 
 def _skus_of(message: Message, state: OrderStream) -> set[str] | None:
@@ -299,4 +301,4 @@ def _give_back_after(state: OrderStream, fulfillment_order: str) -> Sequence[Sen
     return _give_back(state, [each for each in sequences if not state.reservation.claims[str(each)].live])
 
 
-FOLD = Fold("reservation", 1, ReservationState(), evolve, react, deadlines_of)
+FOLD = Fold("reservation", 2, ReservationState(), evolve, react, deadlines_of)

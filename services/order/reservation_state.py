@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from chassis.maps import HashTrieMap
-from chassis.saga import Asks, deadlines, note, settle
+from chassis.saga import Asks, deadlines, note, settle, suspend
 from contracts.message import Event
 from contracts.order import (
     AuthorizationRecorded,
@@ -263,7 +263,7 @@ def _cancel_after_passed(state: ReservationState, event: CancelAfterPassed) -> R
 
 def _hold_placed(state: ReservationState, event: HoldPlaced) -> ReservationState:
     """A step that ended in a hold waits for a person, and for no answer."""
-    return state if event.step is None else replace(state, asks=settle(state.asks, event.step, event.key or ONLY))
+    return state if event.step is None else replace(state, asks=suspend(state.asks, event.step, event.key or ONLY))
 
 
 def _hold_released(state: ReservationState, event: HoldReleased) -> ReservationState:
@@ -286,7 +286,7 @@ def _asked_again(state: ReservationState, event: StepAskedAgain) -> ReservationS
 
 
 def _unanswered(state: ReservationState, event: StepUnanswered) -> ReservationState:
-    return replace(state, asks=settle(state.asks, event.step, event.key))
+    return replace(state, asks=suspend(state.asks, event.step, event.key))
 
 
 def _ended(state: ReservationState, event: Event) -> ReservationState:

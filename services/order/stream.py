@@ -18,6 +18,7 @@ from contracts.order import (
     CancelRefusal,
     CancelRefused,
     HoldKind,
+    HoldReleased,
     OrderCancelled,
     OrderCancelRequested,
     PlaceHold,
@@ -106,12 +107,38 @@ def _give_up(asked: Asked, state: OrderStream) -> Sequence[Event]:
 
 
 def _release_hold(message: ReleaseHold, state: OrderStream, context: Context) -> Sequence[Event]:
-    """Released, and the step that ended in the hold is asked for again."""
+    """Released, and the step that ended in the hold is asked for again, unless it was answered since."""
     events = order.release_hold(message, state.order, context)
     held = state.order.holds.get(message.hold)
-    if held is None or held.step is None or held.key is None:
+    asked = None if held is None else _asked(held, state)
+    if asked is None or asked.answered:
         return events
-    return (*events, _again(held.step, held.key, 1, context))
+    return (*events, _again(asked.step, asked.key, 1, context))
+
+
+def _asked(held: order.Hold, state: OrderStream) -> Asked | None:
+    """What was asked for, of a step that ended in a hold."""
+    if held.step is None or held.key is None:
+        return None
+    name = name_of(held.step, held.key)
+    return state.reservation.asks.get(name) or state.fulfillment.asks.get(name)
+
+
+def _answered_since(state: OrderStream) -> Sequence[Event]:
+    """The release of each hold that was placed for want of an answer, once the answer has come after all."""
+    holds = sorted(state.order.holds.values(), key=lambda held: int(held.hold))
+    missed = [(held, _asked(held, state)) for held in holds if held.kind is HoldKind.NO_ANSWER]
+    return [
+        HoldReleased(
+            hold=held.hold,
+            kind=held.kind,
+            detail=f"{STEPS[asked.step].service} has answered {name_of(asked.step, asked.key)}",
+            step=asked.step,
+            key=asked.key,
+        )
+        for held, asked in missed
+        if asked is not None and asked.answered
+    ]
 
 
 def _of_order(decide: Callable[[Any, OrderState, Context], Sequence[Event]]) -> Callable[..., Sequence[Event]]:
@@ -120,7 +147,9 @@ def _of_order(decide: Callable[[Any, OrderState, Context], Sequence[Event]]) -> 
 
 
 def _advance(state: OrderStream, context: Context) -> Sequence[Event]:
-    return reservation_saga.advance(state, context) or fulfillment_saga.advance(state, context)
+    return (
+        _answered_since(state) or reservation_saga.advance(state, context) or fulfillment_saga.advance(state, context)
+    )
 
 
 _DECIDE: Mapping[type[Message], Callable[[Any, Any, Context], Sequence[Event]]] = {

@@ -21,7 +21,15 @@ from contracts.fulfillment import (
     PickedLine,
 )
 from contracts.ids import aggregate_id, stream
-from contracts.inventory import Demand, DemandQueued, RejectReason, StockRejected, StockReserved
+from contracts.inventory import (
+    BreakReason,
+    Demand,
+    DemandQueued,
+    RejectReason,
+    ReservationBroken,
+    StockRejected,
+    StockReserved,
+)
 from contracts.message import Event, Message
 from contracts.money import Money, Tender, TenderMethod
 from contracts.order import (
@@ -152,6 +160,21 @@ class Story(Spec):
             levels=(),
         )
         return self.tell(answer, subject=stock_of(claim.sku))
+
+    def lost(self, sequence: int = 0, reason: BreakReason = BreakReason.COUNT) -> Outcome:
+        """A physical fact took a unit that a claim held at its location."""
+        claim = self.view.reservation.claims[str(sequence)]
+        broken = ReservationBroken(
+            sku=claim.sku,
+            demand=demand(claim.line),
+            sequence=sequence,
+            location=claim.location,
+            quantity=1,
+            unit="each",
+            reason=reason,
+            levels=(),
+        )
+        return self.tell(broken, subject=stock_of(claim.sku))
 
     def authorized(self) -> Outcome:
         """Payments secured what it was asked for."""

@@ -10,9 +10,11 @@ import pytest
 from chassis.stream import open_deadlines
 from chassis.testing import Outcome
 from contracts.chassis import DeadlinePassed
+from contracts.fulfillment import FulfillmentCancelled
 from contracts.order import CancelOrder, HoldKind, HoldPlaced, ReleaseHold
+from contracts.shipping import ShipmentRefusal, ShipmentRefused
 from services.order.stream import ORDER, STEPS
-from services.order.tests.story import Story, kinds, messages, order
+from services.order.tests.story import ORDER_ID, Story, kinds, messages, order
 
 
 def due_of(story: Story, name: str) -> datetime:
@@ -78,9 +80,14 @@ WAITING: dict[str, tuple[Callable[[], Story], str]] = {
 }
 
 
+def names_in(story: Story, step: str) -> list[str]:
+    """The open deadlines of a step."""
+    return [name for name in open_deadlines(ORDER, story.stream) if name.startswith(f"{step}/")]
+
+
 def name_in(story: Story, step: str) -> str:
     """The one open deadline of a step."""
-    [name] = [name for name in open_deadlines(ORDER, story.stream) if name.startswith(f"{step}/")]
+    [name] = names_in(story, step)
     return name
 
 
@@ -141,3 +148,54 @@ def test_asking_again_claims_only_what_was_not_answered() -> None:
     story.later(STEPS["claim"].answer_within)
     outcome = passed(story, "claim/1", due_of(story, "claim/1"))
     assert [send.message.sku for send in outcome.sent] == ["B"]  # type: ignore[attr-defined]
+
+
+def _silent(step: str) -> tuple[Story, HoldPlaced]:
+    """A step that was asked for as often as it may be and not answered, and the hold that asks a person."""
+    begin, _ = WAITING[step]
+    story = begin()
+    name = name_in(story, step)
+    for _ in range(STEPS[step].asks_max):
+        story.later(STEPS[step].answer_within)
+        outcome = passed(story, name, due_of(story, name))
+    held = outcome.events[-1]
+    assert isinstance(held, HoldPlaced)
+    return story, held
+
+
+ANSWERED: dict[str, Callable[[Story], Outcome]] = {
+    "claim": lambda story: story.reserved(),
+    "authorize": lambda story: story.authorized(),
+    "release": lambda story: story.listed(),
+    "label": lambda story: story.labelled(),
+    "dispatch": lambda story: story.shipped(),
+    "capture": lambda story: story.captured(1000),
+    "withdraw": lambda story: story.node(FulfillmentCancelled(order_id=ORDER_ID, lines=(), seen=True)),
+}
+
+
+@pytest.mark.parametrize("step", WAITING)
+def test_an_answer_that_comes_after_all_releases_the_hold_and_the_order_goes_on(step: str) -> None:
+    story, held = _silent(step)
+    ANSWERED[step](story)
+    assert held.hold not in story.view.order.holds
+    assert not names_in(story, step)
+
+
+def test_what_came_open_behind_such_a_hold_is_sourced_with_what_is_known_then() -> None:
+    story = Story().placed(("A", 2, 1000))
+    story.reserved()
+    name = name_in(story, "authorize")
+    for _ in range(STEPS["authorize"].asks_max):
+        story.later(STEPS["authorize"].answer_within)
+        passed(story, name, due_of(story, name))
+    story.lost()
+    assert messages(story.authorized()) == ["ClaimStock"]
+
+
+def test_a_hold_of_a_step_that_was_answered_since_is_released_without_asking_again() -> None:
+    story = _labelling()
+    story.tell(ShipmentRefused(step="CreateShipment", reason=ShipmentRefusal.NO_SERVICE), subject=story.shipment())
+    story.labelled()
+    outcome = story.tell(ReleaseHold(hold="1"))
+    assert (kinds(outcome), messages(outcome)) == (["HoldReleased"], [])

@@ -221,7 +221,13 @@ def test_a_refused_fulfillment_order_asks_a_person() -> None:
 
 @pytest.mark.parametrize("step", ["CreateShipment", "DispatchShipment"])
 def test_a_refused_shipment_asks_a_person(step: str) -> None:
-    story = Story().released(("A", 2, 1000)).until_handed_over()
+    story = Story().released(("A", 2, 1000))
+    story.listed()
+    story.picked()
+    story.packed()
+    if step == "DispatchShipment":
+        story.labelled()
+        story.handed_over()
     refused = ShipmentRefused(step=step, reason=ShipmentRefusal.NO_SERVICE)
     [held] = story.tell(refused, subject=story.shipment()).events
     assert isinstance(held, HoldPlaced)

@@ -16,7 +16,6 @@ from contracts.inventory import (
     OnShortage,
     RejectReason,
     ReleaseClaim,
-    ReservationBroken,
 )
 from contracts.order import (
     Bucket,
@@ -183,7 +182,7 @@ def test_a_sku_that_no_location_ever_had_is_held_by_name() -> None:
 def test_a_broken_reservation_is_sourced_again() -> None:
     story = Story().placed(("A", 2, 1000), ("B", 1, 500))
     story.reserved(0)
-    outcome = story.tell(_broken(0, 1, BreakReason.COUNT))
+    outcome = story.lost()
     assert kinds(outcome) == ["ReservationLost"]
     assert units_of(story) == {Bucket.ORDERED: 1, Bucket.RESERVED: 1}
     assert kinds(story.reserved(1)) == ["LineReserved", "SourcingDecided"]
@@ -191,20 +190,7 @@ def test_a_broken_reservation_is_sourced_again() -> None:
 
 def test_a_broken_reservation_that_a_node_works_on_is_left_to_its_pick() -> None:
     story = Story().released(("A", 2, 1000))
-    story.tell(_broken(0, 1, BreakReason.SHORT_PICK)).then_nothing()
-
-
-def _broken(sequence: int, quantity: int, reason: BreakReason) -> ReservationBroken:
-    return ReservationBroken(
-        sku="A",
-        demand=demand("1"),
-        sequence=sequence,
-        location="north",
-        quantity=quantity,
-        unit="each",
-        reason=reason,
-        levels=(),
-    )
+    story.lost(reason=BreakReason.SHORT_PICK).then_nothing()
 
 
 def test_declined_is_held_and_asked_again_when_a_person_says_so() -> None:
@@ -262,7 +248,7 @@ def test_late_answers_change_nothing() -> None:
     story.reserved().then_nothing()
     story.queued().then_nothing()
     story.rejected().then_nothing()
-    story.tell(_broken(0, 1, BreakReason.COUNT)).then_nothing()
+    story.lost().then_nothing()
     released = ClaimReleased(sku="A", demand=demand("1"), sequence=0, quantity=0, withdrawn=0, seen=False, levels=())
     story.tell(released).then_nothing()
     story.tell(PaymentVoided(order_id=ORDER_ID, seen=False), subject=PAYMENT).then_nothing()
