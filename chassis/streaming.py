@@ -25,9 +25,11 @@ from chassis.store import StoreAway
 from contracts.topics import DEAD_LETTER_BYTES_MAX
 
 __all__ = [
+    "AWAY",
     "BATCH_RECORDS_MAX",
     "CONSUMER_SETTINGS",
     "PRODUCER_SETTINGS",
+    "RETRY_SECONDS",
     "KafkaWriter",
     "Records",
     "Writer",

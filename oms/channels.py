@@ -1,0 +1,102 @@
+"""`python -m oms.channels`: what channels hear back, in one process: updates of their orders, and what they may sell."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, suppress
+
+from chassis.kafka import KafkaLog
+from chassis.log import NewRecord
+from chassis.projection import ProjectionFollower
+from chassis.runtime import log_to_stderr
+from chassis.settings import Settings, load_settings
+from chassis.streaming import AWAY, RETRY_SECONDS, KafkaWriter, keep_trying
+from contracts import topics
+from oms.process import Life, run_process
+from services.order.channel_availability import AvailabilityTeller, StockToSell
+from services.order.channel_follower import ChannelUpdates, Written
+from services.order.channel_out import ChannelOut, Publish
+
+__all__ = ["GROUP", "SCHEMA", "Channels", "run"]
+
+GROUP = "channel-updates"
+"""The consumer group whose positions in `order.events` say how far updates were written."""
+
+SCHEMA = "channels"
+"""Where the tables are, after the namespace; they can be thrown away, and are then made again in silence."""
+
+STEP_SECONDS = 0.1
+
+
+class Channels:
+    """The two followers and the teller, step by step in one thread at a time."""
+
+    def __init__(self, settings: Settings, publish: Publish) -> None:
+        log, namespace = KafkaLog(settings.bootstrap), settings.namespace
+        schema = f"{namespace.replace('-', '_') or 'orderlog'}_{SCHEMA}"
+        self._written = Written(log, topics.named(GROUP, namespace), topics.events("order", namespace))
+        out = ChannelOut(topics.CHANNEL_UPDATES, settings.partitions, namespace)
+        updates = ChannelUpdates(publish, self._written, out)
+        self._updates = ProjectionFollower(log, settings.database, schema, updates, namespace)
+        self._stock = ProjectionFollower(log, settings.database, schema, StockToSell(), namespace)
+        out = ChannelOut(topics.CHANNEL_AVAILABILITY, settings.partitions, namespace)
+        self._teller = AvailabilityTeller(log, settings.database, schema, publish, out)
+
+    def step(self) -> None:
+        """Follow and tell what there is. Raises StoreAway and LogError while the database or the broker is away."""
+        self._updates.step(STEP_SECONDS)
+        self._written.commit_when_due()
+        self._stock.step(STEP_SECONDS)
+        self._teller.step()
+
+    def close(self) -> None:
+        """Note how far updates were written, and let everything go."""
+        with suppress(*AWAY):
+            self._written.commit()
+        for part in (self._updates, self._stock, self._teller):
+            part.close()
+
+
+async def _tell(settings: Settings, life: Life) -> None:
+    writer, loop = KafkaWriter(settings.bootstrap), asyncio.get_running_loop()
+
+    def publish(records: Sequence[NewRecord]) -> None:
+        """Called in the thread of a step; the writer lives in the loop."""
+        asyncio.run_coroutine_threadsafe(writer.write(records), loop).result()
+
+    async with AsyncExitStack() as ends:
+        ends.push_async_callback(writer.stop)
+        await keep_trying(writer.start, life.waits)
+        channels = Channels(settings, publish)
+        ends.push_async_callback(asyncio.to_thread, channels.close)
+        life.health.state = "running"
+        while not life.over.is_set():
+            await _step(channels, life)
+        life.health.state = "stopping" if life.failure is None else "failed"
+
+
+async def _step(channels: Channels, life: Life) -> None:
+    """One step, or a wait when something is away; whatever else it raises is a defect and ends the process."""
+    try:
+        await asyncio.to_thread(channels.step)
+    except AWAY as error:
+        life.waits(str(error))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(life.over.wait(), RETRY_SECONDS)
+    except Exception as error:  # noqa: BLE001 - whatever it is ends the process
+        life.failed(error)
+    else:
+        if life.health.state == "waiting":
+            life.waits(None)
+
+
+def run(settings: Settings) -> int:
+    """Tell channels until asked to stop; the exit code."""
+    return run_process("channels", settings, lambda life: _tell(settings, life))
+
+
+if __name__ == "__main__":
+    log_to_stderr()
+    sys.exit(run(load_settings()))

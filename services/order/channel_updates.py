@@ -1,0 +1,238 @@
+"""What channels hear: from an event of an order to a `ChannelUpdate`, in the channel's own line ids.
+
+Pure: given the event and what is known of its order, the same update under the same id, however often it is made.
+What staff wrote (details of their holds and cancels) and who did it stay inside. Who keeps what is known of orders,
+and writes the updates, is `channel_follower.py`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from contracts.channel import ChannelLineUpdate, ChannelPackage, ChannelUpdate, UpdateKind
+from contracts.envelope import Envelope
+from contracts.fulfillment import Package, PackageContent
+from contracts.message import Message
+from contracts.order import (
+    Bucket,
+    CancelReason,
+    CancelRefused,
+    FulfillmentWithdrawn,
+    HoldKind,
+    HoldPlaced,
+    HoldReleased,
+    LineBackordered,
+    LinesCancelled,
+    LinesDelivered,
+    LinesFulfilled,
+    OrderAdjusted,
+    OrderCancelled,
+    OrderCancelRequested,
+    OrderCompleted,
+    OrderConfirmed,
+    OrderConflicted,
+    OrderPlaced,
+    QuantityMoved,
+)
+
+__all__ = ["FOLLOWED", "KnownLine", "KnownOrder", "known_order", "update_of"]
+
+TELLS_WHY = frozenset(
+    {
+        HoldKind.NO_LINES,
+        HoldKind.NOT_POSITIVE,
+        HoldKind.NEGATIVE_AMOUNT,
+        HoldKind.TOTAL_DIFFERS,
+        HoldKind.TENDERS_DIFFER,
+        HoldKind.UNKNOWN_CURRENCY,
+        HoldKind.MISSING_ADDRESS,
+        HoldKind.MISSING_SKU,
+        HoldKind.UNSUPPORTED_METHOD,
+        HoldKind.UNKNOWN_SHIP_GROUP,
+        HoldKind.UNKNOWN_SKU,
+    }
+)
+"""Holds for what the channel sent: it reads what was found, and can mend it. Of any other it reads the kind alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownLine:
+    """A line by the channel's own id, with the quantity that was ordered."""
+
+    line_id: str
+    quantity: int
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnownOrder:
+    """What an update needs to know of its order: whose it is, and its lines by our ids. A line that the channel never
+    sent is not among them. `cancelling` is why nodes are being asked to let go of it."""
+
+    tenant: str
+    channel_account: str
+    external_id: str
+    number: str
+    lines: Mapping[str, KnownLine]
+    cancelling: CancelReason | None = None
+
+
+def known_order(placed: OrderPlaced) -> KnownOrder:
+    """What is known of an order once it is placed."""
+    lines = {
+        line.line: KnownLine(line.channel_line, line.quantity, line.unit)
+        for line in placed.lines
+        if line.channel_line is not None
+    }
+    return KnownOrder(placed.tenant, placed.channel_account, placed.external_id, placed.number, lines)
+
+
+def update_of(event: Message, envelope: Envelope, order: KnownOrder) -> ChannelUpdate | None:
+    """What the channel hears of an event; None where it is none of its business."""
+    tell = _TOLD.get(type(event))
+    told = tell(event, order) if tell else None
+    if told is None:
+        return None
+    common = {
+        "channel_account": order.channel_account,
+        "external_id": order.external_id,
+        "number": order.number,
+        "version": envelope.sequence or 0,
+        "occurred_at": envelope.time,
+    }
+    return ChannelUpdate(**{**common, **told})
+
+
+def _units(order: KnownOrder, quantities: Mapping[str, int]) -> tuple[ChannelLineUpdate, ...]:
+    """Quantities of our lines as the channel's, in the order of the order's lines."""
+    return tuple(
+        ChannelLineUpdate(line_id=line.line_id, quantity=quantities[ours], unit=line.unit)
+        for ours, line in order.lines.items()
+        if ours in quantities
+    )
+
+
+def _moved(event: QuantityMoved, target: Bucket, order: KnownOrder) -> tuple[ChannelLineUpdate, ...]:
+    moved: Counter[str] = Counter()
+    for move in event.moves:
+        if move.target is target:
+            moved[move.line] += move.quantity
+    return _units(order, moved)
+
+
+def _contents(contents: Iterable[PackageContent], order: KnownOrder) -> tuple[ChannelLineUpdate, ...]:
+    packed: Counter[str] = Counter()
+    for content in contents:
+        packed[content.line] += content.quantity
+    return _units(order, packed)
+
+
+def _package(package: Package, order: KnownOrder) -> ChannelPackage:
+    return ChannelPackage(
+        package=package.package,
+        lines=_contents(package.contents, order),
+        weight_grams=package.weight_grams,
+        sscc=package.sscc,
+        tracking_number=package.tracking_number,
+    )
+
+
+Told = dict[str, Any]
+
+
+def _accepted(event: OrderPlaced, order: KnownOrder) -> Told:
+    ordered = {ours: line.quantity for ours, line in order.lines.items()}
+    return {"kind": UpdateKind.ACCEPTED, "lines": _units(order, ordered), "amount": event.totals.total}
+
+
+def _held(event: HoldPlaced, order: KnownOrder) -> Told:
+    concerned = {ours: line.quantity for ours, line in order.lines.items() if ours in event.lines}
+    why = event.detail if event.kind in TELLS_WHY else None
+    return {"kind": UpdateKind.HELD, "hold": event.kind, "lines": _units(order, concerned), "detail": why}
+
+
+def _hold_released(event: HoldReleased, order: KnownOrder) -> Told:
+    return {"kind": UpdateKind.HOLD_RELEASED, "hold": event.kind}
+
+
+def _changed(event: OrderAdjusted, order: KnownOrder) -> Told:
+    return {"kind": UpdateKind.CHANGED, "amount": event.charge.amount, "detail": event.charge.kind.value}
+
+
+def _conflicted(event: OrderConflicted, order: KnownOrder) -> Told:
+    return {"kind": UpdateKind.CONFLICTED}
+
+
+def _backordered(event: LineBackordered, order: KnownOrder) -> Told:
+    return {"kind": UpdateKind.BACKORDERED, "lines": _units(order, {event.line: event.quantity})}
+
+
+def _confirmed(event: OrderConfirmed, order: KnownOrder) -> Told:
+    return {"kind": UpdateKind.CONFIRMED, "amount": event.amount}
+
+
+def _order_cancelled(event: OrderCancelled, order: KnownOrder) -> Told:
+    units = _moved(event, Bucket.CANCELLED, order)
+    return {"kind": UpdateKind.CANCELLED, "lines": units, "cancel_reason": event.cause, "closed": True}
+
+
+def _units_cancelled(event: LinesCancelled | FulfillmentWithdrawn, order: KnownOrder) -> Told | None:
+    """Nothing, where claims are given back and no unit of the channel's is given up."""
+    reason = event.reason if isinstance(event, LinesCancelled) else order.cancelling
+    units = _moved(event, Bucket.CANCELLED, order)
+    return {"kind": UpdateKind.CANCELLED, "lines": units, "cancel_reason": reason} if units else None
+
+
+def _cancel_refused(event: CancelRefused, order: KnownOrder) -> Told:
+    return {"kind": UpdateKind.CANCEL_REFUSED, "detail": event.reason.value}
+
+
+def _fulfilled(event: LinesFulfilled, order: KnownOrder) -> Told:
+    return {
+        "kind": UpdateKind.FULFILLED,
+        "lines": _moved(event, Bucket.FULFILLED, order),
+        "packages": tuple(_package(package, order) for package in event.packages),
+        "carrier": event.carrier,
+        "service": event.service,
+        "amount": event.amount,
+    }
+
+
+def _delivered(event: LinesDelivered, order: KnownOrder) -> Told:
+    lines = _moved(event, Bucket.DELIVERED, order)
+    return {
+        "kind": UpdateKind.DELIVERED,
+        "lines": lines,
+        "packages": (ChannelPackage(package=event.package, lines=lines),),
+        "occurred_at": event.occurred_at,
+    }
+
+
+def _completed(event: OrderCompleted, order: KnownOrder) -> Told:
+    return {"kind": UpdateKind.COMPLETED, "amount": event.captured, "closed": True}
+
+
+_TOLD: dict[type[Message], Callable[[Any, KnownOrder], Told | None]] = {
+    OrderPlaced: _accepted,
+    HoldPlaced: _held,
+    HoldReleased: _hold_released,
+    OrderAdjusted: _changed,
+    OrderConflicted: _conflicted,
+    LineBackordered: _backordered,
+    OrderConfirmed: _confirmed,
+    LinesCancelled: _units_cancelled,
+    FulfillmentWithdrawn: _units_cancelled,
+    OrderCancelled: _order_cancelled,
+    CancelRefused: _cancel_refused,
+    LinesFulfilled: _fulfilled,
+    LinesDelivered: _delivered,
+    OrderCompleted: _completed,
+}
+
+_FOLLOWED: tuple[type[Message], ...] = (*_TOLD, OrderCancelRequested)
+
+FOLLOWED = frozenset(kind.TYPE for kind in _FOLLOWED)
+"""The types of events that a channel hears of, and the one that says why nodes are asked to let go."""
