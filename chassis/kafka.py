@@ -394,6 +394,8 @@ class KafkaLog:
         for name, future in self._admin.create_topics(wanted, request_timeout=REQUEST_TIMEOUT).items():
             try:
                 future.result(REQUEST_TIMEOUT)
+            except TimeoutError as error:
+                raise LogError(f"the topic {name} was not made in time") from error
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                     raise LogError(f"the topic {name} was not made: {error.args[0].str()}") from error
@@ -442,10 +444,7 @@ class KafkaLog:
             for spec in known
             if there[spec.name] != spec.partitions
         ]
-        resources = {spec.name: ConfigResource(ResourceType.TOPIC, spec.name) for spec in known}
-        futures = self._admin.describe_configs(list(resources.values()), request_timeout=REQUEST_TIMEOUT)
-        for spec in known:
-            settings = futures[resources[spec.name]].result(REQUEST_TIMEOUT)
+        for spec, settings in zip(known, self._settings(known), strict=True):
             wrong += [
                 f"{spec.name} has {name}={settings[name].value}, not {value}"
                 for name, value in sorted(spec.config.items())
@@ -453,6 +452,14 @@ class KafkaLog:
             ]
         if wrong:
             raise TopicsMisset("; ".join(wrong))
+
+    def _settings(self, specs: Sequence[TopicSpec]) -> list[Mapping[str, Any]]:
+        resources = [ConfigResource(ResourceType.TOPIC, spec.name) for spec in specs]
+        try:
+            futures = self._admin.describe_configs(resources, request_timeout=REQUEST_TIMEOUT)
+            return [futures[resource].result(REQUEST_TIMEOUT) for resource in resources]
+        except (KafkaException, TimeoutError) as error:
+            raise LogError(f"how the topics are set is not known yet: {error}") from error
 
     def commit_positions(self, group: str, topic: str, positions: Mapping[int, int]) -> None:
         """Set a group's positions by hand, while nobody of it runs; raises LogError when somebody does."""

@@ -50,10 +50,13 @@ class MemoryStore:
         rows = self._events.select_events(stream, gt=version)
         return [unpack(stream, row.originator_version, row.topic, row.state) for row in rows]
 
-    def due(self, partitions: Sequence[int], now: datetime, limit: int) -> list[DueDeadline]:
+    def due(
+        self, partitions: Sequence[int], now: datetime, limit: int, after: DueDeadline | None = None
+    ) -> list[DueDeadline]:
         self._answer()
         rows = [row for row in self._deadlines.values() if row.partition in partitions and row.due <= now]
-        return sorted(rows, key=lambda row: (row.due, row.stream, row.name))[:limit]
+        later = [row for row in rows if after is None or _place(row) > _place(after)]
+        return sorted(later, key=_place)[:limit]
 
     def apply(
         self,
@@ -88,3 +91,7 @@ class MemoryStore:
             if due is not None:
                 causes = (headers["ce_id"], headers["ce_correlationid"], headers["ce_tenant"])
                 self._deadlines[(stream, name)] = DueDeadline(stream, name, due, partition, *causes)
+
+
+def _place(row: DueDeadline) -> tuple[datetime, str, str]:
+    return row.due, row.stream, row.name

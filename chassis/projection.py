@@ -11,13 +11,12 @@ from collections.abc import Sequence
 from typing import Any, LiteralString, Protocol
 
 import psycopg
-from psycopg import sql
 
 from chassis.faultpoints import faultpoint
-from chassis.log import Log, Record, TopicPartition
-from chassis.store import CONNECT_TIMEOUT, StoreAway, TrackingMoved
+from chassis.log import Log, LogError, Record, TopicPartition
+from chassis.store import StoreAway, TrackingMoved, connect, making_tables
 
-__all__ = ["PROJECTED_MAX", "TRACKING", "Projection", "ProjectionFollower"]
+__all__ = ["PROJECTED_MAX", "TRACKING", "Projection", "ProjectionFailed", "ProjectionFollower"]
 
 PROJECTED_MAX = 2_000
 """Records applied in one SQL transaction."""
@@ -30,6 +29,10 @@ create table if not exists projection_tracking (
     projection text, topic text, partition int, position bigint not null, primary key (projection, topic, partition))
 """
 """The table in which every projection of a schema tracks how far it is."""
+
+
+class ProjectionFailed(Exception):
+    """A projection has a defect, or was given what it cannot write; the text says which and what."""
 
 
 class Projection(Protocol):
@@ -61,41 +64,47 @@ class ProjectionFollower:
         self._try_at = 0.0
 
     def step(self, timeout: float = 0) -> int:
-        """Apply what there is; the number of records. Raises StoreAway while the database is away."""
+        """Apply what there is; the number of records.
+
+        Raises StoreAway while the database is away, LogError while the broker is, and ProjectionFailed for anything
+        else. Each time nothing of it is kept, and after a while it begins again from where its tables are.
+        """
+        try:
+            return self._step(timeout)
+        except LogError:
+            self._drop()
+            raise
+        except (psycopg.OperationalError, TrackingMoved) as error:
+            self._drop()
+            raise StoreAway(f"the projection {self._projection.name} waits: {error}") from error
+        except Exception as error:
+            self._drop()
+            raise ProjectionFailed(
+                f"the projection {self._projection.name} cannot go on: {type(error).__name__}: {error}"
+            ) from error
+
+    def _step(self, timeout: float) -> int:
         if self._connection is None and not self._lead():
             return 0
         records, moved = self._reader.poll(PROJECTED_MAX, timeout)
         if moved:
-            try:
-                self._apply(records, moved)
-            except (psycopg.OperationalError, TrackingMoved) as error:
-                self._drop()
-                raise StoreAway(f"the database is away: {error}") from error
+            self._apply(records, moved)
         return len(records)
 
     def _lead(self) -> bool:
         if time.monotonic() < self._try_at:
             return False
         self._try_at = time.monotonic() + LEAD_AGAIN_SECONDS
-        try:
-            self._connection = psycopg.connect(
-                self._url,
-                autocommit=True,
-                connect_timeout=CONNECT_TIMEOUT,
-                options=f"-c search_path={self._schema} -c synchronous_commit=off",
-            )
-            lock = f"orderlog:{self._schema}:{self._projection.name}"
-            row = self._connection.execute("select pg_try_advisory_lock(hashtextextended(%s, 0))", [lock]).fetchone()
-            if row is None or not row[0]:
-                self._drop()
-                return False
-            self._connection.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(self._schema)))
-            self._connection.execute(TRACKING)
-            self._connection.execute(self._projection.tables)
-            self._assign(self._connection)
-        except psycopg.OperationalError as error:
+        connection = self._connection = connect(self._url, self._schema)
+        lock = f"orderlog:{self._schema}:{self._projection.name}"
+        row = connection.execute("select pg_try_advisory_lock(hashtextextended(%s, 0))", [lock]).fetchone()
+        if row is None or not row[0]:
             self._drop()
-            raise StoreAway(f"the database is away: {error}") from error
+            return False
+        with making_tables(connection, self._schema):
+            connection.execute(TRACKING)
+            connection.execute(self._projection.tables)
+        self._assign(connection)
         return True
 
     def _assign(self, connection: psycopg.Connection[Any]) -> None:

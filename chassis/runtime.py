@@ -26,7 +26,7 @@ import psutil
 from chassis.kafka import KafkaLog, TopicsMisset, partition_of
 from chassis.log import Fenced, Indefinite, LogError, NoPosition
 from chassis.loop import Limits, Loop, Routes
-from chassis.projection import Projection, ProjectionFollower
+from chassis.projection import Projection, ProjectionFailed, ProjectionFollower
 from chassis.service import FetchNothing, Loader, Service
 from chassis.settings import Settings
 from chassis.store import Slot, Store, StoreAway
@@ -37,6 +37,7 @@ __all__ = [
     "Health",
     "Installation",
     "installation_of",
+    "let_follow",
     "log_to_stderr",
     "run_service",
     "serve_health",
@@ -54,6 +55,9 @@ RETRY_SECONDS = 1.0
 """Between attempts to reach a broker or a database that is away."""
 
 STEP_SECONDS = 0.05
+
+STALLED_SECONDS = 15.0
+"""A step that takes longer waits for a broker or a database that does not answer, and health says so."""
 
 SLOT_LOOK_SECONDS = 1.0
 """Between looks at whether the slot's lock is still ours; the broker's fencing is what keeps two producers apart."""
@@ -108,14 +112,18 @@ class Health:
     state: str = "starting"
     last_error: str | None = None
     partitions: dict[int, dict[str, int]] = field(default_factory=dict)
+    stepped_at: float | None = None
+    """When its loop last came round (monotonic seconds); None where there is no loop, or before its first step."""
 
     def document(self) -> dict[str, Any]:
         """The health answer; memory in bytes, positions and lags in offsets."""
+        silent = 0.0 if self.stepped_at is None else time.monotonic() - self.stepped_at
+        stalled = silent > STALLED_SECONDS and self.state in {"running", "waiting"}
         return {
             "name": self.name,
             "pid": os.getpid(),
-            "state": self.state,
-            "last_error": self.last_error,
+            "state": "waiting" if stalled else self.state,
+            "last_error": f"its loop has not come round for {silent:.0f} s" if stalled else self.last_error,
             "partitions": self.partitions,
             "memory_bytes": psutil.Process().memory_info().rss,
         }
@@ -288,10 +296,9 @@ def _steps(
             with suppress(Indefinite):
                 loop.start_again()
             continue
-        for follower in followers:
-            # A projection that cannot go on never stops the loop; it tries again by itself.
-            with suppress(StoreAway):
-                follower.step()
+        finally:
+            health.stepped_at = time.monotonic()
+        let_follow(followers, health)
         _look(loop, health)
         if loop.waiting != said:
             said = loop.waiting
@@ -300,6 +307,19 @@ def _steps(
             look_at = time.monotonic() + SLOT_LOOK_SECONDS
             if _lost(slot):
                 raise Fenced("the database forgot the lock of this process's slot, so another process may hold it now")
+
+
+def let_follow(followers: Sequence[ProjectionFollower], health: Health) -> None:
+    """Let every projection follow. One that cannot go on never stops the loop: it tries again by itself."""
+    for follower in followers:
+        try:
+            follower.step()
+        except (StoreAway, LogError):
+            continue
+        except ProjectionFailed as error:
+            if health.last_error != str(error):
+                log.error("%s: %s", health.name, error, exc_info=error)
+            health.last_error = str(error)
 
 
 def _lost(slot: Slot) -> bool:

@@ -9,15 +9,19 @@ the database takes back, tracking takes back with it, and the follower reads it 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, LiteralString, Protocol
+from datetime import UTC, datetime
+from typing import Any, LiteralString, Protocol, TypeVar
 
 import orjson
 import psycopg
+from eventsourcing.persistence import PersistenceError
 from eventsourcing.postgres import PostgresAggregateRecorder, PostgresDatastore
 from psycopg import sql
+from psycopg.abc import PQGen
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.errors import _WaitTimeout
 
 __all__ = [
     "CONNECT_TIMEOUT",
@@ -31,14 +35,21 @@ __all__ = [
     "StoredRow",
     "StreamStore",
     "TrackingMoved",
+    "connect",
+    "making_tables",
     "pack",
     "unpack",
 ]
+
+RV = TypeVar("RV")
 
 CONNECT_TIMEOUT = 3
 """Seconds to wait for the database before saying that it is away."""
 
 STATEMENT_TIMEOUT_MS = 30_000
+
+ANSWER_TIMEOUT = 35.0
+"""Seconds to wait for an answer. Longer than a statement may take: a server that hangs does not even say that."""
 
 _KEYS = {
     "events": ("originator_id", "originator_version"),
@@ -63,6 +74,9 @@ create table if not exists snapshots (
 create table if not exists door_messages (
     message_id text primary key, stream text not null, version bigint not null, digest text not null);
 """
+
+
+BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
 class StoreAway(Exception):
@@ -126,8 +140,10 @@ class StreamStore(Protocol):
     def load(self, wanted: Mapping[str, str], partitions: Sequence[int]) -> Loaded:
         """Snapshot and later events of streams (name: state version), with what is tracked at the same moment."""
 
-    def due(self, partitions: Sequence[int], now: datetime, limit: int) -> list[DueDeadline]:
-        """Open deadlines of these partitions that are due, the oldest first."""
+    def due(
+        self, partitions: Sequence[int], now: datetime, limit: int, after: DueDeadline | None = None
+    ) -> list[DueDeadline]:
+        """Open deadlines of these partitions that are due, the oldest first; those that come `after` one, if given."""
 
     def apply(
         self,
@@ -142,6 +158,40 @@ class StreamStore(Protocol):
 
         Raises TrackingMoved when tracking is not at `read` any more.
         """
+
+
+class _Connection(psycopg.Connection[Any]):
+    """A connection that gives up on a server that hangs, whose sockets stay open all the same."""
+
+    def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
+        try:
+            return super().wait(gen, interval, ANSWER_TIMEOUT if timeout is None else timeout)
+        except _WaitTimeout as error:
+            self.close()
+            raise psycopg.OperationalError(f"it has not answered for {ANSWER_TIMEOUT:.0f} s") from error
+
+
+def connect(url: str, schema: str) -> psycopg.Connection[Any]:
+    """A connection to a service's schema, in which nothing waits without end; raises psycopg.OperationalError."""
+    return _Connection.connect(
+        url,
+        autocommit=True,
+        connect_timeout=CONNECT_TIMEOUT,
+        options=f"-c search_path={schema} -c synchronous_commit=off"
+        f" -c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC",
+    )
+
+
+@contextmanager
+def making_tables(connection: psycopg.Connection[Any], schema: str) -> Iterator[None]:
+    """Make the schema, then its tables one process after the other: `if not exists` fails where two begin at once."""
+    lock = [f"orderlog:{schema}:tables"]
+    connection.execute("select pg_advisory_lock(hashtextextended(%s, 0))", lock)
+    try:
+        connection.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(schema)))
+        yield
+    finally:
+        connection.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", lock)
 
 
 def pack(event: Recorded) -> bytes:
@@ -198,10 +248,10 @@ class Store:
         """Make the schema and the tables that are missing."""
         connection = self._connect()
         try:
-            connection.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(self.schema)))
-            self._create_events()
-            connection.execute(_TABLES)
-        except psycopg.OperationalError as error:
+            with making_tables(connection, self.schema):
+                self._create_events()
+                connection.execute(_TABLES)
+        except (psycopg.OperationalError, PersistenceError) as error:
             raise self._away(error) from error
 
     def _create_events(self) -> None:
@@ -277,12 +327,16 @@ class Store:
             by_stream.setdefault(stream, []).append(unpack(stream, version, kind, bytes(state)))
         return Loaded(dict(tracked), found, by_stream)
 
-    def due(self, partitions: Sequence[int], now: datetime, limit: int) -> list[DueDeadline]:
-        """Open deadlines of these partitions that are due, the oldest first."""
+    def due(
+        self, partitions: Sequence[int], now: datetime, limit: int, after: DueDeadline | None = None
+    ) -> list[DueDeadline]:
+        """Open deadlines of these partitions that are due, the oldest first; those that come `after` one, if given."""
+        since, stream, name = (after.due, after.stream, after.name) if after else (BEGINNING, "", "")
         rows = self._fetch(
             "select stream, name, due, partition, cause_id, correlation_id, tenant from deadlines"
-            " where partition = any(%s) and due <= %s order by due, stream, name limit %s",
-            [list(partitions), now, limit],
+            " where partition = any(%s) and due <= %s and (due, stream, name) > (%s, %s, %s)"
+            " order by due, stream, name limit %s",
+            [list(partitions), now, since, stream, name, limit],
         )
         return [DueDeadline(*row) for row in rows]
 
@@ -403,23 +457,16 @@ class Store:
 
     def _open(self) -> psycopg.Connection[Any]:
         try:
-            connection = psycopg.connect(
-                self._url,
-                autocommit=True,
-                connect_timeout=CONNECT_TIMEOUT,
-                options=f"-c search_path={self.schema} -c synchronous_commit=off"
-                f" -c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC",
-            )
+            return connect(self._url, self.schema)
         except psycopg.OperationalError as error:
             raise self._away(error) from error
-        return connection
 
     def _connect(self) -> psycopg.Connection[Any]:
         if self._connection is None or self._connection.closed:
             self._connection = self._open()
         return self._connection
 
-    def _away(self, error: psycopg.Error) -> StoreAway:
+    def _away(self, error: Exception) -> StoreAway:
         self.close()
         return StoreAway(f"the database is away: {str(error).strip().splitlines()[0]}")
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from threading import Barrier
 
 import psycopg
 import pytest
 
+from chassis import store as store_module
 from chassis.chain import GENESIS
 from chassis.memory_store import MemoryStore
 from chassis.store import DueDeadline, Recorded, Store, StoreAway, StoredRow, StreamStore, TrackingMoved
@@ -177,6 +182,17 @@ def test_deadlines_come_when_they_are_due_the_oldest_first(bench: Bench) -> None
     assert bench.store.due([], NOON, 10) == []
 
 
+def test_a_scan_goes_on_after_the_last_deadline_it_saw(bench: Bench) -> None:
+    rows = [("booking/b", NOON), ("booking/a", NOON), ("booking/c", NOON - SECOND), ("booking/d", NOON + SECOND)]
+    bench.apply(0, 9, *(row(stream, 1, {"answer": due, "pay": due}) for stream, due in rows))
+    seen: list[tuple[str, str]] = []
+    last: DueDeadline | None = None
+    while found := bench.store.due([0], NOON, 2, last):
+        seen += [(deadline.stream, deadline.name) for deadline in found]
+        last = found[-1]
+    assert seen == [(f"booking/{name}", kind) for name in "cab" for kind in ("answer", "pay")]
+
+
 def test_a_deadline_names_the_event_that_set_it(bench: Bench) -> None:
     bench.apply(0, 4, row("booking/a", 1, {"answer": NOON}))
     expected = DueDeadline("booking/a", "answer", NOON, 0, "id of booking/a 1", "order/1", "default")
@@ -215,6 +231,46 @@ def test_a_door_message_is_known_by_its_id_from_the_first_event_it_caused(bench:
     bench.apply(0, 4, row("booking/a", 1, door=("message 1", "digest 1")), row("booking/a", 2))
     bench.apply(4, 6, row("booking/b", 1, door=("message 2", "digest 2")))
     assert bench.doors() == {"message 1": ("booking/a", 1, "digest 1"), "message 2": ("booking/b", 1, "digest 2")}
+
+
+# -- PostgreSQL alone
+
+
+def test_a_database_that_hangs_is_away_after_a_while_and_back_when_it_answers(
+    database: str, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a connection whose process in the database stands still: its socket stays open
+    monkeypatch.setattr(store_module, "ANSWER_TIMEOUT", 1.0)
+    store = Store(database, namespace, f"{namespace}-events")
+    store.create()
+    bench = Bench(store, dict)
+    bench.apply(0, 4, row("hall/a", 1))
+    (backend,) = store._fetch("select pg_backend_pid()", [])[0]
+    os.kill(backend, signal.SIGSTOP)
+    # when it is asked, then it is away, in good time, and a new connection is served
+    try:
+        with pytest.raises(StoreAway, match="has not answered for 1 s"):
+            bench.apply(4, 6, row("hall/a", 2))
+        assert store.tracked(0) == (4, HEAD)
+        assert bench.versions("hall/a") == [1]
+    finally:
+        os.kill(backend, signal.SIGCONT)
+        store.close()
+
+
+def test_processes_that_start_at_once_make_the_tables_once(database: str, namespace: str) -> None:
+    stores = [Store(database, namespace, f"{namespace}-events") for _ in range(6)]
+    barrier = Barrier(len(stores))
+
+    def create(store: Store) -> None:
+        barrier.wait(timeout=30)
+        store.create()
+
+    with ThreadPoolExecutor(len(stores)) as processes:
+        list(processes.map(create, stores))
+    assert [store.tracked(0) for store in stores] == [(0, GENESIS)] * len(stores)
+    for store in stores:
+        store.close()
 
 
 # -- away

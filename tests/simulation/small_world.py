@@ -147,8 +147,10 @@ class Connection:
     def load(self, wanted: Mapping[str, str], partitions: Sequence[int]) -> Loaded:
         return self._tables().load(wanted, partitions)
 
-    def due(self, partitions: Sequence[int], now: datetime, limit: int) -> list[DueDeadline]:
-        return self._tables().due(partitions, now, limit)
+    def due(
+        self, partitions: Sequence[int], now: datetime, limit: int, after: DueDeadline | None = None
+    ) -> list[DueDeadline]:
+        return self._tables().due(partitions, now, limit, after)
 
     def apply(self, *written: Any) -> None:
         self._tables()
