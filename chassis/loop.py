@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chassis.chain import Draft, finish
+from chassis.deadlines import Deadlines, passed
 from chassis.decider import StreamKind
 from chassis.faultpoints import faultpoint
 from chassis.follower import Follower
@@ -25,10 +26,8 @@ from chassis.snapshots import restore, state_version
 from chassis.store import DueDeadline, StoreAway, StreamStore
 from chassis.stream import Stream
 from contracts import topics
-from contracts.chassis import DeadlinePassed
-from contracts.envelope import Envelope, MalformedEnvelope, replace_reply, root_traceparent
-from contracts.ids import deadline_id, split_stream
-from contracts.message import format_instant
+from contracts.envelope import Envelope, MalformedEnvelope, replace_reply
+from contracts.ids import split_stream
 
 __all__ = ["Limits", "Loop", "Routes"]
 
@@ -79,7 +78,7 @@ class _Batch:
     positions: dict[int, int] = field(default_factory=dict)
     streams: dict[str, tuple[Stream, int]] = field(default_factory=dict)
     drafts: list[Draft] = field(default_factory=list)
-    fired: list[tuple[str, str, datetime]] = field(default_factory=list)
+    fired: list[DueDeadline] = field(default_factory=list)
     handled: int = 0
 
 
@@ -109,8 +108,13 @@ class Loop:
         self.partitions = Partitions(log, self._consumer, self._follower, service.inbox, service.events, self._forget)
         self._cache: dict[str, _Cached] = {}
         self._ends: dict[int, int] = {}
-        self._fired: dict[tuple[str, str, datetime], datetime] = {}
-        self._scan_at = self._retry_at = clock()
+        self._deadlines = Deadlines(
+            store,
+            every=timedelta(seconds=self._limits.deadline_scan),
+            at_once=self._limits.deadlines_fired,
+            again=timedelta(seconds=self._limits.deadline_again),
+        )
+        self._retry_at = clock()
         self._held = False
         self.waiting: str | None = None
         self._start_producer()
@@ -199,7 +203,10 @@ class Loop:
                 self._take(record, message, batch, fetch)
         except FetchFailed as error:
             raise StoreAway(str(error)) from error
-        self._fire(batch)
+        if not self.waiting:
+            now = self._clock()
+            batch.fired = self._deadlines.due(self.partitions.running(), now)
+            batch.drafts += [passed(self._service, row, now) for row in batch.fired]
         return batch
 
     def _read(self, record: Record, batch: _Batch) -> Incoming | None:
@@ -306,40 +313,6 @@ class Loop:
             number = self._routes.partition_of(written.key, self._routes.intents_partitions)
             batch.drafts.append(Draft(topic, number, written.key, event.value, event.envelope, original=written))
 
-    # -- deadlines ---------------------------------------------------------------------------------------------
-
-    def _fire(self, batch: _Batch) -> None:
-        """Put what is due into our own inbox; again after a while, for as long as the row stands."""
-        now = self._clock()
-        if now < self._scan_at or self.waiting:
-            return
-        self._scan_at = now + timedelta(seconds=self._limits.deadline_scan)
-        running = self.partitions.running()
-        if not running:
-            return
-        again = now - timedelta(seconds=self._limits.deadline_again)
-        self._fired = {known: at for known, at in self._fired.items() if at > again}
-        for row in self._store.due(running, now, self._limits.deadlines_fired):
-            if (row.stream, row.name, row.due) not in self._fired:
-                batch.drafts.append(self._deadline(row, now))
-                batch.fired.append((row.stream, row.name, row.due))
-
-    def _deadline(self, row: DueDeadline, now: datetime) -> Draft:
-        identifier = deadline_id(row.stream, row.name, format_instant(row.due))
-        message = DeadlinePassed(name=row.name, due=row.due)
-        envelope = Envelope(
-            id=identifier,
-            type=message.TYPE,
-            source=f"/{self._service.name}",
-            time=max(row.due, now.replace(microsecond=now.microsecond // 1000 * 1000)),
-            subject=row.stream,
-            tenant=row.tenant,
-            correlation_id=row.correlation_id,
-            causation_id=row.cause_id,
-            traceparent=root_traceparent(identifier),
-        )
-        return Draft(self._service.inbox, row.partition, row.stream.encode(), message.encode(), envelope)
-
     # -- the transaction ---------------------------------------------------------------------------------------
 
     def _commit(self, batch: _Batch) -> None:
@@ -396,8 +369,7 @@ class Loop:
         for name, (stream, number) in batch.streams.items():
             self._cache.pop(name, None)
             self._cache[name] = _Cached(stream, number, ends[number])
-        now = self._clock()
-        self._fired.update(dict.fromkeys(batch.fired, now))
+        self._deadlines.fired(batch.fired, self._clock())
 
     # -- memory ------------------------------------------------------------------------------------------------
 
