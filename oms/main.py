@@ -19,6 +19,8 @@ from chassis.tokens import TokensRefused
 from contracts.topics import TopicSpec
 from deploy.local.errors import StackError
 from oms.demo.command import demo
+from oms.importing.command import import_orders
+from oms.importing.errors import FileRefused
 from oms.operating import dead_letters, offsets, rebuild
 from oms.orders import order_commands, stock_commands
 from oms.stack import Stack, expected_topics
@@ -38,6 +40,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command()(demo)
+app.command("import")(import_orders)
 app.command()(rebuild)
 app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(offsets, name="offsets")
@@ -132,7 +135,7 @@ def main() -> None:
     """Run the command; an error that people can act on becomes one sentence and an exit code."""
     try:
         app()
-    except (StackError, SettingsRefused, TokensRefused) as error:
+    except (StackError, SettingsRefused, TokensRefused, FileRefused) as error:
         _fail(str(error), error.exit_code)
     except (LogError, StoreAway) as error:
         _fail(str(error), LOG_EXIT_CODE)

@@ -1,0 +1,114 @@
+"""`oms import FILE`: what is typed, what is printed, and where the orders go."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from chassis.kafka import partition_of
+from chassis.log import NewRecord
+from chassis.settings import Settings, load_settings
+from chassis.streaming import KafkaWriter
+from contracts import topics
+from contracts.channel import ChannelOrder
+from oms.importing.form import read_form
+from oms.importing.running import Send, Summary, import_file
+
+__all__ = ["REJECTED_EXIT_CODE", "import_orders"]
+
+REJECTED_EXIT_CODE = 13
+"""Rows were not sent: they lie in the report."""
+
+TENANT = "default"
+
+
+def import_orders(
+    file: Annotated[Path, typer.Argument(help="Order lines as CSV or Parquet.")],
+    map_file: Annotated[Path | None, typer.Option("--map", help="A TOML file: the file's headings and form.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything and send nothing.")] = False,
+    report: Annotated[Path | None, typer.Option(help="Where rows go that are not sent; beside FILE.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+) -> None:
+    """Send the orders of a file as a channel would. Doing it again is harmless: an order that is there stays as it is.
+
+    Exit code 0 when every row was sent, 13 when some lie in the report, 14 when the file cannot be used.
+    """
+    settings, form = load_settings(), read_form(map_file)
+    wanted = report or file.with_name(f"{file.name}.rejected.csv")
+    if dry_run:
+        summary = import_file(file, form, lambda orders: None, wanted, TENANT)
+    else:
+        with _topic(settings) as send:
+            summary = import_file(file, form, send, wanted, TENANT)
+    if as_json:
+        sys.stdout.write(json.dumps(_document(summary, file, dry_run), indent=2) + "\n")
+    else:
+        _show(summary, file, dry_run)
+    if summary.rejected_rows:
+        raise typer.Exit(REJECTED_EXIT_CODE)
+
+
+@contextmanager
+def _topic(settings: Settings) -> Iterator[Send]:
+    """Sends to `channel.orders`; raises LogError when the broker is away. What was sent before that stays sent."""
+    writer = KafkaWriter(settings.bootstrap)
+    topic = topics.named(topics.CHANNEL_ORDERS, settings.namespace)
+
+    def record(order: ChannelOrder) -> NewRecord:
+        key = f"{order.channel_account}/{order.external_id}".encode()
+        return NewRecord(topic, partition_of(key, settings.partitions), key, order.encode(), ())
+
+    with asyncio.Runner() as runner:
+        runner.run(writer.start())
+
+        def send(orders: Sequence[ChannelOrder]) -> None:
+            runner.run(writer.write([record(order) for order in orders]))
+
+        try:
+            yield send
+        finally:
+            runner.run(writer.stop())
+
+
+def _document(summary: Summary, file: Path, dry_run: bool) -> dict[str, Any]:
+    return {
+        "file": str(file),
+        "dry_run": dry_run,
+        "rows": summary.rows,
+        "blank_rows": summary.blank_rows,
+        "sent": {"orders": summary.sent_orders, "rows": summary.sent_rows},
+        "rejected": {"orders": summary.rejected_orders, "rows": summary.rejected_rows},
+        "holds": dict(sorted(summary.holds.items())),
+        "ignored_columns": list(summary.ignored),
+        "problems": [
+            {"row": problem.row, "column": problem.column, "problem": problem.text} for problem in summary.problems
+        ],
+        "report": str(summary.report) if summary.report else None,
+    }
+
+
+def _show(summary: Summary, file: Path, dry_run: bool) -> None:
+    def say(line: str) -> None:
+        Console().print(escape(line), highlight=False, soft_wrap=True)
+
+    sent = "would be sent" if dry_run else "sent"
+    say(f"{file}: {summary.rows} rows, of which {summary.blank_rows} blank")
+    say(f"{summary.sent_orders} orders of {summary.sent_rows} rows {sent}")
+    for kind, count in sorted(summary.holds.items()):
+        say(f"  {count} of them on hold: {kind}")
+    say(f"{summary.rejected_orders} orders not sent, {summary.rejected_rows} rows in the report")
+    for problem in summary.problems:
+        say(f"  {file} row {problem.row}: {problem}")
+    if summary.ignored:
+        say(f"columns not imported: {', '.join(summary.ignored)}")
+    if summary.report:
+        say(f"report: {summary.report}; mend the rows in it, and import it")
