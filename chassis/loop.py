@@ -19,7 +19,7 @@ from chassis.decider import StreamKind
 from chassis.faultpoints import faultpoint
 from chassis.follower import Follower
 from chassis.handling import Emitted, Fetch, FetchFailed, Handling, Incoming, ParkingFull, handle
-from chassis.log import Abortable, Fenced, Indefinite, Log, LogError, Record, TransactionalProducer
+from chassis.log import Abortable, Indefinite, Log, LogError, Record, TransactionalProducer
 from chassis.partitions import Partitions
 from chassis.service import Loader, Service, memoized
 from chassis.snapshots import restore, state_version
@@ -103,6 +103,8 @@ class Loop:
         self._limits = limits or Limits()
         self._kinds = service.by_kind
         self._inbox_partitions = log.partitions(service.inbox)
+        # The producer first: were it refused, a consumer made before would stay in its group and hold partitions.
+        self._start_producer()
         self._follower = Follower(log, store, service.events, self._kinds)
         self._consumer = log.consumer(service.qualified, service.inbox)
         self.partitions = Partitions(log, self._consumer, self._follower, service.inbox, service.events, self._forget)
@@ -117,19 +119,21 @@ class Loop:
         self._retry_at = clock()
         self._held = False
         self.waiting: str | None = None
-        self._start_producer()
 
-    def _start_producer(self) -> None:
-        self._producer: TransactionalProducer = self._log.producer(self._transactional_id)
+    def _start_producer(self) -> TransactionalProducer:
+        self._producer: TransactionalProducer | None = self._log.producer(self._transactional_id)
         self._incarnation, self._number = self._new_incarnation(), 0
+        return self._producer
 
     # -- one step ----------------------------------------------------------------------------------------------
 
     def step(self, timeout: float = 0.05) -> int:
         """Poll, move partitions, follow, handle a batch; the number of messages handled.
 
-        Raises Fenced, NoPosition and ChainBroken: after those the process ends.
+        Raises Fenced, NoPosition and ChainBroken: after those the process ends. Raises Indefinite while a new producer
+        is needed and cannot be had: then nothing is handled, and the next step tries again.
         """
+        producer = self._producer or self._start_producer()
         records = self._consumer.poll(self._limits.batch_records, timeout)
         faultpoint("loop.polled")
         try:
@@ -140,7 +144,7 @@ class Loop:
                 self._rewind(records)  # polled before we stood still: nothing may be skipped
             batch = self._handle([record for record in records if self._expected(record)])
             if batch.drafts or batch.positions:
-                self._commit(batch)
+                self._commit(producer, batch)
             self._evict()
             return batch.handled
         except StoreAway as error:
@@ -315,25 +319,25 @@ class Loop:
 
     # -- the transaction ---------------------------------------------------------------------------------------
 
-    def _commit(self, batch: _Batch) -> None:
+    def _commit(self, producer: TransactionalProducer, batch: _Batch) -> None:
         heads = {number: owned.head for number, owned in self.partitions.owned.items()}
         records = finish(batch.drafts, f"{self._incarnation}.{self._number + 1}", heads)
         try:
-            self._producer.begin()
+            producer.begin()
             faultpoint("loop.begun")
-            self._producer.send(records)
+            producer.send(records)
             faultpoint("loop.produced")
-            ends = self._producer.flush()
+            ends = producer.flush()
             if batch.positions:
                 metadata = self._consumer.group_metadata()
-                self._producer.send_offsets(self._service.inbox, batch.positions, metadata)
+                producer.send_offsets(self._service.inbox, batch.positions, metadata)
             faultpoint("loop.offsets_sent")
-            self._producer.commit()
+            producer.commit()
         except Abortable:
-            self._abort(batch)
+            self._abort(producer, batch)
             return
         except Indefinite:
-            self.start_again()
+            self._start_again(batch)
             return
         faultpoint("loop.committed")
         self._merge(
@@ -342,23 +346,31 @@ class Loop:
         if records:
             self._number += 1
 
-    def _abort(self, batch: _Batch) -> None:
+    def _abort(self, producer: TransactionalProducer, batch: _Batch) -> None:
         faultpoint("loop.aborting")
         try:
-            self._producer.abort()
+            producer.abort()
         except Indefinite:
-            self.start_again()
+            self._start_again(batch)
             return
         batch.handled = 0
         self.partitions.rewind(batch.read)
 
-    def start_again(self) -> None:
-        """Nobody knows how the last transaction ended: this producer may not be used again, nor anything remembered."""
-        with suppress(LogError):
-            self._producer.close()
+    def _start_again(self, batch: _Batch) -> None:
+        """Nobody knows how the last transaction ended: this producer may not be used again, nor anything remembered.
+
+        The next step makes another; no partition is looked at before that has fenced what this one left.
+        """
+        self._close_producer()
         self._cache.clear()
-        self._start_producer()
         self.partitions.restart()
+        batch.handled = 0
+
+    def _close_producer(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            with suppress(LogError):
+                producer.close()
 
     def _merge(self, batch: _Batch, heads: Mapping[int, str], ends: Mapping[int, int]) -> None:
         for number, position in batch.positions.items():
@@ -398,5 +410,4 @@ class Loop:
         """Leave the group and let the clients go; every batch handled was committed before."""
         self._consumer.close()
         self._follower.close()
-        with suppress(Fenced, Indefinite):
-            self._producer.close()
+        self._close_producer()

@@ -13,7 +13,6 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -291,10 +290,9 @@ def _steps(
         try:
             loop.step(STEP_SECONDS)
         except Indefinite as error:
-            # A new producer could not be had at once (the broker is away): everything of it is gone already.
+            # The broker is away and gives no new producer; the next step asks again.
             health.state, health.last_error = "waiting", str(error)
-            with suppress(Indefinite):
-                loop.start_again()
+            log.warning("%s waits: %s", health.name, error)
             continue
         finally:
             health.stepped_at = time.monotonic()
