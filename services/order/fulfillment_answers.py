@@ -307,12 +307,12 @@ def _on_delivered(message: Delivered, state: OrderStream, context: Context) -> S
 def _capture_open(state: OrderStream, shipment: str) -> Work | None:
     key = work_of(state.fulfillment, shipment)
     work = None if key is None else state.fulfillment.works[key]
-    return work if work is not None and work.capturing and not work.captured else None
+    return work if work is not None and work.asked is not None and not work.captured else None
 
 
 def _on_captured(message: PaymentCaptured | CaptureRepeated, state: OrderStream, context: Context) -> Sequence[Event]:
     work = _capture_open(state, message.shipment)
-    if work is None or work.value is None or message.amount != work.value.amount:
+    if work is None or message.amount.amount != work.asked:
         return ()
     captured = Money(amount=state.order.captured + message.amount.amount, currency=message.amount.currency)
     return (CaptureRecorded(shipment=message.shipment, amount=message.amount, captured=captured),)

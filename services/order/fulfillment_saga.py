@@ -84,6 +84,7 @@ from services.order.order import (
     WITH_CUSTOMER,
     OrderState,
     blocked,
+    due,
     line_of,
     move,
     moves_to_cancelled,
@@ -179,14 +180,16 @@ def _dispatch(state: OrderStream, key: str) -> Sequence[Send]:
 
 def _capture(state: OrderStream, key: str) -> Sequence[Send]:
     work, order_id = state.fulfillment.works[key], state.order.terms.order_id
-    if work.shipment is None or work.value is None:
+    if work.shipment is None or work.value is None or work.asked is None:
         return ()
+    currency = state.order.terms.currency
+    other = work.asked - sum(part.amount.amount for part in work.value.ranges)
     message = CapturePayment(
         order_id=order_id,
         shipment=work.shipment,
-        amount=work.value.amount,
+        amount=Money(amount=work.asked, currency=currency),
         lines=work.value.ranges,
-        other=work.value.other,
+        other=Money(amount=other, currency=currency),
     )
     return [Send("payments", stream("payment", order_id), message, wants_answer=True)]
 
@@ -317,8 +320,8 @@ def _next_of(state: OrderStream, key: str, work: Work, context: Context) -> Sequ
         return ()
     if work.open and work.labelled and work.handed_over and not work.dispatching:
         return (_dispatched(key, work, work.shipment, work.handed_over, context),)
-    if work.value is not None and not work.capturing and not work.captured:
-        return (_capturing(key, work.shipment, work.value, context),)
+    if work.value is not None and work.asked is None and not work.captured:
+        return (_capturing(state, key, work.shipment, work.value, context),)
     return ()
 
 
@@ -332,11 +335,17 @@ def _dispatched(key: str, work: Work, shipment: str, document: str, context: Con
     )
 
 
-def _capturing(key: str, shipment: str, value: Value, context: Context) -> Event:
-    if value.amount.amount <= 0:
+def _capturing(state: OrderStream, key: str, shipment: str, value: Value, context: Context) -> Event:
+    """Ask for what left and was not asked for yet, and never for more than is owed in all: a line may be worth less
+    than nothing, beside a discount of the whole order or by a person's leave, and comes off the others."""
+    works = state.fulfillment.works.values()
+    left = sum(work.value.amount.amount for work in works if work.value is not None)
+    amount = min(left, due(state.order)) - sum(work.asked or 0 for work in works)
+    if amount <= 0:
         return CaptureNotNeeded(shipment=shipment, amount=value.amount)
+    taken = Money(amount=amount, currency=value.amount.currency)
     by = context.now + STEPS[CAPTURE].answer_within
-    return CaptureRequested(shipment=shipment, fulfillment_order=key, amount=value.amount, answer_by=by)
+    return CaptureRequested(shipment=shipment, fulfillment_order=key, amount=taken, answer_by=by)
 
 
 def _release(state: OrderStream, context: Context) -> Sequence[Event]:
@@ -417,4 +426,4 @@ def _void_rest(state: OrderStream) -> Sequence[Send]:
     return void_payment(state, "")
 
 
-FOLD = Fold("fulfillment", 2, FulfillmentState(), evolve, react, deadlines_of)
+FOLD = Fold("fulfillment", 3, FulfillmentState(), evolve, react, deadlines_of)

@@ -89,14 +89,14 @@ class Value:
     """What a shipment fulfilled, and what it is worth."""
 
     amount: Money
-    other: Money
     ranges: tuple[CaptureLine, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
     """A fulfillment order as the order knows it. `counts` are the units of each of its lines that it still has, by
-    bucket name and line; `open` until its units are fulfilled, cancelled or sourced again."""
+    bucket name and line; `asked` is what payments were asked to take for it, in minor units; `open` until its units
+    are fulfilled, cancelled or sourced again."""
 
     location: str
     sequence: int
@@ -110,8 +110,8 @@ class Work:
     handed_over_at: datetime | None = None
     dispatching: bool = False
     value: Value | None = None
+    asked: int | None = None
     captured: bool = False
-    capturing: bool = False
     open: bool = True
 
     @property
@@ -249,7 +249,7 @@ def _dispatch_requested(state: FulfillmentState, event: DispatchRequested) -> Fu
 
 def _fulfilled(state: FulfillmentState, event: LinesFulfilled) -> FulfillmentState:
     key = event.fulfillment_order
-    value = Value(event.amount, event.other, event.ranges)
+    value = Value(event.amount, event.ranges)
     work = replace(_moved(state.works[key], event.moves), value=value, packages=event.packages, open=False)
     return _with(state, key, work, RELEASE, WORK, LABEL, DISPATCH)
 
@@ -261,7 +261,7 @@ def work_of(state: FulfillmentState, shipment: str) -> str | None:
 
 def _capture_requested(state: FulfillmentState, event: CaptureRequested) -> FulfillmentState:
     key = event.fulfillment_order
-    state = _with(state, key, replace(state.works[key], capturing=True))
+    state = _with(state, key, replace(state.works[key], asked=event.amount.amount))
     return replace(state, asks=note(state.asks, CAPTURE, key, event.answer_by))
 
 

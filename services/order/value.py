@@ -29,23 +29,26 @@ def rated_lines(terms: OrderTerms) -> tuple[OrderLine, ...]:
 
 
 def line_values(terms: OrderTerms, adjustments: Sequence[Charge] = ()) -> Mapping[str, LineValue]:
-    """The value of each line that has units. Charges of a group go over its lines, those of the order over all, by
-    the lines' own values as weights."""
+    """The value of each line that has units. Charges of a group go over its lines, those of the order, and of a group
+    that has none, over all; the lines' extended amounts are the weights."""
     lines = rated_lines(terms)
-    own = {line.line: _own(line) for line in lines}
-    other = dict.fromkeys(own, 0)
-    groups = {group.group: _charged(group.charges) for group in terms.ship_groups}
-    for name, amount in groups.items():
-        _spread(amount, [line.line for line in lines if line.ship_group == name], own, other)
-    _spread(_charged((*terms.charges, *adjustments)), list(own), own, other)
-    return {line.line: LineValue(line.quantity, own[line.line], other[line.line]) for line in lines}
+    other = {line.line: 0 for line in lines}
+    common = _charged((*terms.charges, *adjustments))
+    for group in terms.ship_groups:
+        if members := [line for line in lines if line.ship_group == group.group]:
+            _spread(_charged(group.charges), members, other)
+        else:
+            common += _charged(group.charges)
+    _spread(common, lines, other)
+    return {line.line: LineValue(line.quantity, _own(line), other[line.line]) for line in lines}
 
 
-def _spread(amount: int, names: Sequence[str], own: Mapping[str, int], other: dict[str, int]) -> None:
-    if not names or not amount:
+def _spread(amount: int, lines: Sequence[OrderLine], other: dict[str, int]) -> None:
+    if not lines or not amount:
         return
-    for name, part in zip(names, share_by_weight(amount, [max(0, own[name]) for name in names]), strict=True):
-        other[name] += part
+    weights = [max(0, line.amount.amount) for line in lines]
+    for line, part in zip(lines, share_by_weight(amount, weights), strict=True):
+        other[line.line] += part
 
 
 def _own(line: OrderLine) -> int:

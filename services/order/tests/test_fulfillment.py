@@ -42,7 +42,7 @@ from contracts.shipping import (
 )
 from services.order.order import OrderStatus, status
 from services.order.sourcing import Availability
-from services.order.tests.story import ORDER_ID, PAYMENT, Story, eur, kinds, messages, units_of
+from services.order.tests.story import ORDER_ID, PAYMENT, Story, eur, kinds, messages, order, units_of
 
 BOTH = {"A": {"north": Availability(9, 1), "south": Availability(5, 2)}}
 
@@ -359,3 +359,38 @@ def test_what_was_packed_while_the_cancel_was_on_its_way_gets_no_label() -> None
     outcome = story.node(_withdrawn())
     assert kinds(outcome) == ["FulfillmentWithdrawn", "OrderCancelled"]
     assert "CreateShipment" not in messages(outcome)
+
+
+def _nodes_ship(story: Story, *places: int) -> list[int]:
+    """These nodes do all their work, one after the other; what payments are asked to take each time."""
+    taken = []
+    for place in places:
+        story.listed(place)
+        story.picked(place=place)
+        story.packed(place)
+        story.labelled(place)
+        story.handed_over(place)
+        asked = [send.message for send in story.shipped(place).sent if isinstance(send.message, CapturePayment)]
+        for message in asked:
+            assert message.other is not None
+            assert message.amount.amount == message.other.amount + sum(part.amount.amount for part in message.lines)
+            story.captured(message.amount.amount, place)
+        taken.append(sum(message.amount.amount for message in asked))
+    return taken
+
+
+@pytest.mark.parametrize(("places", "taken"), [((0, 1), [90, 0]), ((1, 0), [0, 90])])
+def test_a_line_worth_less_than_nothing_is_taken_off_the_others_whichever_leaves_first(
+    places: tuple[int, int], taken: list[int]
+) -> None:
+    gift = Charge(kind=ChargeKind.DISCOUNT, amount=eur(-100))
+    lines = order(("A", 1, 100), ("B", 1, 100)).lines
+    story = Story({"A": {"north": Availability(1, 1)}, "B": {"south": Availability(1, 1)}}).released(
+        lines=(lines[0], lines[1].model_copy(update={"charges": (gift,)})),
+        charges=(Charge(kind=ChargeKind.DISCOUNT, amount=eur(-10)),),
+        stated_total=eur(90),
+        tenders=(Tender(method=TenderMethod.INVOICE, amount=eur(90)),),
+    )
+    assert _nodes_ship(story, *places) == taken
+    assert story.view.order.ended == OrderCompleted.__name__
+    assert story.view.order.captured == 90
