@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from heapq import nsmallest
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -50,11 +51,22 @@ class Fact(BaseModel):
     traced: tuple[TracedQuantity, ...] = ()
 
 
-class Receipt(Fact):
-    """Goods that came in: `supply` names the expected supply that they are."""
+class Change(Fact):
+    """A quantity that came or went, and which status it has on hand."""
 
     quantity: Positive
     status: StockStatus = StockStatus.SELLABLE
+
+    @model_validator(mode="after")
+    def _traces_no_more_than_it_has(self) -> Change:
+        if (traced := sum(part.quantity for part in self.traced)) > self.quantity:
+            raise ValueError(f"the parts in traced add up to {traced}, which is more than {self.quantity}")
+        return self
+
+
+class Receipt(Change):
+    """Goods that came in: `supply` names the expected supply that they are."""
+
     supply: Name | None = None
 
 
@@ -75,12 +87,10 @@ class Delivery(BaseModel):
     occurred_at: Instant | None = None
 
 
-class Adjustment(Fact):
+class Adjustment(Change):
     """Stock found or gone, and why. `status` is where it was, or for what came where it is."""
 
-    quantity: Positive
     reason: AdjustmentReason
-    status: StockStatus = StockStatus.SELLABLE
 
     @model_validator(mode="after")
     def _moves_something(self) -> Adjustment:
@@ -171,7 +181,7 @@ def _delivered(target: str, delivery: Delivery, line: DeliveredLine, caller: Cal
 
 
 def _view(book: StockBook) -> dict[str, Any]:
-    claims = sorted(book.claims.items())
+    shown = (book.claims[key] for key in nsmallest(CLAIMS_SHOWN_MAX, book.claims))
     return {
         "unit": book.unit,
         "levels": [shelf.level(place).model_dump(mode="json") for place, shelf in sorted(book.shelves.items())],
@@ -184,7 +194,7 @@ def _view(book: StockBook) -> dict[str, Any]:
             }
             for name, supply in sorted(book.supplies.items())[:SUPPLIES_SHOWN_MAX]
         ],
-        "claims_count": len(claims),
+        "claims_count": len(book.claims),
         "claims_waiting": book.waiting_count,
         "claims": [
             {
@@ -194,6 +204,6 @@ def _view(book: StockBook) -> dict[str, Any]:
                 "reserved": claim.reserved,
                 "waiting": claim.waiting,
             }
-            for _, claim in claims[:CLAIMS_SHOWN_MAX]
+            for claim in shown
         ],
     }

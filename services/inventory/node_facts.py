@@ -1,4 +1,7 @@
-"""What a stock item makes of the facts of nodes: goods picked, put back, gone. Never refused for lack of stock."""
+"""What a stock item makes of the facts of nodes: goods picked, put back, gone.
+
+Never refused for lack of stock; one in another unit than the item's cannot be booked, so a count has to tell.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from chassis.decider import Context
 from contracts.inventory import (
     BreakReason,
     Bucket,
+    CountRequested,
     RecordGone,
     RecordPicked,
     RecordPutBack,
@@ -24,15 +28,12 @@ __all__ = ["gone", "pick", "put_back"]
 
 
 def pick(command: RecordPicked, book: StockBook, context: Context) -> Sequence[Event]:
-    if refused := wrong_unit(command, book, command.quantity):
+    if refused := _not_booked(command, book):
         return refused
     key, location = claim_key(command.demand, command.sequence), command.location
     claim, shelf, course = book.claims.get(key), book.shelf(location), Course(command.sku, book)
     held = 0 if claim is None else claim.held_at(location)
-    from_claim, short = (
-        min(held, command.quantity),
-        max(0, command.expected - command.quantity),
-    )
+    from_claim, short = min(held, command.quantity), max(0, command.expected - command.quantity)
     found = max(0, command.quantity - shelf.sellable)
     suspect = min(short, shelf.sellable + found - command.quantity)
     movements = movements_at(
@@ -64,7 +65,46 @@ def pick(command: RecordPicked, book: StockBook, context: Context) -> Sequence[E
     return course.events
 
 
-def _of_claim(command: RecordPicked | RecordPutBack | RecordGone) -> dict[str, Any]:
+def put_back(command: RecordPutBack, book: StockBook, context: Context) -> Sequence[Event]:
+    if refused := _not_booked(command, book):
+        return refused
+    course, fields = _taken_from_picked(command, book, Bucket.SELLABLE)
+    course.emit(StockPutBack(**fields))
+    course.ask_for_count(command.location, found=fields["found"])
+    course.serve(command.location)
+    return course.events
+
+
+def gone(command: RecordGone, book: StockBook, context: Context) -> Sequence[Event]:
+    if refused := _not_booked(command, book):
+        return refused
+    course, fields = _taken_from_picked(command, book, Bucket.FULFILLED)
+    course.emit(StockFulfilled(**fields))
+    course.ask_for_count(command.location, found=fields["found"])
+    return course.events
+
+
+NodeFact = RecordPicked | RecordPutBack | RecordGone
+
+
+def _not_booked(command: NodeFact, book: StockBook) -> list[Event]:
+    refused = wrong_unit(command, book, command.quantity)
+    count = CountRequested(sku=command.sku, location=command.location, reason="wrong_unit")
+    return [*refused, count] if refused else []
+
+
+def _taken_from_picked(
+    command: RecordPutBack | RecordGone, book: StockBook, target: Bucket
+) -> tuple[Course, dict[str, Any]]:
+    """The fields of the event that picked goods went to `target`; what nobody had reported picked is found first."""
+    course, location = Course(command.sku, book), command.location
+    found = max(0, command.quantity - book.shelf(location).picked)
+    movements = movements_at(location, (Bucket.FOUND, Bucket.PICKED, found), (Bucket.PICKED, target, command.quantity))
+    levels = course.level_after(location, movements)
+    return course, {**_of_claim(command), "found": found, "movements": movements, "levels": levels}
+
+
+def _of_claim(command: NodeFact) -> dict[str, Any]:
     """The fields that a node's fact and the event of it share."""
     return {
         "sku": command.sku,
@@ -77,36 +117,3 @@ def _of_claim(command: RecordPicked | RecordPutBack | RecordGone) -> dict[str, A
         "document": command.document,
         "occurred_at": command.occurred_at,
     }
-
-
-def put_back(command: RecordPutBack, book: StockBook, context: Context) -> Sequence[Event]:
-    if refused := wrong_unit(command, book, command.quantity):
-        return refused
-    course, location = Course(command.sku, book), command.location
-    found = max(0, command.quantity - book.shelf(location).picked)
-    movements = movements_at(
-        location,
-        (Bucket.FOUND, Bucket.PICKED, found),
-        (Bucket.PICKED, Bucket.SELLABLE, command.quantity),
-    )
-    levels = course.level_after(location, movements)
-    course.emit(StockPutBack(**_of_claim(command), found=found, movements=movements, levels=levels))
-    course.ask_for_count(location, found=found)
-    course.serve(location)
-    return course.events
-
-
-def gone(command: RecordGone, book: StockBook, context: Context) -> Sequence[Event]:
-    if refused := wrong_unit(command, book, command.quantity):
-        return refused
-    course, location = Course(command.sku, book), command.location
-    found = max(0, command.quantity - book.shelf(location).picked)
-    movements = movements_at(
-        location,
-        (Bucket.FOUND, Bucket.PICKED, found),
-        (Bucket.PICKED, Bucket.FULFILLED, command.quantity),
-    )
-    levels = course.level_after(location, movements)
-    course.emit(StockFulfilled(**_of_claim(command), found=found, movements=movements, levels=levels))
-    course.ask_for_count(location, found=found)
-    return course.events

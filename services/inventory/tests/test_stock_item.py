@@ -388,6 +388,16 @@ def test_a_change_in_another_unit_is_refused_by_name(command: Any) -> None:
     assert north(spec).sellable == 5
 
 
+def test_what_a_node_did_in_another_unit_cannot_be_booked_and_has_to_be_counted() -> None:
+    spec = stock_item()
+    spec.when(receive(500, unit="g"))
+    for fact in (pick("o1", 2, 2), RecordPutBack(**_fact("o1", 2)), RecordGone(**_fact("o1", 2))):
+        refused, asked = spec.when(fact).events
+        assert isinstance(refused, StockChangeRefused) and isinstance(asked, CountRequested)
+        assert (refused.expected_unit, asked.reason) == ("g", "wrong_unit")
+    assert north(spec) == Shelf(sellable=500)
+
+
 # Physical facts
 
 
