@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from chassis.testing import DAWN
 from services.inventory.api import Adjustment, Receipt, _view
 from services.inventory.stock_book import StockBook, Supply
-from services.inventory.tests.test_stock_item import DAWN, claim, receive, stock_item
+from services.inventory.tests.test_stock_item import claim, receive, stock_item
 
 
 def receipt(**more: Any) -> Receipt:
