@@ -10,8 +10,9 @@ import os
 import tomllib
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 __all__ = ["Settings", "SettingsRefused", "load_settings"]
@@ -19,6 +20,8 @@ __all__ = ["Settings", "SettingsRefused", "load_settings"]
 CONFIG_VARIABLE = "OMS_CONFIG"
 OTHER_VARIABLES = frozenset({CONFIG_VARIABLE, "OMS_FAULT", "OMS_TEST_BROKER"})
 """Variables with our prefix that are no settings: where the file is, and what only tests use."""
+
+PORT_MAX = 65_535
 
 
 class SettingsRefused(ValueError):
@@ -62,11 +65,26 @@ class Settings(BaseSettings):
     intents_partitions: int = Field(
         default=16, ge=1, le=1000, description="partitions of each intents topic; chosen once"
     )
-    http_host: str = Field(default="127.0.0.1", description="address that the HTTP doors listen on")
-    http_port: int = Field(default=8080, ge=0, le=65535, description="port of the HTTP doors; 0 for any free one")
+    http_host: str = Field(default="127.0.0.1", min_length=1, description="address that the HTTP doors listen on")
+    http_port: int = Field(default=8080, ge=1, le=PORT_MAX, description="port of the HTTP doors")
     outbox_folder: Path | None = Field(
         default=None, description="folder of messages to customers; <home>/outbox when not set"
     )
+
+    @field_validator("bootstrap")
+    @classmethod
+    def _reachable(cls, address: str) -> str:
+        if not 1 <= int(address.rpartition(":")[2]) <= PORT_MAX:
+            raise ValueError(f"a port is a number from 1 to {PORT_MAX}")
+        return address
+
+    @field_validator("database", "vault")
+    @classmethod
+    def _placed(cls, address: str) -> str:
+        parts = urlsplit(address)  # whose port raises ValueError itself when it is none
+        if parts.hostname is None or not parts.port:
+            raise ValueError("an address has a host and a port: postgresql://USER@HOST:PORT/DATABASE")
+        return address
 
     @property
     def run_folder(self) -> Path:
@@ -101,8 +119,8 @@ class Settings(BaseSettings):
 
 def load_settings() -> Settings:
     """The settings of this process; raises SettingsRefused naming every one that is unknown or wrong."""
-    known = {f"OMS_{name.upper()}" for name in Settings.model_fields}
-    unknown = sorted(name for name in os.environ if name.startswith("OMS_") and name not in known | OTHER_VARIABLES)
+    known = {f"OMS_{name.upper()}" for name in Settings.model_fields} | OTHER_VARIABLES
+    unknown = sorted(name for name in os.environ if name.upper().startswith("OMS_") and name not in known)
     if unknown:
         raise SettingsRefused(f"unknown settings in the environment: {', '.join(unknown)}; docs/settings.md lists all")
     given = {key: value for key, value in _file().items() if f"OMS_{key.upper()}" not in os.environ}
@@ -121,6 +139,8 @@ def _file() -> dict[str, object]:
             raise SettingsRefused(f"{CONFIG_VARIABLE} names {named}, and there is no such file")
         return {}
     try:
-        return tomllib.loads(path.read_text())
-    except tomllib.TOMLDecodeError as error:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise SettingsRefused(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
         raise SettingsRefused(f"{path} is not TOML: {error}") from error

@@ -48,6 +48,13 @@ def test_an_unknown_variable_is_refused_by_name(monkeypatch: pytest.MonkeyPatch)
         load_settings()
 
 
+def test_a_variable_in_other_letters_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("oms_home", "elsewhere")
+
+    with pytest.raises(SettingsRefused, match="oms_home"):
+        load_settings()
+
+
 def test_an_unknown_name_in_the_file_is_refused_by_name() -> None:
     Path("oms.toml").write_text("partition = 6\n")
 
@@ -61,8 +68,15 @@ def test_an_unknown_name_in_the_file_is_refused_by_name() -> None:
         ("partitions", "many"),
         ("partitions", "0"),
         ("http_port", "70000"),
+        ("http_port", "0"),
+        ("http_host", ""),
         ("bootstrap", "no port"),
+        ("bootstrap", "127.0.0.1:99999"),
+        ("bootstrap", "127.0.0.1:0"),
         ("database", "mysql://localhost/x"),
+        ("database", "postgresql://orderlog@127.0.0.1/orderlog"),
+        ("database", "postgresql://orderlog@127.0.0.1:99999/orderlog"),
+        ("vault", "postgresql://orderlog@127.0.0.1:port/vault"),
         ("namespace", "With Spaces"),
     ],
 )
@@ -82,6 +96,13 @@ def test_a_named_file_must_exist(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_file_that_is_not_toml_is_refused() -> None:
     Path("oms.toml").write_text("partitions: 6\n")
+
+    with pytest.raises(SettingsRefused, match=r"oms\.toml"):
+        load_settings()
+
+
+def test_a_file_that_is_not_text_is_refused() -> None:
+    Path("oms.toml").write_bytes(b'home = "\xff"\n')
 
     with pytest.raises(SettingsRefused, match=r"oms\.toml"):
         load_settings()
