@@ -37,7 +37,6 @@ __all__ = [
     "Installation",
     "installation_of",
     "let_follow",
-    "log_to_stderr",
     "run_service",
     "serve_health",
     "stop_requested",
@@ -67,6 +66,7 @@ class Exit:
 
     STOPPED = 0
     CRASHED = 1
+    SETTINGS = 2
     FENCED = 3
     NO_POSITION = 4
     TOPICS = 5
@@ -95,12 +95,6 @@ def installation_of(settings: Settings) -> Installation:
         namespace=settings.namespace,
         intents_partitions=settings.intents_partitions,
     )
-
-
-def log_to_stderr() -> None:
-    """One line a happening, with its time in UTC, where the process's starter collects it."""
-    logging.Formatter.converter = time.gmtime
-    logging.basicConfig(level=logging.INFO, format="%(asctime)sZ %(levelname)s %(message)s")
 
 
 @dataclass

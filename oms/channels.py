@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 
+from chassis.entry import start
 from chassis.kafka import KafkaLog
 from chassis.log import NewRecord
 from chassis.projection import ProjectionFollower
-from chassis.runtime import log_to_stderr
-from chassis.settings import Settings, load_settings
+from chassis.settings import Settings
 from chassis.streaming import AWAY, RETRY_SECONDS, KafkaWriter, keep_trying
 from contracts import topics
 from oms.process import Life, run_process
@@ -71,7 +70,7 @@ async def _tell(settings: Settings, life: Life) -> None:
         await keep_trying(writer.start, life.waits)
         channels = Channels(settings, publish)
         ends.push_async_callback(asyncio.to_thread, channels.close)
-        life.health.state = "running"
+        life.runs()
         while not life.over.is_set():
             await _step(channels, life)
         life.health.state = "stopping" if life.failure is None else "failed"
@@ -98,5 +97,4 @@ def run(settings: Settings) -> int:
 
 
 if __name__ == "__main__":
-    log_to_stderr()
-    sys.exit(run(load_settings()))
+    start(run)

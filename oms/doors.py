@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 
@@ -11,11 +10,11 @@ import uvicorn
 from fastapi import FastAPI
 
 from chassis.doors import Door
+from chassis.entry import start
 from chassis.reading import Reads
-from chassis.runtime import log_to_stderr
 from chassis.sealing import FileMasterKey, Sealer
 from chassis.service import Service
-from chassis.settings import Settings, load_settings
+from chassis.settings import Settings
 from chassis.streaming import KafkaWriter, Writer, keep_trying, make_broker, subscribe
 from chassis.vault import PostgresVault
 from chassis.waiters import EventsWatch, Waiters
@@ -117,7 +116,7 @@ async def _serve(settings: Settings, app: FastAPI, life: Life) -> None:
     over = asyncio.create_task(life.over.wait())
     while not (server.started or serving.done()):
         await asyncio.sleep(0.01)
-    life.health.state = "running"
+    life.runs()
     await asyncio.wait({serving, over}, return_when=asyncio.FIRST_COMPLETED)
     life.health.state = "stopping" if life.failure is None else "failed"
     server.should_exit = True
@@ -131,5 +130,4 @@ def run(settings: Settings) -> int:
 
 
 if __name__ == "__main__":
-    log_to_stderr()
-    sys.exit(run(load_settings()))
+    start(run)

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from chassis.runtime import Exit, Health, serve_health
+from chassis.sealing import MasterKeyRefused
 from chassis.settings import Settings
 
 __all__ = ["Life", "run_process"]
@@ -23,10 +24,15 @@ class Life:
     health: Health
     over: asyncio.Event = field(default_factory=asyncio.Event)
     failure: BaseException | None = None
+    opened: bool = False
+
+    def runs(self) -> None:
+        """All parts are up. What was waited for until then is over and forgotten."""
+        self.opened, self.health.state, self.health.last_error = True, "running", None
 
     def waits(self, why: str | None) -> None:
         """Something is away, or is back (None)."""
-        self.health.state = "waiting" if why else "running"
+        self.health.state = "waiting" if why else "running" if self.opened else "starting"
         self.health.last_error = why or self.health.last_error
         log.warning("%s %s", self.health.name, f"waits: {why}" if why else "goes on")
 
@@ -43,6 +49,9 @@ def run_process(name: str, settings: Settings, body: Callable[[Life], Awaitable[
     end_health = serve_health(health, settings.run_folder)
     try:
         return asyncio.run(_live(Life(health), body))
+    except MasterKeyRefused as error:
+        log.error("%s: %s", name, error)
+        return Exit.SETTINGS
     finally:
         end_health()
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import AsyncExitStack
 
 from chassis.doors import Door
-from chassis.runtime import log_to_stderr
+from chassis.entry import start
 from chassis.sealing import FileMasterKey, Sealer
-from chassis.settings import Settings, load_settings
+from chassis.settings import Settings
 from chassis.streaming import KafkaWriter, keep_trying, make_broker, subscribe
 from chassis.vault import PostgresVault
 from contracts import topics
@@ -34,7 +33,7 @@ async def _work(settings: Settings, life: Life) -> None:
         for start, stop in ((writer.start, writer.stop), (broker.start, broker.stop)):
             ends.push_async_callback(stop)
             await keep_trying(start, life.waits)
-        life.health.state = "running"
+        life.runs()
         await life.over.wait()
         life.health.state = "stopping" if life.failure is None else "failed"
 
@@ -45,5 +44,4 @@ def run(settings: Settings) -> int:
 
 
 if __name__ == "__main__":
-    log_to_stderr()
-    sys.exit(run(load_settings()))
+    start(run)

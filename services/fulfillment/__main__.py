@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-
-from chassis.runtime import log_to_stderr
-from chassis.settings import load_settings
+from chassis.entry import start
 from services.fulfillment.app import run
 
 if __name__ == "__main__":
-    log_to_stderr()
-    sys.exit(run(load_settings()))
+    start(run)
