@@ -14,7 +14,7 @@ from psycopg import conninfo, sql
 from psycopg.errors import DuplicateDatabase, UniqueViolation
 from psycopg_pool import ConnectionPool
 
-__all__ = ["MemoryVault", "PostgresVault", "Vault", "create_vault"]
+__all__ = ["MemoryVault", "PostgresVault", "Vault", "create_vault", "holds_keys"]
 
 CONNECTIONS_MAX = 4
 """Connections that one process holds to the vault."""
@@ -116,6 +116,12 @@ def create_vault(url: str) -> None:
     with psycopg.connect(url) as connection:
         connection.execute("select pg_advisory_xact_lock(hashtext('subject_key'))")
         connection.execute(_TABLE)
+
+
+def holds_keys(url: str) -> bool:
+    """Whether anybody's key is in the vault."""
+    with psycopg.connect(url) as connection:
+        return connection.execute("select from subject_key limit 1").fetchone() is not None
 
 
 def _create_database(maintenance_url: str, database: str) -> None:

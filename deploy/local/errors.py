@@ -6,6 +6,8 @@ from typing import ClassVar
 
 __all__ = [
     "ArtifactDamaged",
+    "ArtifactMissing",
+    "Busy",
     "DiskFull",
     "FolderMissing",
     "NotReady",
@@ -30,7 +32,7 @@ class StalePid(StackError):
 
 
 class PortTaken(StackError):
-    """Another process listens on the port."""
+    """Another process listens on the port, or we may not."""
 
     exit_code = 4
 
@@ -65,7 +67,19 @@ class StopRefused(StackError):
     exit_code = 9
 
 
-class ArtifactDamaged(StackError):
-    """A downloaded file is not the one that the lock names."""
+class ArtifactMissing(StackError):
+    """A file of the broker cannot be fetched."""
 
     exit_code = 10
+
+
+class ArtifactDamaged(StackError):
+    """A fetched file is not the one that the lock names."""
+
+    exit_code = 10
+
+
+class Busy(StackError):
+    """Another process starts or stops servers in the same folder."""
+
+    exit_code = 13

@@ -12,9 +12,9 @@ from tempfile import TemporaryDirectory
 from jgo.config import GlobalSettings
 from jgo.env import EnvironmentBuilder, EnvironmentSpec, LockFile
 from jgo.env._lockfile import LockedDependency, compute_sha256, compute_spec_hash
-from jgo.maven import MavenContext
+from jgo.maven import Artifact, MavenContext
 
-from deploy.local.errors import ArtifactDamaged
+from deploy.local.errors import ArtifactDamaged, ArtifactMissing
 
 __all__ = ["classpath", "write_lock"]
 
@@ -24,7 +24,11 @@ FETCHES_AT_ONCE = 8
 
 
 def classpath() -> str:
-    """The class path of the broker; raises ArtifactDamaged when a jar is not the locked one, even fetched anew."""
+    """The class path of the broker.
+
+    Raises ArtifactMissing when a jar cannot be fetched, ArtifactDamaged when one is not the locked one, even fetched
+    anew.
+    """
     lock = LockFile.load(LOCK)
     if lock.spec_hash != compute_spec_hash(SPEC):
         raise ArtifactDamaged(f"{LOCK.name} is older than {SPEC.name}: run `make lock`")
@@ -37,14 +41,24 @@ def classpath() -> str:
 def _jar(maven: MavenContext, locked: LockedDependency) -> Path:
     component = maven.project(locked.groupId, locked.artifactId).at_version(locked.version)
     artifact = component.artifact(locked.classifier or "", locked.packaging)
-    jar = Path(artifact.resolve())
+    jar = _fetched(artifact)
     if compute_sha256(jar) != locked.sha256:
         # An earlier fetch may have been cut off: once more, then give up.
         jar.unlink()
-        jar = Path(artifact.resolve())
+        jar = _fetched(artifact)
         if compute_sha256(jar) != locked.sha256:
             raise ArtifactDamaged(f"{jar} is not the file that {LOCK.name} names: its SHA-256 differs")
     return jar
+
+
+def _fetched(artifact: Artifact) -> Path:
+    try:
+        return Path(artifact.resolve())
+    except (OSError, RuntimeError) as error:
+        raise ArtifactMissing(
+            f"{artifact.filename} of the broker cannot be fetched: {error}. The first start needs the network; "
+            f"later ones take what lies in {artifact.context.repo_cache}."
+        ) from error
 
 
 def _maven() -> MavenContext:

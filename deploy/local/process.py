@@ -30,6 +30,7 @@ __all__ = [
     "Launch",
     "PidFile",
     "await_ready",
+    "ended_early",
     "free_port",
     "last_line",
     "launch",
@@ -95,9 +96,17 @@ def _process(pid: int, created: float) -> psutil.Process | None:
     try:
         process = psutil.Process(pid)
         same = abs(process.create_time() - created) < CREATED_TOLERANCE_SECONDS
-        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+        return process if same and _alive(process) else None
     except psutil.NoSuchProcess:
         return None
+
+
+def _alive(process: psutil.Process) -> bool:
+    """Whether it runs. A zombie has ended: in a container whose first process collects nobody it stays for ever."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 @dataclass(frozen=True)
@@ -115,10 +124,11 @@ class Launch:
     parent_death_signal: signal.Signals | None = None
 
 
-def launch(plan: Launch) -> psutil.Popen:
-    """Start the process in a session of its own, so that Ctrl-C in the terminal does not reach it."""
+def launch(plan: Launch, pid_file: PidFile, **facts: object) -> psutil.Popen:
+    """Start the process in a session of its own, so that Ctrl-C in the terminal does not reach it, and remember it with
+    `facts`. One that cannot be remembered is ended at once: nobody would find it again."""
     with plan.log.open("ab") as log:
-        return psutil.Popen(
+        process = psutil.Popen(
             list(plan.command),
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -128,6 +138,13 @@ def launch(plan: Launch) -> psutil.Popen:
             start_new_session=True,
             preexec_fn=_die_with_parent(plan.parent_death_signal),
         )
+    try:
+        pid_file.write(process, **facts)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    return process
 
 
 class Switched(TypedDict, total=False):
@@ -154,21 +171,22 @@ def _die_with_parent(death_signal: signal.Signals | None) -> Callable[[], None] 
     return ask_kernel
 
 
-def await_ready(name: str, process: psutil.Popen, log: Path, ready: Callable[[], bool], seconds: float) -> None:
+def await_ready(name: str, process: psutil.Process, log: Path, ready: Callable[[], bool], seconds: float) -> None:
     """Poll `ready` until it is true; raises DiskFull or NotReady when the process ends or `seconds` pass first."""
     deadline = time.monotonic() + seconds
     while not ready():
-        if process.poll() is not None:
-            raise _ended_early(name, process.returncode, log)
+        if not _alive(process):
+            raise ended_early(name, log)
         if time.monotonic() > deadline:
             raise NotReady(f"{name} did not answer within {seconds:.0f} s. Its log: {log}. Last line: {last_line(log)}")
         time.sleep(POLL_SECONDS)
 
 
-def _ended_early(name: str, code: int, log: Path) -> NotReady | DiskFull:
+def ended_early(name: str, log: Path) -> NotReady | DiskFull:
+    """The error of a process that ended while or right after it was started, from its own last words."""
     if "No space left on device" in _tail(log):
         return DiskFull(f"{name} ended because the disk of {log.parent} is full. Make room and start again.")
-    return NotReady(f"{name} ended with code {code} while starting. Its log: {log}. Last line: {last_line(log)}")
+    return NotReady(f"{name} ended while starting. Its log: {log}. Last line: {last_line(log)}")
 
 
 def _tail(log: Path) -> str:
@@ -187,9 +205,9 @@ def last_line(log: Path) -> str:
 def stop(process: psutil.Process, asking: signal.Signals, grace_seconds: float) -> bool:
     """Ask the process to end, kill it after `grace_seconds`; False when it had to be killed.
 
-    Raises StopRefused when it is there even after that.
+    Raises StopRefused when it is there even after that, or is somebody else's.
     """
-    with suppress(psutil.NoSuchProcess):
+    try:
         process.send_signal(asking)
         if _ended(process, grace_seconds):
             return True
@@ -197,15 +215,23 @@ def stop(process: psutil.Process, asking: signal.Signals, grace_seconds: float) 
         if not _ended(process, KILL_WAIT_SECONDS):
             raise StopRefused(f"process {process.pid} is still there after a kill; the machine may be short of disk")
         return False
-    return True
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.AccessDenied as error:
+        raise StopRefused(
+            f"process {process.pid} belongs to {process.username()}, who alone may stop it: ask again as that user"
+        ) from error
 
 
 def _ended(process: psutil.Process, seconds: float) -> bool:
-    try:
-        process.wait(seconds)
-    except psutil.TimeoutExpired:
-        return False
-    return True
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with suppress(psutil.TimeoutExpired):
+            process.wait(POLL_SECONDS)
+            return True
+        if not _alive(process):
+            return True
+    return False
 
 
 def free_port() -> int:
@@ -216,17 +242,20 @@ def free_port() -> int:
         return port
 
 
-def require_free_port(name: str, port: int) -> None:
-    """Raises PortTaken, naming the holder where it can be seen, when 127.0.0.1:`port` is in use."""
+def require_free_port(name: str, port: int, host: str = "127.0.0.1") -> None:
+    """Raises PortTaken when `host`:`port` is in use, naming the holder where it can be seen, or cannot be listened on."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((host, port))
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
-                raise
+                raise PortTaken(
+                    f"{name} cannot listen on port {port} of {host}: {error.strerror}. "
+                    f"Choose another address or port in the settings."
+                ) from error
             raise PortTaken(
-                f"{name} needs port {port} of 127.0.0.1, but {_holder(port)} listens there. "
+                f"{name} needs port {port} of {host}, but {_holder(port)} listens there. "
                 f"Stop it, or choose another port in the settings."
             ) from error
 

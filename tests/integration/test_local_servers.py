@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -67,6 +68,21 @@ def test_a_database_keeps_what_it_was_given_over_a_kill(folder: Path) -> None:
         assert connection.execute("select number from kept").fetchall() == [(7,)]
     again.stop()
     assert not database_answers(again.url)
+
+
+def test_a_database_is_started_again_once_the_last_part_of_a_killed_one_has_ended(folder: Path) -> None:
+    first = start_database(folder / "database", dies_with_parent=True)
+    with psycopg.connect(first.url) as connection:
+        part = psutil.Process(connection.info.backend_pid)
+        part.suspend()
+        first.process.kill()
+        first.process.wait()
+        threading.Timer(2.0, part.resume).start()
+
+        again = start_database(folder / "database", dies_with_parent=True)
+
+    assert database_answers(again.url)
+    again.stop()
 
 
 def test_servers_die_with_whoever_started_them(folder: Path) -> None:

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from chassis.sealing import MasterKeyRefused
 from chassis.settings import Settings
-from deploy.local.errors import DiskFull, FolderMissing, NotReady, PortTaken, StalePid
+from chassis.vault import PostgresVault
+from deploy.local.errors import Busy, DiskFull, FolderMissing, NotReady, PortTaken, StalePid
+from deploy.local.lock import only_one
 from deploy.local.process import free_port
 from oms.stack import Process, Stack
 from oms.status import Row, exit_code, read_status
@@ -30,6 +33,7 @@ def settings_in(home: Path, namespace: str = "") -> Settings:
         bootstrap=f"127.0.0.1:{free_port()}",
         database=f"postgresql://orderlog@127.0.0.1:{database}/orderlog",
         vault=f"postgresql://orderlog@127.0.0.1:{database}/vault",
+        http_port=free_port(),
     )
 
 
@@ -99,6 +103,72 @@ def test_a_process_that_ends_while_starting_is_told_with_its_last_word(stack: St
     assert exit_code(read_status(stack)) == 0
 
 
+def test_a_process_that_ends_while_others_come_up_is_told(stack: Stack) -> None:
+    def kill_once_up(line: str) -> None:
+        if line.startswith("standin"):
+            victim = stack.pid_file("standin").running()
+            assert victim is not None
+            victim.kill()
+            eventually(lambda: stack.health(STANDIN)["state"] == "died", because="the end of the stand-in")
+
+    with pytest.raises(NotReady, match=r"not all of it runs\. standin: died"):
+        stack.up(kill_once_up)
+
+    stack.up(lambda line: None)
+
+
+def test_a_process_that_runs_and_does_not_answer_is_told_and_left_alone(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("oms.stack.START_SECONDS", 0.5)
+    monkeypatch.setattr("oms.stack.HEALTH_SECONDS", 0.2)
+    frozen = stack.pid_file("standin").running()
+    assert frozen is not None
+    frozen.suspend()
+    try:
+        with pytest.raises(NotReady, match="standin did not answer"):
+            stack.up(lambda line: None)
+        assert read_status(stack)[2].state == "silent"
+    finally:
+        frozen.resume()
+
+    eventually(lambda: read_status(stack)[2].state == "running", because="the stand-in answering again")
+
+
+def test_two_at_once_do_not_get_in_each_others_way(stack: Stack) -> None:
+    with only_one(stack.settings.home, "oms up"):
+        with pytest.raises(Busy, match="`oms up`"):
+            stack.up(lambda line: None)
+        with pytest.raises(Busy, match="`oms up`"):
+            stack.down(lambda line: None)
+
+    assert exit_code(read_status(stack)) == 0
+
+
+def test_a_lost_master_key_is_not_replaced_while_the_vault_needs_it(stack: Stack) -> None:
+    vault, place = PostgresVault(stack.settings.vault), stack.settings.master_key
+    vault.get_or_put("somebody", b"wrapped by the master key")
+    backup = place.rename(place.with_name("backup"))
+
+    with pytest.raises(MasterKeyRefused, match="put it back"):
+        stack.up(lambda line: None)
+    assert not place.exists()
+
+    backup.rename(place)
+    stack.up(lambda line: None)
+    vault.forget("somebody")
+    vault.close()
+
+
+@pytest.mark.parametrize("setting", ["database", "vault"])
+def test_a_database_that_lets_nobody_in_is_named_with_its_setting(stack: Stack, setting: str) -> None:
+    address = str(getattr(stack.settings, setting)).replace("orderlog@", "stranger@")
+    settings = stack.settings.model_copy(update={setting: address})
+
+    with pytest.raises(NotReady, match=f"the setting {setting}.*stranger"):
+        Stack(settings, (STANDIN,), dies_with_parent=True).up(lambda line: None)
+
+
 def test_down_stops_all_of_it_and_tells_what_had_died(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     home = folder / "home"
     monkeypatch.setenv("OMS_HOME", str(home))
@@ -137,6 +207,15 @@ def test_a_taken_port_is_refused(tmp_path: Path) -> None:
     port = int(settings.bootstrap.rpartition(":")[2])
     with socket.create_server(("127.0.0.1", port)), pytest.raises(PortTaken, match=f"port {port}"):
         Stack(settings).up(lambda line: None)
+
+
+def test_a_taken_door_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        settings = settings_in(tmp_path / "home").model_copy(update={"http_port": holder.getsockname()[1]})
+        with pytest.raises(PortTaken, match="the HTTP door"):
+            Stack(settings).up(lambda line: None)
+
+    assert not (settings.home / "broker").exists()
 
 
 def test_a_full_disk_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
