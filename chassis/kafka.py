@@ -407,7 +407,8 @@ class KafkaLog:
         """Make a service's topics and give its group position 0 where nothing ever happened; the names of those made.
 
         Whoever stopped between making a topic and committing its position is helped by asking again: a partition that
-        has no event, and all of its inbox, begins at 0. Any other without a position is refused later, never guessed.
+        has no event, and all of its inbox, begins at 0. Any other without a position is refused, never guessed: raises
+        NoPosition.
         """
         made = self.create_topics(
             topics_of_service(
@@ -421,6 +422,10 @@ class KafkaLog:
         new = [number for number in missing if firsts[number] == ends[number] == 0]
         if new:
             self._patiently(lambda: self.commit_positions(group, topic, dict.fromkeys(new, 0)))
+        if lost := [f"{topic}/{number}" for number in missing if number not in new]:
+            raise NoPosition(
+                f"{', '.join(lost)}: no committed position; `oms offsets restore {service}` sets it from the events"
+            )
         return made
 
     def _patiently(self, attempt: Callable[[], T]) -> T:

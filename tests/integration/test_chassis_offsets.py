@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import signal
 
+import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
 from confluent_kafka.admin._resource import ResourceType
 
+from chassis.log import NoPosition
 from chassis.offsets import restore_positions
 from chassis.runtime import Exit
 from contracts import topics
 from tests.integration.proofs import await_outcomes, prove
-from tests.small.harness import SERVICES, World
+from tests.small.harness import PARTITIONS, SERVICES, World
 
 
 def booked(world: World, names: list[str]) -> None:
@@ -47,6 +49,9 @@ def test_a_lost_group_is_refused_and_restored_from_the_events(world: World) -> N
     groups = [world.declared(service).qualified for service in SERVICES]
     for future in admin.delete_consumer_groups(groups, request_timeout=10).values():
         future.result(10)
+    # when their topics are asked for, then the partitions without a position are named
+    with pytest.raises(NoPosition, match=r"venue\.inbox/\d.*`oms offsets restore venue`"):
+        world.kafka.create_service_topics("venue", partitions=PARTITIONS, namespace=world.namespace)
     # when they start, then they refuse and say what to do
     for service in SERVICES:
         assert refuses(world, service) == Exit.NO_POSITION
