@@ -32,11 +32,12 @@ from contracts.chassis import (
 )
 from contracts.envelope import Envelope, child_traceparent
 from contracts.ids import emitted_id
-from contracts.message import CATALOGUE, Command, Event, Intent, Message
+from contracts.message import CATALOGUE, Command, Event, Intent, Message, holds_nul
 from contracts.topics import RECORD_BYTES_MAX
 
 __all__ = [
     "ADVANCES_MAX",
+    "HEADERS_BYTES_MAX",
     "REDRIVEN_MAX",
     "Emitted",
     "Fetch",
@@ -45,6 +46,7 @@ __all__ = [
     "Incoming",
     "ParkingFull",
     "StreamSend",
+    "Unparkable",
     "handle",
 ]
 
@@ -63,8 +65,20 @@ CONFLICTS_MAX = 100
 DETAIL_CHARS_MAX = 2_000
 """Characters of an error's text kept in an event."""
 
-HEADERS_BYTES_MAX = 16 * 1024
-"""Room left for headers beside a value in a record."""
+REPEATED_INDEX = 2_000_000
+"""Index, less the event's version, of a `MessageParked` whose cause is known already: its index 0 is taken."""
+
+ROOM_INDEX = 3_000_000
+"""Index of the first event that makes room in a full parking, for the message that found it full."""
+
+HEADERS_BYTES_MAX = 512 * 1024
+"""Headers that a message may bring along, in bytes. What it causes takes over some of them, so a record has this room."""
+
+RECORD_OVERHEAD_BYTES = 64 * 1024
+"""Room left in a record for headers of ours, deadlines aside, and the broker's framing."""
+
+DEADLINE_BYTES, ESCAPED_BYTES_MAX = 40, 6
+"""What a deadline takes in its header at most: itself, and a character of its name."""
 
 Fetch = Callable[[Sequence[str]], Mapping[str, Any]]
 
@@ -74,7 +88,11 @@ class FetchFailed(Exception):
 
 
 class ParkingFull(Exception):
-    """A stream has as many messages parked as it may: its partition stops until somebody redrives it."""
+    """A stream has as many messages parked as it may, and cannot take the first of them: its partition stops."""
+
+
+class Unparkable(Exception):
+    """A message that its stream cannot take and that is too large to be kept in an event: a dead letter."""
 
 
 class _Unacceptable(Exception):
@@ -145,16 +163,15 @@ class _Work:
         before = open_deadlines(self.kind, self.stream)
         self.stream = evolve(self.kind, self.stream, event, self.cause.id, self.now)
         outgoing = [] if isinstance(event, CHASSIS_EVENTS) else self._react(event)
-        value = _bounded(event)
-        envelope = self._envelope(event, self.first_index + len(self.events))
         envelope = replace(
-            envelope,
+            self._envelope(event, self.first_index + len(self.events)),
             sequence=self.stream.version,
             inbox_offset=self.inbox_offset,
             actor=self.cause.actor,
             reason=self.cause.reason,
             deadlines=_changed(before, open_deadlines(self.kind, self.stream)),
         )
+        value = _bounded(event, envelope)
         answers = tuple(dict.fromkeys(out.to for out in outgoing if isinstance(out, Answer)))
         self.events.append(Emitted(envelope, value, answers, isinstance(event, Intent)))
         self.sends.extend(out for out in outgoing if isinstance(out, Send))
@@ -185,20 +202,41 @@ class _Work:
     def _sent(self, send: Send, index: int) -> StreamSend:
         wanted = f"{self.service}:{self.stream.name}" if send.wants_answer else None
         envelope = replace(self._envelope(send.message, index), subject=send.stream, reply_to=wanted)
-        return StreamSend(send.service, send.stream, envelope, _bounded(send.message))
+        return StreamSend(send.service, send.stream, envelope, _bounded(send.message, envelope))
 
 
 def handle(service: str, kind: StreamKind, stream: Stream, incoming: Incoming, fetch: Fetch) -> Handling:
-    """What `incoming` does to `stream`. Never raises for what a message says: that parks it.
+    """What `incoming` does to `stream`. Whatever a message says, nothing but these is raised.
 
-    Raises ParkingFull when it would have to park one message too many.
+    Raises FetchFailed, ParkingFull and Unparkable.
     """
     if incoming.envelope.type == RedriveStream.TYPE:
         return _redrive(service, kind, stream, incoming, fetch)
-    if stream.parked:
-        if incoming.envelope.type == DeadlinePassed.TYPE:
-            return Handling(stream)
+    if not stream.parked or _taken_before(stream, incoming):
+        return _take_or_park(service, kind, stream, incoming, fetch)
+    if incoming.envelope.type == DeadlinePassed.TYPE or _parked_already(stream, incoming):
+        return Handling(stream)
+    if len(stream.parked) < PARKED_MAX:
         return _park(service, kind, stream, incoming, _Unacceptable("behind_parked", "an earlier message is parked"))
+    room = _make_room(service, kind, stream, incoming, fetch)
+    then = handle(service, kind, room.stream, incoming, fetch)
+    return Handling(then.stream, (*room.events, *then.events), (*room.sends, *then.sends))
+
+
+def _taken_before(stream: Stream, incoming: Incoming) -> bool:
+    """Whether a door brings again what this stream took: that is known or a conflict, whatever else is parked."""
+    return incoming.from_door and incoming.envelope.id in stream.doors
+
+
+def _parked_already(stream: Stream, incoming: Incoming) -> bool:
+    """Whether a door brings again what is parked here: who repeats himself may not fill the parking."""
+    if not incoming.from_door:
+        return False
+    value = base64.b64encode(incoming.record.value or b"").decode()
+    return any(parked.message_id == incoming.envelope.id and parked.value == value for parked in stream.parked)
+
+
+def _take_or_park(service: str, kind: StreamKind, stream: Stream, incoming: Incoming, fetch: Fetch) -> Handling:
     try:
         return _take(service, kind, stream, incoming, fetch)
     except _Unacceptable as refusal:
@@ -242,8 +280,11 @@ def _decode(kind: StreamKind, incoming: Incoming) -> Message:
         raise _Unacceptable("undecodable", f"{name} is not a type that this release knows")
     if model not in kind.decide:
         raise _Unacceptable("undecodable", f"a stream of kind {kind.kind} takes no {name}")
+    value = incoming.record.value or b""
+    if holds_nul(value):
+        raise _Unacceptable("undecodable", f"a text of the {name} holds the character U+0000, which no table can keep")
     try:
-        return model.decode(incoming.record.value or b"")
+        return model.decode(value)
     except ValidationError as error:
         raise _Unacceptable("undecodable", f"the value is not a {name}: {error}") from error
 
@@ -288,10 +329,9 @@ def _decide(work: _Work, message: Message, digest: str | None, fetch: Fetch) -> 
 
 
 def _park(service: str, kind: StreamKind, stream: Stream, incoming: Incoming, refusal: _Unacceptable) -> Handling:
-    if len(stream.parked) >= PARKED_MAX:
-        raise ParkingFull(f"{stream.name} has {PARKED_MAX} messages parked; redrive it, then its partition goes on")
     record, envelope = incoming.record, incoming.envelope
-    work = _work(service, kind, stream, incoming)
+    known = envelope.id in stream.doors or any(parked.message_id == envelope.id for parked in stream.parked)
+    work = _work(service, kind, stream, incoming, REPEATED_INDEX + stream.version + 1 if known else 0)
     work.emit(
         MessageParked(
             message_id=envelope.id,
@@ -309,12 +349,34 @@ def _park(service: str, kind: StreamKind, stream: Stream, incoming: Incoming, re
 
 def _redrive(service: str, kind: StreamKind, stream: Stream, incoming: Incoming, fetch: Fetch) -> Handling:
     work = _work(service, kind, stream, incoming)
-    if incoming.from_door and incoming.envelope.id in stream.doors:
+    if _taken_before(stream, incoming):
         return work.finished()
     digest = RedriveStream().digest() if incoming.from_door else None
-    sends: list[StreamSend] = []
     if not stream.parked:
         work.emit(RedriveUnneeded(door_digest=digest))
+        return work.finished()
+    return _try_parked(work, incoming, fetch, digest)
+
+
+def _make_room(service: str, kind: StreamKind, stream: Stream, incoming: Incoming, fetch: Fetch) -> Handling:
+    """What a redrive does, for a message that found the parking full: a redrive would wait behind it for ever.
+
+    Raises ParkingFull when not even the first of the parked can be taken.
+    """
+    work = _work(service, kind, stream, incoming, ROOM_INDEX)
+    made = _try_parked(work, incoming, fetch, None)
+    if len(made.stream.parked) == len(stream.parked):
+        failed = RedriveFailed.decode(made.events[0].value)
+        raise ParkingFull(
+            f"{stream.name} has {PARKED_MAX} messages parked and cannot take the first of them, {failed.message_id} "
+            f"({failed.fault}: {failed.detail}); its partition goes on as soon as a release can"
+        )
+    return made
+
+
+def _try_parked(work: _Work, incoming: Incoming, fetch: Fetch, digest: str | None) -> Handling:
+    """Take what is parked, in order, as far as it can be taken; `digest` goes on the first event."""
+    sends: list[StreamSend] = []
     for _ in range(REDRIVEN_MAX):
         if not work.stream.parked:
             break
@@ -323,7 +385,7 @@ def _redrive(service: str, kind: StreamKind, stream: Stream, incoming: Incoming,
         before, written = work.stream, len(work.events)
         work.emit(MessageRedriven(message_id=parked.message_id, offset=parked.offset, door_digest=digest))
         try:
-            taken = _take(service, kind, work.stream, original, fetch, first_index=1)
+            taken = _take(work.service, work.kind, work.stream, original, fetch, first_index=1)
         except _Unacceptable as refusal:
             work.stream = before
             del work.events[written:]
@@ -335,7 +397,7 @@ def _redrive(service: str, kind: StreamKind, stream: Stream, incoming: Incoming,
         sends.extend(taken.sends)
     else:
         if work.stream.parked:
-            work.sends.append(Send(service, stream.name, RedriveStream()))
+            work.sends.append(Send(work.service, work.stream.name, RedriveStream()))
     own = work.finished()
     return Handling(own.stream, own.events, (*sends, *own.sends))
 
@@ -357,11 +419,14 @@ def _unparked(parked: MessageParked, redrive: Record) -> Incoming:
     return Incoming(record, Envelope.parse(headers))
 
 
-def _bounded(message: Message) -> bytes:
+def _bounded(message: Message, envelope: Envelope) -> bytes:
+    """The value; raises _Unacceptable, or Unparkable of an event of the chassis, when its record would be too large."""
     value = message.encode()
-    if len(value) > RECORD_BYTES_MAX - HEADERS_BYTES_MAX:
-        raise _Unacceptable("too_large", f"{type(message).__name__} would be {len(value)} bytes")
-    return value
+    deadlines = sum(DEADLINE_BYTES + ESCAPED_BYTES_MAX * len(name) for name in envelope.deadlines or ())
+    if len(value) + deadlines <= RECORD_BYTES_MAX - HEADERS_BYTES_MAX - RECORD_OVERHEAD_BYTES:
+        return value
+    what = f"{type(message).__name__} would be {len(value)} bytes, with {len(envelope.deadlines or ())} deadlines"
+    raise Unparkable(what) if isinstance(message, CHASSIS_EVENTS) else _Unacceptable("too_large", what)
 
 
 def _changed(before: Mapping[str, datetime], after: Mapping[str, datetime]) -> dict[str, datetime | None] | None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from chassis.chain import Draft, finish
@@ -18,7 +19,17 @@ from chassis.deadlines import Deadlines, passed
 from chassis.decider import StreamKind
 from chassis.faultpoints import faultpoint
 from chassis.follower import Follower
-from chassis.handling import Emitted, Fetch, FetchFailed, Handling, Incoming, ParkingFull, handle
+from chassis.handling import (
+    HEADERS_BYTES_MAX,
+    Emitted,
+    Fetch,
+    FetchFailed,
+    Handling,
+    Incoming,
+    ParkingFull,
+    Unparkable,
+    handle,
+)
 from chassis.log import Abortable, Indefinite, Log, LogError, Record, TransactionalProducer
 from chassis.partitions import Partitions
 from chassis.service import Loader, Service, memoized
@@ -29,7 +40,12 @@ from contracts import topics
 from contracts.envelope import Envelope, MalformedEnvelope, replace_reply
 from contracts.ids import split_stream
 
-__all__ = ["Limits", "Loop", "Routes"]
+__all__ = ["REASON_CHARS_MAX", "Limits", "Loop", "Routes"]
+
+HEADERS_KEPT_MAX = 1_000
+REASON_CHARS_MAX = 2_000
+"""Headers that a dead letter keeps, and characters of its reason, which may quote what is as large as the record: so it
+is never too large for its topic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +59,7 @@ class Limits:
     deadlines_fired: int = 500
     deadline_again: float = 30.0
     store_retry: float = 1.0
-    close: float = 10.0
+    stuck_retry: float = 30.0
 
 
 @dataclass(frozen=True)
@@ -59,6 +75,12 @@ class Routes:
         if service not in self.inbox_partitions:
             raise LookupError(f"there is no service {service} to send to")
         return topics.inbox(service, namespace), self.partition_of(key, self.inbox_partitions[service])
+
+    def reach(self, reply_to: str) -> bool:
+        """Whether an answer can go there: `<service>:<stream>`, the service one of ours."""
+        service, _, stream = reply_to.partition(":")
+        kind, _, identifier = stream.partition("/")
+        return service in self.inbox_partitions and bool(kind and identifier)
 
 
 @dataclass(slots=True)
@@ -140,6 +162,7 @@ class Loop:
             self._follow_step()
             self.partitions.step()
             self._hold_or_release()
+            self._retry_stuck()
             if self.waiting is not None:
                 self._rewind(records)  # polled before we stood still: nothing may be skipped
             batch = self._handle([record for record in records if self._expected(record)])
@@ -174,9 +197,17 @@ class Loop:
     def _expected(self, record: Record) -> bool:
         """Whether a record is the next of a running partition: what was fetched before a seek is not."""
         owned = self.partitions.owned.get(record.partition)
-        if owned is None or record.partition not in self.partitions.running() or owned.stuck or self.waiting:
+        if owned is None or not owned.running or self.waiting:
             return False
         return record.offset >= owned.position
+
+    def _retry_stuck(self) -> None:
+        """Let stuck partitions begin again after a while: what stopped them may have been mended elsewhere."""
+        now = self._clock()
+        stuck = [number for number, owned in self.partitions.owned.items() if owned.retry_at and owned.retry_at <= now]
+        self.partitions.begin_again(stuck)
+        if not self.waiting:
+            self._consumer.resume([number for number in stuck if self.partitions.owned[number].running])
 
     def _hold_or_release(self) -> None:
         """Pause when the follower is too far behind: what is not followed cannot be evicted, and memory has a limit."""
@@ -198,8 +229,9 @@ class Loop:
 
     def _handle(self, records: list[Record]) -> _Batch:
         batch = _Batch()
-        incoming = [self._read(record, batch) for record in records]
-        self._load([message.record for message in incoming if message is not None])
+        batch.read.update(record.partition for record in records)
+        incoming = [self._read(record) for record in records]
+        self._load([message.record for message in incoming if isinstance(message, Incoming)])
         faultpoint("loop.loaded")
         fetch = memoized(self._loader)
         try:
@@ -213,10 +245,11 @@ class Loop:
             batch.drafts += [passed(self._service, row, now) for row in batch.fired]
         return batch
 
-    def _read(self, record: Record, batch: _Batch) -> Incoming | None:
-        """The record with its envelope, or None when it is a dead letter."""
-        batch.read.add(record.partition)
+    def _read(self, record: Record) -> Incoming | str:
+        """The record with its envelope, or why it is a dead letter."""
         try:
+            if sum(len(name) + len(value) for name, value in record.headers) > HEADERS_BYTES_MAX:
+                raise ValueError(f"its headers are larger than {HEADERS_BYTES_MAX} bytes")
             key = (record.key or b"").decode()
             kind, _ = split_stream(key)
             if "\0" in key:
@@ -225,10 +258,12 @@ class Loop:
                 raise ValueError(f"{self._service.name} has no streams of kind {kind}")
             if self._misplaced(key, record):
                 raise ValueError(f"the key {key} does not belong to partition {record.partition}")
-            return Incoming(record, Envelope.parse(record.headers))
+            envelope = Envelope.parse(record.headers)
+            if envelope.reply_to is not None and not self._routes.reach(envelope.reply_to):
+                raise ValueError(f"no answer can go to {envelope.reply_to}, which is not <service>:<kind>/<id>")
+            return Incoming(record, envelope)
         except (MalformedEnvelope, ValueError) as error:
-            batch.drafts.append(self._dead_letter(record, str(error)))
-            return None
+            return str(error)
 
     def _misplaced(self, key: str, record: Record) -> bool:
         if key in self._cache:
@@ -237,8 +272,9 @@ class Loop:
 
     def _dead_letter(self, record: Record, why: str) -> Draft:
         place = f"{record.topic}/{record.partition}/{record.offset}"
-        original = tuple((f"original-{name}", value) for name, value in record.headers)
-        headers = (("reason", why.encode()), ("place", place.encode()), *original)
+        original = tuple((f"original-{name}", value) for name, value in record.headers[:HEADERS_KEPT_MAX])
+        reason = why[:REASON_CHARS_MAX].encode(errors="replace")
+        headers = (("reason", reason), ("place", place.encode()), *original)
         topic = self._service.dead_letters
         return Draft(topic, 0, record.key or b"", record.value or b"", None, headers=headers)
 
@@ -266,23 +302,31 @@ class Loop:
     def _kind(self, name: str) -> StreamKind:
         return self._kinds[split_stream(name)[0]]
 
-    def _take(self, record: Record, message: Incoming | None, batch: _Batch, fetch: Fetch) -> None:
-        owned = self.partitions.owned[record.partition]
-        if owned.stuck:
+    def _take(self, record: Record, message: Incoming | str, batch: _Batch, fetch: Fetch) -> None:
+        if self.partitions.owned[record.partition].stuck:
             return
-        if message is not None:
-            name = (record.key or b"").decode()
-            before = batch.streams[name][0] if name in batch.streams else self._cache[name].stream
-            try:
-                handling = handle(self._service.name, self._kind(name), before, message, self._fetching(fetch))
-            except ParkingFull as error:
-                owned.stuck = str(error)
-                return
-            if handling.events:
-                batch.streams[name] = (handling.stream, record.partition)
-            self._draft(handling, record.partition, batch)
+        try:
+            if isinstance(message, Incoming):
+                self._meet(message, batch, fetch)
+            else:
+                batch.drafts.append(self._dead_letter(record, message))
+        except ParkingFull as error:
+            retry_at = self._clock() + timedelta(seconds=self._limits.stuck_retry)
+            self.partitions.stop(record.partition, str(error), retry_at)
+            return
+        except Unparkable as error:
+            batch.drafts.append(self._dead_letter(record, str(error)))
         batch.positions[record.partition] = record.offset + 1
         batch.handled += 1
+
+    def _meet(self, message: Incoming, batch: _Batch, fetch: Fetch) -> None:
+        """Let a message meet its stream as the batch left it; raises ParkingFull and Unparkable."""
+        name, partition = (message.record.key or b"").decode(), message.record.partition
+        before = batch.streams[name][0] if name in batch.streams else self._cache[name].stream
+        handling = handle(self._service.name, self._kind(name), before, message, self._fetching(fetch))
+        if handling.events:
+            batch.streams[name] = (handling.stream, partition)
+        self._draft(handling, partition, batch)
 
     @staticmethod
     def _fetching(fetch: Fetch) -> Fetch:
@@ -390,7 +434,7 @@ class Loop:
         excess = len(self._cache) - self._limits.cached_streams
         if excess <= 0:
             return
-        for name in list(self._cache)[:excess]:
+        for name in list(islice(self._cache, excess)):
             cached = self._cache[name]
             owned, followed = self.partitions.owned.get(cached.partition), self._follower.position(cached.partition)
             if owned is not None and followed is not None and followed > cached.last_offset:

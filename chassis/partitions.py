@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum, auto
 
 from chassis.chain import GENESIS
@@ -28,13 +29,22 @@ class Phase(Enum):
 
 @dataclass(slots=True)
 class Owned:
-    """A partition of ours. `position`: the next inbox offset; `floor`: how far the store must be for a load."""
+    """A partition of ours. `position`: the next inbox offset; `floor`: how far the store must be for a load.
+
+    `stuck`: why its next message cannot be handled, until `retry_at`.
+    """
 
     phase: Phase = Phase.ASSIGNED
     position: int = 0
     floor: int = 0
     head: str = GENESIS
     stuck: str | None = None
+    retry_at: datetime | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether its messages are handled."""
+        return self.phase is Phase.RUNNING and self.stuck is None
 
 
 class Partitions:
@@ -55,7 +65,7 @@ class Partitions:
 
     def running(self) -> list[int]:
         """Partitions whose messages are handled."""
-        return [number for number, owned in self.owned.items() if owned.phase is Phase.RUNNING]
+        return [number for number, owned in self.owned.items() if owned.running]
 
     def step(self) -> None:
         """Act on what the last poll noted, then move each partition as far as it can go now.
@@ -74,6 +84,17 @@ class Partitions:
         for number, owned in self.owned.items():
             if owned.phase is not Phase.RUNNING:
                 self._advance(number, owned)
+
+    def stop(self, number: int, why: str, retry_at: datetime) -> None:
+        """A partition cannot go past its next message, for the reason given; others go on."""
+        self.owned[number].stuck, self.owned[number].retry_at = why, retry_at
+        self._consumer.pause([number])
+
+    def begin_again(self, numbers: Iterable[int]) -> None:
+        """Let stuck partitions be handled again, from where they stopped; they stay paused."""
+        for number in numbers:
+            self.owned[number].stuck = self.owned[number].retry_at = None
+        self.rewind(numbers)
 
     def restart(self) -> None:
         """Treat every partition as newly assigned: after a transaction whose outcome nobody knows."""

@@ -9,6 +9,7 @@ fields that they do not know.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Annotated, Any, ClassVar, Self
@@ -25,6 +26,7 @@ __all__ = [
     "Message",
     "Value",
     "format_instant",
+    "holds_nul",
     "parse_instant",
     "to_milliseconds",
 ]
@@ -55,6 +57,14 @@ def format_instant(instant: datetime) -> str:
 def parse_instant(text: str) -> datetime:
     """The instant that `format_instant` wrote, or any RFC 3339 text with a zone; raises ValueError otherwise."""
     return to_milliseconds(datetime.fromisoformat(text))
+
+
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+
+
+def holds_nul(value: bytes) -> bool:
+    """Whether a text in this JSON holds the character U+0000, which JSON can carry and no table of PostgreSQL keeps."""
+    return b"\\u0000" in value and _NUL.search(value) is not None
 
 
 Instant = Annotated[

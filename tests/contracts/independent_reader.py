@@ -19,8 +19,11 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 NAMESPACE = uuid5(NAMESPACE_DNS, "orderlog")
-INDEXES = (*range(4096), *range(1_000_000, 1_000_100))
-"""The places in one handling that an id may name; conflicts of door messages count from a million."""
+INDEXES = (*range(4096), *range(1_000_000, 1_000_100), *range(3_000_000, 3_004_096))
+"""The places in one handling that an id may name; conflicts of door messages count from a million, and what makes room
+in a full parking from three millions."""
+PARKED_AGAIN = 2_000_000
+"""Added to the version of a MessageParked whose cause is known to the stream already."""
 
 
 @dataclass(frozen=True)
@@ -96,14 +99,17 @@ def _chains(events: list[Record], report: Report) -> None:
 def _offsets(events: list[Record], everything: list[Record], report: Report) -> None:
     inboxes = {(r.topic, r.partition, r.offset): r for r in everything if r.topic.endswith(".inbox")}
     last: dict[tuple[str, int], int] = {}
+    redriven: set[tuple[str, int, int, str]] = set()
     for event in events:
         partition, offset = (event.topic, event.partition), int(event["ce_inboxoffset"] or -1)
         report.expect("ce_inboxoffset", event, offset >= last.get(partition, 0), "missing, or before the last event's")
         last[partition] = max(offset, last.get(partition, 0))
         inbox = event.topic.removesuffix(".events") + ".inbox"
         if cause := inboxes.get((inbox, event.partition, offset)):
-            redrive = cause["ce_type"] == "orderlog.chassis.RedriveStream.v1"
-            same = redrive or cause["ce_id"] == event["ce_causationid"]
+            if event["ce_type"] == "orderlog.chassis.MessageRedriven.v1":
+                redriven.add((*partition, offset, json.loads(event.value)["message_id"]))
+            parked = (*partition, offset, event["ce_causationid"]) in redriven
+            same = parked or cause["ce_id"] == event["ce_causationid"]
             report.expect("ce_inboxoffset cause", event, same, f"{cause.place} is not its cause")
 
 
@@ -115,7 +121,8 @@ def _ids(events: list[Record], ours: list[Record], report: Report) -> None:
     for event in events:
         report.expect("ce_id once", event, event["ce_id"] not in values, "the id was used before")
         values[event["ce_id"]] = event.value
-        named = _is_named(event, {event["ce_subject"]})
+        parked_again = [PARKED_AGAIN + int(event["ce_sequence"])] if "MessageParked" in event["ce_type"] else []
+        named = _is_named(event, {event["ce_subject"]}, parked_again)
         report.expect("ce_id event", event, named, "not the uuid5 of cause, stream and index")
     for record in (record for record in ours if not record["ce_sequence"] and record["ce_id"]):
         if record["ce_type"] == "orderlog.chassis.DeadlinePassed.v1":
@@ -135,9 +142,10 @@ def _uuid5(*parts: str) -> str:
     return str(uuid5(NAMESPACE, "\x1f".join(parts)))
 
 
-def _is_named(record: Record, streams: set[str]) -> bool:
+def _is_named(record: Record, streams: set[str], more: Iterable[int] = ()) -> bool:
     cause, identifier = record["ce_causationid"], record["ce_id"]
-    return any(_uuid5(cause, stream, str(index)) == identifier for index in INDEXES for stream in sorted(streams))
+    indexes = (*more, *INDEXES)
+    return any(_uuid5(cause, stream, str(index)) == identifier for index in indexes for stream in sorted(streams))
 
 
 def _times(events: list[Record], everything: list[Record], report: Report) -> None:

@@ -22,7 +22,7 @@ from tests.small.venue import HALL
 
 PARTITIONS = 2
 ROUTES = Routes(partition_of, {"venue": PARTITIONS, "box_office": PARTITIONS}, 2)
-LIMITS = Limits(deadline_scan=0.1, deadline_again=1_000)
+LIMITS = Limits(deadline_scan=0.1, deadline_again=1_000, stuck_retry=30)
 STEP = timedelta(milliseconds=200)
 
 

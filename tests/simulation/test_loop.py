@@ -1,23 +1,28 @@
-"""One process, its inbox, and what must not stop it: deadlines that stay, a broker that gives no producer."""
+"""One process, its inbox, and what must not stop it: full parkings, huge and foreign records, standing deadlines."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from chassis import handling
+from chassis.decider import Context
 from chassis.log import Indefinite, Record, TopicPartition
 from chassis.memory import MemoryLog
-from contracts.chassis import DeadlinePassed
-from contracts.message import Command, Message
+from contracts.chassis import DeadlinePassed, MessageParked, MessageRedriven, RedriveStream
+from contracts.message import Command, Event, Message
+from contracts.topics import RECORD_BYTES_MAX
 from tests.contracts import independent_reader
 from tests.simulation.bench import LIMITS, Bench, in_partition
 from tests.small.box_office import BOOKING, Book, BookingExpired
-from tests.small.venue import OpenHall, TakeSeats
+from tests.small.venue import HALL, Hall, HallOpened, OpenHall, SeatsTaken, TakeSeats, mended_take
 
-HERE = in_partition(0)
+HERE, ELSEWHERE = in_partition(0), in_partition(1)
+PARKING = 4
 
 
 class PaintHall(Command):
@@ -26,8 +31,36 @@ class PaintHall(Command):
     colour: str = "red"
 
 
+class Mendable:
+    """A hall's decider that crashes on thirteen seats until it is mended."""
+
+    def __init__(self) -> None:
+        self.mended = False
+        self.kind = replace(HALL, decide={**HALL.decide, TakeSeats: self._take})
+
+    def _take(self, command: TakeSeats, hall: Hall, context: Context) -> Sequence[Event]:
+        if command.seats == 13 and not self.mended:
+            raise RuntimeError("thirteen seats")
+        return mended_take(command, hall, context)
+
+
+@pytest.fixture
+def small_parking(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handling, "PARKED_MAX", PARKING)
+
+
 def kinds(messages: Sequence[Message]) -> list[str]:
     return [type(message).__name__ for message in messages]
+
+
+def fill_the_parking(bench: Bench, more: int = 1) -> None:
+    """A hall that cannot take a message, as many behind it as may be parked, `more` after them, then a redrive."""
+    bench.send(HERE, OpenHall(seats=1_000), "open")
+    bench.send(HERE, TakeSeats(booking="crashes", seats=13), "crashes")
+    for number in range(PARKING - 1 + more):
+        bench.send(HERE, TakeSeats(booking=f"behind {number}", seats=1), f"behind {number}")
+    bench.send(HERE, RedriveStream(), "redrive")
+    bench.send(ELSEWHERE, OpenHall(seats=5), "open elsewhere")
 
 
 def prove_wire(bench: Bench) -> None:
@@ -38,6 +71,124 @@ def prove_wire(bench: Bench) -> None:
     )
     assert not report.violations, report.violations
     assert report.checked["ce_id event"] > 0
+
+
+# -- a full parking
+
+
+def test_a_full_parking_stops_its_partition_and_no_other_and_says_so(small_parking: None) -> None:
+    bench = Bench()
+    loop = bench.start(Mendable().kind)
+    fill_the_parking(bench)
+    bench.run()
+    assert kinds(bench.events(HERE)) == ["HallOpened", *["MessageParked"] * PARKING]
+    assert kinds(bench.events(ELSEWHERE)) == ["HallOpened"]
+    (stuck,) = [owned.stuck for owned in loop.partitions.owned.values() if owned.stuck]
+    assert f"{HERE} has {PARKING} messages parked" in stuck
+    assert "thirteen seats" in stuck
+
+
+@pytest.mark.parametrize("restarted", [True, False], ids=["by a release", "by itself"])
+@pytest.mark.parametrize("more", [1, 7])
+def test_a_full_parking_is_emptied_as_soon_as_its_first_message_can_be_taken(
+    small_parking: None, restarted: bool, more: int
+) -> None:
+    # given a partition that stands still, a redrive waiting behind the message that found no room
+    bench, hall = Bench(), Mendable()
+    bench.start(hall.kind)
+    fill_the_parking(bench, more)
+    bench.run()
+    # when what crashed is mended, by a new release or by whatever it was that the decider needed
+    hall.mended = True
+    if restarted:
+        bench.start(hall.kind)
+    else:
+        bench.now += timedelta(seconds=LIMITS.stuck_retry)
+    bench.run(20)
+    # then everything is taken in the order in which it came, and nothing is left
+    taken = [event.booking for event in bench.events(HERE) if isinstance(event, SeatsTaken)]
+    assert taken == ["crashes", *(f"behind {number}" for number in range(PARKING - 1 + more))]
+    parked = [event for event in bench.events(HERE) if isinstance(event, MessageParked)]
+    redriven = [event for event in bench.events(HERE) if isinstance(event, MessageRedriven)]
+    assert [event.message_id for event in redriven] == [event.message_id for event in parked]
+    assert not any(owned.stuck for owned in bench.loop.partitions.owned.values())
+    prove_wire(bench)
+
+
+def test_dead_letters_behind_a_message_that_waits_are_written_once(small_parking: None) -> None:
+    bench, hall = Bench(), Mendable()
+    bench.start(hall.kind)
+    fill_the_parking(bench)
+    bench.write(b"garbage", b"", bench.envelope(HERE, OpenHall(seats=1), "x"), partition=0)
+    bench.run()
+    assert bench.dead_letters() == []
+    hall.mended = True
+    bench.start(hall.kind)
+    bench.run()
+    assert len(bench.dead_letters()) == 1
+
+
+# -- a door that repeats itself
+
+
+def test_what_a_door_sends_again_to_a_parked_stream_takes_no_second_place_and_no_second_id() -> None:
+    bench, hall = Bench(), Mendable()
+    bench.start(hall.kind)
+    # given a stream that took one message and is parked at another
+    bench.send(HERE, OpenHall(seats=100), "open")
+    bench.send(HERE, TakeSeats(booking="crashes", seats=13), "crashes")
+    # when the door sends both again, and then other bodies under their ids
+    for _ in range(2):
+        bench.send(HERE, OpenHall(seats=100), "open")
+        bench.send(HERE, TakeSeats(booking="crashes", seats=13), "crashes")
+        bench.send(HERE, OpenHall(seats=101), "open")
+        bench.send(HERE, TakeSeats(booking="crashes", seats=12), "crashes")
+    bench.run()
+    # then only the other bodies leave a trace, once
+    assert kinds(bench.events(HERE)) == ["HallOpened", "MessageParked", "MessageConflicted", "MessageParked"]
+    # and when all is taken, the second body is a conflict
+    hall.mended = True
+    bench.send(HERE, RedriveStream(), "redrive")
+    bench.run()
+    assert kinds(bench.events(HERE))[4:] == ["MessageRedriven", "SeatsTaken", "MessageRedriven", "MessageConflicted"]
+    prove_wire(bench)
+
+
+# -- records that nobody of ours writes
+
+
+def huge(bench: Bench) -> None:
+    value = PaintHall(colour="x" * (RECORD_BYTES_MAX - 100_000)).encode()
+    bench.write(HERE.encode(), value, bench.envelope(HERE, PaintHall(), "huge"))
+
+
+def many_headers(bench: Bench) -> None:
+    bench.send(HERE, OpenHall(seats=1), "reason", reason="x" * handling.HEADERS_BYTES_MAX)
+
+
+def nobody_to_answer(bench: Bench) -> None:
+    bench.send(HERE, TakeSeats(booking="b", seats=1), "nobody", reply_to="warehouse:booking/1")
+
+
+def no_stream_to_answer(bench: Bench) -> None:
+    bench.send(HERE, TakeSeats(booking="b", seats=1), "no stream", reply_to="box_office:")
+
+
+def long_key(bench: Bench) -> None:
+    key = b"x" * 5_000_000
+    bench.write(key, b"{}", bench.envelope(HERE, OpenHall(seats=1), "key"), partition=0)
+
+
+@pytest.mark.parametrize("put", [huge, many_headers, nobody_to_answer, no_stream_to_answer, long_key])
+def test_a_record_that_could_stop_the_partition_for_ever_is_a_dead_letter(put: Callable[[Bench], None]) -> None:
+    bench = Bench()
+    bench.start()
+    put(bench)
+    bench.send(HERE, OpenHall(seats=3), "after")
+    bench.run()
+    (letter,) = bench.dead_letters()
+    assert len(letter["reason"]) <= 4 * 2_000
+    assert bench.events(HERE) == [HallOpened(seats=3, door_digest=OpenHall(seats=3).digest())]
 
 
 # -- deadlines
