@@ -102,6 +102,7 @@ def _on_queued(message: DemandQueued, state: OrderStream, context: Context) -> S
 
 
 def _on_rejected(message: StockRejected, state: OrderStream, context: Context) -> Sequence[Event]:
+    """What is short here is sourced again elsewhere, unless it was to wait: then too many wait already."""
     claim = _live(state, message.sequence)
     if claim is None or not claim.unanswered:
         return ()
@@ -112,7 +113,7 @@ def _on_rejected(message: StockRejected, state: OrderStream, context: Context) -
         quantity=claim.unanswered,
         reason=message.reason,
     )
-    if message.reason is RejectReason.SHORT:
+    if message.reason is RejectReason.SHORT and not claim.queue:
         return (refused,)
     detail = f"inventory refused {claim.sku} at {claim.location}: {message.reason}"
     return refused, orders.hold(state.order, HoldKind.CLAIM_REFUSED, detail, lines=(claim.line,))

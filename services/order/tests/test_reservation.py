@@ -142,6 +142,15 @@ def test_refused_again_and_again_it_waits_in_a_queue_where_refusing_is_not_possi
     assert story.rejected(2).sent[0].message.on_shortage is OnShortage.QUEUE  # type: ignore[attr-defined]
 
 
+def test_a_claim_that_may_not_even_wait_asks_a_person_instead_of_asking_for_ever() -> None:
+    story = Story(SPLIT).placed(("A", 5, 1000))
+    story.reserved(0)
+    story.reserved(1)
+    outcome = story.rejected(2)
+    assert kinds(outcome) == ["ClaimRefused", "HoldPlaced"]
+    assert messages(outcome) == []
+
+
 @pytest.mark.parametrize("reason", [RejectReason.WRONG_UNIT, RejectReason.CONFLICT, RejectReason.RELEASED])
 def test_a_claim_refused_for_another_reason_asks_a_person(reason: RejectReason) -> None:
     story = Story().placed(("A", 2, 1000))
