@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chassis.doors import Door, Entry
-from chassis.kafka import KafkaLog, partition_of
+from chassis.kafka import partition_of
 from chassis.log import Log, LogError, NewRecord, Record, TopicPartition
 from chassis.settings import Settings
 from chassis.streaming import KafkaWriter
 from contracts import topics
 from contracts.chassis import MessageParked, MessageRedriven, RedriveStream
 from contracts.envelope import Actor, Envelope
+from oms.reach import reach_log
 
 __all__ = ["DEAD", "PARKED", "Letter", "find_letters", "redrive"]
 
@@ -47,7 +48,7 @@ class Letter:
 
 def find_letters(settings: Settings, service: str) -> list[Letter]:
     """Everything of a service that waits: the dead letters of the last 30 days, and what is parked now."""
-    log = KafkaLog(settings.bootstrap)
+    log = reach_log(settings)
     dead = [_dead(service, record) for record in _read(log, topics.dead_letters(service, settings.namespace))]
     return [*dead, *_parked(service, _read(log, topics.events(service, settings.namespace)))]
 

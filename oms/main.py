@@ -1,36 +1,31 @@
-"""The `oms` command: what is typed, what is printed, and the exit code. What it does lies in the modules beside it."""
+"""The `oms` command: what is typed, what is printed, and the exit code. What it does lies in the modules beside it.
+
+Each command imports what it needs when it is called, so that none waits for the clients of another.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from chassis.kafka import KafkaLog
-from chassis.log import LogError
-from chassis.settings import SettingsRefused, load_settings
-from chassis.store import StoreAway
-from chassis.tokens import TokensRefused
-from contracts.topics import TopicSpec
-from deploy.local.errors import StackError
 from oms.demo.command import demo
 from oms.importing.command import import_orders
-from oms.importing.errors import FileRefused
 from oms.operating import dead_letters, offsets, rebuild
 from oms.orders import order_commands, stock_commands
-from oms.stack import Stack, expected_topics
-from oms.status import exit_code, read_status, status_table
 from oms.tokens import token_commands
+from oms.typed import typed
+
+if TYPE_CHECKING:
+    from chassis.kafka import KafkaLog
+    from contracts.topics import TopicSpec
 
 __all__ = ["app", "main"]
-
-LOG_EXIT_CODE = 11
-"""The broker refused or does not answer, or a topic is not as it must be."""
 
 app = typer.Typer(
     name="oms",
@@ -54,21 +49,35 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs."
 @app.command()
 def up() -> None:
     """Start the broker, the database and every service, and wait until all of it answers."""
-    settings = load_settings()
-    Stack(settings).up(_say)
-    _say(f"All of it runs: http://{settings.http_host}:{settings.http_port}/docs, files in {settings.home}.")
-    _say("`oms status` shows it, `oms down` stops it.")
+    from chassis.settings import load_settings
+    from oms.stack import Stack
+
+    stack = Stack(load_settings())
+    try:
+        stack.up(_say)
+    except KeyboardInterrupt:
+        _say("Interrupted. What was started until now goes on: `oms up` goes on from here, `oms down` stops it.")
+        raise
+    _say(f"All of it runs: {stack.door_address}/docs, files in {stack.settings.home}.")
+    _say(f"`{typed()} status` shows it, `{typed()} down` stops it.")
 
 
 @app.command()
 def down() -> None:
     """Stop everything in reverse order; what is stored stays."""
+    from chassis.settings import load_settings
+    from oms.stack import Stack
+
     Stack(load_settings()).down(_say)
 
 
 @app.command()
 def status(as_json: AsJson = False) -> None:
     """Show each part: state, address, memory, lag per partition, last error. Exit code 0 when all of it runs."""
+    from chassis.settings import load_settings
+    from oms.stack import Stack
+    from oms.status import exit_code, read_status, status_table
+
     rows = read_status(Stack(load_settings()))
     code = exit_code(rows)
     if as_json:
@@ -81,8 +90,12 @@ def status(as_json: AsJson = False) -> None:
 @app.command()
 def topics(as_json: AsJson = False) -> None:
     """List every topic as it must be, and how many offsets of each partition are used."""
+    from chassis.settings import load_settings
+    from oms.reach import reach_log
+    from oms.stack import expected_topics
+
     settings = load_settings()
-    log = KafkaLog(settings.bootstrap)
+    log = reach_log(settings)
     specs = expected_topics(settings)
     there = log.topics()
     found = {spec.name: _offsets_used(log, spec) for spec in specs if spec.name in there}
@@ -135,15 +148,14 @@ def main() -> None:
     """Run the command; an error that people can act on becomes one sentence and an exit code."""
     try:
         app()
-    except (StackError, SettingsRefused, TokensRefused, FileRefused) as error:
-        _fail(str(error), error.exit_code)
-    except (LogError, StoreAway) as error:
-        _fail(str(error), LOG_EXIT_CODE)
+    except Exception as error:
+        from oms.endings import ending_of
 
-
-def _fail(sentence: str, code: int) -> None:
-    sys.stderr.write(f"oms: {sentence}\n")
-    sys.exit(code)
+        ending = ending_of(error)
+        if ending is None:
+            raise
+        sys.stderr.write(f"oms: {ending.sentence}\n")
+        sys.exit(ending.exit_code)
 
 
 if __name__ == "__main__":

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import import_module
 
-from chassis.kafka import KafkaLog
 from chassis.rebuild import rebuild, table_hashes
 from chassis.service import Service
 from chassis.settings import Settings
 from chassis.store import Store
+from oms.reach import reach_log
 
 __all__ = ["Comparison", "TableHashes", "declared", "rebuild_and_compare"]
 
@@ -57,7 +57,7 @@ def rebuild_and_compare(settings: Settings, name: str) -> Comparison:
     Raises StoreAway, LogError, and ChainBroken where the log was changed.
     """
     service = declared(name, settings.namespace)
-    log = KafkaLog(settings.bootstrap)
+    log = reach_log(settings)
     live = Store(settings.database, service.schema, service.events)
     copy = Store(settings.database, f"{service.schema}_rebuilt", service.events)
     copy.drop()

@@ -82,4 +82,4 @@ class ArtifactDamaged(StackError):
 class Busy(StackError):
     """Another process starts or stops servers in the same folder."""
 
-    exit_code = 13
+    exit_code = 15
