@@ -399,7 +399,7 @@ def _complete(state: OrderStream) -> Sequence[Event]:
     if units(order, *NOT_RELEASED, *IN_FULFILLMENT) or open_captures:
         return ()
     if not units(order, *WITH_CUSTOMER):
-        return (OrderCancelled(cause=CancelReason.OUT_OF_STOCK),)
+        return (OrderCancelled(cause=order.cancelled_because or CancelReason.NOTHING_TO_FULFILL),)
     return (OrderCompleted(captured=Money(amount=order.captured, currency=order.terms.currency)),)
 
 

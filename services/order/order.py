@@ -18,6 +18,7 @@ from contracts.money import Charge, ChargeKind, Money
 from contracts.order import (
     ALL_STEPS,
     Bucket,
+    CancelReason,
     CaptureRecorded,
     ConfirmationSent,
     ConfirmationSentAgain,
@@ -28,6 +29,7 @@ from contracts.order import (
     HoldPlaced,
     HoldReleased,
     IgnoreReason,
+    LinesCancelled,
     Move,
     OrderAdjusted,
     OrderCancelled,
@@ -116,7 +118,8 @@ class Hold:
 @dataclass(frozen=True, slots=True)
 class OrderState:
     """An order. `units` sums the lines by bucket; `revision` and `fingerprint` are the newest that were heard of;
-    `captured` is in minor units; `ended` the event that closed it: nothing is decided about it any more."""
+    `captured` is in minor units; `cancelled_because` why units were cancelled last, should nothing be left; `ended` the
+    event that closed it: nothing is decided about it any more."""
 
     placed: OrderPlaced | None = None
     lines: HashTrieMap[str, LineState] = HashTrieMap()
@@ -129,6 +132,7 @@ class OrderState:
     confirmed: bool = False
     confirmation: str | None = None
     captured: int = 0
+    cancelled_because: CancelReason | None = None
     ended: str | None = None
 
     @property
@@ -233,6 +237,8 @@ def evolve(state: OrderState, event: Event) -> OrderState:
             return replace(state, confirmation=event.confirmation)
         case CaptureRecorded():
             return replace(state, captured=state.captured + event.amount.amount)
+        case LinesCancelled():
+            return replace(state, cancelled_because=event.reason)
         case OrderCancelled() | OrderCompleted():
             return replace(state, ended=type(event).__name__, holds=HashTrieMap())
     return state
@@ -408,4 +414,4 @@ def record_confirmation_sent(message: RecordConfirmationSent, state: OrderState,
     return (ConfirmationSent(confirmation=message.confirmation, name=message.name),)
 
 
-FOLD = Fold("order", 1, OrderState(), evolve)
+FOLD = Fold("order", 2, OrderState(), evolve)

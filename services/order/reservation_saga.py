@@ -28,7 +28,7 @@ from contracts.inventory import (
     StockReserved,
 )
 from contracts.message import Event, Message
-from contracts.money import Money
+from contracts.money import Money, share
 from contracts.order import (
     AuthorizationRequested,
     Bucket,
@@ -44,6 +44,7 @@ from contracts.order import (
     LinesShort,
     OrderCancelled,
     OrderConfirmed,
+    OrderLine,
     PlaceOrder,
     ReleaseHold,
     SourcingDecided,
@@ -225,8 +226,7 @@ def advance(state: OrderStream, context: Context) -> Sequence[Event]:
     if order.confirmed or units(order, Bucket.BACKORDERED) or blocked(order, HeldStep.AUTHORIZATION):
         return ()
     if not units(order, Bucket.RESERVED):
-        reason = CancelReason.OUT_OF_STOCK if units(order, Bucket.CANCELLED) else CancelReason.NOTHING_TO_FULFILL
-        return (OrderCancelled(cause=reason),)
+        return (OrderCancelled(cause=order.cancelled_because or CancelReason.NOTHING_TO_FULFILL),)
     return _authorize_or_confirm(state, context)
 
 
@@ -243,16 +243,7 @@ def _authorize_or_confirm(state: OrderStream, context: Context) -> Sequence[Even
 
 def _confirmation(order: OrderState, owed: Money) -> ConfirmationRequested:
     terms = order.terms
-    lines = tuple(
-        ConfirmedLine(
-            sku=line.sku,
-            description=line.description,
-            quantity=line.quantity - line_units(order.lines[line.line], Bucket.CANCELLED),
-            unit=line.unit,
-            amount=line.amount,
-        )
-        for line in terms.lines
-    )
+    lines = tuple(confirmed for line in terms.lines if (confirmed := _confirmed_line(order, line)) is not None)
     return ConfirmationRequested(
         order_id=terms.order_id,
         number=terms.number,
@@ -263,6 +254,21 @@ def _confirmation(order: OrderState, owed: Money) -> ConfirmationRequested:
         buyer=terms.buyer,
         lines=lines,
         total=owed,
+    )
+
+
+def _confirmed_line(order: OrderState, line: OrderLine) -> ConfirmedLine | None:
+    """What is left of a line, and its share of the line's amount; nothing where nothing is."""
+    kept = line.quantity - line_units(order.lines[line.line], Bucket.CANCELLED)
+    if kept <= 0:
+        return None
+    amount = share(line.amount.amount, line.quantity, 0, kept)
+    return ConfirmedLine(
+        sku=line.sku,
+        description=line.description,
+        quantity=kept,
+        unit=line.unit,
+        amount=Money(amount=amount, currency=line.amount.currency),
     )
 
 

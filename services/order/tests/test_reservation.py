@@ -107,6 +107,16 @@ def test_the_confirmation_is_an_intent_and_its_sending_is_recorded_once() -> Non
     story.tell(sent).then(ConfirmationSentAgain(confirmation="id-1"))
 
 
+def test_the_customer_is_told_what_is_left_of_each_line_and_what_that_costs() -> None:
+    story = Story({"A": {"north": Availability(2, 5)}, "B": {"north": Availability(0, 5)}})
+    story.placed(("A", 3, 1000), ("B", 1, 500), shortage=ShortagePolicy.CANCEL_LINE)
+    story.reserved()
+    story.authorized()
+    [intent] = [event for event, _, _ in story.log if isinstance(event, ConfirmationRequested)]
+    assert [(line.sku, line.quantity, line.amount) for line in intent.lines] == [("A", 2, eur(666))]
+    assert intent.total == eur(666)
+
+
 def test_queued_units_wait_and_are_reserved_when_stock_arrives_elsewhere() -> None:
     story = Story({"A": {"north": Availability(0, 1), "south": Availability(0, 1)}}).placed(("A", 5, 1000))
     story.queued()
@@ -284,6 +294,15 @@ def test_past_the_last_moment_what_waits_is_cancelled_and_what_was_held_beside_i
     assert units_of(story) == {Bucket.CANCELLED: 3, Bucket.ORDERED: 2}
     cancelled = outcome.events[1]
     assert isinstance(cancelled, LinesCancelled) and cancelled.reason is CancelReason.TOO_LATE
+
+
+def test_an_order_of_which_nothing_is_left_says_why() -> None:
+    story = Story({"A": {"north": Availability(0, 1)}}).placed(("A", 5, 1000), cancel_after=DAWN + timedelta(days=2))
+    story.queued()
+    limit = DAWN + timedelta(days=2)
+    outcome = story.later(timedelta(days=2)).tell(DeadlinePassed(name="cancel_after", due=limit))
+    assert kinds(outcome) == ["CancelAfterPassed", "LinesCancelled", "OrderCancelled"]
+    assert outcome.events[2] == OrderCancelled(cause=CancelReason.TOO_LATE)
 
 
 def test_cancelled_means_ended() -> None:
