@@ -40,7 +40,7 @@ check: $(STAMP)  ## format, lint, types, import rules, generated contracts curre
 
 test: check  ## everything the checks run, on a stack of its own that ends with it
 	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; trap 'exit 130' INT TERM; \
-	TMPDIR="$$folder" $(BIN)/python -m pytest -m "not slow" --basetemp="$$folder/run"
+	TMPDIR="$$folder" $(BIN)/python -m pytest --basetemp="$$folder/run"
 
 format: $(STAMP)  ## write the code as the checks want it
 	$(BIN)/ruff format .
