@@ -25,8 +25,9 @@ from services.inventory.stock_book import ClaimTerms, StockBook, claim_key
 
 __all__ = ["WAITING_MAX", "claim", "release"]
 
-WAITING_MAX = 100_000
-"""Claims of one item that may wait for supply; those after them are rejected as short."""
+WAITING_MAX = 20_000
+"""Claims of one item that may wait for supply; those after them are rejected as short. One receipt may serve them all,
+in one handling and one transaction, which has 10 s."""
 
 
 def claim(command: ClaimStock, book: StockBook, context: Context) -> Sequence[Event]:

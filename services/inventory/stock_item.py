@@ -29,6 +29,7 @@ from contracts.inventory import (
 from contracts.message import Event
 from services.inventory import claiming, node_facts, stock_facts
 from services.inventory.bookkeeping import as_of, evolve
+from services.inventory.catalogue import ITEM, LOCATION
 from services.inventory.stock_book import StockBook
 
 __all__ = ["KINDS", "STOCK_ITEM"]
@@ -59,4 +60,4 @@ STOCK_ITEM = StreamKind(
     },
 )
 
-KINDS = (STOCK_ITEM,)
+KINDS = (STOCK_ITEM, ITEM, LOCATION)

@@ -41,7 +41,7 @@ from contracts.inventory import (
     SupplyExpected,
     TracedQuantity,
 )
-from services.inventory import closed_claims
+from services.inventory import claiming, closed_claims
 from services.inventory.stock_book import Shelf, claim_key
 from services.inventory.stock_item import STOCK_ITEM
 
@@ -167,6 +167,15 @@ def test_a_claim_that_will_not_wait_is_all_or_nothing_at_its_location() -> None:
 def test_an_item_that_never_received_anything_queues_or_rejects_by_policy() -> None:
     assert kinds(stock_item().when(claim())) == [DemandQueued]
     assert kinds(stock_item().when(claim(on_shortage=OnShortage.REJECT))) == [StockRejected]
+
+
+def test_when_too_many_wait_the_next_is_rejected_though_it_would_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claiming, "WAITING_MAX", 1)
+    spec = stock_item()
+    spec.when(claim("o1"))
+    assert only(spec.when(claim("o2")), StockRejected).reason is RejectReason.SHORT
+    spec.when(release("o1"))
+    assert kinds(spec.when(claim("o3"))) == [DemandQueued]
 
 
 def test_the_same_claim_again_changes_nothing_and_says_what_it_holds() -> None:

@@ -1,0 +1,115 @@
+"""Items and locations over HTTP: say what each is, and look at it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Depends
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+
+from chassis.decider import StreamKind
+from chassis.web import NUMBER_MAX, Caller, Gate, Name, Problem, caller_of, submit
+from contracts.ids import aggregate_id, stream
+from contracts.inventory import (
+    DescribeItem,
+    DescribeLocation,
+    ItemChangeRefused,
+    LocationAddress,
+    LocationKind,
+)
+from services.inventory.catalogue import ITEM, LOCATION
+
+__all__ = ["ItemDescription", "LocationDescription", "router"]
+
+ADDRESS_LINES_MAX = 6
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+
+
+def _time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, OSError, ValueError) as error:
+        raise ValueError(f"{name!r} is no time zone; write one like Europe/Berlin") from error
+    return name
+
+
+class Address(BaseModel):
+    """Where a location is: `country` as ISO 3166-1 alpha-2."""
+
+    address_lines: Annotated[tuple[Text, ...], Field(max_length=ADDRESS_LINES_MAX)] = ()
+    city: Text | None = None
+    postcode: Annotated[str, StringConstraints(min_length=1, max_length=32)] | None = None
+    region: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
+    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+
+
+class LocationDescription(BaseModel):
+    """What a location is, whole: it replaces what was said before. `location` is the name by which stock knows it."""
+
+    location: Name
+    kind: LocationKind = LocationKind.OWN
+    name: Text | None = None
+    legal_entity: Name | None = None
+    address: Address | None = None
+    time_zone: Annotated[str, AfterValidator(_time_zone)] | None = None
+
+
+class ItemDescription(BaseModel):
+    """What an item is, whole: it replaces what was said before, all but `unit`, the base unit of its stock."""
+
+    sku: Name
+    unit: Name = "each"
+    description: Text | None = None
+    gtin: Annotated[str, StringConstraints(pattern=r"^[0-9]{8,14}$")] | None = None
+    weight_grams: Annotated[int, Field(gt=0, le=NUMBER_MAX)] | None = None
+    category: Name | None = None
+    tax_class: Name | None = None
+
+
+def router(gate: Gate) -> APIRouter:
+    """The routes."""
+    routes = APIRouter(tags=["items and locations"])
+
+    def target(kind: StreamKind, name: str) -> str:
+        return stream(kind.kind, aggregate_id(gate.door.tenant, kind.kind, name))
+
+    @routes.post("/locations", status_code=202)
+    async def describe_location(body: LocationDescription, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
+        """Say what a location is."""
+        address = LocationAddress(**dict(body.address)) if body.address else None
+        command = DescribeLocation(**{**dict(body), "address": address})
+        place = f"/locations/{quote(body.location, safe='')}"
+        return await submit(gate, caller, target(LOCATION, body.location), command, place)
+
+    @routes.post("/items", status_code=202)
+    async def describe_item(body: ItemDescription, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
+        """Say what an item is."""
+        place, command = f"/items/{quote(body.sku, safe='')}", DescribeItem(**dict(body))
+        return await submit(gate, caller, target(ITEM, body.sku), command, place, refusals=(ItemChangeRefused,))
+
+    def shown(kind: StreamKind, name: str) -> dict[str, Any]:
+        seen = gate.reads.stream(target(kind, name))
+        described = seen.stream.view(kind).described
+        if described is None:
+            raise Problem(
+                404,
+                f"Nobody said what the {kind.kind} {name} is",
+                f"Say it with POST /{kind.kind}s; stock needs it not.",
+            )
+        said = described.model_dump(mode="json", exclude_none=True)
+        return {**said, "version": seen.stream.version, "followed": seen.followed()}
+
+    @routes.get("/locations/{location:path}")
+    def show_location(location: Name) -> dict[str, Any]:
+        """What a location is."""
+        return shown(LOCATION, location)
+
+    @routes.get("/items/{sku:path}")
+    def show_item(sku: Name) -> dict[str, Any]:
+        """What an item is."""
+        return shown(ITEM, sku)
+
+    return routes

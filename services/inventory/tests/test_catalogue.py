@@ -1,0 +1,47 @@
+"""Items and locations: what was said last holds, all but the base unit."""
+
+from __future__ import annotations
+
+from chassis.testing import Spec
+from contracts.inventory import (
+    DescribeItem,
+    DescribeLocation,
+    ItemChangeRefused,
+    ItemDescribed,
+    LocationAddress,
+    LocationDescribed,
+    LocationKind,
+)
+from services.inventory.catalogue import ITEM, LOCATION
+
+
+def test_what_is_said_of_an_item_replaces_what_was_said_before() -> None:
+    spec = Spec(ITEM, "inventory").given(ItemDescribed(sku="TEA", unit="g", description="Tea", category="drinks"))
+
+    spec.when(DescribeItem(sku="TEA", unit="g", description="Black tea", gtin="4006381333931")).then(
+        ItemDescribed(sku="TEA", unit="g", description="Black tea", gtin="4006381333931")
+    )
+
+    assert (spec.state.described.description, spec.state.described.category) == ("Black tea", None)
+
+
+def test_the_base_unit_of_an_item_never_changes() -> None:
+    spec = Spec(ITEM, "inventory").given(ItemDescribed(sku="TEA", unit="g"))
+
+    spec.when(DescribeItem(sku="TEA", unit="each", description="Tea")).then(
+        ItemChangeRefused(sku="TEA", unit="each", expected_unit="g")
+    )
+
+    assert spec.state.described == ItemDescribed(sku="TEA", unit="g")
+
+
+def test_what_is_said_of_a_location_replaces_what_was_said_before() -> None:
+    spec = Spec(LOCATION, "inventory").given(LocationDescribed(location="berlin", kind=LocationKind.OWN, name="Berlin"))
+    address = LocationAddress(city="Berlin", postcode="10115", country="DE")
+    command = DescribeLocation(location="berlin", kind=LocationKind.STORE, address=address, time_zone="Europe/Berlin")
+
+    spec.when(command).then(
+        LocationDescribed(location="berlin", kind=LocationKind.STORE, address=address, time_zone="Europe/Berlin")
+    )
+
+    assert spec.state.described.name is None
