@@ -28,8 +28,15 @@ __all__ = [
     "CountStock",
     "Demand",
     "DemandQueued",
+    "DescribeItem",
+    "DescribeLocation",
     "ExpectSupply",
+    "ItemChangeRefused",
+    "ItemDescribed",
     "Level",
+    "LocationAddress",
+    "LocationDescribed",
+    "LocationKind",
     "Movement",
     "OnShortage",
     "ReceiveStock",
@@ -546,3 +553,80 @@ class CountRequested(Event):
     sku: str
     location: str
     reason: str
+
+
+class LocationKind(StrEnum):
+    """Whose a location is: a warehouse of ours, a store, a logistics provider's, or a vendor's who ships directly."""
+
+    OWN = "own"
+    STORE = "store"
+    THIRD_PARTY = "third_party"
+    VENDOR = "vendor"
+
+
+class LocationAddress(Value):
+    """Where a location is. `country` is ISO 3166-1 alpha-2, `region` the second part of ISO 3166-2 or as people write
+    it. Of a business: nothing of it is personal."""
+
+    address_lines: tuple[str, ...] = ()
+    city: str | None = None
+    postcode: str | None = None
+    region: str | None = None
+    country: str
+
+
+class DescribeLocation(Command):
+    """Say what a location is: the whole description, which replaces the one before. `location` is the name by which
+    stock and fulfillment orders know it; `time_zone` (IANA) is that of its local dates."""
+
+    location: str
+    kind: LocationKind
+    name: str | None = None
+    legal_entity: str | None = None
+    address: LocationAddress | None = None
+    time_zone: str | None = None
+
+
+class LocationDescribed(Event):
+    """What a location is from now on."""
+
+    location: str
+    kind: LocationKind
+    name: str | None = None
+    legal_entity: str | None = None
+    address: LocationAddress | None = None
+    time_zone: str | None = None
+
+
+class DescribeItem(Command):
+    """Say what an item is: the whole description, which replaces the one before. `unit` is its base unit, in which its
+    stock is counted; `weight_grams` is of one of them, and `gtin` its Global Trade Item Number (8 to 14 digits)."""
+
+    sku: str
+    unit: str
+    description: str | None = None
+    gtin: str | None = None
+    weight_grams: Positive | None = None
+    category: str | None = None
+    tax_class: str | None = None
+
+
+class ItemDescribed(Event):
+    """What an item is from now on."""
+
+    sku: str
+    unit: str
+    description: str | None = None
+    gtin: str | None = None
+    weight_grams: Positive | None = None
+    category: str | None = None
+    tax_class: str | None = None
+
+
+class ItemChangeRefused(Event):
+    """A description with another base unit than the item's, `expected_unit`: stock is counted in it, so that it never
+    changes. Nothing changed."""
+
+    sku: str
+    unit: str
+    expected_unit: str
