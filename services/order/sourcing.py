@@ -81,7 +81,8 @@ def plan(demands: Sequence[Demanded], stock: Stock, *, taking: bool = True) -> P
     """
     left = {(sku, place): max(0, seen.available) for sku, at in stock.items() for place, seen in at.items()}
     scores = _scores([(demand, demand.quantity) for demand in demands], left)
-    ranking = tuple(_ranked(scores))
+    barred = {place for at in stock.values() for place in at} - scores.keys()
+    ranking = (*_ranked(scores), *sorted(barred))
     sourced: list[Sourced] = []
     chosen: list[str] = []
     missing = [(demand, demand.quantity) for demand in demands]
@@ -92,7 +93,9 @@ def plan(demands: Sequence[Demanded], stock: Stock, *, taking: bool = True) -> P
             break
         chosen.append(best)
         missing = _take(best, missing, left, sourced)
-    candidates = _candidates(ranking, scores, chosen, sum(demand.quantity for demand in demands))
+    wanted = sum(demand.quantity for demand in demands)
+    lost = {place: _why(scores.get(place), wanted, taking) for place in ranking if place not in chosen}
+    candidates = _candidates(ranking, scores, chosen, lost)
     return Plan(tuple(sourced), tuple(missing), ranking, candidates, _seen(demands, stock, candidates))
 
 
@@ -141,24 +144,29 @@ def _take(
 
 
 def _candidates(
-    ranking: Sequence[str], scores: Mapping[str, _Score], chosen: Sequence[str], wanted: int
+    ranking: Sequence[str], scores: Mapping[str, _Score], chosen: Sequence[str], lost: Mapping[str, str]
 ) -> tuple[Candidate, ...]:
-    """The best locations with why each lost; those chosen are always among them."""
+    """The best locations with why each lost; those chosen are always among them, those barred come last."""
     shown = dict.fromkeys([*chosen, *ranking][: max(CANDIDATES_MAX, len(chosen))])
     return tuple(
         Candidate(
             location=place,
             rank=rank,
-            units=scores[place].provides,
+            units=scores[place].provides if place in scores else 0,
             chosen=place in chosen,
-            lost_because=None if place in chosen else _why(scores[place], wanted),
+            lost_because=lost.get(place),
         )
         for rank, place in enumerate(ranking, start=1)
         if place in shown
     )
 
 
-def _why(score: _Score, wanted: int) -> str:
+def _why(score: _Score | None, wanted: int, taking: bool) -> str:
+    """Why a location lost; it has no score where it is barred from every line that wants its goods."""
+    if score is None:
+        return "is barred from these lines: it refused them or did not find them"
+    if not taking:
+        return "refused too often; what is left waits"
     if not score.provides:
         return "has none of it available"
     if score.provides < wanted:

@@ -161,6 +161,27 @@ def test_a_claim_that_may_not_even_wait_asks_a_person_instead_of_asking_for_ever
     assert messages(outcome) == []
 
 
+def test_a_location_that_refused_is_recorded_with_why_it_lost() -> None:
+    story = Story(SPLIT).placed(("A", 1, 1000))
+    decided = story.rejected().events[-1]
+    assert isinstance(decided, SourcingDecided)
+    assert [(candidate.location, candidate.chosen) for candidate in decided.candidates] == [
+        ("south", True),
+        ("north", False),
+    ]
+    assert "barred" in (decided.candidates[1].lost_because or "")
+    assert {seen.location for seen in decided.seen} == {"north", "south"}
+
+
+def test_after_too_many_refusals_the_decision_says_that_it_takes_nothing() -> None:
+    story = Story({"A": {f"l{n}": Availability(9, n) for n in range(9)}}).placed(("A", 2, 1000))
+    for attempt in range(3):
+        decided = story.rejected(attempt).events[-1]
+    assert isinstance(decided, SourcingDecided)
+    assert {candidate.lost_because for candidate in decided.candidates} >= {"refused too often; what is left waits"}
+    assert not any(candidate.chosen for candidate in decided.candidates)
+
+
 @pytest.mark.parametrize("reason", [RejectReason.WRONG_UNIT, RejectReason.CONFLICT, RejectReason.RELEASED])
 def test_a_claim_refused_for_another_reason_asks_a_person(reason: RejectReason) -> None:
     story = Story().placed(("A", 2, 1000))
