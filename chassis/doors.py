@@ -16,16 +16,20 @@ from chassis.streaming import Writer
 from contracts import topics
 from contracts.envelope import Actor, Envelope, child_traceparent, root_traceparent
 from contracts.ids import door_message_id
-from contracts.message import Command, to_milliseconds
+from contracts.message import Command, holds_nul, to_milliseconds
 
-__all__ = ["Door", "Entry", "NotCanonical", "digest_of"]
+__all__ = ["BodyRefused", "Door", "Entry", "NotCanonical", "digest_of"]
 
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class NotCanonical(ValueError):
+class BodyRefused(ValueError):
+    """A body that could be read and must not come in all the same; the text says why and how to mend it."""
+
+
+class NotCanonical(BodyRefused):
     """A body without canonical form, such as a number beyond 2^53: two bodies under one id could not be told apart."""
 
 
@@ -34,7 +38,18 @@ def digest_of(command: Command) -> str:
     try:
         return command.digest()
     except ValueError as error:
-        raise NotCanonical(str(error)) from error
+        raise NotCanonical(f"{error}. Send a smaller number") from error
+
+
+def _value_of(command: Command) -> bytes:
+    """The command as it will be stored. Raises BodyRefused."""
+    digest_of(command)
+    value = command.encode()
+    if holds_nul(value):
+        raise BodyRefused("a text holds the character U+0000, which no table can keep. Leave it out")
+    if len(value) > topics.COMMAND_BYTES_MAX:
+        raise BodyRefused(f"this makes {len(value)} bytes, of {topics.COMMAND_BYTES_MAX} at most. Send less at a time")
+    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +86,8 @@ class Door:
         return door_message_id(self.tenant, self.name, *caller_key)
 
     def record(self, entry: Entry) -> NewRecord:
-        """The record of an entry, for the partition of the inbox that its stream belongs to. Raises NotCanonical."""
-        digest_of(entry.command)
+        """The record of an entry, for the partition of the inbox that its stream belongs to. Raises BodyRefused."""
+        value = _value_of(entry.command)
         identifier, cause = self.message_id(entry.caller_key), entry.cause
         envelope = Envelope(
             id=identifier,
@@ -90,12 +105,12 @@ class Door:
         key = entry.stream.encode()
         inbox = topics.inbox(entry.service, self.namespace)
         partition = partition_of(key, self.partitions)
-        return NewRecord(inbox, partition, key, entry.command.encode(), envelope.headers())
+        return NewRecord(inbox, partition, key, value, envelope.headers())
 
     async def send(self, entry: Entry) -> str:
         """Put an entry into its inbox; its message id, once all replicas have it.
 
-        Raises chassis.log.LogError and NotCanonical.
+        Raises chassis.log.LogError and BodyRefused.
         """
         await self.writer.write([self.record(entry)])
         return self.message_id(entry.caller_key)

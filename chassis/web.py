@@ -23,7 +23,7 @@ from pydantic import Field, StringConstraints, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chassis.doors import Door, Entry, NotCanonical, digest_of
+from chassis.doors import BodyRefused, Door, Entry, digest_of
 from chassis.log import LogError
 from chassis.reading import History, Reads
 from chassis.service import Service
@@ -272,9 +272,7 @@ def add_problems(app: FastAPI) -> None:
     app.add_exception_handler(Problem, of(lambda error: error))
     app.add_exception_handler(RequestValidationError, of(_invalid))
     app.add_exception_handler(ValidationError, of(_invalid))
-    app.add_exception_handler(
-        NotCanonical, of(lambda error: Problem(422, "The request cannot be read", f"{error}. Send a smaller number."))
-    )
+    app.add_exception_handler(BodyRefused, of(lambda error: Problem(422, "The request cannot be read", f"{error}.")))
     app.add_exception_handler(HTTPException, of(lambda error: Problem(error.status_code, str(error.detail), _HELP)))
     for kind in (StoreAway, LogError, TooManyWaiters, OperationalError, PoolTimeout):
         app.add_exception_handler(kind, of(lambda error: Problem(503, "Not now", f"{error}. {away}")))

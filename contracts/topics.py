@@ -14,6 +14,7 @@ __all__ = [
     "CHANNEL_ORDERS",
     "CHANNEL_TOPICS",
     "CHANNEL_UPDATES",
+    "COMMAND_BYTES_MAX",
     "DEAD_LETTER_BYTES_MAX",
     "DOOR_BODY_BYTES_MAX",
     "INTENTS_PARTITIONS",
@@ -36,6 +37,10 @@ MIB = 1024 * 1024
 
 DOOR_BODY_BYTES_MAX = 4 * MIB
 """The largest body that a door takes from outside."""
+
+COMMAND_BYTES_MAX = 5 * MIB
+"""The largest value of a message from a door. What a door makes of a body may be larger than that; put aside in an
+event, its bytes in base64, it still has to fit a record."""
 
 RECORD_BYTES_MAX = 8 * MIB
 """The largest record of ours. Twice a door's body, since an event may carry what came in and what was decided."""

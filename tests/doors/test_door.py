@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chassis.doors import Door, Entry, NotCanonical
+from chassis.doors import BodyRefused, Door, Entry, NotCanonical
 from chassis.kafka import partition_of
 from chassis.testing import Spec
 from contracts.chassis import MessageParked
@@ -12,6 +12,7 @@ from contracts.envelope import Actor, Envelope
 from contracts.ids import stream
 from contracts.inventory import ReceiveStock
 from contracts.order import CancelOrder
+from contracts.topics import COMMAND_BYTES_MAX
 from services.inventory.stock_item import STOCK_ITEM
 from tests.doors.fakes import NOON, KeptWriter
 
@@ -43,6 +44,33 @@ def test_what_has_no_canonical_form_is_not_let_in() -> None:
     receipt = ReceiveStock(sku="SKU-1", location="dc-1", quantity=2**53, unit="each")
     with pytest.raises(NotCanonical, match="safe integer"):
         _door().record(Entry("inventory", "stock_item/x", receipt, ("k1",)))
+
+
+def test_what_no_table_can_keep_is_not_let_in_and_a_backslash_is_no_such_thing() -> None:
+    def receipt(location: str) -> Entry:
+        return Entry(
+            "inventory", "stock_item/x", ReceiveStock(sku="SKU-1", location=location, quantity=1, unit="each"), ("k1",)
+        )
+
+    with pytest.raises(BodyRefused, match="U\\+0000"):
+        _door().record(receipt("dc-1\0"))
+    with pytest.raises(BodyRefused, match="U\\+0000"):
+        _door().record(receipt("\\\0"))
+    for harmless in ("dc-1", r"\u0000", r"\\u0000", "\\"):
+        assert ReceiveStock.decode(_door().record(receipt(harmless)).value).location == harmless
+
+
+def test_what_could_not_be_put_aside_is_not_let_in() -> None:
+    entry = Entry("order", ORDER, CancelOrder(detail="x" * COMMAND_BYTES_MAX), ("k1",))
+    with pytest.raises(BodyRefused, match="less at a time"):
+        _door().record(entry)
+
+
+def test_a_text_that_no_table_can_keep_parks_its_stream_where_it_stands_in_an_inbox_all_the_same() -> None:
+    receipt = ReceiveStock(sku="SKU-1", location="dc-1\0", quantity=1, unit="each")
+    (parked,) = Spec(STOCK_ITEM, "inventory").when(receipt, door="http").events
+    assert isinstance(parked, MessageParked)
+    assert (parked.fault, "U+0000" in parked.detail) == ("undecodable", True)
 
 
 def test_one_that_stands_in_an_inbox_all_the_same_parks_its_stream_and_stops_no_partition() -> None:
