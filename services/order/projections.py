@@ -9,7 +9,7 @@ import psycopg
 
 from chassis.log import Log, LogError, Record
 from chassis.projection import TRACKING
-from chassis.store import StoreAway
+from chassis.store import StoreAway, connect, making_tables
 from contracts.envelope import Envelope
 from contracts.ids import split_stream
 from contracts.message import CATALOGUE
@@ -112,9 +112,10 @@ class AvailabilityLoader:
 
     def _connect(self) -> psycopg.Connection[Any]:
         if self._connection is None or self._connection.closed:
-            self._connection = psycopg.connect(self._url, autocommit=True, options=f"-c search_path={self._schema}")
-            self._connection.execute(TRACKING)
-            self._connection.execute(AvailabilityProjection.tables)
+            self._connection = connect(self._url, self._schema)
+            with making_tables(self._connection, self._schema):
+                self._connection.execute(TRACKING)
+                self._connection.execute(AvailabilityProjection.tables)
         return self._connection
 
 
