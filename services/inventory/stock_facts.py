@@ -6,6 +6,7 @@ A physical fact is never refused for lack of stock: it breaks reservations first
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from chassis.decider import Context
 from contracts.inventory import (
@@ -34,29 +35,35 @@ def receive(command: ReceiveStock, book: StockBook, context: Context) -> Sequenc
     if refused := wrong_unit(command, book, command.quantity):
         return refused
     course = Course(command.sku, book)
-    movements = movements_at(
-        command.location,
-        (Bucket.RECEIVED, Bucket(command.status.value), command.quantity),
-    )
+    movements = movements_at(command.location, (Bucket.RECEIVED, Bucket(command.status.value), command.quantity))
     supply = book.supplies.get(command.supply or "")
     course.emit(
         StockReceived(
-            sku=command.sku,
-            location=command.location,
+            **_booked(course, command, movements),
             quantity=command.quantity,
-            unit=command.unit,
             status=command.status,
-            traced=command.traced,
             supply=command.supply,
             supply_open=None if supply is None else max(0, supply.quantity - command.quantity),
-            document=command.document,
-            occurred_at=command.occurred_at,
-            movements=movements,
-            levels=course.level_after(command.location, movements),
         )
     )
     course.serve(command.location)
     return course.events
+
+
+def _booked(
+    course: Course, command: ReceiveStock | AdjustStock | CountStock, movements: tuple[Movement, ...]
+) -> dict[str, Any]:
+    """The fields that every change of the book has: what its command says of it, the movements, where that leaves it."""
+    return {
+        "sku": command.sku,
+        "location": command.location,
+        "unit": command.unit,
+        "traced": command.traced,
+        "document": command.document,
+        "occurred_at": command.occurred_at,
+        "movements": movements,
+        "levels": course.level_after(command.location, movements),
+    }
 
 
 def expect(command: ExpectSupply, book: StockBook, context: Context) -> Sequence[Event]:
@@ -107,27 +114,16 @@ def adjust(command: AdjustStock, book: StockBook, context: Context) -> Sequence[
     source, target = named_source or status, named_target or status
     leaves_status = named_source is _STATUS and target is not source
     lacking = max(0, command.quantity - getattr(shelf, status.value)) if leaves_status else 0
-    movements = movements_at(
-        command.location,
-        (Bucket.FOUND, source, lacking),
-        (source, target, command.quantity),
-    )
+    movements = movements_at(command.location, (Bucket.FOUND, source, lacking), (source, target, command.quantity))
     course = Course(command.sku, book)
     course.make_room(command.location, movements, BreakReason.ADJUSTMENT)
     course.emit(
         StockAdjusted(
-            sku=command.sku,
-            location=command.location,
+            **_booked(course, command, movements),
             quantity=command.quantity,
-            unit=command.unit,
             reason=command.reason,
             status=command.status,
             found=lacking,
-            traced=command.traced,
-            document=command.document,
-            occurred_at=command.occurred_at,
-            movements=movements,
-            levels=course.level_after(command.location, movements),
         )
     )
     course.ask_for_count(command.location, found=lacking)
@@ -143,16 +139,9 @@ def count(command: CountStock, book: StockBook, context: Context) -> Sequence[Ev
     course.make_room(command.location, movements, BreakReason.COUNT)
     course.emit(
         StockCounted(
-            sku=command.sku,
-            location=command.location,
+            **_booked(course, command, movements),
             counted=command.counted,
             expected=shelf.sellable + shelf.suspect,
-            unit=command.unit,
-            traced=command.traced,
-            document=command.document,
-            occurred_at=command.occurred_at,
-            movements=movements,
-            levels=course.level_after(command.location, movements),
         )
     )
     course.serve(command.location)
@@ -165,11 +154,7 @@ def _settled(location: str, shelf: Shelf, counted: int) -> tuple[Movement, ...]:
     suspect_lost = min(shelf.suspect, missing)
     return movements_at(
         location,
-        (
-            Bucket.FOUND,
-            Bucket.SELLABLE,
-            max(0, counted - shelf.sellable - shelf.suspect),
-        ),
+        (Bucket.FOUND, Bucket.SELLABLE, max(0, counted - shelf.sellable - shelf.suspect)),
         (Bucket.SUSPECT, Bucket.LOST, suspect_lost),
         (Bucket.SUSPECT, Bucket.SELLABLE, shelf.suspect - suspect_lost),
         (Bucket.SELLABLE, Bucket.LOST, missing - suspect_lost),
