@@ -157,10 +157,11 @@ class _Work:
     first_index: int = 0
     events: list[Emitted] = field(default_factory=list)
     sends: list[Send] = field(default_factory=list)
+    waits_for: tuple[Stream, Mapping[str, datetime]] | None = None
 
     def emit(self, event: Event) -> None:
         """Let one event happen: evolve, react, and keep it with its headers; raises _Unacceptable when it is too large."""
-        before = open_deadlines(self.kind, self.stream)
+        before = self._open_deadlines()
         self.stream = evolve(self.kind, self.stream, event, self.cause.id, self.now)
         outgoing = [] if isinstance(event, CHASSIS_EVENTS) else self._react(event)
         envelope = replace(
@@ -169,12 +170,18 @@ class _Work:
             inbox_offset=self.inbox_offset,
             actor=self.cause.actor,
             reason=self.cause.reason,
-            deadlines=_changed(before, open_deadlines(self.kind, self.stream)),
+            deadlines=_changed(before, self._open_deadlines()),
         )
         value = _bounded(event, envelope)
         answers = tuple(dict.fromkeys(out.to for out in outgoing if isinstance(out, Answer)))
         self.events.append(Emitted(envelope, value, answers, isinstance(event, Intent)))
         self.sends.extend(out for out in outgoing if isinstance(out, Send))
+
+    def _open_deadlines(self) -> Mapping[str, datetime]:
+        """What the stream waits for now; asked once a version, since a saga may wait for many things."""
+        if self.waits_for is None or self.waits_for[0] is not self.stream:
+            self.waits_for = (self.stream, open_deadlines(self.kind, self.stream))
+        return self.waits_for[1]
 
     def _react(self, event: Event) -> list[Send | Answer]:
         view = self.stream.view(self.kind)
