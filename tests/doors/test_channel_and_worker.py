@@ -87,6 +87,17 @@ def test_what_is_no_order_is_kept_as_it_came_and_the_rest_goes_on(value: bytes |
     assert order.topic == "order.inbox"
 
 
+def test_an_order_that_grows_too_large_behind_the_door_is_kept_as_it_came_and_the_rest_goes_on() -> None:
+    charges = [{"kind": "fee", "amount": 1}] * 100
+    lines = [{**CHANNEL_ORDER["lines"][0], "line_id": str(number), "charges": charges} for number in range(600)]
+    writer = KeptWriter()
+    large = json.dumps({**CHANNEL_ORDER, "lines": lines}).encode()
+    _take(writer, _record(large), _record(json.dumps(CHANNEL_ORDER).encode()))
+    letter, order = writer.records
+    assert (letter.topic, letter.value, order.topic) == ("order.dead-letters", large, "order.inbox")
+    assert b"bytes" in dict(letter.headers)["reason"]
+
+
 def test_the_reason_of_a_dead_letter_names_fields_and_no_person() -> None:
     writer = KeptWriter()
     _take(writer, _record(json.dumps({**CHANNEL_ORDER, "buyer": {"name": 5, "email": ["ada@example.org"]}}).encode()))
