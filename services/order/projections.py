@@ -120,7 +120,8 @@ class AvailabilityLoader:
 
 
 class OrdersProjection:
-    """One row an order, for lists and for finding an order by any of its names."""
+    """One row an order, for lists and for finding an order by any of its names. `placed_at` is the channel's own time,
+    `changed_at` ours."""
 
     name = "orders"
     topics = ("order.events",)
@@ -154,7 +155,7 @@ class OrdersProjection:
                         event.number,
                         event.channel_account,
                         event.external_id,
-                        envelope.time,
+                        event.placed_at,
                         envelope.time,
                     ],
                 )
@@ -165,9 +166,9 @@ class OrdersProjection:
             case OrderConfirmed():
                 self._stage(cursor, order, envelope, "confirmed")
             case OrderCompleted():
-                self._stage(cursor, order, envelope, "completed")
+                self._end(cursor, order, envelope, "completed")
             case OrderCancelled():
-                self._stage(cursor, order, envelope, "cancelled")
+                self._end(cursor, order, envelope, "cancelled")
 
     def _hold(self, cursor: psycopg.Cursor[Any], order: str, envelope: Envelope, more: int) -> None:
         cursor.execute(
@@ -176,6 +177,11 @@ class OrdersProjection:
 
     def _stage(self, cursor: psycopg.Cursor[Any], order: str, envelope: Envelope, stage: str) -> None:
         cursor.execute("update orders set stage = %s, changed_at = %s where id = %s", [stage, envelope.time, order])
+
+    def _end(self, cursor: psycopg.Cursor[Any], order: str, envelope: Envelope, stage: str) -> None:
+        """Nobody looks after the holds of an order that has ended."""
+        self._stage(cursor, order, envelope, stage)
+        cursor.execute("update orders set holds = 0 where id = %s", [order])
 
 
 _FOLDED = {
