@@ -1,0 +1,51 @@
+"""What holds of a shipment whatever comes, in whatever order, however often."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from contracts.chassis import MessageParked
+from contracts.shipping import (
+    Delivered,
+    DispatchShipment,
+    LabelIssued,
+    RecordTracking,
+    ShipmentCancelled,
+    Shipped,
+    TrackingStatus,
+)
+from services.shipping.tests.test_shipment import CANCEL, CREATE, DISPATCH, ORDER, SERIALS, after, tracking
+
+reports = st.builds(
+    tracking,
+    st.sampled_from("abcdef"),
+    st.sampled_from([TrackingStatus.IN_TRANSIT, TrackingStatus.DELIVERED]),
+    st.sampled_from(["package-1", "package-2", "package-9"]),
+)
+commands = st.one_of(reports, st.sampled_from([CREATE, SERIALS, DISPATCH, DispatchShipment(document="h2"), CANCEL]))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.booleans(), st.lists(commands, max_size=14))
+def test_it_leaves_once_or_is_cancelled_and_each_package_is_delivered_once_after_it_left(
+    created: bool, course: list[Any]
+) -> None:
+    spec, happened = after(*([CREATE] if created else [])), list[Any]()
+    for command in course:
+        outside = isinstance(command, RecordTracking)
+        outcome = spec.when(command, door="carrier") if outside else spec.when(command, reply_to=ORDER)
+        assert outcome.events or not outside, "a message of a door leaves an event"
+        happened += outcome.events
+    kinds = [type(event) for event in happened]
+    assert MessageParked not in kinds
+    assert kinds.count(Shipped) <= 1 and kinds.count(LabelIssued) <= 1
+    assert Shipped not in kinds or ShipmentCancelled not in kinds[kinds.index(Shipped) :]
+    delivered = [event for event in happened if isinstance(event, Delivered)]
+    assert len({event.package.package for event in delivered}) == len(delivered)
+    assert [event.outstanding for event in delivered] == [1, 0][: len(delivered)]
+    assert not delivered or kinds.index(Shipped) < kinds.index(Delivered)
+    if spec.state.stage == "shipped":
+        assert sorted(spec.state.delivered) == sorted(spec.state.arrived)
