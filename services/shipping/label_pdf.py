@@ -9,7 +9,7 @@ from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
 
 from services.shipping.label_layout import DOTS_PER_MM, HEIGHT, MARGIN, WIDTH, Bars, Mark, Rule, Text
-from services.shipping.typeface import drawable, face
+from services.shipping.typeface import DRAWING, drawable, face
 
 __all__ = ["label_pdf"]
 
@@ -26,12 +26,13 @@ FNC1 = "\xf1"
 def label_pdf(marks: tuple[Mark, ...], title: str) -> bytes:
     """One label."""
     written = BytesIO()
-    canvas = Canvas(written, pagesize=(WIDTH * DOT, HEIGHT * DOT), invariant=1)
-    canvas.setTitle(title)
-    for mark in marks:
-        _draw(canvas, mark)
-    canvas.showPage()
-    canvas.save()
+    with DRAWING:
+        canvas = Canvas(written, pagesize=(WIDTH * DOT, HEIGHT * DOT), invariant=1)
+        canvas.setTitle(title)
+        for mark in marks:
+            _draw(canvas, mark)
+        canvas.showPage()
+        canvas.save()
     return written.getvalue()
 
 

@@ -13,7 +13,7 @@ from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
 from services.shipping.papers import PackingSlip, Parcel, SlipLine
-from services.shipping.typeface import drawable, face, one_line
+from services.shipping.typeface import DRAWING, drawable, face, one_line
 
 __all__ = ["packing_slip_pdf"]
 
@@ -45,7 +45,8 @@ def packing_slip_pdf(slip: PackingSlip) -> bytes:
         place = f"{slip.parcel.order_number}, package {slip.parcel.place} of {slip.parcel.count}, page {canvas.getPageNumber()}"
         canvas.drawString(MARGIN, MARGIN, place)
 
-    document.build([*_head(slip.parcel), _contents(slip.lines)], onFirstPage=footer, onLaterPages=footer)
+    with DRAWING:
+        document.build([*_head(slip.parcel), _contents(slip.lines)], onFirstPage=footer, onLaterPages=footer)
     return written.getvalue()
 
 

@@ -6,13 +6,17 @@ What is typed by customers may hold anything; what reaches a paper is one line o
 from __future__ import annotations
 
 from functools import cache
+from threading import Lock
 from unicodedata import normalize
 
 import fontpkg
 from reportlab.pdfbase.pdfmetrics import registerFont, stringWidth
 from reportlab.pdfbase.ttfonts import TTFont
 
-__all__ = ["LACKING", "drawable", "face", "one_line", "wrap"]
+__all__ = ["DRAWING", "LACKING", "drawable", "face", "one_line", "wrap"]
+
+DRAWING = Lock()
+"""Held while a document is drawn: ReportLab reads the letters that it needs off a file that all documents share."""
 
 LACKING = "\ufffd"
 """Stands for a letter that the typeface lacks: a person sees that something is missing."""
