@@ -76,8 +76,9 @@ PROCESSES = (
     *(Process(name, f"services.{name}", name) for name in topics.SERVICES),
     DOORS,
     Process("workers", "oms.workers"),
+    Process("channels", "oms.channels"),
 )
-"""In the order of their start; they stop in reverse, doors and workers first."""
+"""In the order of their start; they stop in reverse: what channels hear, workers and doors first."""
 
 
 @dataclass(frozen=True)
