@@ -17,6 +17,9 @@ from oms.demo.summary import Summary
 
 __all__ = ["as_data", "show"]
 
+SHOWN_KINDS = 3
+"""Kinds of updates that are counted apart for people: the most frequent."""
+
 BECOMES = {
     Kind.GOODS: "lines of orders, in pieces",
     Kind.MENDED: "lines of one piece (recorded with an amount and no quantity)",
@@ -43,6 +46,7 @@ def as_data(run: Run, summary: Summary) -> dict[str, Any]:
             "cancelled": summary.lines_cancelled,
         },
         "money": {"authorised": summary.authorised, "captured": summary.captured, "voided": summary.voided},
+        "updates": dict(sorted(summary.updates.items())),
         "orders_per_second": round(summary.orders_per_second, 2),
         "placed_to_confirmed_ms": {f"p{part}": ms for part, ms in summary.confirmed_ms.items()},
         "placed_to_completed_ms": {f"p{part}": ms for part, ms in summary.completed_ms.items()},
@@ -83,6 +87,7 @@ def _orders(summary: Summary) -> Table:
     for what, sums in (("authorised", summary.authorised), ("captured", summary.captured), ("voided", summary.voided)):
         for currency, amount in sorted(sums.items()):
             table.add_row(f"money {what}", _money(amount, currency))
+    table.add_row("updates to the channel", _updates(summary))
     table.add_row("orders a second", f"{summary.orders_per_second:.1f}")
     table.add_row("placed to confirmed", _latency(summary.confirmed_ms))
     table.add_row("placed to completed", _latency(summary.completed_ms))
@@ -126,6 +131,11 @@ def _next(run: Run, summary: Summary) -> Panel:
         "[bold]oms down[/] or [bold]make down[/]   stop it all",
     ]
     return Panel("\n".join(lines), title="All sums check" if summary.clean else "Not everything checks", expand=False)
+
+
+def _updates(summary: Summary) -> str:
+    kinds = ", ".join(f"{kind} {count:,}" for kind, count in summary.updates.most_common(SHOWN_KINDS))
+    return f"{summary.updates.total():,} ({kinds})" if kinds else "none"
 
 
 def _percent(part: int, whole: int) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from contracts.topics import CHANNEL_UPDATES
 from oms.demo.tail import Seen
 
 __all__ = ["Check", "OrderStory", "Summary", "summarise"]
@@ -45,6 +46,8 @@ class OrderStory:
     authorised: int = 0
     captured: int = 0
     voided: int = 0
+    heard: Counter[str] = field(default_factory=Counter)
+    last_word: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ class Summary:
     authorised: Counter[str]
     captured: Counter[str]
     voided: Counter[str]
+    updates: Counter[str]
     orders_per_second: float
     confirmed_ms: dict[int, int]
     completed_ms: dict[int, int]
@@ -91,7 +95,7 @@ def summarise(
     orders: Iterable[str], late_supplies: Mapping[str, str], history: Callable[[str], Iterable[Seen]]
 ) -> Summary:
     """The summary of these orders (ids). `late_supplies` names the delivery that is still to come for a SKU, where
-    there is one; `history` gives all events of a service, each partition in its order."""
+    there is one; `history` gives all events of a service, or what channels were told, each partition in its order."""
     stories = {order: OrderStory() for order in orders}
     for event in history("order"):
         if story := stories.get(event.id):
@@ -102,6 +106,10 @@ def summarise(
     for event in history("payments"):
         if story := stories.get(event.id):
             _note_payment(story, event)
+    for update in history(CHANNEL_UPDATES):
+        if story := stories.get(update.id):
+            story.heard[update.value["kind"]] += 1
+            story.last_word = story.last_word or update.value["closed"]
     return _summary(stories, stock, late_supplies)
 
 
@@ -222,6 +230,7 @@ def _summary(stories: Mapping[str, OrderStory], stock: _Stock, late_supplies: Ma
         authorised=_money(told, lambda story: story.authorised),
         captured=_money(told, lambda story: story.captured),
         voided=_money(told, lambda story: story.voided),
+        updates=sum((story.heard for story in told), Counter()),
         orders_per_second=_pace(told),
         confirmed_ms=_percentiles(_between(story.placed, story.confirmed) for story in told),
         completed_ms=_percentiles(_between(story.placed, story.closed) for story in told if story.state == "completed"),
@@ -272,6 +281,7 @@ def _checks(stories: Mapping[str, OrderStory], stock: _Stock, late_supplies: Map
 
     return (
         each("every published order was placed", lambda story: None if story.placed else "no OrderPlaced"),
+        each("the channel heard of every order: accepted, or held", _unheard),
         each("every order is final, or queued for a named supply", lambda story: _adrift(story, late_supplies)),
         each("the buckets of every line sum to what was ordered", _wrong_buckets),
         each("what the orders call fulfilled is what left the stock", _wrong_gone),
@@ -283,6 +293,13 @@ def _checks(stories: Mapping[str, OrderStory], stock: _Stock, late_supplies: Map
             tuple(stock.failures[:SHOWN_MAX]),
         ),
     )
+
+
+def _unheard(story: OrderStory) -> str | None:
+    """An order that is over must be known to be over."""
+    if not story.heard["accepted"] and not story.heard["held"]:
+        return f"neither accepted nor held: {dict(story.heard)}"
+    return "nobody said that it is over" if story.state in CLOSING.values() and not story.last_word else None
 
 
 def _adrift(story: OrderStory, late_supplies: Mapping[str, str]) -> str | None:

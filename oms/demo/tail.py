@@ -23,6 +23,8 @@ __all__ = ["Batch", "Seen", "follow", "history"]
 
 RECORDS_A_BATCH = 2_000
 WAIT_MS = 200
+SETTLED_SECONDS = 3.0
+"""How long a topic that channels read is silent before it counts as read: it is written a moment after the events."""
 QUIET_SECONDS = 60.0
 """How long a broker may stay silent in the middle of a topic before reading it is given up."""
 
@@ -73,8 +75,9 @@ async def follow(site: Site, services: Sequence[str]) -> AsyncIterator[Batch]:
         await consumer.stop()
 
 
-def history(site: Site, service: str) -> Iterator[Seen]:
-    """All events of a service up to the end of its topic as it is now, each partition in its order.
+def history(site: Site, source: str) -> Iterator[Seen]:
+    """All events of a service, or all messages of a topic that channels read, up to the end as it is now, each
+    partition in its order.
 
     Raises TimeoutError when the broker stays silent before that.
     """
@@ -89,18 +92,19 @@ def history(site: Site, service: str) -> Iterator[Seen]:
         }
     )
     try:
-        topic = topics.events(service, site.namespace)
+        public = source in topics.CHANNEL_TOPICS
+        topic = topics.named(source, site.namespace) if public else topics.events(source, site.namespace)
         partitions = consumer.list_topics(topic, timeout=QUIET_SECONDS).topics[topic].partitions
         consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in sorted(partitions)])
-        yield from _until_ends(consumer, set(partitions), topic)
+        yield from _until_ends(consumer, set(partitions), topic, SETTLED_SECONDS if public else 0.0)
     finally:
         consumer.close()
 
 
-def _until_ends(consumer: Consumer, unread: set[int], topic: str) -> Iterator[Seen]:
+def _until_ends(consumer: Consumer, unread: set[int], topic: str, settled: float) -> Iterator[Seen]:
     """The end-of-partition notice counts: commit markers are never handed out."""
     silent_since = monotonic()
-    while unread:
+    while unread or monotonic() - silent_since < settled:
         records = consumer.consume(RECORDS_A_BATCH, timeout=WAIT_MS / 1_000)
         if records:
             silent_since = monotonic()

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from oms.demo.summary import Summary, summarise
 from oms.demo.tail import Seen
 
@@ -72,6 +74,10 @@ HISTORY: dict[str, list[Seen]] = {
         seen("PaymentAuthorized", "o-1", amount=usd(500)),
         seen("PaymentCaptured", "o-1", amount=usd(500)),
     ],
+    "channel.updates": [
+        seen("ChannelUpdate", "o-1", kind="accepted", closed=False),
+        seen("ChannelUpdate", "o-1", kind="completed", closed=True),
+    ],
 }
 
 
@@ -94,6 +100,7 @@ def test_an_order_that_went_its_way_checks() -> None:
     assert (told.authorised["USD"], told.captured["USD"]) == (500, 500)
     assert (told.confirmed_ms[50], told.completed_ms[99]) == (1_000, 4_000)
     assert told.orders_per_second == 0.25
+    assert told.updates == {"accepted": 1, "completed": 1}
 
 
 def test_an_order_that_nobody_placed_is_missed() -> None:
@@ -120,6 +127,11 @@ def test_a_held_order_is_neither_final_nor_queued() -> None:
     assert told.states == {"held": 1}
     assert told.holds == {"total_differs": 1}
     assert not told.clean
+
+
+@pytest.mark.parametrize("heard", [[], HISTORY["channel.updates"][:1], HISTORY["channel.updates"][1:]])
+def test_a_channel_that_was_not_told_all_is_found(heard: list[Seen]) -> None:
+    assert failed(summary({"channel.updates": heard})) == {"the channel heard of every order: accepted, or held"}
 
 
 def test_stock_that_appears_from_nowhere_is_found() -> None:
