@@ -1,7 +1,7 @@
 """What every message of Orderlog is: a frozen pydantic model with a type name, encoded as compact JSON.
 
 Here live the base classes, the value types that every message shares, and the catalogue of all types. No message
-of a service lives here: those have one module an owner (`contracts/order.py`, ...).
+of a service lives here: those have one module an owner (`contracts/inventory.py`), or a package (`contracts/order/`).
 
 Stored formats: what is written once is read for ever, so fields are only ever added, with a default. Readers ignore
 fields that they do not know.
@@ -81,11 +81,18 @@ class Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False, ser_json_inf_nan="null")
 
 
+def _owner(module: str) -> str:
+    """Who owns the messages of a module: `order`, of `contracts.order` and of every room in it. Elsewhere (messages that
+    tests make) a module owns its own."""
+    top, _, rest = module.partition(".")
+    return rest.partition(".")[0] if top == "contracts" else module.rpartition(".")[2]
+
+
 class Message(Value):
     """Anything that travels in a topic of ours.
 
     `VERSION` is the version of its format. The name on the wire is `orderlog.<owner>.<Name>.v<VERSION>`, where the
-    owner is the module of `contracts` that the class is written in.
+    owner is the module or package of `contracts` that the class is written in.
     """
 
     VERSION: ClassVar[int] = 1
@@ -96,8 +103,7 @@ class Message(Value):
         super().__pydantic_init_subclass__(**kwargs)
         if cls.__module__ == __name__:
             return
-        owner = cls.__module__.rpartition(".")[2]
-        cls.TYPE = f"orderlog.{owner}.{cls.__name__}.v{cls.VERSION}"
+        cls.TYPE = f"orderlog.{_owner(cls.__module__)}.{cls.__name__}.v{cls.VERSION}"
         if CATALOGUE.setdefault(cls.TYPE, cls) is not cls:
             raise TypeError(f"two messages are named {cls.TYPE}")
 

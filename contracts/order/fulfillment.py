@@ -1,0 +1,205 @@
+"""Fulfilling: nodes do the work, carriers take the packages, and the value of what left is captured."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from contracts.fulfillment import NodeKind, Package
+from contracts.message import Event, Instant, Value
+from contracts.money import Money
+from contracts.order.units import QuantityMoved
+from contracts.payments import CaptureLine
+from contracts.shipping import Label
+
+__all__ = [
+    "CaptureNotNeeded",
+    "CaptureRecorded",
+    "CaptureRequested",
+    "DispatchRequested",
+    "FulfillmentAcceptedByNode",
+    "FulfillmentDeclined",
+    "FulfillmentHandedOver",
+    "FulfillmentListed",
+    "LinesDelivered",
+    "LinesFulfilled",
+    "LinesPacked",
+    "LinesPicked",
+    "LinesShort",
+    "OrderCompleted",
+    "ReleasedLine",
+    "ReleasedToFulfillment",
+    "ShipmentLabelled",
+    "ShipmentRequested",
+    "ShortLine",
+]
+
+Positive = Annotated[int, Field(gt=0)]
+
+
+class ReleasedLine(Value):
+    """Units of a line that a node gets, and the claim that holds their stock."""
+
+    line: str
+    sequence: int
+    sku: str
+    quantity: Positive
+    unit: str
+
+
+class ShortLine(Value):
+    """Units of a line that the node did not find; its location is barred for this line from now on."""
+
+    line: str
+    sequence: int
+    quantity: Positive
+    reason: str | None = None
+
+
+class ReleasedToFulfillment(QuantityMoved, Event):
+    """A node gets the work: the fulfillment order (its id, and its `sequence` within the order) for one location and
+    ship group. Its creation is answered by `answer_by`; it should have left the node by `work_by`."""
+
+    fulfillment_order: str
+    sequence: int
+    location: str
+    node_kind: NodeKind = NodeKind.OWN
+    ship_group: str
+    lines: tuple[ReleasedLine, ...]
+    answer_by: Instant
+    work_by: Instant
+
+
+class FulfillmentListed(Event):
+    """The node has the work on its list."""
+
+    fulfillment_order: str
+
+
+class FulfillmentAcceptedByNode(Event):
+    """The node took the work."""
+
+    fulfillment_order: str
+    document: str
+
+
+class FulfillmentDeclined(QuantityMoved, Event):
+    """The node will not do it: its units are sourced again, at other locations; `claims` are given back."""
+
+    fulfillment_order: str
+    location: str
+    lines: tuple[str, ...]
+    claims: tuple[int, ...]
+    reason: str | None = None
+
+
+class LinesPicked(QuantityMoved, Event):
+    """The node took the goods off the shelf."""
+
+    fulfillment_order: str
+    document: str
+
+
+class LinesShort(QuantityMoved, Event):
+    """The node did not find these units: they are sourced again, at other locations."""
+
+    fulfillment_order: str
+    location: str
+    lines: tuple[ShortLine, ...]
+
+
+class LinesPacked(QuantityMoved, Event):
+    """The goods are in packages."""
+
+    fulfillment_order: str
+    packages: tuple[Package, ...]
+
+
+class ShipmentRequested(Event):
+    """A carrier is to take the packages of a fulfillment order."""
+
+    shipment: str
+    fulfillment_order: str
+    carrier: str
+    answer_by: Instant
+
+
+class ShipmentLabelled(Event):
+    """Every package has its label and tracking number."""
+
+    shipment: str
+    fulfillment_order: str
+    carrier: str
+    service: str
+    labels: tuple[Label, ...]
+
+
+class FulfillmentHandedOver(Event):
+    """The packages left the node; `occurred_at` is its own time."""
+
+    fulfillment_order: str
+    document: str
+    occurred_at: Instant | None = None
+
+
+class DispatchRequested(Event):
+    """Shipping is told that the labelled packages left."""
+
+    shipment: str
+    fulfillment_order: str
+    document: str
+    occurred_at: Instant | None = None
+    answer_by: Instant
+
+
+class LinesFulfilled(QuantityMoved, Event):
+    """The packages are with the carrier. `ranges` are the units of each line, counted from the bottom, with their
+    share of the line's amount; `other` the share of the charges of the order and its ship groups."""
+
+    shipment: str
+    fulfillment_order: str
+    carrier: str
+    service: str
+    packages: tuple[Package, ...]
+    ranges: tuple[CaptureLine, ...]
+    other: Money
+    amount: Money
+
+
+class CaptureRequested(Event):
+    """The value of what a shipment fulfilled is to be taken."""
+
+    shipment: str
+    fulfillment_order: str
+    amount: Money
+    answer_by: Instant
+
+
+class CaptureNotNeeded(Event):
+    """What a shipment fulfilled is worth nothing: there is nothing to take."""
+
+    shipment: str
+    amount: Money
+
+
+class CaptureRecorded(Event):
+    """The amount was taken; `captured` is the order's total so far."""
+
+    shipment: str
+    amount: Money
+    captured: Money
+
+
+class LinesDelivered(QuantityMoved, Event):
+    """A package reached its ship-to."""
+
+    shipment: str
+    package: str
+    occurred_at: Instant
+
+
+class OrderCompleted(Event):
+    """Every unit is fulfilled or cancelled, and what was fulfilled is captured."""
+
+    captured: Money

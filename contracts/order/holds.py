@@ -1,0 +1,125 @@
+"""Holds: what keeps an order from going on, and who lets it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from contracts.message import Command, Event
+from contracts.money import Money
+
+__all__ = [
+    "ALL_STEPS",
+    "HeldStep",
+    "HoldChangeRefusal",
+    "HoldChangeRefused",
+    "HoldKind",
+    "HoldPlaced",
+    "HoldReleased",
+    "PlaceHold",
+    "ReleaseHold",
+]
+
+
+class HoldKind(StrEnum):
+    """Why an order waits for somebody.
+
+    Found when it was placed: `no_lines`, `not_positive` (a quantity at or below zero), `negative_amount`,
+    `total_differs` (from what the channel stated), `tenders_differ` (from the total), `unknown_currency`,
+    `missing_address`, `missing_sku`, `unsupported_method`, `unknown_ship_group`. Found later:
+    `unknown_sku` (no location ever had it), `no_location` (every location is barred for a line), `claim_refused`,
+    `payment_declined`, `authorization_expired`, `step_refused`, `no_answer`, `change_requested` (by a revision).
+    `manual`: a person.
+    """
+
+    NO_LINES = "no_lines"
+    NOT_POSITIVE = "not_positive"
+    NEGATIVE_AMOUNT = "negative_amount"
+    TOTAL_DIFFERS = "total_differs"
+    TENDERS_DIFFER = "tenders_differ"
+    UNKNOWN_CURRENCY = "unknown_currency"
+    MISSING_ADDRESS = "missing_address"
+    MISSING_SKU = "missing_sku"
+    UNSUPPORTED_METHOD = "unsupported_method"
+    UNKNOWN_SHIP_GROUP = "unknown_ship_group"
+    UNKNOWN_SKU = "unknown_sku"
+    NO_LOCATION = "no_location"
+    CLAIM_REFUSED = "claim_refused"
+    PAYMENT_DECLINED = "payment_declined"
+    AUTHORIZATION_EXPIRED = "authorization_expired"
+    STEP_REFUSED = "step_refused"
+    NO_ANSWER = "no_answer"
+    CHANGE_REQUESTED = "change_requested"
+    MANUAL = "manual"
+
+
+class HeldStep(StrEnum):
+    """A step that a hold keeps from being taken."""
+
+    SOURCING = "sourcing"
+    AUTHORIZATION = "authorization"
+    RELEASE = "release"
+
+
+ALL_STEPS = (HeldStep.SOURCING, HeldStep.AUTHORIZATION, HeldStep.RELEASE)
+"""What a hold blocks unless it says otherwise."""
+
+
+class PlaceHold(Command):
+    """A person or a system keeps the order from going on."""
+
+    kind: HoldKind = HoldKind.MANUAL
+    detail: str
+    blocks: tuple[HeldStep, ...] = ALL_STEPS
+
+
+class ReleaseHold(Command):
+    """A person accepts what a hold shows (an accepted difference in money becomes an adjustment of the order)."""
+
+    hold: str
+    detail: str | None = None
+
+
+class HoldPlaced(Event):
+    """The steps that it `blocks` wait until somebody releases `hold` or cancels the order; `owner` should act.
+
+    `expected` and `found` show a difference in money; `lines` are those concerned (the first hundred); `step` and
+    `key` name a step of a saga that is asked for again when the hold is released.
+    """
+
+    hold: str
+    kind: HoldKind
+    detail: str
+    blocks: tuple[HeldStep, ...]
+    lines: tuple[str, ...] = ()
+    expected: Money | None = None
+    found: Money | None = None
+    step: str | None = None
+    key: str | None = None
+    owner: str
+
+
+class HoldReleased(Event):
+    """Somebody accepted what the hold showed, or the answer that it was placed for came; its steps may be taken."""
+
+    hold: str
+    kind: HoldKind
+    detail: str | None = None
+    step: str | None = None
+    key: str | None = None
+
+
+class HoldChangeRefusal(StrEnum):
+    """Why a hold was not placed or released: no such order or hold; the order is closed; or what it shows cannot be
+    accepted (an address or a currency is missing), so that the order can only be cancelled."""
+
+    UNKNOWN_ORDER = "unknown_order"
+    UNKNOWN_HOLD = "unknown_hold"
+    CLOSED = "closed"
+    CANNOT_BE_ACCEPTED = "cannot_be_accepted"
+
+
+class HoldChangeRefused(Event):
+    """A hold was not placed or released."""
+
+    hold: str | None = None
+    reason: HoldChangeRefusal
