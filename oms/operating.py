@@ -5,17 +5,19 @@ from __future__ import annotations
 import base64
 import json
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from chassis.offsets import restore_positions
+from chassis.settings import load_settings
 from contracts.topics import SERVICES
-
-if TYPE_CHECKING:
-    from oms.letters import Letter
+from oms.letters import Letter, find_letters, redrive
+from oms.reach import reach_log
+from oms.rebuilding import declared, rebuild_and_compare
 
 __all__ = ["dead_letters", "offsets", "rebuild"]
 
@@ -40,9 +42,6 @@ def _checked(service: str) -> str:
 
 def rebuild(service: ServiceName, as_json: AsJson = False) -> None:
     """Build a service's database again from its topic and compare it with the live one, table by table."""
-    from chassis.settings import load_settings
-    from oms.rebuilding import rebuild_and_compare
-
     found = rebuild_and_compare(load_settings(), _checked(service))
     if as_json:
         tables = [
@@ -60,9 +59,6 @@ def rebuild(service: ServiceName, as_json: AsJson = False) -> None:
 
 
 def _letters(service: str | None) -> list[Letter]:
-    from chassis.settings import load_settings
-    from oms.letters import find_letters
-
     settings = load_settings()
     names = SERVICES if service is None else (_checked(service),)
     return [letter for name in names for letter in find_letters(settings, name)]
@@ -102,9 +98,6 @@ def redrive_letters(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be tried.")] = False,
 ) -> None:
     """Try one again, or all. A parked message takes those in front of it in its stream along."""
-    from chassis.settings import load_settings
-    from oms.letters import redrive
-
     if (name is None) == (not every):
         raise typer.BadParameter("name one, or say --all")
     found = _letters(service) if name is None else [_named(name)]
@@ -118,11 +111,6 @@ def redrive_letters(
 @offsets.command("restore")
 def restore_offsets(service: ServiceName) -> None:
     """Set a service's positions to after the last message that its events name. Stop the service first."""
-    from chassis.offsets import restore_positions
-    from chassis.settings import load_settings
-    from oms.reach import reach_log
-    from oms.rebuilding import declared
-
     settings = load_settings()
     of = declared(_checked(service), settings.namespace)
     log = reach_log(settings)

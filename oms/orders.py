@@ -9,10 +9,14 @@ from typing import Annotated, Any, NoReturn
 from urllib.parse import quote
 from uuid import uuid4
 
+import httpx
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from chassis.settings import load_settings
+from oms.tokens import console_token
 
 __all__ = ["order_commands", "stock_commands"]
 
@@ -165,11 +169,6 @@ def _call(
     parameters: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The answer of a door; ends the command with one sentence when there is none, or a problem."""
-    import httpx
-
-    from chassis.settings import load_settings
-    from oms.tokens import console_token
-
     settings = load_settings()
     address = f"http://{settings.http_host}:{settings.http_port}"
     headers = {"Authorization": f"Bearer {console_token(settings)}"}
