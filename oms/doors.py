@@ -25,6 +25,7 @@ from services.fulfillment import api as fulfillment_api
 from services.fulfillment import app as fulfillment
 from services.inventory import api as inventory_api
 from services.inventory import app as inventory
+from services.inventory import catalogue_api
 from services.order import api as order_api
 from services.order import app as order
 from services.order.channel import ChannelDoor
@@ -71,6 +72,7 @@ def make_app(settings: Settings, writer: Writer, waiters: Waiters, seal: Seal) -
     namespace = settings.namespace
     app.include_router(order_api.router(gate(order.declare(namespace)), door(CHANNEL_DOOR), seal))
     app.include_router(inventory_api.router(gate(inventory.declare(namespace))))
+    app.include_router(catalogue_api.router(gate(inventory.declare(namespace))))
     app.include_router(fulfillment_api.router(gate(fulfillment.declare(namespace))))
     app.include_router(shipping_api.router(gate(shipping.declare(namespace))))
     app.include_router(payments_api.router(gate(payments.declare(namespace))))
