@@ -17,6 +17,7 @@ COMMANDS = {
     "status": "oms.running:status",
     "topics": "oms.running:topics",
     "demo": "oms.demo.command:demo",
+    "init": "oms.opening.command:init",
     "import": "oms.importing.command:import_orders",
     "rebuild": "oms.operating:rebuild",
     "dead-letters": "oms.operating:dead_letters",

@@ -15,7 +15,7 @@ from oms.main import app, main
 from tests.importing.test_importing import csv_text, row
 
 ROOT = Path(__file__).parents[2]
-GUIDE = (ROOT / "docs" / "importing.md").read_text("utf-8")
+GUIDE, *_ = (ROOT / "docs" / "importing.md").read_text("utf-8").partition("## The first locations")
 NAMED_BLOCK = re.compile(r"`([\w.]+)`:\n\n```(?:csv|toml)\n(.*?)```", re.DOTALL)
 CALL = re.compile(r"```console\n\$ oms (import .*?)\n(.*?)```", re.DOTALL)
 CALLS = CALL.findall(GUIDE)
