@@ -1,6 +1,6 @@
 """What the fulfillment of an order makes of answers: the facts of nodes and carriers, and what payments took.
 
-A fact is never refused: it moves units, whatever the order had in mind. Next steps are in fulfillment_saga.py.
+A fact is never refused: it moves units, whatever the order had in mind. Next steps are in fulfillment_advance.py.
 """
 
 from __future__ import annotations

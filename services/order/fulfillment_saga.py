@@ -1,18 +1,17 @@
 """The fulfillment saga: give nodes their work, have what they packed labelled and shipped, take the money for it.
 
-It folds the order's own stream. A node's facts and a carrier's are never refused: they move units, whatever the order
-had in mind. Fulfilment takes units of a line from the bottom, cancellation from the top. Reads in one order: the
-table, state, evolve, answers, next steps, reactions.
+It folds the order's own stream. Here are the table and the messages that go out; its state is in fulfillment_state.py,
+what it makes of answers in fulfillment_answers.py, and its next steps in fulfillment_advance.py.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from chassis.decider import Context, Fold, Outgoing, Send
+from chassis.decider import Fold, Outgoing, Send
 from chassis.saga import Step, ask, asked_by
 from contracts.fulfillment import (
     CancelFulfillment,
@@ -28,22 +27,16 @@ from contracts.fulfillment import (
     Packed,
     Picked,
 )
-from contracts.ids import aggregate_id, stream
+from contracts.ids import stream
 from contracts.message import Event
 from contracts.money import Money
 from contracts.order import (
-    Bucket,
-    CancelReason,
-    CaptureNotNeeded,
     CaptureRequested,
     DispatchRequested,
     FulfillmentDeclined,
     FulfillmentWithdrawn,
-    HeldStep,
-    OrderCancelled,
     OrderCancelRequested,
     OrderCompleted,
-    ReleasedLine,
     ReleasedToFulfillment,
     ShipGroup,
     ShipmentRequested,
@@ -63,7 +56,6 @@ from contracts.shipping import (
     ShipmentRefused,
     Shipped,
 )
-from services.order.fulfillment_answers import decide
 from services.order.fulfillment_state import (
     CAPTURE,
     DISPATCH,
@@ -72,33 +64,22 @@ from services.order.fulfillment_state import (
     WITHDRAW,
     WORK,
     FulfillmentState,
-    Value,
-    Work,
     deadlines_of,
     evolve,
-    works_in_order,
 )
 from services.order.order import (
-    IN_FULFILLMENT,
-    NOT_RELEASED,
-    WITH_CUSTOMER,
     OrderState,
-    blocked,
-    due,
     line_of,
-    move,
-    moves_to_cancelled,
-    units,
 )
-from services.order.reservation_answers import cancel_rest
 from services.order.reservation_saga import void_payment
 
 if TYPE_CHECKING:
     from services.order.stream import OrderStream
 
-__all__ = ["FOLD", "STEPS", "advance", "decide"]
+__all__ = ["CARRIER", "FOLD", "STEPS"]
 
 CARRIER = "own-fleet"
+"""Who brings the packages."""
 
 
 # The table
@@ -199,29 +180,28 @@ def _fulfillment_order(event: Any) -> Sequence[str]:
     return (event.fulfillment_order,)
 
 
+_asked = partial(Step, keys=_fulfillment_order, asks_max=3, on_silence="hold no_answer")
+"""A row, unless it says otherwise: asked for under the id of a fulfillment order, three times, then a person has to look."""
+
 STEPS: Mapping[str, Step] = {
     step.name: step
     for step in (
-        Step(
+        _asked(
             name=RELEASE,
             when="the order is confirmed and units are reserved that no node has: one for each location and ship group",
             asked_by=ReleasedToFulfillment,
-            keys=_fulfillment_order,
             service="fulfillment",
             sends=CreateFulfillmentOrder,
             answers=(FulfillmentOrderCreated, FulfillmentRefused),
             answer_within=timedelta(minutes=5),
-            asks_max=3,
-            on_silence="hold no_answer",
             ask=_create,
             compensation=CancelFulfillment,
             undo=_withdraw,
         ),
-        Step(
+        _asked(
             name=WORK,
             when="the node has the work",
             asked_by=ReleasedToFulfillment,
-            keys=_fulfillment_order,
             service="fulfillment",
             sends=None,
             answers=(FulfillmentAccepted, FulfillmentRejected, Picked, Packed, HandedOver),
@@ -230,48 +210,39 @@ STEPS: Mapping[str, Step] = {
             on_silence="hold no_answer, which blocks nothing",
             ask=_wait,
         ),
-        Step(
+        _asked(
             name=LABEL,
             when="Packed",
             asked_by=ShipmentRequested,
-            keys=_fulfillment_order,
             service="shipping",
             sends=CreateShipment,
             answers=(LabelIssued, ShipmentRefused),
             answer_within=timedelta(minutes=5),
-            asks_max=3,
-            on_silence="hold no_answer",
             ask=_label,
             compensation=CancelShipment,
             undo=_cancel_shipment,
         ),
-        Step(
+        _asked(
             name=DISPATCH,
             when="HandedOver, and the labels are there",
             asked_by=DispatchRequested,
-            keys=_fulfillment_order,
             service="shipping",
             sends=DispatchShipment,
             answers=(Shipped, ShipmentRefused),
             answer_within=timedelta(minutes=5),
-            asks_max=3,
-            on_silence="hold no_answer",
             ask=_dispatch,
         ),
-        Step(
+        _asked(
             name=CAPTURE,
             when="Shipped: the shipment's units are fulfilled and worth something",
             asked_by=CaptureRequested,
-            keys=_fulfillment_order,
             service="payments",
             sends=CapturePayment,
             answers=(PaymentCaptured, CaptureRepeated, CaptureRefused),
             answer_within=timedelta(minutes=15),
-            asks_max=3,
-            on_silence="hold no_answer",
             ask=_capture,
         ),
-        Step(
+        _asked(
             name=WITHDRAW,
             when="a cancel is wished for while nodes have the work",
             asked_by=OrderCancelRequested,
@@ -280,127 +251,10 @@ STEPS: Mapping[str, Step] = {
             sends=CancelFulfillment,
             answers=(FulfillmentCancelled, FulfillmentCancelRefused),
             answer_within=timedelta(minutes=15),
-            asks_max=3,
-            on_silence="hold no_answer",
             ask=_withdraw,
         ),
     )
 }
-
-
-# Next steps
-
-
-def advance(state: OrderStream, context: Context) -> Sequence[Event]:
-    """The saga's next step, if its state allows one: finish a cancel, release, label, dispatch, capture, complete."""
-    order, saga = state.order, state.fulfillment
-    if not order.open:
-        return ()
-    events = [event for key, work in works_in_order(saga.works) for event in _next_of(state, key, work, context)]
-    if events:
-        return events
-    if saga.cancelling:
-        return _finish_cancel(state)
-    if not order.confirmed or state.reservation.unanswered:
-        return ()
-    if units(order, Bucket.RESERVED):
-        return () if blocked(order, HeldStep.RELEASE) else _release(state, context)
-    return _complete(state)
-
-
-def _next_of(state: OrderStream, key: str, work: Work, context: Context) -> Sequence[Event]:
-    """The next step of one fulfillment order. One that is being withdrawn is not labelled, but what has left has."""
-    if work.given_up:
-        return ()
-    if work.packages and work.shipment is None and (work.handed_over or key not in state.fulfillment.withdrawing):
-        shipment = aggregate_id(state.order.terms.tenant, "shipment", key, "0")
-        by = context.now + STEPS[LABEL].answer_within
-        return (ShipmentRequested(shipment=shipment, fulfillment_order=key, carrier=CARRIER, answer_by=by),)
-    if work.shipment is None:
-        return ()
-    if work.open and work.labelled and work.handed_over and not work.dispatching:
-        return (_dispatched(key, work, work.shipment, work.handed_over, context),)
-    if work.value is not None and work.asked is None and not work.captured:
-        return (_capturing(state, key, work.shipment, work.value, context),)
-    return ()
-
-
-def _dispatched(key: str, work: Work, shipment: str, document: str, context: Context) -> DispatchRequested:
-    return DispatchRequested(
-        shipment=shipment,
-        fulfillment_order=key,
-        document=document,
-        occurred_at=work.handed_over_at,
-        answer_by=context.now + STEPS[DISPATCH].answer_within,
-    )
-
-
-def _capturing(state: OrderStream, key: str, shipment: str, value: Value, context: Context) -> Event:
-    """Ask for what left and was not asked for yet, and never for more than is owed in all: a line may be worth less
-    than nothing, beside a discount of the whole order or by a person's leave, and comes off the others."""
-    works = state.fulfillment.works.values()
-    left = sum(work.value.amount.amount for work in works if work.value is not None)
-    amount = min(left, due(state.order)) - sum(work.asked or 0 for work in works)
-    if amount <= 0:
-        return CaptureNotNeeded(shipment=shipment, amount=value.amount)
-    taken = Money(amount=amount, currency=value.amount.currency)
-    by = context.now + STEPS[CAPTURE].answer_within
-    return CaptureRequested(shipment=shipment, fulfillment_order=key, amount=taken, answer_by=by)
-
-
-def _release(state: OrderStream, context: Context) -> Sequence[Event]:
-    """Everything reserved goes to its nodes: a fulfillment order for each location and ship group."""
-    parts: dict[tuple[str, str], list[ReleasedLine]] = defaultdict(list)
-    held = sorted(state.reservation.held.values(), key=lambda part: (part.sequence, part.location))
-    for part in held:
-        line = line_of(state.order, part.line)
-        parts[part.location, line.ship_group].append(
-            ReleasedLine(line=line.line, sequence=part.sequence, sku=line.sku, quantity=part.quantity, unit=line.unit)
-        )
-    first = len(state.fulfillment.works)
-    return [
-        _released_to(state, context, location, group, number, lines)
-        for number, ((location, group), lines) in enumerate(sorted(parts.items()), start=first)
-    ]
-
-
-def _released_to(
-    state: OrderStream, context: Context, location: str, group: str, number: int, lines: Sequence[ReleasedLine]
-) -> ReleasedToFulfillment:
-    terms = state.order.terms
-    return ReleasedToFulfillment(
-        fulfillment_order=aggregate_id(terms.tenant, "fulfillment_order", terms.order_id, location, str(number)),
-        sequence=number,
-        location=location,
-        ship_group=group,
-        lines=tuple(lines),
-        answer_by=context.now + STEPS[RELEASE].answer_within,
-        work_by=context.now + STEPS[WORK].answer_within,
-        moves=tuple(
-            each for line in lines for each in move(line.line, line.quantity, Bucket.RESERVED, Bucket.RELEASED)
-        ),
-    )
-
-
-def _finish_cancel(state: OrderStream) -> Sequence[Event]:
-    """Once every node has answered: the rest is cancelled, and with it the order, unless something has left."""
-    saga, order = state.fulfillment, state.order
-    if saga.withdrawing:
-        return ()
-    if not units(order, *IN_FULFILLMENT, *WITH_CUSTOMER):
-        return (OrderCancelled(cause=saga.cancel_cause, moves=moves_to_cancelled(order)),)
-    rest = cancel_rest(state, saga.cancel_cause)
-    return (rest,) if rest.moves or rest.released_claims else _complete(state)
-
-
-def _complete(state: OrderStream) -> Sequence[Event]:
-    order = state.order
-    open_captures = any(work.value is not None and not work.captured for work in state.fulfillment.works.values())
-    if units(order, *NOT_RELEASED, *IN_FULFILLMENT) or open_captures:
-        return ()
-    if not units(order, *WITH_CUSTOMER):
-        return (OrderCancelled(cause=order.cancelled_because or CancelReason.NOTHING_TO_FULFILL),)
-    return (OrderCompleted(captured=Money(amount=order.captured, currency=order.terms.currency)),)
 
 
 # Reactions

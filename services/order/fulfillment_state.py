@@ -1,6 +1,6 @@
 """Where the fulfillment of an order stands: the work of each node, its packages, labels and captures.
 
-State and `evolve` alone; what leads to the events is in fulfillment_saga.py and fulfillment_answers.py.
+State and `evolve` alone; what leads to the events is in fulfillment_advance.py and fulfillment_answers.py.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What the reservation makes of answers: stock reserved, queued, refused or broken, money secured or declined.
 
-Late answers change nothing: the compensation that was sent follows them. Next steps are in reservation_saga.py.
+Late answers change nothing: the compensation that was sent follows them. Next steps are in reservation_advance.py.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """The reservation saga: source the order once, claim every unit, secure the money, confirm.
 
-It folds the order's own stream, and takes its next step whenever its state allows one. Policy: an order is confirmed,
-and released, when every unit is reserved or cancelled; one that waits for supply waits whole. Reads in one order: the
-table, state, evolve, answers, next steps, reactions.
+It folds the order's own stream. Here are the table and the messages that go out; its state is in reservation_state.py,
+what it makes of answers in reservation_answers.py, and its next steps in reservation_advance.py.
 """
 
 from __future__ import annotations
@@ -11,10 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from chassis.decider import Context, Fold, Outgoing, Send
+from chassis.decider import Fold, Outgoing, Send
 from chassis.saga import Step, ask, asked_by, undo
-from contracts.chassis import DeadlinePassed
-from contracts.fulfillment import FulfillmentRejected, Picked
 from contracts.ids import aggregate_id, stream
 from contracts.inventory import (
     ClaimRepeated,
@@ -23,30 +20,18 @@ from contracts.inventory import (
     DemandQueued,
     OnShortage,
     ReleaseClaim,
-    ReservationBroken,
     StockRejected,
     StockReserved,
 )
 from contracts.message import Event, Message
-from contracts.money import Money, share
 from contracts.order import (
     AuthorizationRequested,
-    Bucket,
-    CancelReason,
-    ConfirmationRequested,
-    ConfirmedLine,
     FulfillmentDeclined,
     FulfillmentWithdrawn,
-    HeldStep,
-    HoldKind,
     LinesCancelled,
     LinesPicked,
     LinesShort,
     OrderCancelled,
-    OrderConfirmed,
-    OrderLine,
-    PlaceOrder,
-    ReleaseHold,
     SourcingDecided,
     StepAskedAgain,
 )
@@ -58,8 +43,7 @@ from contracts.payments import (
     VoidPayment,
 )
 from services.order.fulfillment_state import to_pick
-from services.order.order import OrderState, blocked, due, line_of, line_units, units
-from services.order.reservation_answers import decide, may_wait
+from services.order.order import OrderState, line_of
 from services.order.reservation_state import (
     AUTHORIZE,
     CLAIM,
@@ -70,13 +54,12 @@ from services.order.reservation_state import (
     deadlines_of,
     evolve,
 )
-from services.order.sourcing_decision import CLAIMS_ANSWERED_WITHIN, open_demands, source
-from services.order.value import tenders_for
+from services.order.sourcing_decision import CLAIMS_ANSWERED_WITHIN
 
 if TYPE_CHECKING:
     from services.order.stream import OrderStream
 
-__all__ = ["FOLD", "STEPS", "advance", "decide", "needs", "void_payment"]
+__all__ = ["FOLD", "STEPS", "void_payment"]
 
 
 # The table
@@ -174,102 +157,6 @@ STEPS: Mapping[str, Step] = {
         ),
     )
 }
-
-
-# Next steps
-
-
-def needs(message: Message, state: OrderStream) -> Sequence[str]:
-    """The SKUs whose availability is read with the stream, wherever this message may lead to a sourcing decision: so may
-    any that answers what a hold was placed for."""
-    if isinstance(message, PlaceOrder):
-        return () if state.order.placed else sorted({line.sku for line in message.lines if line.quantity > 0})
-    if not state.order.open:
-        return ()
-    extra = _skus_of(message, state)
-    if extra is None and all(hold.kind is not HoldKind.NO_ANSWER for hold in state.order.holds.values()):
-        return ()
-    return sorted({demand.sku for demand in open_demands(state)} | (extra or set()))
-
-
-def _skus_of(message: Message, state: OrderStream) -> set[str] | None:
-    """The SKUs that the message itself may open again; None when it cannot end in sourcing."""
-    order, reservation = state.order, state.reservation
-    match message:
-        case StockReserved() | DemandQueued():
-            others = units(order, Bucket.ORDERED) > reservation.unanswered
-            return set() if others and reservation.unanswered <= message.quantity else None
-        case StockRejected():
-            return {message.sku} if reservation.unanswered <= message.quantity else None
-        case ReservationBroken():
-            return {message.sku}
-        case FulfillmentRejected():
-            lines = {line.line for line in message.lines}
-            return {line_of(order, line).sku for line in sorted(lines) if line in order.lines}
-        case Picked():
-            lines = {line.line for line in message.lines if line.short}
-            return {line_of(order, line).sku for line in sorted(lines) if line in order.lines}
-        case ReleaseHold():
-            return set()
-        case DeadlinePassed(name="cancel_after"):
-            return {claim.sku for claim in reservation.claims.values() if claim.live and may_wait(claim)}
-    return None
-
-
-def advance(state: OrderStream, context: Context) -> Sequence[Event]:
-    """The saga's next step, if its state allows one: source, authorise, confirm."""
-    order, reservation = state.order, state.reservation
-    if not order.open or reservation.unanswered or state.fulfillment.cancelling:
-        return ()
-    if units(order, Bucket.ORDERED):
-        return () if blocked(order, HeldStep.SOURCING) else source(state, context)
-    if order.confirmed or units(order, Bucket.BACKORDERED) or blocked(order, HeldStep.AUTHORIZATION):
-        return ()
-    if not units(order, Bucket.RESERVED):
-        return (OrderCancelled(cause=order.cancelled_because or CancelReason.NOTHING_TO_FULFILL),)
-    return _authorize_or_confirm(state, context)
-
-
-def _authorize_or_confirm(state: OrderStream, context: Context) -> Sequence[Event]:
-    owed = Money(amount=due(state.order), currency=state.order.terms.currency)
-    if owed.amount <= 0 or state.reservation.authorized:
-        return OrderConfirmed(amount=owed), _confirmation(state.order, owed)
-    if state.reservation.authorization is not None:
-        return ()
-    tenders = tenders_for(owed.amount, state.order.terms.tenders)
-    answer_by = context.now + STEPS[AUTHORIZE].answer_within
-    return (AuthorizationRequested(amount=owed, tenders=tenders, answer_by=answer_by),)
-
-
-def _confirmation(order: OrderState, owed: Money) -> ConfirmationRequested:
-    terms = order.terms
-    lines = tuple(confirmed for line in terms.lines if (confirmed := _confirmed_line(order, line)) is not None)
-    return ConfirmationRequested(
-        order_id=terms.order_id,
-        number=terms.number,
-        channel_number=terms.channel_number,
-        brand=terms.brand,
-        seller=terms.seller,
-        locale=terms.locale,
-        buyer=terms.buyer,
-        lines=lines,
-        total=owed,
-    )
-
-
-def _confirmed_line(order: OrderState, line: OrderLine) -> ConfirmedLine | None:
-    """What is left of a line, and its share of the line's amount; nothing where nothing is."""
-    kept = line.quantity - line_units(order.lines[line.line], Bucket.CANCELLED)
-    if kept <= 0:
-        return None
-    amount = share(line.amount.amount, line.quantity, 0, kept)
-    return ConfirmedLine(
-        sku=line.sku,
-        description=line.description,
-        quantity=kept,
-        unit=line.unit,
-        amount=Money(amount=amount, currency=line.amount.currency),
-    )
 
 
 # Reactions

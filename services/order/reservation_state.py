@@ -1,6 +1,6 @@
 """Where the reservation of an order stands: its claims, what they hold, and what was asked for.
 
-State and `evolve` alone; what leads to the events is in reservation_saga.py and reservation_answers.py.
+State and `evolve` alone; what leads to the events is in reservation_advance.py and reservation_answers.py.
 """
 
 from __future__ import annotations

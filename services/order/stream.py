@@ -28,7 +28,15 @@ from contracts.order import (
     StepAskedAgain,
     StepUnanswered,
 )
-from services.order import fulfillment_saga, order, reservation_saga
+from services.order import (
+    fulfillment_advance,
+    fulfillment_answers,
+    fulfillment_saga,
+    order,
+    reservation_advance,
+    reservation_answers,
+    reservation_saga,
+)
 from services.order.fulfillment_state import WITHDRAW, WORK, FulfillmentState
 from services.order.order import NOT_RELEASED, WITH_CUSTOMER, OrderState, moves_to_cancelled, units
 from services.order.reservation_answers import cancel_after_passed, cancel_rest
@@ -148,7 +156,9 @@ def _of_order(decide: Callable[[Any, OrderState, Context], Sequence[Event]]) -> 
 
 def _advance(state: OrderStream, context: Context) -> Sequence[Event]:
     return (
-        _answered_since(state) or reservation_saga.advance(state, context) or fulfillment_saga.advance(state, context)
+        _answered_since(state)
+        or reservation_advance.advance(state, context)
+        or fulfillment_advance.advance(state, context)
     )
 
 
@@ -159,8 +169,8 @@ _DECIDE: Mapping[type[Message], Callable[[Any, Any, Context], Sequence[Event]]] 
     CancelOrder: _cancel,
     RecordConfirmationSent: _of_order(order.record_confirmation_sent),
     DeadlinePassed: _deadline,
-    **reservation_saga.decide,
-    **fulfillment_saga.decide,
+    **reservation_answers.decide,
+    **fulfillment_answers.decide,
 }
 
 ORDER = StreamKind(
@@ -169,7 +179,7 @@ ORDER = StreamKind(
     decide=_DECIDE,
     state=OrderStream,
     advance=_advance,
-    needs=reservation_saga.needs,
+    needs=reservation_advance.needs,
 )
 
 KINDS = (ORDER,)

@@ -1,0 +1,143 @@
+"""The next steps of the reservation saga: source what is open, secure the money, confirm.
+
+Asked whenever the order's state has changed; each takes one step that this state allows. What a step asks of whom is
+the table in reservation_saga.py. Policy: an order is confirmed, and released, when every unit is reserved or
+cancelled; one that waits for supply waits whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from chassis.decider import Context
+from contracts.chassis import DeadlinePassed
+from contracts.fulfillment import FulfillmentRejected, Picked
+from contracts.inventory import (
+    DemandQueued,
+    ReservationBroken,
+    StockRejected,
+    StockReserved,
+)
+from contracts.message import Event, Message
+from contracts.money import Money, share
+from contracts.order import (
+    AuthorizationRequested,
+    Bucket,
+    CancelReason,
+    ConfirmationRequested,
+    ConfirmedLine,
+    HeldStep,
+    HoldKind,
+    OrderCancelled,
+    OrderConfirmed,
+    OrderLine,
+    PlaceOrder,
+    ReleaseHold,
+)
+from services.order.order import OrderState, blocked, due, line_of, line_units, units
+from services.order.reservation_answers import may_wait
+from services.order.reservation_saga import STEPS
+from services.order.reservation_state import (
+    AUTHORIZE,
+)
+from services.order.sourcing_decision import open_demands, source
+from services.order.value import tenders_for
+
+if TYPE_CHECKING:
+    from services.order.stream import OrderStream
+
+__all__ = ["advance", "needs"]
+
+
+def needs(message: Message, state: OrderStream) -> Sequence[str]:
+    """The SKUs whose availability is read with the stream, wherever this message may lead to a sourcing decision: so may
+    any that answers what a hold was placed for."""
+    if isinstance(message, PlaceOrder):
+        return () if state.order.placed else sorted({line.sku for line in message.lines if line.quantity > 0})
+    if not state.order.open:
+        return ()
+    extra = _skus_of(message, state)
+    if extra is None and all(hold.kind is not HoldKind.NO_ANSWER for hold in state.order.holds.values()):
+        return ()
+    return sorted({demand.sku for demand in open_demands(state)} | (extra or set()))
+
+
+def _skus_of(message: Message, state: OrderStream) -> set[str] | None:
+    """The SKUs that the message itself may open again; None when it cannot end in sourcing."""
+    order, reservation = state.order, state.reservation
+    match message:
+        case StockReserved() | DemandQueued():
+            others = units(order, Bucket.ORDERED) > reservation.unanswered
+            return set() if others and reservation.unanswered <= message.quantity else None
+        case StockRejected():
+            return {message.sku} if reservation.unanswered <= message.quantity else None
+        case ReservationBroken():
+            return {message.sku}
+        case FulfillmentRejected():
+            lines = {line.line for line in message.lines}
+            return {line_of(order, line).sku for line in sorted(lines) if line in order.lines}
+        case Picked():
+            lines = {line.line for line in message.lines if line.short}
+            return {line_of(order, line).sku for line in sorted(lines) if line in order.lines}
+        case ReleaseHold():
+            return set()
+        case DeadlinePassed(name="cancel_after"):
+            return {claim.sku for claim in reservation.claims.values() if claim.live and may_wait(claim)}
+    return None
+
+
+def advance(state: OrderStream, context: Context) -> Sequence[Event]:
+    """The saga's next step, if its state allows one: source, authorise, confirm."""
+    order, reservation = state.order, state.reservation
+    if not order.open or reservation.unanswered or state.fulfillment.cancelling:
+        return ()
+    if units(order, Bucket.ORDERED):
+        return () if blocked(order, HeldStep.SOURCING) else source(state, context)
+    if order.confirmed or units(order, Bucket.BACKORDERED) or blocked(order, HeldStep.AUTHORIZATION):
+        return ()
+    if not units(order, Bucket.RESERVED):
+        return (OrderCancelled(cause=order.cancelled_because or CancelReason.NOTHING_TO_FULFILL),)
+    return _authorize_or_confirm(state, context)
+
+
+def _authorize_or_confirm(state: OrderStream, context: Context) -> Sequence[Event]:
+    owed = Money(amount=due(state.order), currency=state.order.terms.currency)
+    if owed.amount <= 0 or state.reservation.authorized:
+        return OrderConfirmed(amount=owed), _confirmation(state.order, owed)
+    if state.reservation.authorization is not None:
+        return ()
+    tenders = tenders_for(owed.amount, state.order.terms.tenders)
+    answer_by = context.now + STEPS[AUTHORIZE].answer_within
+    return (AuthorizationRequested(amount=owed, tenders=tenders, answer_by=answer_by),)
+
+
+def _confirmation(order: OrderState, owed: Money) -> ConfirmationRequested:
+    terms = order.terms
+    lines = tuple(confirmed for line in terms.lines if (confirmed := _confirmed_line(order, line)) is not None)
+    return ConfirmationRequested(
+        order_id=terms.order_id,
+        number=terms.number,
+        channel_number=terms.channel_number,
+        brand=terms.brand,
+        seller=terms.seller,
+        locale=terms.locale,
+        buyer=terms.buyer,
+        lines=lines,
+        total=owed,
+    )
+
+
+def _confirmed_line(order: OrderState, line: OrderLine) -> ConfirmedLine | None:
+    """What is left of a line, and its share of the line's amount; nothing where nothing is."""
+    kept = line.quantity - line_units(order.lines[line.line], Bucket.CANCELLED)
+    if kept <= 0:
+        return None
+    amount = share(line.amount.amount, line.quantity, 0, kept)
+    return ConfirmedLine(
+        sku=line.sku,
+        description=line.description,
+        quantity=kept,
+        unit=line.unit,
+        amount=Money(amount=amount, currency=line.amount.currency),
+    )
