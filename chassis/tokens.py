@@ -132,7 +132,9 @@ class Tokens:
         try:
             seen = self._path.stat()
         except OSError as error:
-            raise TokensRefused(f"the file of tokens {self._path} cannot be read: {error.strerror}") from error
+            raise TokensRefused(
+                f"the file of tokens {self._path} cannot be read: {error.strerror}; `oms up` makes it"
+            ) from error
         if seen.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise TokensRefused(f"others may read or write the file of tokens; run: chmod 600 {self._path}")
         version = (seen.st_mtime_ns, seen.st_ino, seen.st_size)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Annotated, Any
@@ -28,6 +28,7 @@ from chassis.log import LogError
 from chassis.reading import History, Reads
 from chassis.service import Service
 from chassis.store import Recorded, StoreAway
+from chassis.tokens import SUBJECT, Grant
 from chassis.waiters import TooManyWaiters, Waiters
 from contracts.chassis import MessageConflicted
 from contracts.envelope import Actor
@@ -37,6 +38,7 @@ from contracts.personal import Personal
 from contracts.topics import DOOR_BODY_BYTES_MAX
 
 __all__ = [
+    "GRANT",
     "NUMBER_MAX",
     "BodyLimit",
     "Caller",
@@ -47,6 +49,7 @@ __all__ = [
     "add_problems",
     "caller_of",
     "events_document",
+    "grant_of",
     "stream_of",
     "submit",
     "timeline",
@@ -75,35 +78,58 @@ Positive = Annotated[int, Field(gt=0, le=NUMBER_MAX)]
 class Problem(Exception):
     """An answer that is no success: what (`title`), where and how to mend it (`detail`)."""
 
-    def __init__(self, status: int, title: str, detail: str, **more: Any) -> None:
+    def __init__(
+        self, status: int, title: str, detail: str, *, headers: Mapping[str, str] | None = None, **more: Any
+    ) -> None:
         super().__init__(title)
         self.status, self.title, self.detail, self.more = status, title, detail, more
+        self.headers = dict(headers or {})
 
     def response(self) -> JSONResponse:
         body = {"type": "about:blank", "title": self.title, "status": self.status, "detail": self.detail, **self.more}
-        headers = {"Retry-After": RETRY_AFTER_SECONDS} if self.status == 503 else None
+        headers = self.headers | ({"Retry-After": RETRY_AFTER_SECONDS} if self.status == 503 else {})
         return JSONResponse(body, self.status, headers, media_type="application/problem+json")
+
+
+GRANT = "orderlog.grant"
+"""Where the guard of an application (chassis/access.py) notes in a request's scope whom its token stands for."""
+
+
+def grant_of(request: Request) -> Grant:
+    """Whom the request's token stands for; raises RuntimeError where no guard stands before the route."""
+    grant = request.scope.get(GRANT)
+    if not isinstance(grant, Grant):
+        raise RuntimeError(f"no guard stands before {request.url.path}")
+    return grant
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """What the headers of a request say of who asks, under which key, and how long they wait (seconds)."""
+    """Who asks (whom their token stands for), under which key, and how long they wait (seconds)."""
 
     key: str
+    grant: Grant
     actor: Actor
     reason: str | None
     wait: float
 
 
 def caller_of(
+    request: Request,
     idempotency_key: Annotated[
         str | None, Header(description="Names this request: the same key is the same request.", max_length=128)
     ] = None,
-    x_actor: Annotated[str | None, Header(description="Who asks, as `kind:name`, such as `person:anna`.")] = None,
+    x_on_behalf_of: Annotated[
+        str | None,
+        Header(
+            description="The account that you act for. It is recorded for ever: no name, no address.", pattern=SUBJECT
+        ),
+    ] = None,
     x_reason: Annotated[str | None, Header(description="Why, in words.", max_length=1_000)] = None,
     prefer: Annotated[str | None, Header(description="`wait=N`: answer with the outcome, within N seconds.")] = None,
 ) -> Caller:
-    """The dependency of every POST; raises Problem when the Idempotency-Key is missing."""
+    """The dependency of every POST; raises Problem when the Idempotency-Key is missing, or who asks may not act for
+    others and says that they do."""
     if not idempotency_key or re.search(r"[\x00-\x1f]", idempotency_key):
         raise Problem(
             400,
@@ -111,12 +137,13 @@ def caller_of(
             "Send a header Idempotency-Key of 1 to 128 characters, new for each thing you want done and the same "
             "when you try again, so that it is done once.",
         )
-    kind, colon, subject = (x_actor or "system:http").partition(":")
-    if not colon or not kind or not subject:
-        raise Problem(400, "X-Actor cannot be read", "Write it as kind:name, such as person:anna.")
+    grant = grant_of(request)
+    if x_on_behalf_of is not None and not grant.acts_for_others:
+        raise Problem(403, "This is not allowed to you", f"{grant.subject} acts for nobody: leave X-On-Behalf-Of out.")
     wanted = re.search(r"\bwait=(\d{1,4})\b", prefer or "")
     wait = min(float(wanted.group(1)), WAIT_SECONDS_MAX) if wanted else 0.0
-    return Caller(idempotency_key, Actor(kind=kind, subject=subject), x_reason, wait)
+    actor = Actor(kind=grant.kind, subject=grant.subject, on_behalf_of=x_on_behalf_of)
+    return Caller(idempotency_key, grant, actor, x_reason, wait)
 
 
 @dataclass(frozen=True)

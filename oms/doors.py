@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, contextmanager
 import uvicorn
 from fastapi import FastAPI
 
+from chassis.access import guarded_app
 from chassis.doors import Door
 from chassis.entry import start
 from chassis.reading import Reads
@@ -16,10 +17,12 @@ from chassis.sealing import FileMasterKey, Sealer
 from chassis.service import Service
 from chassis.settings import Settings
 from chassis.streaming import KafkaWriter, Writer, keep_trying, make_broker, subscribe
+from chassis.tokens import Tokens
 from chassis.vault import PostgresVault
 from chassis.waiters import EventsWatch, Waiters
-from chassis.web import BodyLimit, Gate, add_problems
+from chassis.web import Gate
 from contracts import topics
+from oms.access import RULES
 from oms.process import Life, run_process
 from services.fulfillment import api as fulfillment_api
 from services.fulfillment import app as fulfillment
@@ -58,9 +61,7 @@ class _Server(uvicorn.Server):
 
 def make_app(settings: Settings, writer: Writer, waiters: Waiters, seal: Seal) -> FastAPI:
     """Every service's routes on one application."""
-    app = FastAPI(title="Orderlog", version="1", description="The doors of the order management system.")
-    app.add_middleware(BodyLimit)
-    add_problems(app)
+    app = guarded_app("Orderlog", "The doors of the order management system.", Tokens(settings.tokens), RULES)
 
     def door(name: str) -> Door:
         return Door(name, writer, settings.partitions, settings.namespace)
@@ -80,6 +81,7 @@ def make_app(settings: Settings, writer: Writer, waiters: Waiters, seal: Seal) -
 
 
 async def _open(settings: Settings, life: Life) -> None:
+    Tokens(settings.tokens).grants()  # nobody could come in without it: say so at once
     vault = PostgresVault(settings.vault)
     sealer = Sealer(vault, FileMasterKey(settings.master_key))
     writer, waiters = KafkaWriter(settings.bootstrap), Waiters()

@@ -4,7 +4,6 @@ cannot take them), found in the topics and tried again through the doors."""
 from __future__ import annotations
 
 import asyncio
-import getpass
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,10 +13,12 @@ from chassis.kafka import partition_of
 from chassis.log import Log, LogError, NewRecord, Record, TopicPartition
 from chassis.settings import Settings
 from chassis.streaming import KafkaWriter
+from chassis.tokens import Role
 from contracts import topics
 from contracts.chassis import MessageParked, MessageRedriven, RedriveStream
 from contracts.envelope import Actor, Envelope
 from oms.reach import reach_log
+from oms.tokens import at_console
 
 __all__ = ["DEAD", "PARKED", "Letter", "find_letters", "redrive"]
 
@@ -115,12 +116,14 @@ def _parked(service: str, records: Sequence[Record]) -> list[Letter]:
 def redrive(settings: Settings, letters: Sequence[Letter]) -> int:
     """Try these again: a dead letter goes back as it came, a parked stream is asked to try all it has, in order.
 
-    Returns how many messages were written. Raises LogError when the broker does not take them.
+    Returns how many messages were written. Raises LogError when the broker does not take them, TokensRefused when the
+    person at the console is not known or no admin.
     """
-    return asyncio.run(_redrive(settings, letters))
+    who = at_console(settings, Role.ADMIN)
+    return asyncio.run(_redrive(settings, letters, Actor(kind=who.kind, subject=who.subject)))
 
 
-async def _redrive(settings: Settings, letters: Sequence[Letter]) -> int:
+async def _redrive(settings: Settings, letters: Sequence[Letter], actor: Actor) -> int:
     writer = KafkaWriter(settings.bootstrap)
     await writer.start()
     try:
@@ -132,7 +135,6 @@ async def _redrive(settings: Settings, letters: Sequence[Letter]) -> int:
         for (service, stream), letter in sorted(streams.items()):
             # The key names the oldest parked message and the moment: asking again later is another request.
             key = ("redrive", stream, letter.name, datetime.now(letter.since.tzinfo).isoformat())
-            actor = Actor(kind="operator", subject=getpass.getuser())
             await door.send(Entry(service, stream, RedriveStream(), key, actor, "redriven by hand"))
         return len(back) + len(streams)
     finally:

@@ -13,7 +13,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from chassis.settings import load_settings
+from chassis.tokens import Tokens
 from oms.demo import report
+from oms.demo.badges import Badges, badges
 from oms.demo.door import DoorRefused
 from oms.demo.play import Run, Standstill, perform, prepare
 from oms.demo.site import Site
@@ -60,7 +62,8 @@ def demo(
     if not run.orders:
         console.print(f"The year's baskets are used up; remove {site.notes} to begin it again on a fresh installation.")
         raise typer.Exit(STOPPED_SHORT)
-    _play(site, run, rate, console)
+    with badges(Tokens(settings.tokens)) as made:
+        _play(site, made, run, rate, console)
     _remember(site, run)
     with console.status("Checking the sums, from the topics"):
         summary = summarise(run.orders, _named_supplies(run), lambda service: history(site, service))
@@ -69,13 +72,13 @@ def demo(
         raise typer.Exit(NOT_CLEAN)
 
 
-def _play(site: Site, run: Run, rate: float | None, console: Console) -> None:
+def _play(site: Site, made: Badges, run: Run, rate: float | None, console: Console) -> None:
     """Play the run under progress bars; exits in plain words when a door refuses or nothing moves."""
     stopped: BaseException | None = None
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     try:
         with Progress(*columns, console=console) as progress:
-            asyncio.run(perform(site, run, rate, _Bars(progress)))
+            asyncio.run(perform(site, made, run, rate, _Bars(progress)))
     except* (DoorRefused, Standstill, KafkaError) as troubles:
         stopped = _first(troubles)
     if stopped is not None:

@@ -29,11 +29,17 @@ class DoorRefused(RuntimeError):
 
 
 class Door:
-    """An HTTP client of the doors at one address. Used as an async context."""
+    """An HTTP client of the doors at one address, for whom its token stands for. Used as an async context."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, token: str) -> None:
         limits = httpx.Limits(max_connections=CALLS_AT_ONCE, max_keepalive_connections=CALLS_AT_ONCE)
-        self._client = httpx.AsyncClient(base_url=address, timeout=CALL_SECONDS, limits=limits, trust_env=False)
+        self._client = httpx.AsyncClient(
+            base_url=address,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=CALL_SECONDS,
+            limits=limits,
+            trust_env=False,
+        )
         self._turn = asyncio.Semaphore(CALLS_AT_ONCE)
         self.calls = 0
 

@@ -39,10 +39,13 @@ class Work:
 
 
 class Floor:
-    """Folds what is to be done from the topics, and does it. `start` after the past was read, `note` before and after."""
+    """Folds what is to be done from the topics, and does it. `start` after the past was read, `note` before and after.
 
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    Staff and the carrier each come in by a door of their own: neither may do the other's deeds.
+    """
+
+    def __init__(self, staff: Door, carrier: Door) -> None:
+        self._staff, self._carrier = staff, carrier
         self._open: dict[str, Work] = {}
         self._labelled: set[str] = set()
         self._underway: dict[str, Seen] = {}
@@ -145,7 +148,7 @@ class Floor:
 
     async def _report(self, order: str, step: str, body: dict[str, Any]) -> None:
         document = f"{step}-{order}"
-        await self._door.post(f"/fulfillment-orders/{order}/{step}", {"document": document, **body}, document)
+        await self._staff.post(f"/fulfillment-orders/{order}/{step}", {"document": document, **body}, document)
 
     async def _deliver(self, shipped: Seen) -> None:
         """Reported with the time of the shipment, not the clock's: a report that is repeated must be the same."""
@@ -158,7 +161,7 @@ class Floor:
                 "status": TrackingStatus.DELIVERED.value,
                 "occurred_at": format_instant(shipped.time),
             }
-            await self._door.post(f"/shipments/{shipped.id}/tracking", body, event_id)
+            await self._carrier.post(f"/shipments/{shipped.id}/tracking", body, event_id)
 
 
 def _grams(line: dict[str, Any]) -> int:

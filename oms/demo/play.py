@@ -6,8 +6,10 @@ Everything goes through the public doors and topics. What came of it is `summary
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -16,6 +18,7 @@ from aiokafka import AIOKafkaProducer
 from contracts import topics
 from contracts.channel import ChannelOrder
 from contracts.ids import aggregate_id
+from oms.demo.badges import Badges
 from oms.demo.baskets import CHANNEL_ACCOUNT, Tally, home_location, next_orders
 from oms.demo.door import Door
 from oms.demo.floor import Floor
@@ -32,6 +35,8 @@ WAVE_ORDERS = 100
 OPEN_MAX = 300
 """Published orders that may be neither completed nor cancelled before the channel waits, so that people on the floor
 keep up. More than a wave: late goods come only when their wave is sourced."""
+BY_HTTP_EVERY = 20
+"""The channel publishes orders to its topic, and calls the HTTP door with one in so many: both are one door."""
 LINES_A_LOAD = 250
 """Articles that one call to the door brings."""
 LOOK_SECONDS = 0.1
@@ -84,14 +89,18 @@ def prepare(till: Till, start: int, count: int) -> Run:
     return Run(name, start, start + tally.baskets, orders, plan_stock(name, demands), tally)
 
 
-async def perform(site: Site, run: Run, rate: float | None, board: Board) -> None:
+async def perform(site: Site, badges: Badges, run: Run, rate: float | None, board: Board) -> None:
     """Play the run to its end: every order closed, or nothing moving any more.
 
     `rate` is the orders a second that the channel publishes at most. Raises DoorRefused (in a group) when a door
     refuses a deed, Standstill when the installation does not take what it was sent.
     """
-    async with Door(site.doors) as door, asyncio.TaskGroup() as tasks:
-        stage = _Stage(site, run, door, board)
+    async with AsyncExitStack() as doors, asyncio.TaskGroup() as tasks:
+        till, staff, carrier = [
+            await doors.enter_async_context(Door(site.doors, token))
+            for token in (badges.till, badges.staff, badges.carrier)
+        ]
+        stage = _Stage(site, run, till, staff, Floor(staff, carrier), board)
         outside = [tasks.create_task(stage.watch()), tasks.create_task(stage.floor.work())]
         await stage.stock_up()
         await stage.publish(rate)
@@ -103,9 +112,9 @@ async def perform(site: Site, run: Run, rate: float | None, board: Board) -> Non
 class _Stage:
     """The parts of a run, playing together in one event loop."""
 
-    def __init__(self, site: Site, run: Run, door: Door, board: Board) -> None:
-        self.floor = Floor(door)
-        self._site, self._run, self._door, self._board = site, run, door, board
+    def __init__(self, site: Site, run: Run, till: Door, staff: Door, floor: Floor, board: Board) -> None:
+        self.floor = floor
+        self._site, self._run, self._till, self._staff, self._board = site, run, till, staff, board
         self._progress = Progress(run.orders)
         self._late = LateGoods(run.plan.late)
         self._opening = {(receipt.document, receipt.sku) for receipt in run.plan.opening}
@@ -157,7 +166,7 @@ class _Stage:
             "document": receipts[0].document,
             "lines": [{"sku": r.sku, "quantity": r.quantity, "unit": r.unit} for r in receipts],
         }
-        return lambda: self._door.post("/stock-items/receipts", body, receipts[0].document)
+        return lambda: self._staff.post("/stock-items/receipts", body, receipts[0].document)
 
     async def stock_up(self) -> None:
         """Deliver the opening stock, and wait until it is on the shelves."""
@@ -186,9 +195,13 @@ class _Stage:
         return self._published - len(self._progress.closed) < OPEN_MAX
 
     async def _send(self, producer: Any, order: ChannelOrder) -> None:
-        """Queue the record; the producer itself waits when its buffer is full."""
-        key = f"{order.channel_account}/{order.external_id}".encode()
-        await producer.send(topics.named(topics.CHANNEL_ORDERS, self._site.namespace), order.encode(), key)
+        """By HTTP every so often, else queue the record; the producer itself waits when its buffer is full."""
+        key = f"{order.channel_account}/{order.external_id}"
+        if self._published % BY_HTTP_EVERY == 0:
+            await self._till.post("/orders", json.loads(order.encode()), key)
+        else:
+            topic = topics.named(topics.CHANNEL_ORDERS, self._site.namespace)
+            await producer.send(topic, order.encode(), key.encode())
         self._published += 1
 
     async def wait_for_the_end(self) -> None:

@@ -63,6 +63,8 @@ def router(gate: Gate, channel_door: Door, seal: Seal) -> APIRouter:
     async def place(request: Request, caller: Annotated[Caller, Depends(caller_of)]) -> JSONResponse:
         """Place an order: a `ChannelOrder`. Without an `external_id` the Idempotency-Key is it."""
         order = _read_order(await request.body(), caller.key)
+        if not caller.grant.speaks_for(order.channel_account):
+            raise Problem(403, "This is not allowed to you", f"{caller.grant.subject} sends its own orders alone.")
         try:
             command = await asyncio.to_thread(place_order, order, tenant, seal)
         except ValueError as error:

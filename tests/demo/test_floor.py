@@ -48,7 +48,7 @@ def deeds_after(past: list[Seen], now: list[Seen], expected: int) -> list[tuple[
     door = NotedDoor()
 
     async def play() -> None:
-        floor = Floor(cast(Door, door))
+        floor = Floor(cast(Door, door), cast(Door, door))
         work = asyncio.create_task(floor.work())
         for event in past:
             await floor.note(event)

@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
+from fastapi import APIRouter
+from fastapi.testclient import TestClient
+
+from chassis.access import guarded_app
 from chassis.log import LogError, NewRecord
 from chassis.reading import Known
 from chassis.sealing import seal_under
+from chassis.tokens import Grant, Kind, Role, Tokens, TokensRefused
 from contracts.personal import Personal, PersonalContent
+from oms.access import RULES
 
+ADMIN = "admin-token"
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 KEY = bytes(range(64))
 
@@ -44,3 +52,30 @@ class ToldReads:
 
     def known(self, message_id: str) -> Known | None:
         return self.messages.get(message_id)
+
+
+class ToldTokens(Tokens):
+    """Knows the tokens that a test told it of; `ADMIN` is one from the start. `away` is why nobody is known now."""
+
+    def __init__(self) -> None:
+        super().__init__(Path("/nowhere"))
+        self.known: dict[str, Grant] = {}
+        self.away: str | None = None
+        self.tell(ADMIN, "anna", Role.ADMIN)
+
+    def tell(self, token: str, subject: str, *roles: Role, kind: Kind = Kind.PERSON) -> None:
+        self.known[token] = Grant(subject=subject, kind=kind, roles=frozenset(roles), sha256="0" * 64)
+
+    def holder(self, token: str) -> Grant | None:
+        if self.away:
+            raise TokensRefused(self.away)
+        return self.known.get(token)
+
+
+def guarded_client(*routers: APIRouter) -> tuple[TestClient, ToldTokens]:
+    """A client of these routes behind the guard and the rules of the doors, with the token of an admin."""
+    tokens = ToldTokens()
+    app = guarded_app("doors", "", tokens, RULES)
+    for router in routers:
+        app.include_router(router)
+    return TestClient(app, headers={"Authorization": f"Bearer {ADMIN}"}), tokens

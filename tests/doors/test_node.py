@@ -5,17 +5,15 @@ from __future__ import annotations
 from typing import Any, cast
 
 import pytest
-from fastapi import FastAPI
-from fastapi.testclient import TestClient
 
 from chassis.doors import Door
 from chassis.reading import Reads
 from chassis.waiters import Waiters
-from chassis.web import Gate, add_problems
+from chassis.web import Gate
 from contracts.fulfillment import RecordPick
 from services.fulfillment import api
 from services.fulfillment.app import declare
-from tests.doors.fakes import KeptWriter, ToldReads
+from tests.doors.fakes import KeptWriter, ToldReads, guarded_client
 
 WORK = "/fulfillment-orders/bdebd2b8-5485-59e2-b9dd-65081be601f6"
 
@@ -25,11 +23,8 @@ class Node:
 
     def __init__(self) -> None:
         self.writer = KeptWriter()
-        app = FastAPI()
-        add_problems(app)
-        reads = cast(Reads, ToldReads())
-        app.include_router(api.router(Gate(declare(), Door("http", self.writer, 4), reads, Waiters(1))))
-        self.client = TestClient(app)
+        gate = Gate(declare(), Door("http", self.writer, 4), cast(Reads, ToldReads()), Waiters(1))
+        self.client, _ = guarded_client(api.router(gate))
 
     def reports(self, step: str, body: Any) -> Any:
         return self.client.post(f"{WORK}/{step}", json=body, headers={"Idempotency-Key": "d1"})

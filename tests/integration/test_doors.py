@@ -25,11 +25,12 @@ from typer.testing import CliRunner
 from chassis.kafka import KafkaLog
 from chassis.sealing import create_master_key
 from chassis.settings import Settings
+from chassis.tokens import Kind, Role, Tokens
 from chassis.vault import create_vault
 from contracts import topics
 from oms.main import app
 from oms.stack import create_topics
-from oms.tokens import create_console_token
+from oms.tokens import at_console, console_token, create_console_token
 from tests.waiting import eventually
 
 MODULES = (*(f"services.{name}" for name in topics.SERVICES), "oms.doors", "oms.workers")
@@ -62,8 +63,8 @@ class Site:
             return False
         return bool(document["state"] == "running" and document["pid"] == self.processes[module].pid)
 
-    def post(self, path: str, body: Any, key: str = "", actor: str = "system:http") -> httpx.Response:
-        wanted = {"Idempotency-Key": key or uuid4().hex, "Prefer": "wait=20", "X-Actor": actor}
+    def post(self, path: str, body: Any, key: str = "", **more: str) -> httpx.Response:
+        wanted = {"Idempotency-Key": key or uuid4().hex, "Prefer": "wait=20", **more}
         return self.http.post(path, json=body, headers=wanted)
 
     def get(self, path: str) -> Any:
@@ -143,7 +144,12 @@ def site(broker: str, database: str, tmp_path_factory: pytest.TempPathFactory) -
     create_vault(vault)
     create_master_key(settings.master_key)
     create_console_token(settings)
-    http = httpx.Client(base_url=f"http://127.0.0.1:{settings.http_port}", timeout=40, trust_env=False)
+    http = httpx.Client(
+        base_url=f"http://127.0.0.1:{settings.http_port}",
+        headers={"Authorization": f"Bearer {console_token(settings)}"},
+        timeout=40,
+        trust_env=False,
+    )
     site = Site(settings, environment, {}, http)
     try:
         for module in MODULES:
@@ -189,7 +195,7 @@ def test_an_order_by_http_is_placed_confirmed_and_told_to_the_customer_once(site
     eventually(told, because="the confirmation recorded")
     events = site.get("/orders/1001/timeline")["events"]
     assert events[0]["what"] == "OrderPlaced"
-    assert events[0]["who"] == {"kind": "system", "subject": "http"}
+    assert events[0]["who"] == {"kind": "person", "subject": at_console(site.settings, Role.ADMIN).subject}
     assert "Ada" not in json.dumps(events)
     assert [event["version"] for event in events] == list(range(1, len(events) + 1))
     sent = next(event for event in events if event["what"] == "ConfirmationSent")
@@ -227,9 +233,20 @@ def test_an_order_by_kafka_is_placed_and_nonsense_becomes_a_dead_letter(site: Si
 def test_an_order_waits_for_stock_and_is_cancelled_on_demand(site: Site) -> None:
     site.placed("1004", lines=[{"line_id": "a", "sku": "SKU-9", "quantity": 2, "amount": 2000}])
     eventually(lambda: site.status("1004") in {"backordered", "held"}, because="the order waits")
-    cancelled = site.post("/orders/1004/cancel", {"detail": "changed my mind"}, actor="person:anna")
+    tokens = Tokens(site.settings.tokens)
+    anna = {"Authorization": f"Bearer {tokens.issue('anna', Kind.PERSON, frozenset({Role.CSR}))}"}
+    wish = {"detail": "changed my mind"}
+    cancelled = site.post("/orders/1004/cancel", wish, **anna, **{"X-On-Behalf-Of": "customer-17"})
     assert cancelled.status_code == 200, cancelled.text
     assert "OrderCancelled" in [event["type"] for event in cancelled.json()["events"]]
+    by = {"kind": "person", "subject": "anna", "on_behalf_of": "customer-17"}
+
+    def told() -> bool:
+        return by in [event["who"] for event in site.get("/orders/1004/timeline")["events"]]
+
+    eventually(told, because="the timeline naming who cancelled, and for whom")
+    tokens.revoke("anna")
+    assert site.post("/orders/1004/cancel", wish, **anna).status_code == 401
     eventually(lambda: site.status("1004") == "cancelled")
     again = site.post("/orders/1004/cancel", {})
     assert again.status_code == 409

@@ -1,0 +1,47 @@
+"""Who may use which door: one row a route, by method and path as OpenAPI writes it. What has no row is open to nobody."""
+
+from __future__ import annotations
+
+from chassis.access import Rules
+from chassis.tokens import Role
+
+__all__ = ["RULES"]
+
+
+def _and_admin(*roles: Role) -> frozenset[Role]:
+    return frozenset({*roles, Role.ADMIN})
+
+
+ORDERS_SEEN = _and_admin(Role.VIEWER, Role.CSR, Role.FINANCE)
+ORDERS_SERVED = _and_admin(Role.CSR)
+STOCK_SEEN = _and_admin(Role.VIEWER, Role.CSR, Role.WAREHOUSE, Role.FINANCE)
+WORK_SEEN = _and_admin(Role.VIEWER, Role.CSR, Role.WAREHOUSE)
+GOODS_MOVED = _and_admin(Role.WAREHOUSE)
+
+RULES: Rules = {
+    ("POST", "/orders"): _and_admin(Role.CSR, Role.CHANNEL_BOT),
+    ("GET", "/orders"): ORDERS_SEEN,
+    ("GET", "/orders/{name}"): ORDERS_SEEN,
+    ("GET", "/orders/{name}/timeline"): ORDERS_SEEN,
+    ("GET", "/orders/{name}/why"): ORDERS_SEEN,
+    ("POST", "/orders/{name}/cancel"): ORDERS_SERVED,
+    ("POST", "/orders/{name}/holds/{hold}/release"): _and_admin(Role.CSR, Role.FINANCE),
+    ("GET", "/stock-items/{sku}"): STOCK_SEEN,
+    ("POST", "/stock-items/receipts"): GOODS_MOVED,
+    ("POST", "/stock-items/{sku}/receipts"): GOODS_MOVED,
+    ("POST", "/stock-items/{sku}/supplies"): GOODS_MOVED,
+    ("POST", "/stock-items/{sku}/adjustments"): GOODS_MOVED,
+    ("POST", "/stock-items/{sku}/counts"): GOODS_MOVED,
+    ("POST", "/locations"): GOODS_MOVED,
+    ("GET", "/locations/{location}"): STOCK_SEEN,
+    ("POST", "/items"): GOODS_MOVED,
+    ("GET", "/items/{sku}"): STOCK_SEEN,
+    ("GET", "/fulfillment-orders/{identifier}"): WORK_SEEN,
+    ("POST", "/fulfillment-orders/{identifier}/acceptance"): GOODS_MOVED,
+    ("POST", "/fulfillment-orders/{identifier}/pick"): GOODS_MOVED,
+    ("POST", "/fulfillment-orders/{identifier}/pack"): GOODS_MOVED,
+    ("POST", "/fulfillment-orders/{identifier}/hand-over"): GOODS_MOVED,
+    ("GET", "/shipments/{identifier}"): WORK_SEEN,
+    ("POST", "/shipments/{identifier}/tracking"): _and_admin(Role.CARRIER),
+    ("GET", "/payments/{order_id}"): ORDERS_SEEN,
+}

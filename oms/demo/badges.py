@@ -1,0 +1,49 @@
+"""Who plays in the demonstration, and the token that each comes in with: made for one run and taken back after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from chassis.tokens import Kind, Role, Tokens
+from contracts.message import to_milliseconds
+from oms.demo.baskets import CHANNEL_ACCOUNT
+
+__all__ = ["Badges", "badges"]
+
+COUNTS_FOR = timedelta(days=1)
+"""A run that is killed takes nothing back: its tokens end by themselves."""
+
+STAFF, DRIVER = "demo-staff", "demo-driver"
+
+
+@dataclass(frozen=True, slots=True)
+class Badges:
+    """A token for each part: the till of the channel, the staff of warehouses and stores, the carrier's drivers."""
+
+    till: str
+    staff: str
+    carrier: str
+
+
+@contextmanager
+def badges(tokens: Tokens) -> Iterator[Badges]:
+    """Tokens that count while this runs. Those that an earlier run left behind are taken back first."""
+    until = to_milliseconds(datetime.now(UTC) + COUNTS_FOR)
+    parts = (
+        (CHANNEL_ACCOUNT, Kind.CHANNEL, Role.CHANNEL_BOT),
+        (STAFF, Kind.SYSTEM, Role.WAREHOUSE),
+        (DRIVER, Kind.SYSTEM, Role.CARRIER),
+    )
+    _take_back(tokens, parts)
+    try:
+        yield Badges(*(tokens.issue(subject, kind, frozenset({role}), until) for subject, kind, role in parts))
+    finally:
+        _take_back(tokens, parts)
+
+
+def _take_back(tokens: Tokens, parts: tuple[tuple[str, Kind, Role], ...]) -> None:
+    for subject, _, _ in parts:
+        tokens.revoke(subject)
