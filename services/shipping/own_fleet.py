@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from contracts.address import Area
 from contracts.shipping import ShipmentRefusal
 
-__all__ = ["CARRIER", "Quote", "quote", "weight_band"]
+__all__ = ["CARRIER", "Quote", "quote", "weight_band", "why_not"]
 
 CARRIER = "own-fleet"
 
@@ -63,6 +63,14 @@ def quote(
     if max(weights_grams) > WEIGHT_MAX_GRAMS[service]:
         return ShipmentRefusal.TOO_HEAVY
     return Quote(service, zone)
+
+
+def why_not(refusal: ShipmentRefusal, service_level: str | None, weights_grams: list[int]) -> str:
+    """A refusal of `quote` in words."""
+    service = service_level or STANDARD
+    if refusal is ShipmentRefusal.TOO_HEAVY:
+        return f"{CARRIER} takes {WEIGHT_MAX_GRAMS[service]} g by {service}, and a package has {max(weights_grams)} g"
+    return f"{CARRIER} has no service {service} to where this goes"
 
 
 def weight_band(weight_grams: int) -> int:

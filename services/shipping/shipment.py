@@ -38,7 +38,7 @@ from contracts.shipping import (
     TrackingRecorded,
     TrackingStatus,
 )
-from services.shipping.own_fleet import CARRIER, quote, weight_band
+from services.shipping.own_fleet import CARRIER, quote, weight_band, why_not
 from services.shipping.sscc import COMPANY_PREFIX, sscc
 from services.shipping.sscc_series import SSCC_SERIES
 
@@ -155,25 +155,12 @@ def _create(command: CreateShipment, state: Shipment, context: Context) -> Seque
     if state.stage is Stage.CANCELLED:
         return [_refused(command, context, ShipmentRefusal.CANCELLED)]
     if command.carrier != CARRIER:
-        return [
-            _refused(
-                command,
-                context,
-                ShipmentRefusal.NO_SERVICE,
-                f"no carrier is called {command.carrier}",
-            )
-        ]
+        detail = f"no carrier is called {command.carrier}"
+        return [_refused(command, context, ShipmentRefusal.NO_SERVICE, detail)]
     weights = [package.weight_grams for package in command.packages]
     offer = quote(command.service_level, command.origin, command.ship_to.area, weights)
     if isinstance(offer, ShipmentRefusal):
-        return [
-            _refused(
-                command,
-                context,
-                offer,
-                f"{CARRIER} has no {command.service_level} for these packages",
-            )
-        ]
+        return [_refused(command, context, offer, why_not(offer, command.service_level, weights))]
     return [
         ShipmentCreated(
             **{name: getattr(command, name) for name in _ASKED_FIELDS},

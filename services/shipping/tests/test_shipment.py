@@ -119,6 +119,21 @@ def test_a_step_that_does_not_fit_is_refused_by_name(
     assert (refused.step, refused.reason) == (type(command).__name__, reason)
 
 
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"carrier": "nobody"}, "no carrier is called nobody"),
+        ({"service_level": "by-balloon"}, "own-fleet has no service by-balloon to where this goes"),
+        (
+            {"packages": (package(1), package(2, 2_000_000))},
+            "own-fleet takes 1000000 g by standard, and a package has 2000000 g",
+        ),
+    ],
+)
+def test_a_refusal_says_what_to_mend(changed: dict[str, Any], said: str) -> None:
+    assert event_of(after().when(CREATE.model_copy(update=changed))).detail == said
+
+
 @pytest.mark.parametrize(("before", "again"), [((CREATE,), CREATE), ((CREATE, SERIALS, DISPATCH), DISPATCH)])
 def test_the_same_step_again_changes_nothing(before: tuple[Command, ...], again: Command) -> None:
     after(*before).when(again, reply_to=ORDER).then_nothing()
