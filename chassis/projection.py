@@ -52,7 +52,8 @@ class Projection(Protocol):
 
 
 class ProjectionFollower:
-    """Runs one projection in a schema. `step` does nothing while another process runs it."""
+    """Runs one projection in a schema. `step` does nothing while another process runs it, and for a while after it
+    raised; `waiting` then says why, None as long as all is well."""
 
     def __init__(self, log: Log, url: str, schema: str, projection: Projection, namespace: str) -> None:
         prefix = f"{namespace}-" if namespace else ""
@@ -62,6 +63,7 @@ class ProjectionFollower:
         self._connection: psycopg.Connection[Any] | None = None
         self._positions: dict[TopicPartition, int] = {}
         self._try_at = 0.0
+        self.waiting: str | None = None
 
     def step(self, timeout: float = 0) -> int:
         """Apply what there is; the number of records.
@@ -71,17 +73,19 @@ class ProjectionFollower:
         """
         try:
             return self._step(timeout)
-        except LogError:
-            self._drop()
+        except LogError as error:
+            self._fail(str(error))
             raise
         except (psycopg.OperationalError, TrackingMoved) as error:
-            self._drop()
-            raise StoreAway(f"the projection {self._projection.name} waits: {error}") from error
+            self._fail(f"the projection {self._projection.name} waits: {error}")
+            raise StoreAway(self.waiting) from error
         except Exception as error:
-            self._drop()
-            raise ProjectionFailed(
-                f"the projection {self._projection.name} cannot go on: {type(error).__name__}: {error}"
-            ) from error
+            self._fail(f"the projection {self._projection.name} cannot go on: {type(error).__name__}: {error}")
+            raise ProjectionFailed(self.waiting) from error
+
+    def _fail(self, why: str) -> None:
+        self._drop()
+        self.waiting = why
 
     def _step(self, timeout: float) -> int:
         if self._connection is None and not self._lead():
@@ -89,6 +93,7 @@ class ProjectionFollower:
         records, moved = self._reader.poll(PROJECTED_MAX, timeout)
         if moved:
             self._apply(records, moved)
+            self.waiting = None
         return len(records)
 
     def _lead(self) -> bool:
@@ -100,6 +105,7 @@ class ProjectionFollower:
         row = connection.execute("select pg_try_advisory_lock(hashtextextended(%s, 0))", [lock]).fetchone()
         if row is None or not row[0]:
             self._drop()
+            self.waiting = None
             return False
         with making_tables(connection, self._schema):
             connection.execute(TRACKING)

@@ -29,7 +29,6 @@ __all__ = [
     "BATCH_RECORDS_MAX",
     "CONSUMER_SETTINGS",
     "PRODUCER_SETTINGS",
-    "RETRY_SECONDS",
     "KafkaWriter",
     "Records",
     "Writer",

@@ -9,9 +9,9 @@ from contextlib import AsyncExitStack, suppress
 from chassis.entry import start
 from chassis.kafka import KafkaLog
 from chassis.log import NewRecord
-from chassis.projection import ProjectionFollower
+from chassis.projection import ProjectionFailed, ProjectionFollower
 from chassis.settings import Settings
-from chassis.streaming import AWAY, RETRY_SECONDS, KafkaWriter, keep_trying
+from chassis.streaming import AWAY, KafkaWriter, keep_trying
 from contracts import topics
 from oms.process import Life, run_process
 from services.order.channel_availability import AvailabilityTeller, StockToSell
@@ -27,10 +27,12 @@ SCHEMA = "channels"
 """Where the tables are, after the namespace; they can be thrown away, and are then made again in silence."""
 
 STEP_SECONDS = 0.1
+PAUSE_SECONDS = 0.05
+"""Between steps: one that has nothing to read, since another process leads or something is away, returns at once."""
 
 
 class Channels:
-    """The two followers and the teller, step by step in one thread at a time."""
+    """The two followers and the teller, step by step in one thread at a time. What one waits for stops no other."""
 
     def __init__(self, settings: Settings, publish: Publish) -> None:
         log, namespace = KafkaLog(settings.bootstrap), settings.namespace
@@ -44,11 +46,21 @@ class Channels:
         self._teller = AvailabilityTeller(log, settings.database, schema, publish, out)
 
     def step(self) -> None:
-        """Follow and tell what there is. Raises StoreAway and LogError while the database or the broker is away."""
-        self._updates.step(STEP_SECONDS)
+        """Follow and tell what there is; what one of them cannot do it tries again by itself."""
+        for go_on in (self._follow_orders, lambda: self._stock.step(STEP_SECONDS), self._teller.step):
+            with suppress(*AWAY, ProjectionFailed):
+                go_on()
+
+    def _follow_orders(self) -> int:
+        followed = self._updates.step(STEP_SECONDS)
         self._written.commit_when_due()
-        self._stock.step(STEP_SECONDS)
-        self._teller.step()
+        return followed
+
+    @property
+    def waiting(self) -> str | None:
+        """What one of them waits for, if any does."""
+        parts = (self._updates, self._written, self._stock, self._teller)
+        return next(filter(None, (part.waiting for part in parts)), None)
 
     def close(self) -> None:
         """Note how far updates were written, and let everything go."""
@@ -71,24 +83,25 @@ async def _tell(settings: Settings, life: Life) -> None:
         channels = Channels(settings, publish)
         ends.push_async_callback(asyncio.to_thread, channels.close)
         life.runs()
+        said: str | None = None
         while not life.over.is_set():
-            await _step(channels, life)
+            said = await _step(channels, life, said)
         life.health.state = "stopping" if life.failure is None else "failed"
 
 
-async def _step(channels: Channels, life: Life) -> None:
-    """One step, or a wait when something is away; whatever else it raises is a defect and ends the process."""
+async def _step(channels: Channels, life: Life, said: str | None) -> str | None:
+    """One step; what is waited for after it. What is no part's to wait for is a defect and ends the process."""
     try:
         await asyncio.to_thread(channels.step)
-    except AWAY as error:
-        life.waits(str(error))
-        with suppress(TimeoutError):
-            await asyncio.wait_for(life.over.wait(), RETRY_SECONDS)
     except Exception as error:  # noqa: BLE001 - whatever it is ends the process
         life.failed(error)
-    else:
-        if life.health.state == "waiting":
-            life.waits(None)
+        return said
+    waiting = channels.waiting
+    if waiting != said:
+        life.waits(waiting)
+    with suppress(TimeoutError):
+        await asyncio.wait_for(life.over.wait(), PAUSE_SECONDS)
+    return waiting
 
 
 def run(settings: Settings) -> int:

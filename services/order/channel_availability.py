@@ -15,12 +15,11 @@ from datetime import datetime
 from typing import Any, LiteralString
 
 import psycopg
-from psycopg import sql
 
 from chassis.faultpoints import faultpoint
-from chassis.log import Log, NewRecord, Record
+from chassis.log import Log, LogError, NewRecord, Record
 from chassis.projection import TRACKING
-from chassis.store import CONNECT_TIMEOUT, StoreAway
+from chassis.store import StoreAway, connect, making_tables
 from contracts import topics
 from contracts.channel import ChannelAvailability
 from contracts.envelope import Envelope
@@ -161,7 +160,8 @@ def _row(stream: str, stock: _Stock) -> tuple[Any, ...]:
 
 
 class AvailabilityTeller:
-    """Says to each account what changed since it was last told, in rounds: one load a step, then a pause."""
+    """Says to each account what changed since it was last told, in rounds: one load a step, then a pause. `waiting` says
+    why it did not at the last attempt, if so."""
 
     def __init__(self, log: Log, url: str, schema: str, publish: Publish, out: ChannelOut) -> None:
         self._log, self._url, self._schema = log, url, schema
@@ -171,6 +171,7 @@ class AvailabilityTeller:
         self._awaited: dict[int, int] = {}
         self._round: int | None = None
         self._next_at = 0.0
+        self.waiting: str | None = None
 
     def step(self) -> int:
         """Tell one load of what is due; the number of messages. Raises StoreAway and LogError."""
@@ -178,26 +179,26 @@ class AvailabilityTeller:
             return 0
         self._next_at = time.monotonic() + AVAILABILITY_EVERY_SECONDS
         try:
-            return self._tell(self._connect())
+            told = self._tell(self._connect())
+        except LogError as error:
+            self.waiting = str(error)
+            raise
         except psycopg.OperationalError as error:
             self.close()
-            raise StoreAway(f"the database is away: {error}") from error
+            self.waiting = f"the database is away: {error}"
+            raise StoreAway(self.waiting) from error
+        self.waiting = None
+        return told
 
     def _connect(self) -> psycopg.Connection[Any]:
         """A connection; with a new one it is asked again how far the tables have to come before anything is said."""
         if self._connection is None:
             partitions = range(self._log.partitions(self._topic))
             self._awaited = {number: self._log.bounds(self._topic, number)[1] for number in partitions}
-            self._connection = psycopg.connect(
-                self._url,
-                autocommit=True,
-                connect_timeout=CONNECT_TIMEOUT,
-                options=f"-c search_path={self._schema}",
-            )
-            self._connection.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(self._schema)))
-            self._connection.execute(TRACKING)
-            self._connection.execute(StockToSell.tables)
-            self._connection.execute(CHANNEL_ACCOUNTS)
+            connection = self._connection = connect(self._url, self._schema)
+            with making_tables(connection, self._schema):
+                for tables in (TRACKING, StockToSell.tables, CHANNEL_ACCOUNTS):
+                    connection.execute(tables)
         return self._connection
 
     def _tell(self, connection: psycopg.Connection[Any]) -> int:

@@ -16,7 +16,7 @@ from typing import Any, LiteralString, Protocol
 import psycopg
 
 from chassis.faultpoints import faultpoint
-from chassis.log import NewRecord, Record
+from chassis.log import LogError, NewRecord, Record
 from contracts.envelope import Envelope
 from contracts.ids import split_stream
 from contracts.message import CATALOGUE, Message
@@ -45,13 +45,15 @@ class Positions(Protocol):
 
 
 class Written:
-    """How far updates were written, by partition of the events: everything before that was said to the channels."""
+    """How far updates were written, by partition of the events: everything before that was said to the channels.
+    `waiting` says why that could not be noted at the last attempt, if so."""
 
     def __init__(self, positions: Positions, group: str, topic: str) -> None:
         self._positions, self._group, self._topic = positions, group, topic
         self._reached: dict[int, int] | None = None
         self._uncommitted = False
         self._commit_at = 0.0
+        self.waiting: str | None = None
 
     def contains(self, record: Record) -> bool:
         """Whether what this event leads to was written before. Raises LogError."""
@@ -73,8 +75,12 @@ class Written:
     def commit(self) -> None:
         """Note how far it is. Raises LogError."""
         if self._uncommitted:
-            self._positions.commit_positions(self._group, self._topic, self._known())
-            self._uncommitted = False
+            try:
+                self._positions.commit_positions(self._group, self._topic, self._known())
+            except LogError as error:
+                self.waiting = str(error)
+                raise
+            self._uncommitted, self.waiting = False, None
             self._commit_at = time.monotonic() + WRITTEN_EVERY_SECONDS
 
     def _known(self) -> dict[int, int]:

@@ -212,8 +212,9 @@ def test_nothing_is_lost_while_the_broker_takes_nothing(hall: Hall) -> None:
     for _ in range(2):
         with pytest.raises(LogError):
             hall.step()
+        assert hall.updates.waiting == "the broker is away"
     hall.step()
-    assert hall.kinds("1001") == ["accepted"]
+    assert (hall.kinds("1001"), hall.updates.waiting) == (["accepted"], None)
 
 
 def test_nothing_is_lost_while_the_database_is_away(hall: Hall) -> None:

@@ -162,6 +162,8 @@ def _received(sku: str, available: int) -> StockReceived:
     )
 
 
+pytestmark = pytest.mark.timeout(300)
+
 POINTS = ("updates.before_write", "updates.after_write", "projection.committed")
 
 
