@@ -1,0 +1,44 @@
+"""The tokens of the demonstration: one a part, for as long as it plays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from chassis.tokens import Kind, Role, Tokens
+from oms.demo.badges import Badges, badges
+from oms.demo.baskets import CHANNEL_ACCOUNT
+
+
+@pytest.fixture
+def tokens(tmp_path: Path) -> Tokens:
+    """A file with the token of somebody who plays no part."""
+    made = Tokens(tmp_path / "tokens.toml")
+    made.issue("anna", Kind.PERSON, frozenset({Role.ADMIN}))
+    return made
+
+
+def _roles(tokens: Tokens, made: Badges) -> list[tuple[str, set[Role]]]:
+    holders = [tokens.holder(token) for token in (made.till, made.staff, made.carrier)]
+    return [(holder.subject, set(holder.roles)) for holder in holders if holder is not None]
+
+
+def test_each_part_has_the_role_of_its_own_while_the_run_lasts(tokens: Tokens) -> None:
+    with badges(tokens) as made:
+        assert _roles(tokens, made) == [
+            (CHANNEL_ACCOUNT, {Role.CHANNEL_BOT}),
+            ("demo-staff", {Role.WAREHOUSE}),
+            ("demo-driver", {Role.CARRIER}),
+        ]
+    assert _roles(tokens, made) == []
+    assert [grant.subject for grant in tokens.grants()] == ["anna"]
+
+
+def test_a_run_takes_back_what_one_that_was_killed_left_behind(tokens: Tokens) -> None:
+    killed = badges(tokens)
+    left = killed.__enter__()
+    with badges(tokens) as made:
+        assert _roles(tokens, left) == []
+        assert len(_roles(tokens, made)) == 3
+        assert len(tokens.grants()) == 4
