@@ -42,6 +42,8 @@ RULES: Rules = {
     ("POST", "/fulfillment-orders/{identifier}/pack"): GOODS_MOVED,
     ("POST", "/fulfillment-orders/{identifier}/hand-over"): GOODS_MOVED,
     ("GET", "/shipments/{identifier}"): WORK_SEEN,
+    ("GET", "/shipments/{identifier}/packages/{number}/label"): GOODS_MOVED,
+    ("GET", "/shipments/{identifier}/packages/{number}/packing-slip"): GOODS_MOVED,
     ("POST", "/shipments/{identifier}/tracking"): _and_admin(Role.CARRIER),
     ("GET", "/payments/{order_id}"): ORDERS_SEEN,
 }

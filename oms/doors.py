@@ -22,6 +22,8 @@ from chassis.vault import PostgresVault
 from chassis.waiters import EventsWatch, Waiters
 from chassis.web import Gate
 from contracts import topics
+from contracts.ids import stream
+from contracts.order import OrderPlaced
 from oms.access import RULES
 from oms.process import Life, run_process
 from services.fulfillment import api as fulfillment_api
@@ -33,10 +35,13 @@ from services.order import api as order_api
 from services.order import app as order
 from services.order.channel import ChannelDoor
 from services.order.intake import Seal
+from services.order.stream import ORDER
 from services.payments import api as payments_api
 from services.payments import app as payments
 from services.shipping import api as shipping_api
 from services.shipping import app as shipping
+from services.shipping import papers_api
+from services.shipping.papers import Opened
 
 __all__ = ["CHANNEL_DOOR", "HTTP_DOOR", "make_app", "run"]
 
@@ -59,7 +64,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-def make_app(settings: Settings, writer: Writer, waiters: Waiters, seal: Seal) -> FastAPI:
+def make_app(settings: Settings, writer: Writer, waiters: Waiters, seal: Seal, opened: Opened) -> FastAPI:
     """Every service's routes on one application."""
     app = guarded_app("Orderlog", "The doors of the order management system.", Tokens(settings.tokens), RULES)
 
@@ -71,11 +76,18 @@ def make_app(settings: Settings, writer: Writer, waiters: Waiters, seal: Seal) -
         return Gate(service, door(HTTP_DOOR), reads, waiters)
 
     namespace = settings.namespace
-    app.include_router(order_api.router(gate(order.declare(namespace)), door(CHANNEL_DOOR), seal))
+    orders, shipments = gate(order.declare(namespace)), gate(shipping.declare(namespace))
+
+    def order_read(order_id: str) -> OrderPlaced | None:
+        placed: OrderPlaced | None = orders.reads.stream(stream(ORDER.kind, order_id)).stream.view(ORDER).order.placed
+        return placed
+
+    app.include_router(order_api.router(orders, door(CHANNEL_DOOR), seal))
     app.include_router(inventory_api.router(gate(inventory.declare(namespace))))
     app.include_router(catalogue_api.router(gate(inventory.declare(namespace))))
     app.include_router(fulfillment_api.router(gate(fulfillment.declare(namespace))))
-    app.include_router(shipping_api.router(gate(shipping.declare(namespace))))
+    app.include_router(shipping_api.router(shipments))
+    app.include_router(papers_api.router(shipments, order_read, opened))
     app.include_router(payments_api.router(gate(payments.declare(namespace))))
     return app
 
@@ -100,7 +112,7 @@ async def _open(settings: Settings, life: Life) -> None:
         subscribe(broker, orders, topics.named("doors", settings.namespace), channel.take, life.failed)
         ends.push_async_callback(broker.stop)
         await keep_trying(broker.start, life.waits)
-        await _serve(settings, make_app(settings, writer, waiters, sealer.seal), life)
+        await _serve(settings, make_app(settings, writer, waiters, sealer.seal, sealer.open), life)
 
 
 async def _serve(settings: Settings, app: FastAPI, life: Life) -> None:

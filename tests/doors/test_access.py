@@ -65,7 +65,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Site:
     for role in Role:
         tokens.tell(role, f"the-{role}", role)
     monkeypatch.setattr("oms.doors.Tokens", lambda path: tokens)
-    app = make_app(Settings(), writer, Waiters(1), seal)
+    app = make_app(Settings(), writer, Waiters(1), seal, away)
     return Site(app, TestClient(app), tokens, writer)
 
 
