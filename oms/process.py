@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from chassis.runtime import Exit, Health, serve_health
 from chassis.sealing import MasterKeyRefused
 from chassis.settings import Settings
+from chassis.tokens import TokensRefused
 
 __all__ = ["Life", "run_process"]
 
@@ -49,7 +50,7 @@ def run_process(name: str, settings: Settings, body: Callable[[Life], Awaitable[
     end_health = serve_health(health, settings.run_folder)
     try:
         return asyncio.run(_live(Life(health), body))
-    except MasterKeyRefused as error:
+    except (MasterKeyRefused, TokensRefused) as error:
         log.error("%s: %s", name, error)
         return Exit.SETTINGS
     finally:
