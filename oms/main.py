@@ -14,6 +14,7 @@ __all__ = ["COMMANDS", "app", "main"]
 COMMANDS = {
     "up": "oms.running:up",
     "down": "oms.running:down",
+    "prepare": "oms.running:prepare",
     "status": "oms.running:status",
     "topics": "oms.running:topics",
     "demo": "oms.demo.command:demo",

@@ -14,12 +14,14 @@ from rich.table import Table
 from chassis.kafka import KafkaLog
 from chassis.settings import load_settings
 from contracts.topics import TopicSpec
+from deploy.local.process import require_folder
 from oms.reach import reach_log
 from oms.stack import Stack, expected_topics
+from oms.stack import prepare as prepare_installation
 from oms.status import exit_code, read_status, status_table
 from oms.typed import typed
 
-__all__ = ["down", "status", "topics", "up"]
+__all__ = ["down", "prepare", "status", "topics", "up"]
 
 console = Console()
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -35,6 +37,14 @@ def up() -> None:
         raise
     _say(f"All of it runs: {stack.door_address}/docs, files in {stack.settings.home}.")
     _say(f"`{typed()} status` shows it, `{typed()} down` stops it.")
+
+
+def prepare() -> None:
+    """Make topics, vault, master key and the first token where they are missing, for processes that something else
+    than `oms up` starts. Broker and database must answer."""
+    settings = load_settings()
+    require_folder(settings.home)
+    prepare_installation(settings, _say)
 
 
 def down() -> None:

@@ -43,7 +43,17 @@ from deploy.local.process import (
 )
 from oms.tokens import create_console_token
 
-__all__ = ["DOORS", "PROCESSES", "Process", "Stack", "create_keys", "create_topics", "expected_topics", "is_local"]
+__all__ = [
+    "DOORS",
+    "PROCESSES",
+    "Process",
+    "Stack",
+    "create_keys",
+    "create_topics",
+    "expected_topics",
+    "is_local",
+    "prepare",
+]
 
 START_SECONDS = 90.0
 """For a service's process to run: it imports, takes its slot and reads its tables first."""
@@ -120,11 +130,7 @@ class Stack:
             self._require_door_port()
             report(f"{'broker':<11} {self._broker_up()}")
             report(f"{'database':<11} {self._database_up()}")
-            made = create_topics(self.settings)
-            report(f"{'topics':<11} {f'{len(made)} made' if made else 'all there'}")
-            create_keys(self.settings)
-            if create_console_token(self.settings):
-                report(f"{'token':<11} yours, who may do everything, is in {self.settings.console_token}")
+            prepare(self.settings, report)
             # All are started before one is waited for: most of their start is the import of libraries.
             for process, started in [(process, self._process_up(process)) for process in self.processes]:
                 self._await(process, started)
@@ -315,6 +321,18 @@ def expected_topics(settings: Settings) -> tuple[topics.TopicSpec, ...]:
         namespace=settings.namespace,
         intents_partitions=settings.intents_partitions,
     )
+
+
+def prepare(settings: Settings, report: Report) -> None:
+    """Make what every process stands on, where it is missing: topics, vault, master key, the first token.
+
+    Broker and database must answer. Raises StackError, LogError or MasterKeyRefused.
+    """
+    made = create_topics(settings)
+    report(f"{'topics':<11} {f'{len(made)} made' if made else 'all there'}")
+    create_keys(settings)
+    if create_console_token(settings):
+        report(f"{'token':<11} yours, who may do everything, is in {settings.console_token}")
 
 
 def create_keys(settings: Settings) -> None:
