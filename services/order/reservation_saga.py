@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from chassis.decider import Fold, Outgoing, Send
-from chassis.saga import Step, ask, asked_by, undo
+from chassis.saga import Step, ask, asked_by, name_of, undo
 from contracts.ids import aggregate_id, stream
 from contracts.inventory import (
     ClaimRepeated,
@@ -26,6 +26,7 @@ from contracts.inventory import (
 from contracts.message import Event, Message
 from contracts.order import (
     AuthorizationRequested,
+    ClaimRefused,
     FulfillmentDeclined,
     FulfillmentWithdrawn,
     LinesCancelled,
@@ -167,6 +168,8 @@ def react(state: OrderStream, event: Event) -> Sequence[Outgoing]:
     match event:
         case StepAskedAgain():
             return ask(STEPS, event.step, event.key, state)
+        case ClaimRefused():
+            return _release_if_asked_again(state, event.sequence)
         case LinesCancelled():
             return _give_back(state, event.released_claims)
         case FulfillmentDeclined():
@@ -176,6 +179,13 @@ def react(state: OrderStream, event: Event) -> Sequence[Outgoing]:
         case OrderCancelled():
             return undo(STEPS, state.reservation.asks, state)
     return asked_by(STEPS, event, state)
+
+
+def _release_if_asked_again(state: OrderStream, sequence: int) -> Sequence[Send]:
+    """Inventory keeps nothing of a claim that it refuses, so it may have served the one that was asked for again."""
+    claim = state.reservation.claims[str(sequence)]
+    asked = state.reservation.asks[name_of(CLAIM, str(claim.decision))]
+    return [_release_claim(state.order, claim)] if asked.asks > 1 else ()
 
 
 def _give_back(state: OrderStream, sequences: Iterable[int]) -> Sequence[Send]:

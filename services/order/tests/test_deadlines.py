@@ -150,6 +150,15 @@ def test_asking_again_claims_only_what_was_not_answered() -> None:
     assert [send.message.sku for send in outcome.sent] == ["B"]  # type: ignore[attr-defined]
 
 
+def test_a_claim_asked_for_twice_and_refused_is_released_since_the_second_may_have_been_served() -> None:
+    story = Story().placed(("A", 2, 1000))
+    story.later(STEPS["claim"].answer_within)
+    passed(story, "claim/1", due_of(story, "claim/1"))
+    outcome = story.rejected()
+    assert [type(send.message).__name__ for send in outcome.sent] == ["ReleaseClaim", "ClaimStock"]
+    assert "ReleaseClaim" not in messages(Story().placed(("A", 2, 1000)).rejected())
+
+
 def _silent(step: str) -> tuple[Story, HoldPlaced]:
     """A step that was asked for as often as it may be and not answered, and the hold that asks a person."""
     begin, _ = WAITING[step]
