@@ -346,7 +346,8 @@ class KafkaLog:
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
         # Kept: a client that nobody refers to is destroyed before its futures end.
-        self._admin = AdminClient({"bootstrap.servers": bootstrap})
+        # Without its notes (above LOG_NOTICE) on how it ends, which would stand among what a command prints.
+        self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 5})
 
     def consumer(self, group: str, topic: str) -> _GroupConsumer:
         return _GroupConsumer(self._bootstrap, group, topic)

@@ -145,4 +145,6 @@ def _said(row: Row) -> Text:
 
 
 def _by_partition(lag: Mapping[int, int]) -> str:
+    if lag and not any(lag.values()):
+        return "0"
     return " ".join(f"{number}:{count}" for number, count in sorted(lag.items()))
