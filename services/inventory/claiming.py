@@ -46,19 +46,17 @@ def _known(command: ClaimStock, book: StockBook, context: Context) -> Event | No
     """What a claim gets whose demand and sequence were seen before; nothing for a new one."""
     key = claim_key(command.demand, command.sequence)
     if (open_claim := book.claims.get(key)) is not None:
-        terms, reserved, waiting = open_claim.terms, open_claim.reserved + open_claim.picked, open_claim.waiting
-        same = (terms.quantity, terms.location) == (command.quantity, command.location)
+        same = (open_claim.terms.quantity, open_claim.terms.location) == (command.quantity, command.location)
+        reserved, waiting = open_claim.reserved + open_claim.picked, open_claim.waiting
     elif (end := book.closed.find(key)) is not None:
         if end == NEVER_SEEN:
             return _rejected(command, book, context, RejectReason.RELEASED)
         same, reserved, waiting = end.claimed == command.quantity, end.picked, 0
     else:
         return None
-    return (
-        _repeated(command, context, reserved, waiting)
-        if same
-        else _rejected(command, book, context, RejectReason.CONFLICT)
-    )
+    if not same:
+        return _rejected(command, book, context, RejectReason.CONFLICT)
+    return _repeated(command, context, reserved, waiting)
 
 
 def _repeated(command: ClaimStock, context: Context, reserved: int, waiting: int) -> ClaimRepeated:
