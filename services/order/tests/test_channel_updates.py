@@ -11,7 +11,7 @@ from contracts.channel import ChannelLineUpdate, ChannelOrder, ChannelPackage, C
 from contracts.envelope import Actor, Envelope, root_traceparent
 from contracts.fulfillment import Package, PackageContent
 from contracts.ids import door_message_id, order_number, stream
-from contracts.message import Event
+from contracts.message import CATALOGUE, Event
 from contracts.money import Charge, ChargeKind, Money
 from contracts.order import (
     ALL_STEPS,
@@ -242,6 +242,22 @@ def test_what_a_channel_hears(event: Event, told: dict[str, Any]) -> None:
 def test_every_event_that_a_channel_hears_of_is_told_above() -> None:
     told = {event.TYPE for event, _ in CASES} | {FulfillmentWithdrawn.TYPE, OrderCancelRequested.TYPE}
     assert told == FOLLOWED
+
+
+NOT_FOR_CHANNELS = """
+AuthorizationRecorded AuthorizationRequested CancelAfterPassed CaptureNotNeeded CaptureRecorded CaptureRequested
+ClaimRefused ConfirmationRequested ConfirmationSent ConfirmationSentAgain DispatchRequested FulfillmentAcceptedByNode
+FulfillmentDeclined FulfillmentHandedOver FulfillmentListed HoldChangeRefused LineReserved LinesPacked LinesPicked
+LinesShort OrderChangeRequested OrderRevisionIgnored ReleasedToFulfillment ReservationLost ShipmentLabelled
+ShipmentRequested SourcingDecided StepAskedAgain StepUnanswered
+"""
+"""How we do it, and what a `held` says already."""
+
+
+def test_of_every_event_it_is_decided_whether_a_channel_hears_it() -> None:
+    events = {kind.__name__ for kind in CATALOGUE.values() if issubclass(kind, Event) and ".order." in kind.TYPE}
+    told = {CATALOGUE[name].__name__ for name in FOLLOWED}
+    assert events - told == set(NOT_FOR_CHANNELS.split())
 
 
 def test_units_that_a_node_let_go_of_are_cancelled_for_the_reason_it_was_asked_for() -> None:
