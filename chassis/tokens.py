@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from contracts.message import Instant, format_instant
 
 __all__ = [
+    "OF_OTHERS",
     "SUBJECT",
     "TOKENS_MAX",
     "Grant",
@@ -42,6 +43,9 @@ TOKENS_MAX = 1_000
 
 SUBJECT = r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$"
 """What a subject may look like. It is recorded for ever, so it is a name of an account and no address of a person."""
+
+OF_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+"""The bits of a file's mode that give anybody but its owner a part in it."""
 
 HEADER = "# Who may come in. Written by `oms token`; it holds SHA-256 digests, the tokens themselves are nowhere.\n"
 
@@ -63,6 +67,8 @@ class Role(StrEnum):
     CHANNEL_BOT = "channel-bot"
     ADMIN = "admin"
 
+
+SERVING_EVERY_CHANNEL = frozenset({Role.CSR, Role.ADMIN})
 
 ACTING_FOR_OTHERS = frozenset({Role.CSR, Role.WAREHOUSE, Role.CHANNEL_BOT, Role.ADMIN})
 """Who serves a customer, shares a scanner, or passes on what somebody asked of them."""
@@ -98,8 +104,8 @@ class Grant(BaseModel):
         return self.expires is None or now < self.expires
 
     def speaks_for(self, channel_account: str) -> bool:
-        """Whether they may act for a channel: who is nothing but a channel acts for the one that they are."""
-        return self.roles != {Role.CHANNEL_BOT} or self.subject == channel_account
+        """Whether they may place orders of a channel account: a channel those of the one that it is."""
+        return bool(self.roles & SERVING_EVERY_CHANNEL) or self.subject == channel_account
 
     @property
     def acts_for_others(self) -> bool:
@@ -135,7 +141,7 @@ class Tokens:
             raise TokensRefused(
                 f"the file of tokens {self._path} cannot be read: {error.strerror}; `oms up` makes it"
             ) from error
-        if seen.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        if seen.st_mode & OF_OTHERS:
             raise TokensRefused(f"others may read or write the file of tokens; run: chmod 600 {self._path}")
         version = (seen.st_mtime_ns, seen.st_ino, seen.st_size)
         if self._read is None or self._read[0] != version:
@@ -199,9 +205,12 @@ def write_secret(path: Path, text: str) -> None:
 def _alone(path: Path) -> Iterator[None]:
     """One writer at a time: a change that another process makes is not lost."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(f"{path.name}.lock").open("w") as lock:
+    lock = os.open(path.with_name(f"{path.name}.lock"), os.O_CREAT | os.O_RDWR, 0o600)
+    try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(lock)
 
 
 def _digest(token: str) -> str:

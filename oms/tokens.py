@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from chassis.settings import Settings, load_settings
-from chassis.tokens import SUBJECT, Grant, Kind, Role, Tokens, TokensRefused, new_token, write_secret
+from chassis.tokens import OF_OTHERS, SUBJECT, Grant, Kind, Role, Tokens, TokensRefused, new_token, write_secret
 from contracts.message import format_instant, to_milliseconds
 
 __all__ = ["at_console", "console_token", "create_console_token", "token_commands"]
@@ -81,9 +81,11 @@ def console_token(settings: Settings) -> str:
     """The token that `oms` sends; raises TokensRefused when there is none."""
     path = settings.console_token
     try:
-        token = path.read_text("ascii").strip()
+        mode, token = path.stat().st_mode, path.read_text("ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise TokensRefused(f"the token that `oms` sends cannot be read: {error}; `oms up` makes the first") from error
+    if mode & OF_OTHERS:
+        raise TokensRefused(f"others may read or write {path}: run chmod 600 {path}, and revoke the token if they did")
     if not re.fullmatch(LOOKS, token):
         raise TokensRefused(f"{path} holds no token; put there what `oms token add` prints, and nothing else")
     return token

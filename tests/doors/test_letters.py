@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from chassis.settings import Settings
-from chassis.tokens import Kind, Role, Tokens, TokensRefused
+from chassis.tokens import Kind, Role, Tokens, TokensRefused, write_secret
 from contracts.chassis import RedriveStream
 from contracts.envelope import Actor, Envelope
 from oms.letters import PARKED, Letter, redrive
@@ -57,7 +57,7 @@ def test_a_parked_stream_is_asked_once_in_the_name_of_who_is_at_the_console(sett
 
 def test_who_is_no_admin_redrives_nothing(settings: Settings, writer: Writer) -> None:
     token = Tokens(settings.tokens).issue("anna", Kind.PERSON, frozenset({Role.CSR}))
-    settings.console_token.write_text(token)
+    write_secret(settings.console_token, token)
     with pytest.raises(TokensRefused, match="anna may not do this"):
         redrive(settings, LETTERS)
     assert writer.records == []

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from chassis.settings import Settings, load_settings
-from chassis.tokens import Kind, Role, Tokens, TokensRefused
+from chassis.tokens import Kind, Role, Tokens, TokensRefused, write_secret
 from oms.main import app
 from oms.tokens import at_console, console_token, create_console_token
 
@@ -79,7 +79,14 @@ def test_a_console_without_a_token_is_told_how_to_get_one(settings: Settings) ->
     with pytest.raises(TokensRefused, match="oms up"):
         console_token(settings)
     settings.home.mkdir()
-    settings.console_token.write_text("two\nlines")
+    write_secret(settings.console_token, "two\nlines")
     with pytest.raises(TokensRefused) as refused:
         console_token(settings)
     assert "two" not in str(refused.value)
+
+
+def test_a_token_that_others_may_read_is_not_sent(settings: Settings) -> None:
+    create_console_token(settings)
+    settings.console_token.chmod(0o644)
+    with pytest.raises(TokensRefused, match="chmod 600"):
+        console_token(settings)

@@ -168,6 +168,7 @@ def test_more_tokens_than_may_be_are_refused(tokens: Tokens, monkeypatch: pytest
         ({Role.CHANNEL_BOT}, "webshop-us", False),
         ({Role.CSR}, "webshop-us", True),
         ({Role.CHANNEL_BOT, Role.ADMIN}, "webshop-us", True),
+        ({Role.CHANNEL_BOT, Role.VIEWER}, "webshop-us", False),
     ],
 )
 def test_a_channel_acts_for_itself_alone(roles: set[Role], account: str, may: bool) -> None:
