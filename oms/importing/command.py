@@ -18,10 +18,12 @@ from chassis.kafka import partition_of
 from chassis.log import NewRecord
 from chassis.settings import Settings, load_settings
 from chassis.streaming import KafkaWriter
+from chassis.tokens import Role
 from contracts import topics
 from contracts.channel import ChannelOrder
 from oms.importing.form import read_form
 from oms.importing.running import Send, Summary, import_file
+from oms.tokens import at_console
 
 __all__ = ["REJECTED_EXIT_CODE", "import_orders"]
 
@@ -47,6 +49,7 @@ def import_orders(
     if dry_run:
         summary = import_file(file, form, lambda orders: None, wanted, TENANT)
     else:
+        at_console(settings, Role.CSR)
         with _topic(settings) as send:
             summary = import_file(file, form, send, wanted, TENANT)
     if as_json:
