@@ -17,6 +17,7 @@ from contracts.fulfillment import (
     FulfillmentCancelRefused,
     FulfillmentOrderCreated,
     HandedOver,
+    Packed,
     Picked,
     PickedLine,
     RefusalReason,
@@ -25,7 +26,7 @@ from contracts.ids import aggregate_id, stream
 from contracts.inventory import Demand, RecordGone, RecordPicked, RecordPutBack
 from contracts.message import Event
 from services.fulfillment import node_facts
-from services.fulfillment.fulfillment_order_state import PROGRESS, FulfillmentOrder, Stage, evolve
+from services.fulfillment.fulfillment_order_state import PROGRESS, FulfillmentOrder, Stage, content_of, evolve
 from services.fulfillment.node_facts import refused
 
 __all__ = ["FULFILLMENT_ORDER", "KINDS"]
@@ -70,7 +71,7 @@ def _cancel(command: CancelFulfillment, state: FulfillmentOrder, context: Contex
             order_id=asked.order_id,
             location=asked.location,
             lines=asked.lines if state.stage in PROGRESS else (),
-            put_back=state.lines_taken if on_the_way else (),
+            put_back=state.lines_inside if on_the_way else (),
             seen=True,
             cause=command.cause,
             reply_to=reply_to,
@@ -91,10 +92,12 @@ def _facts_for_stock(state: FulfillmentOrder, event: Event) -> list[Send]:
     match event:
         case Picked():
             return [_to_stock(state, fact) for line in event.lines for fact in _picks(state, line, event)]
+        case Packed():
+            return [_to_stock(state, back) for back in _left_over(state, event)]
         case HandedOver():
             return [
                 _to_stock(state, RecordGone(**_of_line(state, line, event.document), occurred_at=event.occurred_at))
-                for line in state.lines_taken
+                for line in state.lines_inside
             ]
         case FulfillmentCancelled(put_back=lines) if lines:
             return [_to_stock(state, RecordPutBack(**_of_line(state, line, "cancelled"))) for line in lines]
@@ -121,6 +124,17 @@ def _picks(state: FulfillmentOrder, line: PickedLine, event: Picked) -> list[Rec
             short_reason=line.short_reason or "substituted",
         ),
         own,
+    ]
+
+
+def _left_over(state: FulfillmentOrder, event: Packed) -> list[RecordPutBack]:
+    """What was picked beyond what was asked for goes back on the shelf when the rest is packed."""
+    packed = content_of(event.packages)
+    left = ((line, line.quantity - packed[line.line, line.sequence]) for line in state.lines_taken)
+    return [
+        RecordPutBack(**{**_of_line(state, line, event.document), "quantity": quantity}, occurred_at=event.occurred_at)
+        for line, quantity in left
+        if quantity
     ]
 
 

@@ -5,6 +5,8 @@ What may happen is decided in fulfillment_order.py and, for the node's facts, in
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -16,12 +18,13 @@ from contracts.fulfillment import (
     HandedOver,
     Package,
     Packed,
+    PackedPackage,
     Picked,
     PickedLine,
 )
 from contracts.message import Event
 
-__all__ = ["PROGRESS", "FulfillmentOrder", "Stage", "evolve"]
+__all__ = ["PROGRESS", "FulfillmentOrder", "Stage", "content_of", "evolve"]
 
 
 class Stage(StrEnum):
@@ -66,8 +69,29 @@ class FulfillmentOrder:
         return () if self.picked is None else tuple(line for line in self.picked.lines if line.quantity)
 
     @property
+    def lines_inside(self) -> tuple[PickedLine, ...]:
+        """What of them is with the node for this order: all that was picked, once it is packed what is in packages."""
+        if self.packed is None:
+            return self.lines_taken
+        packed = content_of(self.packed.packages)
+        return tuple(
+            line.model_copy(update={"quantity": packed[line.line, line.sequence]})
+            for line in self.lines_taken
+            if packed[line.line, line.sequence]
+        )
+
+    @property
     def packages(self) -> tuple[Package, ...]:
         return () if self.packed is None else self.packed.packages
+
+
+def content_of(packages: Iterable[Package | PackedPackage]) -> Counter[tuple[str, int]]:
+    """The quantities in packages, by line and sequence."""
+    found: Counter[tuple[str, int]] = Counter()
+    for package in packages:
+        for content in package.contents:
+            found[content.line, content.sequence] += content.quantity
+    return found
 
 
 def evolve(state: FulfillmentOrder, event: Event) -> FulfillmentOrder:

@@ -6,7 +6,6 @@ nothing and says so; one that says something else than before is refused.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -34,7 +33,7 @@ from contracts.fulfillment import (
 )
 from contracts.ids import aggregate_id, split_stream
 from contracts.message import Event, Message
-from services.fulfillment.fulfillment_order_state import PROGRESS, FulfillmentOrder, Stage
+from services.fulfillment.fulfillment_order_state import PROGRESS, FulfillmentOrder, Stage, content_of
 
 __all__ = ["decide", "refused"]
 
@@ -185,13 +184,9 @@ def _pack(command: RecordPack, state: FulfillmentOrder, context: Context) -> Eve
     numbers = [package.number for package in command.packages]
     if len(set(numbers)) < len(numbers):
         return refused(command, state, context, RefusalReason.DUPLICATE_PACKAGE)
-    packed: Counter[tuple[str, int]] = Counter()
-    for package in command.packages:
-        for content in package.contents:
-            packed[content.line, content.sequence] += content.quantity
     picked = {(line.line, line.sequence): line for line in state.lines_taken}
-    if packed != {key: line.quantity for key, line in picked.items()}:
-        detail = "the packages must hold exactly what was picked"
+    if content_of(command.packages) != {key: min(line.quantity, line.expected) for key, line in picked.items()}:
+        detail = "the packages must hold exactly what was picked, and no more than was asked for"
         return refused(command, state, context, RefusalReason.DIFFERS_FROM_PICKED, detail)
     packages = tuple(_package(package, picked, context) for package in command.packages)
     return Packed(**_common(command, state), packages=packages)

@@ -128,6 +128,34 @@ def test_another_item_taken_leaves_the_one_asked_for_short() -> None:
     assert other.message.substitute_for == "SKU-1"
 
 
+PICK_MORE = RecordPick(document="p1", lines=(PickLine(line="1", sequence=1, quantity=5), PICK_ALL.lines[1]))
+PACK_MORE = RecordPack(document="k1", packages=(package(1, "1", 5), package(2, "2", 1)))
+
+
+def test_more_taken_than_asked_for_is_put_back_when_the_rest_is_packed() -> None:
+    spec = after(CREATE, ACCEPT, PICK_MORE)
+    assert event_of(spec.when(PACK_MORE, door="node")).reason is RefusalReason.DIFFERS_FROM_PICKED
+    packed = spec.when(PACK, door="node")
+    assert isinstance(event_of(packed), Packed)
+    (back,) = packed.sent
+    assert isinstance(back.message, RecordPutBack)
+    assert (back.stream, back.message.quantity, back.message.document) == (stock("SKU-1"), 2, "k1")
+
+
+@pytest.mark.parametrize(("packed", "back"), [((), [5, 1]), ((PACK,), [3, 1])])
+def test_a_cancel_puts_back_what_is_still_with_the_node(packed: tuple[Command, ...], back: list[int]) -> None:
+    outcome = after(CREATE, ACCEPT, PICK_MORE, *packed).when(CANCEL, reply_to=ORDER)
+    assert [line.quantity for line in event_of(outcome).put_back] == back
+    assert [(type(send.message), send.message.quantity) for send in outcome.sent] == [  # type: ignore[attr-defined]
+        (RecordPutBack, quantity) for quantity in back
+    ]
+
+
+def test_what_leaves_is_what_was_packed() -> None:
+    gone = after(CREATE, ACCEPT, PICK_MORE, PACK).when(HAND_OVER, door="node").sent
+    assert [send.message.quantity for send in gone] == [3, 1]  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize("sku", ["SKU-1", "", None])
 def test_the_item_asked_for_needs_no_name(sku: str | None) -> None:
     lines = (PickLine(line="1", sequence=1, quantity=3, sku=sku), PICK_ALL.lines[1])
