@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 from typing import NamedTuple
 
+from psycopg import OperationalError
+
 from chassis.log import LogError
 from chassis.sealing import MasterKeyRefused
 from chassis.settings import SettingsRefused
@@ -16,7 +18,7 @@ from oms.importing.errors import FileRefused
 __all__ = ["Ending", "ending_of"]
 
 LOG_EXIT_CODE = 11
-"""The broker refused or does not answer, a topic is not as it must be, or the database is away."""
+"""The broker refused or does not answer, a topic is not as it must be, or a database is away."""
 
 MASTER_KEY_EXIT_CODE = 16
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -37,6 +39,8 @@ def ending_of(error: Exception) -> Ending | None:
             return Ending(str(error), error.exit_code)
         case LogError() | StoreAway():
             return Ending(str(error), LOG_EXIT_CODE)
+        case OperationalError():
+            return Ending(f"a database is away: {' '.join(str(error).split())}", LOG_EXIT_CODE)
         case MasterKeyRefused():
             return Ending(str(error), MASTER_KEY_EXIT_CODE)
         case OSError() if error.errno in NO_ROOM:

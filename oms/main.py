@@ -25,6 +25,7 @@ COMMANDS = {
     "offsets": "oms.operating:offsets",
     "order": "oms.orders:order_commands",
     "stock": "oms.orders:stock_commands",
+    "person": "oms.persons:person_commands",
     "token": "oms.tokens:token_commands",
 }
 """By the name that is typed, the function of a command, or the typer application of a group of them."""

@@ -18,7 +18,7 @@ from rich.table import Table
 from chassis.settings import load_settings
 from oms.tokens import console_token
 
-__all__ = ["order_commands", "stock_commands"]
+__all__ = ["DOOR_EXIT_CODE", "find_order", "order_commands", "stock_commands"]
 
 WAIT_SECONDS = 10
 """How long a command waits for the outcome of what it sent."""
@@ -154,6 +154,11 @@ def show_stock(sku: str, as_json: AsJson = False) -> None:
         table.add_row(escape(level["location"]), *numbers)
     console.print(table)
     console.print(f"{item['claims_count']} open claims, {item['claims_waiting']} waiting", highlight=False)
+
+
+def find_order(name: str) -> str:
+    """The id of an order that people name by id, number or external id; ends the command when there is none."""
+    return str(_call("GET", f"/orders/{_part(name)}")["order_id"])
 
 
 def _part(name: str) -> str:

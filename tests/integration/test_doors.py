@@ -342,6 +342,28 @@ def test_the_command_line_places_shows_lists_and_cancels(
     assert "is not JSON" in oms("order", "place", __file__, code=12)
 
 
+def test_a_person_is_forgotten_by_name_and_the_others_stay(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in site.environment.items():
+        monkeypatch.setenv(name, value)
+    site.placed("4001")
+    eventually(lambda: site.http.get("/orders/4001").status_code == 200)
+
+    def persons() -> dict[str, bool]:
+        told = CliRunner().invoke(app, ["person", "list", "4001", "--json"])
+        assert told.exit_code == 0, told.output
+        return {person["subject"]: person["readable"] for person in json.loads(told.output)}
+
+    buyer, *others = before = persons()
+    assert others
+    assert all(before.values())
+
+    assert CliRunner().invoke(app, ["person", "forget", buyer], input="n\n").exit_code == 1
+    assert persons() == before
+    assert CliRunner().invoke(app, ["person", "forget", buyer, "--yes"]).exit_code == 0
+    assert persons() == {**before, buyer: False}
+    assert CliRunner().invoke(app, ["person", "forget", buyer, "--yes"]).exit_code == 2
+
+
 @pytest.mark.parametrize("point", ["worker.before_act", "worker.after_act", "worker.after_record"])
 def test_a_worker_killed_at_any_point_tells_the_customer_once(site: Site, point: str) -> None:
     site.receive("SKU-1", 10)

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from psycopg_pool import PoolTimeout
 
 from chassis.log import LogError
 from chassis.runtime import Exit
@@ -41,6 +42,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "operating.md"
         (TokensRefused("wrong"), 2),
         (LogError("away"), LOG_EXIT_CODE),
         (StoreAway("away"), LOG_EXIT_CODE),
+        (PoolTimeout("away"), LOG_EXIT_CODE),
         (FileRefused("no order"), FileRefused.exit_code),
         (MasterKeyRefused("gone"), MASTER_KEY_EXIT_CODE),
     ],
