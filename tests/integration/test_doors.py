@@ -31,6 +31,7 @@ from contracts import topics
 from oms.main import app
 from oms.stack import create_topics
 from oms.tokens import at_console, console_token, create_console_token
+from services.shipping.tests.parcels import scanned, text_of
 from tests.waiting import eventually
 
 MODULES = (*(f"services.{name}" for name in topics.SERVICES), "oms.doors", "oms.workers")
@@ -283,6 +284,40 @@ def test_an_order_says_what_it_waits_for_and_how_it_was(site: Site) -> None:
     assert site.http.get("/orders/1006", params={"at": "2020-01-01T00:00:00Z"}).status_code == 404
     assert "with its zone" in site.http.get("/orders/1006", params={"at": "yesterday"}).json()["detail"]
     assert site.get("/orders/no-such/why")["status"] == 404
+
+
+def test_a_packed_order_has_a_label_to_scan_and_a_slip_that_names_its_goods(site: Site) -> None:
+    # given an order that its node accepted, picked and packed
+    site.receive("SKU-5", 2)
+    site.placed(
+        "5001", lines=[{"line_id": "a", "sku": "SKU-5", "description": "Teapot", "quantity": 2, "amount": 2000}]
+    )
+    work = eventually(lambda: site.get("/orders/5001").get("fulfillment_orders"), because="the order released")[0]
+    node = f"/fulfillment-orders/{work['id']}"
+    eventually(lambda: site.http.get(node).status_code == 200, because="the node's list")
+    done = [{"line": "1", "sequence": work["sequence"], "quantity": 2}]
+    facts = {
+        "acceptance": {},
+        "pick": {"lines": done},
+        "pack": {"packages": [{"number": 1, "contents": done, "weight_grams": 1800}]},
+    }
+    for step, fact in facts.items():
+        answer = site.post(f"{node}/{step}", {"document": step, **fact})
+        assert answer.status_code == 200, answer.text
+    # when its papers are asked for
+    shipment = eventually(
+        lambda: site.get("/orders/5001")["fulfillment_orders"][0]["shipment"], because="the shipment asked for"
+    )
+    package = f"/shipments/{shipment}/packages/1"
+    eventually(lambda: site.http.get(f"{package}/label").status_code == 200, because="the label")
+    label, slip = (site.http.get(f"{package}/{paper}").content for paper in ("label", "packing-slip"))
+    # then a scanner reads the one, and people both
+    ((symbology, data),), said, listed = scanned(label), text_of(label), text_of(slip)
+    assert (symbology, data[:2]) == ("]C1", "00") and data[2:] in said
+    assert {"acme", "Ada Lindqvist", "10115 Berlin"} <= set(said.splitlines())
+    number = site.get("/orders/5001")["number"]
+    assert number in said and number in listed
+    assert "Teapot" in listed and "2 each" in listed
 
 
 def test_lists_go_page_by_page_and_problems_say_how_to_mend_them(site: Site) -> None:
