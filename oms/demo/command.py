@@ -22,6 +22,8 @@ from oms.demo.site import Site
 from oms.demo.summary import Summary, summarise
 from oms.demo.tail import history
 from oms.demo.till import Till
+from oms.reach import reach_log
+from oms.typed import typed
 
 __all__ = ["demo"]
 
@@ -51,19 +53,24 @@ def demo(
     """Play the next real baskets as orders: stock, staff, carrier and late goods come through the public doors.
 
     Leaves 0 when every sum checks and every order is final or queued for a named supply, else 1; 2 when the run could
-    not be played to its end. An interrupted run is taken up again by the same command.
+    not be played to its end, and 11 when no broker answers. An interrupted run is taken up again by the same command.
     """
     console = Console(stderr=as_json)
     settings = load_settings()
     doors = f"http://{settings.http_host}:{settings.http_port}"
     site = Site(settings.bootstrap, settings.namespace, doors, settings.home)
+    reach_log(settings)
     with console.status("Reading the year's baskets"):
         run = prepare(Till(), _position(site), orders)
     if not run.orders:
         console.print(f"The year's baskets are used up; remove {site.notes} to begin it again on a fresh installation.")
         raise typer.Exit(STOPPED_SHORT)
-    with badges(Tokens(settings.tokens)) as made:
-        _play(site, made, run, rate, console)
+    try:
+        with badges(Tokens(settings.tokens)) as made:
+            _play(site, made, run, rate, console)
+    except KeyboardInterrupt:
+        console.print(f"Interrupted. `{typed()} demo --orders {orders}` goes on from here.")
+        raise
     _remember(site, run)
     with console.status("Checking the sums, from the topics"):
         summary = summarise(run.orders, _named_supplies(run), lambda service: history(site, service))

@@ -14,6 +14,7 @@ from contracts.money import Money
 from oms.demo.kinds import Kind
 from oms.demo.play import Run
 from oms.demo.summary import Summary
+from oms.typed import typed
 
 __all__ = ["as_data", "show"]
 
@@ -121,14 +122,14 @@ def _checks(summary: Summary) -> Table:
 
 
 def _next(run: Run, summary: Summary) -> Panel:
-    some_order = next(iter(run.orders), "")
+    some_order, oms = next(iter(run.orders), ""), escape(typed())
     lines = [
-        f"[bold]oms order show {some_order}[/]   one order with its timeline",
-        "[bold]oms order list[/]   the latest orders",
-        f"[bold]oms demo --orders {len(run.orders)}[/]   the next baskets of the year",
-        "[bold]oms rebuild inventory[/]   build a database again from its topic, and compare",
-        "[bold]oms status[/]   the services; everything keeps running",
-        "[bold]oms down[/] or [bold]make down[/]   stop it all",
+        f"[bold]{oms} order show {some_order}[/]   one order with its timeline",
+        f"[bold]{oms} order list[/]   the latest orders",
+        f"[bold]{oms} demo --orders {len(run.orders)}[/]   the next baskets of the year",
+        f"[bold]{oms} rebuild inventory[/]   build a database again from its topic, and compare",
+        f"[bold]{oms} status[/]   the services; everything keeps running",
+        f"[bold]{oms} down[/] or [bold]make down[/]   stop it all",
     ]
     return Panel("\n".join(lines), title="All sums check" if summary.clean else "Not everything checks", expand=False)
 

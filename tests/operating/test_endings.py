@@ -92,10 +92,11 @@ def test_a_wrong_setting_is_told_in_one_sentence() -> None:
     assert "settings refused: partitions" in done.stderr
 
 
-def test_a_broker_that_is_away_is_told_in_one_sentence() -> None:
+@pytest.mark.parametrize("command", ["topics", "demo"])
+def test_a_broker_that_is_away_is_told_in_one_sentence(command: str) -> None:
     nobody = {**os.environ, "OMS_BOOTSTRAP": f"127.0.0.1:{free_port()}"}
     done = subprocess.run(
-        [sys.executable, "-m", "oms", "topics"], env=nobody, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-m", "oms", command], env=nobody, capture_output=True, text=True, timeout=60, check=False
     )
 
     assert done.returncode == LOG_EXIT_CODE
