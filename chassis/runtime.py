@@ -285,8 +285,10 @@ def _steps(
             loop.step(STEP_SECONDS)
         except Indefinite as error:
             # The broker is away and gives no new producer; the next step asks again.
-            health.state, health.last_error = "waiting", str(error)
-            log.warning("%s waits: %s", health.name, error)
+            if said != str(error):
+                said = str(error)
+                log.warning("%s waits: %s", health.name, error)
+            health.state, health.last_error = "waiting", said
             continue
         finally:
             health.stepped_at = time.monotonic()
