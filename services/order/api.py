@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from typing import Annotated, Any
-from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Depends, Query, Request
@@ -24,6 +23,7 @@ from contracts.ids import split_stream, stream
 from contracts.message import CATALOGUE, Event, format_instant, parse_instant
 from contracts.order import CancelOrder, CancelReason, CancelRefused, HoldChangeRefused, OrderConflicted, ReleaseHold
 from services.order.channel import channel_key
+from services.order.finding import find_order, unknown_order
 from services.order.intake import Seal, order_id, place_order
 from services.order.views import order_view, waiting_view
 from services.order.waiting import Happened, waiting
@@ -32,9 +32,6 @@ __all__ = ["LIST_MAX", "router"]
 
 LIST_MAX = 200
 """Orders that one page of a list shows."""
-
-NAMED_MAX = 10
-"""Orders that share a name and are shown when it is asked for."""
 
 _ORDER_SCHEMA = {"$id": "urn:orderlog:ChannelOrder", **ChannelOrder.model_json_schema()}
 
@@ -86,7 +83,7 @@ def router(gate: Gate, channel_door: Door, seal: Seal) -> APIRouter:
     @routes.post("/orders/{name}/cancel", status_code=202)
     async def cancel(name: str, caller: Annotated[Caller, Depends(caller_of)], body: Cancel | None = None) -> Any:
         """Cancel what has not left."""
-        target = await asyncio.to_thread(_find, gate.reads, name)
+        target = await asyncio.to_thread(find_order, gate.reads, name)
         wish = body or Cancel()
         command = CancelOrder(cause=wish.cause, detail=wish.detail)
         return await submit(gate, caller, target, command, _location(target), refusals=(CancelRefused,))
@@ -96,7 +93,7 @@ def router(gate: Gate, channel_door: Door, seal: Seal) -> APIRouter:
         name: str, hold: str, caller: Annotated[Caller, Depends(caller_of)], body: Release | None = None
     ) -> Any:
         """Accept what a hold shows, so that the order goes on."""
-        target = await asyncio.to_thread(_find, gate.reads, name)
+        target = await asyncio.to_thread(find_order, gate.reads, name)
         command = ReleaseHold(hold=hold, detail=body.detail if body else None)
         return await submit(gate, caller, target, command, _location(target), refusals=(HoldChangeRefused,))
 
@@ -114,29 +111,29 @@ def _add_reads(routes: APIRouter, gate: Gate) -> None:
     @routes.get("/orders/{name}")
     def show(name: str, at: str | None = None) -> dict[str, Any]:
         """An order by its id, its number or the channel's external id; as it was recorded `at` a moment (RFC 3339)."""
-        target = _find(gate.reads, name)
+        target = find_order(gate.reads, name)
         if at is not None:
             return _as_recorded(gate.reads, target, name, at)
         seen = gate.reads.stream(target)
         if seen.stream.version == 0:
-            raise _unknown(name)
+            raise unknown_order(name)
         return {**order_view(seen.stream), "followed": seen.followed()}
 
     @routes.get("/orders/{name}/why")
     def why(name: str) -> dict[str, Any]:
         """What an order waits for: in a sentence, since when, until when, and who can move it."""
-        target = _find(gate.reads, name)
+        target = find_order(gate.reads, name)
         found = waiting(target, (_happened(event) for event in gate.reads.events(target)))
         if found is None:
-            raise _unknown(name)
+            raise unknown_order(name)
         return waiting_view(found)
 
     @routes.get("/orders/{name}/timeline")
     def show_timeline(name: str, after: Annotated[int, Query(ge=0)] = 0) -> dict[str, Any]:
         """What happened to an order: who, when, what, and what caused it."""
-        found = gate.reads.history(_find(gate.reads, name), after)
+        found = gate.reads.history(find_order(gate.reads, name), after)
         if not found.events and not after:
-            raise _unknown(name)
+            raise unknown_order(name)
         return timeline(found)
 
 
@@ -152,28 +149,6 @@ def _read_order(body: bytes, key: str) -> ChannelOrder:
 
 def _location(target: str) -> str:
     return f"/orders/{split_stream(target)[1]}"
-
-
-def _find(reads: Reads, name: str) -> str:
-    """The stream of an order; raises Problem when nothing, or more than one order, is called so."""
-    try:
-        return stream("order", str(UUID(name)))
-    except ValueError:
-        number = _number(name)
-    rows = reads.rows(
-        "select id from orders where number like %s or external_id = %s order by id limit %s",
-        [number, name, NAMED_MAX],
-    )
-    if not rows:
-        raise _unknown(name)
-    if len(rows) > 1:
-        raise Problem(
-            409,
-            f"Several orders are called {name}",
-            "Ask for one of them by its id.",
-            orders=[f"/orders/{identifier}" for (identifier,) in rows],
-        )
-    return stream("order", rows[0][0])
 
 
 def _as_recorded(reads: Reads, target: str, name: str, at: str) -> dict[str, Any]:
@@ -193,20 +168,6 @@ def _happened(event: Recorded) -> Happened:
     message = CATALOGUE[event.type].decode(event.value)
     assert isinstance(message, Event)
     return message, event.headers["ce_causationid"], parse_instant(event.headers["ce_time"])
-
-
-def _number(name: str) -> str:
-    """A pattern for an order number as people write it: the dash and the check symbol may be missing."""
-    symbols = "".join(symbol for symbol in name.upper() if symbol.isascii() and symbol.isalnum())
-    return f"{symbols[:5]}-{symbols[5:10]}-%" if len(symbols) in {10, 11} else ""
-
-
-def _unknown(name: str) -> Problem:
-    return Problem(
-        404,
-        f"No order is called {name}",
-        "Ask by its id, its number or the channel's external id. An order sent a moment ago may not be here yet.",
-    )
 
 
 def _page(reads: Reads, limit: int, cursor: str | None, stage: str | None) -> dict[str, Any]:

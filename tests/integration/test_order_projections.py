@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -12,11 +12,13 @@ from psycopg.sql import SQL, Identifier
 
 from chassis.log import Record
 from chassis.testing import DAWN, Outcome, Spec
+from chassis.web import Problem
 from contracts.inventory import AdjustmentReason, AdjustStock, ReceiveStock
 from contracts.order import CancelOrder, PlaceHold, ReleaseHold
 from services.inventory.stock_item import STOCK_ITEM
+from services.order.finding import find_order
 from services.order.projections import AvailabilityProjection, OrdersProjection
-from services.order.tests.story import Story, eur, order
+from services.order.tests.story import ORDER_ID, Story, eur, order
 
 Connection = psycopg.Connection[Any]
 
@@ -30,6 +32,16 @@ def schema(database: str, namespace: str) -> Iterator[Connection]:
         for projection in (OrdersProjection(), AvailabilityProjection()):
             connection.execute(projection.tables)
         yield connection
+
+
+class Reader:
+    """Asks these tables."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def rows(self, query: LiteralString, parameters: Sequence[Any]) -> list[Any]:
+        return self._connection.execute(query, parameters).fetchall()
 
 
 def records(topic: str, *outcomes: Outcome) -> list[Record]:
@@ -70,3 +82,25 @@ def test_availability_is_what_the_last_event_of_a_location_says_and_where(schema
     AvailabilityProjection().apply(schema, records("inventory.events", *told))
     found = schema.execute("select * from availability order by location").fetchall()
     assert found == [("A", "north", 3, 2), ("A", "south", 5, 1)]
+
+
+@pytest.mark.parametrize(
+    "name", [ORDER_ID, ORDER_ID.upper(), "1001", "QQNX5-E2MGN-U", "qqnx5e2mgn", "7C16CE6D-0F43-4F5A-9C0B-0A4C9F3B5E11"]
+)
+def test_an_order_is_found_by_whatever_it_is_called(schema: Connection, name: str) -> None:
+    story = Story()
+    external_id = name if name.startswith("7C16") else "1001"
+    placed = story.tell(order(("A", 2, 1000), external_id=external_id))
+    OrdersProjection().apply(schema, records("order.events", placed))
+    assert find_order(Reader(schema), name) == story.name
+
+
+@pytest.mark.parametrize("name", ["1002", "QQNX5-E2MGN-V", "", "%"])
+def test_what_no_order_is_called_is_said_so(schema: Connection, name: str) -> None:
+    OrdersProjection().apply(schema, records("order.events", Story().tell(order(("A", 2, 1000)))))
+    with pytest.raises(Problem, match="No order is called"):
+        find_order(Reader(schema), name)
+
+
+def test_an_id_that_is_not_listed_yet_is_taken_at_its_word(schema: Connection) -> None:
+    assert find_order(Reader(schema), ORDER_ID) == f"order/{ORDER_ID}"
