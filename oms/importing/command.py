@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from chassis.kafka import partition_of
-from chassis.log import NewRecord
+from chassis.log import LogError, NewRecord
 from chassis.settings import Settings, load_settings
 from chassis.streaming import KafkaWriter
 from chassis.tokens import Role
@@ -50,8 +50,13 @@ def import_orders(
         summary = import_file(file, form, lambda orders: None, wanted, TENANT)
     else:
         at_console(settings, Role.CSR)
-        with _topic(settings) as send:
-            summary = import_file(file, form, send, wanted, TENANT)
+        try:
+            with _topic(settings) as send:
+                summary = import_file(file, form, send, wanted, TENANT)
+        except LogError as error:
+            raise LogError(
+                f"{error}. Run the same command again: what was sent is not sent as another order"
+            ) from error
     if as_json:
         sys.stdout.write(json.dumps(_document(summary, file, dry_run), indent=2) + "\n")
     else:

@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from chassis.settings import load_settings
+from deploy.local.process import free_port
 from oms.importing.columns import COLUMNS
 from oms.main import app, main
+from oms.tokens import create_console_token
 from tests.importing.test_importing import csv_text, row
 
 ROOT = Path(__file__).parents[2]
@@ -73,3 +76,22 @@ def test_a_file_that_cannot_be_used_is_exit_code_14(
 
     assert ended.value.code == 14
     assert capsys.readouterr().err == "oms: none.csv cannot be read: No such file or directory\n"
+
+
+def test_a_broker_that_is_away_is_exit_code_11_and_says_what_to_do(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "good.csv").write_text(csv_text([row()]))
+    monkeypatch.setenv("OMS_HOME", str(folder))
+    monkeypatch.setenv("OMS_BOOTSTRAP", f"127.0.0.1:{free_port()}")
+    monkeypatch.setattr("sys.argv", ["oms", "import", "good.csv"])
+
+    with pytest.raises(SystemExit) as closed:
+        main()
+    assert (closed.value.code, "`oms up` makes the first" in capsys.readouterr().err) == (2, True)
+
+    create_console_token(load_settings())
+    with pytest.raises(SystemExit) as away:
+        main()
+    assert away.value.code == 11
+    assert "Run the same command again" in capsys.readouterr().err
