@@ -194,7 +194,7 @@ class Stack:
                 lambda: self.health(process)["state"] in come_up,
                 START_SECONDS,
             )
-        except BaseException:
+        except StackError:
             if started is not None:
                 stop(started, signal.SIGTERM, STOP_SECONDS)
                 self.pid_file(process.name).clear()

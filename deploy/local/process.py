@@ -48,31 +48,33 @@ KILL_WAIT_SECONDS = 10.0
 POLL_SECONDS = 0.05
 LOG_TAIL_BYTES = 64 * 1024
 PR_SET_PDEATHSIG = 1
-CREATED_TOLERANCE_SECONDS = 1.0
+BOOT = Path("/proc/sys/kernel/random/boot_id")
+TICKS_FIELD = 19
+"""Of what follows the name in /proc/PID/stat: `starttime`, see proc_pid_stat(5)."""
 
 
 @dataclass(frozen=True)
 class PidFile:
-    """The pid of a process and when it was created, so that a pid used again by another is not mistaken for it."""
+    """The pid of a process and its birth, so that a pid used again by another is not mistaken for it."""
 
     path: Path
 
     def write(self, process: psutil.Process, **facts: object) -> None:
         """Remember `process`, with facts such as its address. Written whole or not at all."""
         beside = self.path.with_suffix(f".{os.getpid()}.tmp")
-        beside.write_text(json.dumps({"pid": process.pid, "created": process.create_time(), **facts}))
+        beside.write_text(json.dumps({"pid": process.pid, "born": _birth(process.pid), **facts}))
         beside.replace(self.path)
 
     def running(self) -> psutil.Process | None:
         """The process if it runs, None when there is no pid file; raises StalePid when it is gone."""
         try:
             facts = json.loads(self.path.read_text())
-            pid, created = int(facts["pid"]), float(facts["created"])
+            pid, born = int(facts["pid"]), str(facts["born"])
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError) as error:
             raise StalePid(f"{self.path} is not a pid file: {error}. Remove it.") from error
-        process = _process(pid, created)
+        process = _process(pid, born)
         if process is None:
             raise StalePid(
                 f"{self.path} names process {pid}, which no longer runs: it ended without a stop. "
@@ -92,13 +94,27 @@ class PidFile:
         self.path.unlink(missing_ok=True)
 
 
-def _process(pid: int, created: float) -> psutil.Process | None:
+def _process(pid: int, born: str) -> psutil.Process | None:
     try:
         process = psutil.Process(pid)
-        same = abs(process.create_time() - created) < CREATED_TOLERANCE_SECONDS
-        return process if same and _alive(process) else None
+        return process if _birth(pid) == born and _alive(process) else None
     except psutil.NoSuchProcess:
         return None
+
+
+def _birth(pid: int) -> str:
+    """What tells a process from all others that ever had its pid: the machine's boot, and its start in ticks after that.
+
+    The time of day would not do: it moves when the clock is set, and then nobody would know their own processes.
+    Raises psutil.NoSuchProcess.
+    """
+    if not BOOT.exists():  # not Linux
+        return str(psutil.Process(pid).create_time())
+    try:
+        ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[TICKS_FIELD]
+    except (FileNotFoundError, ProcessLookupError) as error:
+        raise psutil.NoSuchProcess(pid) from error
+    return f"{BOOT.read_text().strip()}/{ticks}"
 
 
 def _alive(process: psutil.Process) -> bool:

@@ -125,7 +125,7 @@ def test_a_full_disk_is_refused_before_anything_starts(
 
 def test_a_pid_used_again_by_another_process_is_stale(tmp_path: Path) -> None:
     pid_file = PidFile(tmp_path / "some.pid")
-    pid_file.path.write_text(f'{{"pid": {psutil.Process().pid}, "created": 1.0}}')
+    pid_file.path.write_text(f'{{"pid": {psutil.Process().pid}, "born": "long ago"}}')
 
     with pytest.raises(StalePid):
         pid_file.running()

@@ -71,7 +71,9 @@ def test_a_process_that_has_said_nothing_yet_is_starting(stack: Stack) -> None:
 
 def test_a_process_that_died_is_told_with_its_last_words(stack: Stack) -> None:
     (stack.settings.logs_folder / "standin.log").write_text("it began\norder.inbox/0 has no committed position\n")
-    PidFile(stack.settings.run_folder / "standin.pid").path.write_text(json.dumps({"pid": 2**22 + 1, "created": 1.0}))
+    PidFile(stack.settings.run_folder / "standin.pid").path.write_text(
+        json.dumps({"pid": 2**22 + 1, "born": "long ago"})
+    )
 
     health = stack.health(PROCESS)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deploy.local.errors import Busy, PortTaken, StopRefused
+from deploy.local.errors import Busy, PortTaken, StalePid, StopRefused
 from deploy.local.lock import only_one
 from deploy.local.process import Launch, PidFile, free_port, launch, require_free_port, stop
 from tests.waiting import eventually
@@ -28,6 +28,24 @@ def orphan() -> Iterator[psutil.Process]:
         assert parent.stdout is not None
         yield psutil.Process(int(parent.stdout.readline()))
         parent.kill()
+
+
+def test_a_process_is_known_again_after_the_clock_was_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pid_file = PidFile(tmp_path / "some.pid")
+    pid_file.write(psutil.Process())
+    created = psutil.Process().create_time()
+    monkeypatch.setattr(psutil.Process, "create_time", lambda process: created + 3_600)
+
+    assert pid_file.running() == psutil.Process()
+
+
+def test_another_process_with_the_same_pid_is_not_taken_for_it(tmp_path: Path) -> None:
+    pid_file = PidFile(tmp_path / "some.pid")
+    pid_file.write(psutil.Process())
+    pid_file.path.write_text(pid_file.path.read_text().replace("/", "/9"))
+
+    with pytest.raises(StalePid, match="no longer runs"):
+        pid_file.running()
 
 
 def test_a_process_that_nobody_collects_is_stopped_all_the_same(orphan: psutil.Process) -> None:
