@@ -144,7 +144,11 @@ def _read_order(body: bytes, key: str) -> ChannelOrder:
         raise Problem(422, "The body is not JSON", f"{error}. Send an order as JSON in UTF-8.") from error
     if not isinstance(document, dict):
         raise Problem(422, "The body is no order", "Send one order, a JSON object.")
-    return ChannelOrder.model_validate_json(orjson.dumps({"external_id": key, **document}))
+    try:
+        named = orjson.dumps({"external_id": key, **document})
+    except orjson.JSONEncodeError as error:
+        raise Problem(422, "The body is no order", f"{error}: it is nested too deeply.") from error
+    return ChannelOrder.model_validate_json(named)
 
 
 def _location(target: str) -> str:
