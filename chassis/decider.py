@@ -98,6 +98,10 @@ def _no_needs(message: Message, state: Any) -> Sequence[str]:
     return ()
 
 
+def _as_its_cause(state: Any) -> str | None:
+    return None
+
+
 def _nothing_further(state: Any, context: Context) -> Sequence[Event]:
     return ()
 
@@ -110,7 +114,8 @@ class StreamKind:
     are several, the default where there is one (the fold's state itself). `decide[type](message, state, context)`
     returns events. `advance(state, context)` is asked after they have evolved, again and again until it returns
     nothing: there the sagas take the next step that the new state allows. `needs(message, state)` names what the
-    service's loader fetches before `decide`.
+    service's loader fetches before `decide`. `story(state)` is the stream that everything from here on belongs to (of
+    an order, the order), whoever brought the message; None where that is as the message says.
     """
 
     kind: str
@@ -119,3 +124,4 @@ class StreamKind:
     state: Callable[..., Any] = lambda single: single
     advance: Callable[[Any, Context], Sequence[Event]] = _nothing_further
     needs: Callable[[Message, Any], Sequence[str]] = _no_needs
+    story: Callable[[Any], str | None] = _as_its_cause

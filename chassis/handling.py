@@ -152,6 +152,7 @@ class _Work:
     kind: StreamKind
     stream: Stream
     cause: Envelope
+    correlation_id: str
     now: datetime
     inbox_offset: int
     first_index: int = 0
@@ -196,7 +197,7 @@ class _Work:
             time=self.now,
             subject=self.stream.name,
             tenant=self.cause.tenant,
-            correlation_id=self.cause.correlation_id,
+            correlation_id=self.correlation_id,
             causation_id=self.cause.id,
             traceparent=child_traceparent(self.cause.traceparent, identifier),
         )
@@ -254,8 +255,9 @@ def _work(service: str, kind: StreamKind, stream: Stream, incoming: Incoming, fi
     times = [incoming.record.timestamp, incoming.envelope.time]
     if stream.time is not None:
         times.append(stream.time)
-    offset = incoming.record.offset
-    return _Work(service, kind, stream, incoming.envelope, max(times), offset, first_index)
+    offset, envelope = incoming.record.offset, incoming.envelope
+    correlation = kind.story(stream.view(kind)) or envelope.correlation_id
+    return _Work(service, kind, stream, envelope, correlation, max(times), offset, first_index)
 
 
 def _take(
@@ -315,7 +317,7 @@ def _decide(work: _Work, message: Message, digest: str | None, fetch: Fetch) -> 
         stream=work.stream.name,
         message_id=work.cause.id,
         subject=work.cause.subject,
-        correlation_id=work.cause.correlation_id,
+        correlation_id=work.correlation_id,
         reply_to=work.cause.reply_to,
         actor=work.cause.actor,
         reason=work.cause.reason,

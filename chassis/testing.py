@@ -6,7 +6,7 @@ outcome also rebuilds the stream from its stored events, and from its snapshot, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -68,8 +68,10 @@ class Spec:
         door: str | None = None,
         message_id: str | None = None,
         needed: Mapping[str, Any] | None = None,
+        correlation: str | None = None,
     ) -> Outcome:
-        """This message comes: from the door named, or from a service of ours. `needed`: what the loader knows."""
+        """This message comes: from the door named, or from a service of ours. `needed`: what the loader knows;
+        `correlation`: the stream whose story it belongs to, unless that is this one."""
         self._messages += 1
         envelope = Envelope(
             id=message_id or aggregate_id(self.tenant, "message", str(self._messages)),
@@ -78,7 +80,7 @@ class Spec:
             time=self._now,
             subject=subject or self.name,
             tenant=self.tenant,
-            correlation_id=self.name,
+            correlation_id=correlation or self.name,
             causation_id=f"cause-of-{self._messages}",
             traceparent=root_traceparent(aggregate_id(self.tenant, "trace", str(self._messages))),
             reply_to=reply_to,
@@ -131,6 +133,15 @@ class Outcome:
             Send(out.service, out.stream, CATALOGUE[out.envelope.type].decode(out.value), bool(out.envelope.reply_to))
             for out in self.handling.sends
         )
+
+    @property
+    def stories(self) -> set[str]:
+        """Whose stories (correlation) the events and messages belong to."""
+        return {envelope.correlation_id for envelope in self._envelopes()}
+
+    def _envelopes(self) -> Iterator[Envelope]:
+        yield from (event.envelope for event in self.handling.events)
+        yield from (send.envelope for send in self.handling.sends)
 
     @property
     def answers(self) -> tuple[tuple[Event, Answer], ...]:

@@ -167,6 +167,10 @@ def _to_stock(state: FulfillmentOrder, fact: RecordPicked | RecordGone | RecordP
     )
 
 
+def _story(state: FulfillmentOrder) -> str | None:
+    return None if state.created is None else stream("order", state.created.order_id)
+
+
 FULFILLMENT_ORDER = StreamKind(
     kind="fulfillment_order",
     folds=(Fold("fulfillment_order", 2, FulfillmentOrder(), evolve, _react),),
@@ -175,6 +179,7 @@ FULFILLMENT_ORDER = StreamKind(
         CancelFulfillment: _cancel,
         **node_facts.decide,
     },
+    story=_story,
 )
 
 KINDS = (FULFILLMENT_ORDER,)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from chassis.decider import Context, StreamKind
 from chassis.saga import Asked, name_of
 from contracts.chassis import DeadlinePassed
+from contracts.ids import stream
 from contracts.message import Event, Message
 from contracts.order import (
     ALL_STEPS,
@@ -162,6 +163,11 @@ def _advance(state: OrderStream, context: Context) -> Sequence[Event]:
     )
 
 
+def _story(state: OrderStream) -> str | None:
+    placed = state.order.placed
+    return None if placed is None else stream("order", placed.order_id)
+
+
 _DECIDE: Mapping[type[Message], Callable[[Any, Any, Context], Sequence[Event]]] = {
     PlaceOrder: _of_order(order.place_order),
     PlaceHold: _of_order(order.place_hold),
@@ -180,6 +186,7 @@ ORDER = StreamKind(
     state=OrderStream,
     advance=_advance,
     needs=reservation_advance.needs,
+    story=_story,
 )
 
 KINDS = (ORDER,)

@@ -322,6 +322,10 @@ def _react(state: Shipment, event: Event) -> Sequence[Outgoing]:
     return () if reply_to is None else (Answer(reply_to),)
 
 
+def _story(state: Shipment) -> str | None:
+    return None if state.created is None else stream("order", state.created.order_id)
+
+
 SHIPMENT = StreamKind(
     kind="shipment",
     folds=(Fold("shipment", 2, Shipment(), _evolve, _react),),
@@ -332,6 +336,7 @@ SHIPMENT = StreamKind(
         RecordTracking: _track,
         CancelShipment: _cancel,
     },
+    story=_story,
 )
 
 KINDS = (SHIPMENT, SSCC_SERIES)

@@ -304,3 +304,12 @@ def test_a_cancel_that_comes_before_the_creation_is_remembered() -> None:
     assert event_of(spec.when(CANCEL, reply_to=ORDER).answered(ORDER)).seen is False
     refused = event_of(spec.when(CREATE, reply_to=ORDER).answered(ORDER))
     assert isinstance(refused, FulfillmentRefused) and refused.reason is RefusalReason.CANCELLED
+
+
+def test_what_a_node_reports_belongs_to_the_story_of_the_order() -> None:
+    # given work of an order, reported at a door under the stream of the work itself
+    spec = after(CREATE, ACCEPT)
+    outcome = spec.when(PICK_ALL, door="node", correlation=spec.name)
+    # then the fact, and what it has stock do, are found with the rest of the order
+    assert outcome.stories == {stream("order", CREATE.order_id)}
+    assert outcome.sent

@@ -16,6 +16,7 @@ from contracts.inventory import (
     OnShortage,
     RejectReason,
     ReleaseClaim,
+    StockReserved,
 )
 from contracts.order import (
     Bucket,
@@ -44,6 +45,7 @@ from contracts.payments import (
 from services.order.order import OrderStatus, status
 from services.order.sourcing import Availability
 from services.order.tests.story import (
+    NAME,
     ORDER_ID,
     PAYMENT,
     Story,
@@ -330,3 +332,24 @@ def test_cancelled_means_ended() -> None:
     story = Story().placed(("A", 1, 100))
     story.tell(CancelOrder())
     assert story.view.order.ended == OrderCancelled.__name__
+
+
+def test_what_follows_from_goods_that_came_belongs_to_the_story_of_the_order() -> None:
+    # given an order in the queue, served by a receipt that has a story of its own
+    story = Story({"A": {"north": Availability(0, 1)}}).placed(("A", 2, 1000))
+    story.queued()
+    claim = story.view.reservation.claims["0"]
+    served = StockReserved(
+        sku="A",
+        demand=demand(claim.line),
+        sequence=0,
+        location="north",
+        quantity=2,
+        unit="each",
+        claimed=2,
+        levels=(),
+    )
+    outcome = story.when(served, subject=stock_of("A"), correlation=stock_of("A"), needed=story.stock)
+    # then all of it is found with the rest of the order
+    assert outcome.stories == {NAME}
+    assert outcome.sent

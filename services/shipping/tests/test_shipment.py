@@ -242,3 +242,9 @@ def test_a_series_gives_no_number_twice() -> None:
         for count, to in ((2, "shipping:shipment/a"), (3, "shipping:shipment/b"))
     ]
     assert [(event.first, event.count) for event in allotted] == [(0, 2), (2, 3)]
+
+
+def test_what_a_carrier_reports_belongs_to_the_story_of_the_order() -> None:
+    spec = after(CREATE, SERIALS, DISPATCH)
+    outcome = spec.when(tracking("e1", TrackingStatus.IN_TRANSIT), door="carrier", correlation=spec.name)
+    assert outcome.stories == {stream("order", CREATE.order_id)}
