@@ -53,7 +53,7 @@ class Limits:
     """Every limit of the loop, by name. Times in seconds."""
 
     batch_records: int = 1_000
-    cached_streams: int = 50_000
+    cached_streams: int = 10_000
     unfollowed_offsets: int = 50_000
     deadline_scan: float = 0.5
     deadlines_fired: int = 500
