@@ -14,6 +14,9 @@ from tests.small.harness import PARTITIONS, World
 from tests.small.venue import SeatsTaken
 from tests.waiting import eventually
 
+LONG_MS = 3_600_000
+"""Bookings that wait for a mended release, however long the processes of a test take to start."""
+
 
 class PaintHall(Command):
     """A command of a later release: no stream of this one takes it."""
@@ -37,14 +40,14 @@ def test_a_parked_stream_keeps_its_order_over_a_restart_and_is_redriven_by_a_men
         world.start(service)
     broken, sound = world.open_hall("broken", 20), world.open_hall("sound", 20)
     for name, hall, seats in (("thirteen", broken, 13), ("behind", broken, 5), ("beside", sound, 1)):
-        world.book(name, hall, seats)
+        world.book(name, hall, seats, LONG_MS)
         world.flush()
         eventually(partial(has_parked, world, hall, {"thirteen": 1, "behind": 2}.get(name, 0)))
     # when the venue is started again, then the stream is still parked, and other streams go on
     world.kill("venue", signal.SIGTERM)
     world.start("venue")
-    world.book("also behind", broken, 4)
-    world.book("also beside", sound, 1)
+    world.book("also behind", broken, 4, LONG_MS)
+    world.book("also beside", sound, 1, LONG_MS)
     world.flush()
     eventually(lambda: parked(world, broken) == ["crashed", "behind_parked", "behind_parked"])
     eventually(lambda: len(world.events("box_office", BookingConfirmed)) == 2)
