@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
+from threading import Thread
 from typing import Any, TypeVar, cast
 
 from confluent_kafka import (
@@ -51,6 +52,9 @@ T = TypeVar("T")
 REQUEST_TIMEOUT = 10.0
 """Seconds to wait for the broker on anything but polling."""
 
+CLOSE_TIMEOUT = 3.0
+"""Seconds to wait until a producer has let go of what it held."""
+
 RETRY_SECONDS = 0.1
 """Between questions about a topic that the broker does not know yet."""
 
@@ -66,6 +70,7 @@ FETCH_QUEUE_KBYTES_MAX = 65_536
 """What a consumer may hold fetched but not handed out: bounds its memory."""
 
 _EARLIEST, _LATEST = OffsetSpec.earliest(), OffsetSpec.latest()  # type: ignore[no-untyped-call]
+_OTHER_LEADER = frozenset({KafkaError.FENCED_LEADER_EPOCH, KafkaError.UNKNOWN_LEADER_EPOCH})
 _FENCING = frozenset({KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH})
 
 
@@ -227,8 +232,11 @@ class _TransactionalProducer:
                 "batch.size": 1_048_576,
             }
         )
-        with _transacting(self._producer):
-            self._producer.init_transactions(REQUEST_TIMEOUT)
+        try:
+            with _transacting(self._producer):
+                self._producer.init_transactions(REQUEST_TIMEOUT)
+        except Indefinite as error:
+            raise Indefinite("the broker gives no producer yet") from error
 
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:
@@ -288,8 +296,16 @@ class _TransactionalProducer:
             raise Indefinite(str(error)) from error
 
     def close(self) -> None:
+        # Closing aborts what is open, and the client waits for that as long as the broker is away: let it wait alone.
+        # A later producer of the same id fences this one, so what it may still say then changes nothing.
         self._producer.purge()
-        self._producer.close()
+        closing = Thread(target=self._let_go, daemon=True, name="producer-close")
+        closing.start()
+        closing.join(CLOSE_TIMEOUT)
+
+    def _let_go(self) -> None:
+        with suppress(KafkaException):  # fenced: another holds the id, and has aborted what was open
+            self._producer.close()
 
 
 class _TopicReader:
@@ -380,10 +396,23 @@ class KafkaLog:
         # read_uncommitted, the admin client's default here: the last stable offset may lie before what the last
         # owner's open transaction wrote (KAFKA-10167).
         try:
-            futures = self._admin.list_offsets({where: spec}, request_timeout=REQUEST_TIMEOUT)
-            return int(futures[where].result(REQUEST_TIMEOUT).offset)
+            return self._listed(where, spec)
         except (KafkaException, TimeoutError) as error:
             raise LogError(f"the end of {where.topic}/{where.partition} is not known yet: {error}") from error
+
+    def _listed(self, where: KafkaTopicPartition, spec: OffsetSpec) -> int:
+        try:
+            return self._ask(where, spec)
+        except KafkaException as error:
+            if error.args[0].code() not in _OTHER_LEADER:
+                raise
+        # This client asks for ever in the epoch of the leader that it once knew; a broker that was restarted has another.
+        self._admin = AdminClient({"bootstrap.servers": self._bootstrap})
+        return self._ask(where, spec)
+
+    def _ask(self, where: KafkaTopicPartition, spec: OffsetSpec) -> int:
+        futures = self._admin.list_offsets({where: spec}, request_timeout=REQUEST_TIMEOUT)
+        return int(futures[where].result(REQUEST_TIMEOUT).offset)
 
     def create_topics(self, specs: Sequence[TopicSpec]) -> list[str]:
         """Make the topics that are missing; the names of those made. Raises LogError naming one that failed."""
@@ -488,4 +517,7 @@ class KafkaLog:
             raise LogError(f"the positions of {group} are not known: {error.args[0].str()}") from error
         finally:
             consumer.close()
+        unknown = [f"{item.partition}: {item.error.str()}" for item in found if item.error is not None]
+        if unknown:
+            raise LogError(f"the positions of {group} are not known: {'; '.join(unknown)}")
         return {item.partition: int(item.offset) for item in found if item.offset >= 0}

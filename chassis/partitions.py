@@ -31,7 +31,7 @@ class Phase(Enum):
 class Owned:
     """A partition of ours. `position`: the next inbox offset; `floor`: how far the store must be for a load.
 
-    `stuck`: why its next message cannot be handled, until `retry_at`.
+    `stuck`: why its next message cannot be handled, until `retry_at`. `waits`: why it does not run yet.
     """
 
     phase: Phase = Phase.ASSIGNED
@@ -40,6 +40,7 @@ class Owned:
     head: str = GENESIS
     stuck: str | None = None
     retry_at: datetime | None = None
+    waits: str | None = "it was just given to us"
 
     @property
     def running(self) -> bool:
@@ -116,16 +117,18 @@ class Partitions:
                 owned.position, owned.floor = self._places(number)
                 owned.phase = Phase.CATCHING_UP
             followed = self._follower.position(number)
-            if followed is not None and followed >= owned.floor:
-                self._consumer.seek(number, owned.position)
-                owned.head = self._follower.head(number)
-                owned.phase = Phase.RUNNING
-                self._consumer.resume([number])
+            if followed is None or followed < owned.floor:
+                owned.waits = f"its store is at {followed} of {owned.floor}"
+                return
+            self._consumer.seek(number, owned.position)
+            owned.head = self._follower.head(number)
+            owned.phase, owned.waits = Phase.RUNNING, None
+            self._consumer.resume([number])
         except NoPosition:
             raise
-        except LogError:
+        except LogError as error:
             # Not known yet, or not fetched yet: the next step asks again.
-            return
+            owned.waits = str(error)
 
     def _places(self, number: int) -> tuple[int, int]:
         committed = self._consumer.committed(number)

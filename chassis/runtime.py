@@ -104,7 +104,7 @@ class Health:
     name: str
     state: str = "starting"
     last_error: str | None = None
-    partitions: dict[int, dict[str, int]] = field(default_factory=dict)
+    partitions: dict[int, dict[str, Any]] = field(default_factory=dict)
     stepped_at: float | None = None
     """When its loop last came round (monotonic seconds); None where there is no loop, or before its first step."""
 
@@ -329,6 +329,6 @@ def _look(loop: Loop, health: Health) -> None:
     health.last_error = loop.waiting or (stuck[0] if stuck else health.last_error)
     followed = loop.followed()
     health.partitions = {
-        number: {"position": owned.position, "followed_lag": followed.get(number, 0)}
+        number: {"position": owned.position, "followed_lag": followed.get(number, 0), "waits": owned.waits}
         for number, owned in loop.partitions.owned.items()
     }
