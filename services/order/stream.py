@@ -122,7 +122,8 @@ def _release_hold(message: ReleaseHold, state: OrderStream, context: Context) ->
     asked = None if held is None else _asked(held, state)
     if asked is None or asked.answered:
         return events
-    return (*events, _again(asked.step, asked.key, 1, context))
+    # Counted on, not from one: whoever refuses what was asked for twice may still have served the first.
+    return (*events, _again(asked.step, asked.key, asked.asks + 1, context))
 
 
 def _asked(held: order.Hold, state: OrderStream) -> Asked | None:

@@ -172,6 +172,14 @@ def _silent(step: str) -> tuple[Story, HoldPlaced]:
     return story, held
 
 
+def test_a_claim_that_a_person_had_asked_for_again_is_released_too_when_it_is_refused() -> None:
+    # given a claim that was asked for until nobody answered, and once more when a person released the hold
+    story, held = _silent("claim")
+    story.tell(ReleaseHold(hold=held.hold), door="http")
+    # when the first of all these is refused, then the last may have been served all the same
+    assert "ReleaseClaim" in messages(story.rejected())
+
+
 ANSWERED: dict[str, Callable[[Story], Outcome]] = {
     "claim": lambda story: story.reserved(),
     "authorize": lambda story: story.authorized(),
