@@ -73,7 +73,7 @@ def installation() -> Iterator[Installation]:
         assert stopped.returncode == 0, stopped.stderr
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_each_service_is_killed_once_in_the_middle_and_every_sum_still_checks(installation: Installation) -> None:
     # Given a whole installation, and real baskets on their way through it
     up = installation.oms("up")

@@ -80,7 +80,7 @@ class Place:
         producer.produce(
             record.topic, value=record.value, key=record.key, partition=record.partition, headers=list(record.headers)
         )
-        assert producer.flush(10) == 0
+        assert producer.flush(30) == 0
 
     def seen(self, service: str, *names: str) -> list[Seen]:
         site = Site(self.settings.bootstrap, "", "", self.settings.home)

@@ -177,7 +177,7 @@ def test_down_stops_all_of_it_and_tells_what_had_died(monkeypatch: pytest.Monkey
     victim = stack.pid_file("standin").running()
     assert victim is not None
     victim.kill()
-    victim.wait(10)
+    victim.wait(30)
 
     with pytest.raises(StalePid, match="standin"):
         stack.down(lambda line: None)
