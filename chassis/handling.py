@@ -220,10 +220,12 @@ def handle(service: str, kind: StreamKind, stream: Stream, incoming: Incoming, f
     """
     if incoming.envelope.type == RedriveStream.TYPE:
         return _redrive(service, kind, stream, incoming, fetch)
-    if not stream.parked or _taken_before(stream, incoming):
+    if not stream.parked:
         return _take_or_park(service, kind, stream, incoming, fetch)
     if incoming.envelope.type == DeadlinePassed.TYPE or _parked_already(stream, incoming):
         return Handling(stream)
+    if _taken_before(stream, incoming):
+        return _take_or_park(service, kind, stream, incoming, fetch)
     if len(stream.parked) < PARKED_MAX:
         return _park(service, kind, stream, incoming, _Unacceptable("behind_parked", "an earlier message is parked"))
     room = _make_room(service, kind, stream, incoming, fetch)

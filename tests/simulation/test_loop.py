@@ -154,6 +154,16 @@ def test_what_a_door_sends_again_to_a_parked_stream_takes_no_second_place_and_no
     prove_wire(bench)
 
 
+def test_what_cannot_be_read_under_an_id_that_was_taken_is_parked_once_however_often_it_comes() -> None:
+    bench, hall = Bench(), Mendable()
+    bench.start(hall.kind)
+    bench.send(HERE, OpenHall(seats=100), "open")
+    for _ in range(3):
+        bench.write(HERE.encode(), b"no JSON", bench.envelope(HERE, OpenHall(seats=100), "open"))
+    bench.run()
+    assert kinds(bench.events(HERE)) == ["HallOpened", "MessageParked"]
+
+
 # -- records that nobody of ours writes
 
 
