@@ -356,14 +356,18 @@ class _TopicReader:
         self._consumer.close()
 
 
+def _admin_client(bootstrap: str) -> AdminClient:
+    """Without its notes (above LOG_NOTICE) on how it ends, which would stand among what a command prints."""
+    return AdminClient({"bootstrap.servers": bootstrap, "log_level": 5})
+
+
 class KafkaLog:
     """Clients of one Kafka cluster, and the making and checking of topics."""
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
         # Kept: a client that nobody refers to is destroyed before its futures end.
-        # Without its notes (above LOG_NOTICE) on how it ends, which would stand among what a command prints.
-        self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 5})
+        self._admin = _admin_client(bootstrap)
 
     def consumer(self, group: str, topic: str) -> _GroupConsumer:
         return _GroupConsumer(self._bootstrap, group, topic)
@@ -407,7 +411,7 @@ class KafkaLog:
             if error.args[0].code() not in _OTHER_LEADER:
                 raise
         # This client asks for ever in the epoch of the leader that it once knew; a broker that was restarted has another.
-        self._admin = AdminClient({"bootstrap.servers": self._bootstrap})
+        self._admin = _admin_client(self._bootstrap)
         return self._ask(where, spec)
 
     def _ask(self, where: KafkaTopicPartition, spec: OffsetSpec) -> int:
