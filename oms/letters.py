@@ -93,14 +93,15 @@ def _dead(service: str, record: Record) -> Letter:
 
 
 def _parked(service: str, records: Sequence[Record]) -> list[Letter]:
-    waiting: dict[tuple[str, str], Letter] = {}
+    # By offset, not by message id: two bodies under one id may both be parked.
+    waiting: dict[tuple[str, int], Letter] = {}
     for record in records:
         envelope, value = Envelope.parse(record.headers), record.value or b""
         if envelope.type == MessageRedriven.TYPE:
-            waiting.pop((envelope.subject, MessageRedriven.decode(value).message_id), None)
+            waiting.pop((envelope.subject, MessageRedriven.decode(value).offset), None)
             continue
         parked = MessageParked.decode(value)
-        waiting[envelope.subject, parked.message_id] = Letter(
+        waiting[envelope.subject, parked.offset] = Letter(
             name=f"{service}/{record.partition}/{parked.offset}",
             state=PARKED,
             service=service,

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from chassis.log import NewRecord
+from chassis.memory import MemoryLog
 from chassis.settings import Settings
 from chassis.tokens import Kind, Role, Tokens, TokensRefused, write_secret
-from contracts.chassis import RedriveStream
+from contracts import topics
+from contracts.chassis import MessageParked, MessageRedriven, RedriveStream
 from contracts.envelope import Actor, Envelope
-from oms.letters import PARKED, Letter, redrive
+from contracts.message import Event
+from contracts.topics import TopicSpec
+from oms.letters import PARKED, Letter, find_letters, redrive
 from oms.tokens import create_console_token
 from tests.doors.fakes import NOON, KeptWriter
 
@@ -29,6 +35,53 @@ class Writer(KeptWriter):
     async def start(self) -> None: ...
 
     async def stop(self) -> None: ...
+
+
+class Topics:
+    """The events and the dead letters of the order service, in memory."""
+
+    def __init__(self) -> None:
+        self.log = MemoryLog(lambda: NOON)
+        self.log.create_topics([TopicSpec(name("order"), 1, {}) for name in (topics.events, topics.dead_letters)])
+        self._producer = self.log.producer("p")
+
+    def record(self, *events: Event) -> None:
+        """Events of one stream."""
+        self._write([NewRecord(topics.events("order"), 0, b"", event.encode(), _headers(event)) for event in events])
+
+    def bury(self, headers: Mapping[str, str]) -> None:
+        """A dead letter."""
+        written = tuple((name, value.encode()) for name, value in headers.items())
+        self._write([NewRecord(topics.dead_letters("order"), 0, b"", b"", written)])
+
+    def _write(self, records: list[NewRecord]) -> None:
+        self._producer.begin()
+        self._producer.send(records)
+        self._producer.commit()
+
+
+def _headers(event: Event) -> tuple[tuple[str, bytes], ...]:
+    return Envelope("1", event.TYPE, "order", NOON, STREAM, "t", STREAM, "0", "00-0-0-00").headers()
+
+
+def parked(message_id: str, offset: int) -> MessageParked:
+    return MessageParked(
+        message_id=message_id,
+        message_type="orderlog.order.CancelOrder.v1",
+        fault="undecodable",
+        detail="not JSON",
+        offset=offset,
+        timestamp=NOON,
+        headers=(),
+        value="",
+    )
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> Topics:
+    made = Topics()
+    monkeypatch.setattr("oms.letters.reach_log", lambda settings: made.log)
+    return made
 
 
 @pytest.fixture
@@ -67,3 +120,14 @@ def test_who_is_unknown_redrives_nothing(settings: Settings, writer: Writer) -> 
     with pytest.raises(TokensRefused, match="oms up"):
         redrive(settings, LETTERS)
     assert writer.records == []
+
+
+def test_two_bodies_parked_under_one_id_are_two_letters_until_each_is_taken(
+    settings: Settings, written: Topics
+) -> None:
+    # given two bodies under one id, both parked, then both are listed
+    written.record(parked("a", 7), parked("a", 9))
+    assert [letter.name for letter in find_letters(settings, "order")] == ["order/0/7", "order/0/9"]
+    # when the first was taken after all, then the other still waits
+    written.record(MessageRedriven(message_id="a", offset=7))
+    assert [letter.name for letter in find_letters(settings, "order")] == ["order/0/9"]
