@@ -156,7 +156,7 @@ def test_baskets_come_in_their_order_in_time(till: Till) -> None:
     assert times == sorted(times)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 def test_the_whole_year_adds_up(till: Till) -> None:
     tally, coupons, sales, discounts = Tally(), 0, 0, 0
     for recorded in till.baskets():

@@ -16,17 +16,19 @@ from tests.small.venue import HallOpened, SeatsReturned, SeatsTaken
 from tests.waiting import eventually
 
 OUTCOMES = (BookingConfirmed, BookingRefused, BookingExpired)
-TICK_BOOKINGS = 3
 
 
-def book_until(world: World, halls: Sequence[str], done: Callable[[], bool], at_most: int = 400) -> list[str]:
-    """Keep booking one seat after the other, hall by hall, until `done` (or `at_most`); the names of the bookings."""
+def book_until(world: World, halls: Sequence[str], done: Callable[[], bool]) -> list[str]:
+    """Keep booking one seat after the other, hall by hall, until `done`; the names of the bookings.
+
+    The load goes on for as long as that takes: what dies at its second batch must be given a second batch, also when
+    it was slow to start and found everything in its first.
+    """
     names: list[str] = []
 
     def tick() -> bool:
-        for _ in range(min(TICK_BOOKINGS, at_most - len(names))):
-            names.append(f"booking {len(names)}")
-            world.book(names[-1], halls[len(names) % len(halls)])
+        names.append(f"booking {len(names)}")
+        world.book(names[-1], halls[len(names) % len(halls)])
         world.flush()
         return done()
 

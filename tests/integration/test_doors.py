@@ -128,9 +128,10 @@ def _free_port() -> int:
 @pytest.fixture(scope="module")
 def site(broker: str, database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     home = tmp_path_factory.mktemp("site")
-    vault = urlsplit(database)._replace(path="/vault").geturl()
+    namespace = f"{home.name}x{os.getpid()}"  # of each module that asks for a site
+    vault = urlsplit(database)._replace(path=f"/vault_{namespace}").geturl()
     settings = Settings(
-        namespace=f"doors{os.getpid()}",
+        namespace=namespace,
         home=home,
         bootstrap=broker,
         database=database,
