@@ -1,6 +1,7 @@
 """The state of a stock item: shelves by location, claims on them, demand that waits, supply that is expected.
 
-What its events mean stands in bookkeeping.py; what may happen is decided in stock_item.py.
+What its events mean stands in bookkeeping.py; what may happen is decided in claiming.py,
+stock_facts.py and node_facts.py.
 """
 
 from __future__ import annotations
