@@ -31,9 +31,10 @@ POLL_SECONDS = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A message that waits for a person. `name` is what people call it: `<service>/<partition>/<offset>`.
+    """A message that waits for a person. `name` is what people call it, after where it came in.
 
-    Of a parked one these are its place in the inbox, and `stream` is what it waits in front of.
+    Of a parked one that is `<service>/<partition>/<offset>` of the inbox, and `stream` is what it waits in front of; of
+    a dead one `<service>/<topic>/<partition>/<offset>`, since it may have come in by another topic.
     """
 
     name: str
@@ -81,7 +82,8 @@ def _matters(topic: str, record: Record) -> bool:
 def _dead(service: str, record: Record) -> Letter:
     headers = {name: value.decode(errors="replace") for name, value in record.headers}
     return Letter(
-        name=f"{service}/{record.partition}/{record.offset}",
+        # What somebody else wrote there may not say where it came in.
+        name=f"{service}/{headers.get('place') or f'{record.topic}/{record.partition}/{record.offset}'}",
         state=DEAD,
         service=service,
         stream=(record.key or b"").decode(errors="replace"),

@@ -18,7 +18,7 @@ from contracts.chassis import MessageParked, MessageRedriven, RedriveStream
 from contracts.envelope import Actor, Envelope
 from contracts.message import Event
 from contracts.topics import TopicSpec
-from oms.letters import PARKED, Letter, find_letters, redrive
+from oms.letters import DEAD, PARKED, Letter, find_letters, redrive
 from oms.tokens import create_console_token
 from tests.doors.fakes import NOON, KeptWriter
 
@@ -131,3 +131,17 @@ def test_two_bodies_parked_under_one_id_are_two_letters_until_each_is_taken(
     # when the first was taken after all, then the other still waits
     written.record(MessageRedriven(message_id="a", offset=7))
     assert [letter.name for letter in find_letters(settings, "order")] == ["order/0/9"]
+
+
+def test_a_dead_letter_is_named_after_where_it_came_in_and_never_as_a_parked_one(
+    settings: Settings, written: Topics
+) -> None:
+    # given dead letters, one of which does not say where it came in, and a message parked from such a place
+    written.bury({"reason": "not JSON", "place": "order.inbox/0/7"})
+    written.bury({})
+    written.record(parked("a", 7))
+    # then no two have one name, and the one that does not say is named after where it lies
+    said, unsaid, waiting = find_letters(settings, "order")
+    assert (said.state, said.name) == (DEAD, "order/order.inbox/0/7")
+    assert (unsaid.state, unsaid.name.rpartition("/")[0]) == (DEAD, "order/order.dead-letters/0")
+    assert (waiting.state, waiting.name) == (PARKED, "order/0/7")
