@@ -108,6 +108,11 @@ class Health:
     stepped_at: float | None = None
     """When its loop last came round (monotonic seconds); None where there is no loop, or before its first step."""
 
+    def tell(self, waits: str | None) -> None:
+        """It waits for what the text says, or runs; what is over stays as the last error."""
+        self.state = "waiting" if waits else "running"
+        self.last_error = waits or self.last_error
+
     def document(self) -> dict[str, Any]:
         """The health answer; memory in bytes, positions and lags in offsets."""
         silent = 0.0 if self.stepped_at is None else time.monotonic() - self.stepped_at
@@ -292,8 +297,7 @@ def _steps(
             continue
         finally:
             health.stepped_at = time.monotonic()
-        let_follow(followers, health)
-        _look(loop, health)
+        _look(loop, let_follow(followers, health.name), health)
         if loop.waiting != said:
             said = loop.waiting
             log.warning("%s %s", health.name, f"waits: {said}" if said else "goes on")
@@ -303,17 +307,21 @@ def _steps(
                 raise Fenced("the database forgot the lock of this process's slot, so another process may hold it now")
 
 
-def let_follow(followers: Sequence[ProjectionFollower], health: Health) -> None:
-    """Let every projection follow. One that cannot go on never stops the loop: it tries again by itself."""
+def let_follow(followers: Sequence[ProjectionFollower], process_name: str) -> str | None:
+    """Let every projection follow; why one of them waits, None as long as all is well.
+
+    One that cannot go on never stops the loop: it tries again by itself.
+    """
     for follower in followers:
+        said = follower.waiting
         try:
             follower.step()
         except (StoreAway, LogError):
             continue
         except ProjectionFailed as error:
-            if health.last_error != str(error):
-                log.error("%s: %s", health.name, error, exc_info=error)
-            health.last_error = str(error)
+            if said != str(error):
+                log.error("%s: %s", process_name, error, exc_info=error)
+    return next((follower.waiting for follower in followers if follower.waiting), None)
 
 
 def _lost(slot: Slot) -> bool:
@@ -323,10 +331,10 @@ def _lost(slot: Slot) -> bool:
         return False  # while the database is away nobody else can take it, and the loop will wait
 
 
-def _look(loop: Loop, health: Health) -> None:
-    stuck = [owned.stuck for owned in loop.partitions.owned.values() if owned.stuck]
-    health.state = "waiting" if loop.waiting or stuck else "running"
-    health.last_error = loop.waiting or (stuck[0] if stuck else health.last_error)
+def _look(loop: Loop, unfollowed: str | None, health: Health) -> None:
+    """`unfollowed` is why a projection waits; the loop's own trouble is told first."""
+    stuck = next((owned.stuck for owned in loop.partitions.owned.values() if owned.stuck), None)
+    health.tell(loop.waiting or stuck or unfollowed)
     followed = loop.followed()
     health.partitions = {
         number: {"position": owned.position, "followed_lag": followed.get(number, 0), "waits": owned.waits}

@@ -68,23 +68,23 @@ def test_what_a_projection_cannot_write_fails_it_again_and_again_and_nothing_els
     bench.write("one")
     bench.follower.step()
     bench.write("two", "th\0ree")
-    # when it is asked to go on, then it fails as a whole each time, and tells health
+    # when it is asked to go on, then it fails as a whole each time, and health waits for it
     for _ in range(3):
         with pytest.raises(ProjectionFailed, match="the projection words cannot go on: DataError"):
             bench.follower.step()
     health = Health("service", state="running")
-    let_follow([bench.follower], health)
+    health.tell(let_follow([bench.follower], "service"))
     assert "the projection words cannot go on" in str(health.last_error)
-    assert (health.state, bench.written()) == ("running", ["one"])
-    # when it is mended, then it goes on from where its table is
+    assert (health.state, bench.written()) == ("waiting", ["one"])
+    # when it is mended, then it goes on from where its table is, and health with it
     bench.words.mended = True
-    let_follow([bench.follower], health)
-    assert bench.written() == ["one", "th?ree", "two"]
+    health.tell(let_follow([bench.follower], "service"))
+    assert (health.state, bench.written()) == ("running", ["one", "th?ree", "two"])
 
 
 def test_a_projection_whose_topic_is_not_there_yet_waits_for_it(database: str, namespace: str) -> None:
     follower = ProjectionFollower(MemoryLog(lambda: datetime.now(UTC)), database, namespace, Words(), "")
     with pytest.raises(LogError, match="words does not exist"):
         follower.step()
-    let_follow([follower], Health("service"))
+    assert "words does not exist" in str(let_follow([follower], "service"))
     follower.close()
