@@ -34,7 +34,7 @@ __all__ = [
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A step that was asked for under a key, `asks` times; `due` is when its answer is late, None once it is answered,
-    or a person was asked instead."""
+    or a person was asked instead. `answered` is true too once nobody waits for the answer any more."""
 
     step: str
     key: str

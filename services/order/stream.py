@@ -135,14 +135,14 @@ def _asked(held: order.Hold, state: OrderStream) -> Asked | None:
 
 
 def _answered_since(state: OrderStream) -> Sequence[Event]:
-    """The release of each hold that was placed for want of an answer, once the answer has come after all."""
+    """The release of each hold that was placed for want of an answer, once nothing waits for the answer any more."""
     holds = sorted(state.order.holds.values(), key=lambda held: int(held.hold))
     missed = [(held, _asked(held, state)) for held in holds if held.kind is HoldKind.NO_ANSWER]
     return [
         HoldReleased(
             hold=held.hold,
             kind=held.kind,
-            detail=f"{STEPS[asked.step].service} has answered {name_of(asked.step, asked.key)}",
+            detail=f"nothing waits for {STEPS[asked.step].service} to answer {name_of(asked.step, asked.key)} any more",
             step=asked.step,
             key=asked.key,
         )

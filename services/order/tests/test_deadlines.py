@@ -11,7 +11,7 @@ from chassis.stream import open_deadlines
 from chassis.testing import Outcome
 from contracts.chassis import DeadlinePassed
 from contracts.fulfillment import FulfillmentCancelled
-from contracts.order import CancelOrder, HoldKind, HoldPlaced, ReleaseHold
+from contracts.order import CancelOrder, HoldKind, HoldPlaced, HoldReleased, ReleaseHold
 from contracts.shipping import ShipmentRefusal, ShipmentRefused
 from services.order.stream import ORDER, STEPS
 from services.order.tests.story import ORDER_ID, Story, kinds, messages, order
@@ -197,6 +197,12 @@ def test_an_answer_that_comes_after_all_releases_the_hold_and_the_order_goes_on(
     ANSWERED[step](story)
     assert held.hold not in story.view.order.holds
     assert not names_in(story, step)
+
+
+def test_such_a_release_says_no_more_than_that_nothing_waits_for_the_answer() -> None:
+    story, held = _silent("authorize")
+    (released,) = [event for event in story.authorized().events if isinstance(event, HoldReleased)]
+    assert released.detail == f"nothing waits for payments to answer authorize/{held.key} any more"
 
 
 def test_what_came_open_behind_such_a_hold_is_sourced_with_what_is_known_then() -> None:
