@@ -16,7 +16,6 @@ from threading import Thread
 from typing import Any, TypeVar, cast
 
 from confluent_kafka import (
-    OFFSET_END,
     TIMESTAMP_NOT_AVAILABLE,
     Consumer,
     KafkaError,
@@ -151,10 +150,11 @@ class _GroupConsumer:
         numbers = {item.partition for item in partitions}
         self._rebalance.assigned |= numbers
         self._rebalance.revoked -= numbers
-        # Assigned at the end, since the loop seeks to the committed position before it resumes. The client may fetch
-        # before the pause takes hold, and any fixed offset could be one that the topic keeps no more.
-        consumer.incremental_assign([KafkaTopicPartition(self._topic, number, OFFSET_END) for number in numbers])
-        consumer.pause([KafkaTopicPartition(self._topic, number) for number in numbers])
+        # Assigned at the committed position, to which the loop seeks again before it resumes; the client may fetch before
+        # the pause takes hold. Never at a logical offset, such as the end: the client asks the broker where that is, and
+        # an answer that comes after the seek makes it ask again, and go there past everything in between.
+        consumer.incremental_assign(self._of(numbers))
+        consumer.pause(self._of(numbers))
 
     def _revoked(self, consumer: Consumer, partitions: list[KafkaTopicPartition]) -> None:
         numbers = {item.partition for item in partitions}
@@ -173,7 +173,10 @@ class _GroupConsumer:
             if error is None:
                 records.append(_record(message))
             elif error.code() == KafkaError._AUTO_OFFSET_RESET:
-                raise NoPosition(f"{self._topic}/{message.partition()}: {error.str()}")
+                raise NoPosition(
+                    f"{self._topic}/{message.partition()} has no position to read from ({error.str()}); "
+                    "`oms offsets restore` sets it from the events, it is never guessed"
+                )
             elif error.fatal():
                 raise LogError(f"the consumer of {self._topic} ended: {error.str()}")
             # The rest (a broker that is away, a leader that moves) the client mends by itself.
@@ -512,8 +515,19 @@ class KafkaLog:
             consumer.close()
 
     def positions(self, group: str, topic: str) -> dict[int, int]:
-        """A group's committed positions of a topic, by partition; partitions without one are left out."""
-        consumer = Consumer({"bootstrap.servers": self._bootstrap, "group.id": group, "enable.auto.commit": False})
+        """A group's committed positions of a topic, by partition; partitions without one are left out.
+
+        As they stand now: one that an open transaction is about to move is not waited for, since whoever began that
+        may be dead, and the broker only ends it some time later.
+        """
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self._bootstrap,
+                "group.id": group,
+                "enable.auto.commit": False,
+                "isolation.level": "read_uncommitted",
+            }
+        )
         try:
             wanted = [KafkaTopicPartition(topic, number) for number in range(self.partitions(topic))]
             found = consumer.committed(wanted, timeout=REQUEST_TIMEOUT)

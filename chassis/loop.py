@@ -31,7 +31,7 @@ from chassis.handling import (
     handle,
 )
 from chassis.log import Abortable, Indefinite, Log, LogError, Record, TransactionalProducer
-from chassis.partitions import Partitions
+from chassis.partitions import Owned, Partitions
 from chassis.service import Loader, Service, memoized
 from chassis.snapshots import restore, state_version
 from chassis.store import DueDeadline, StoreAway, StreamStore
@@ -156,6 +156,7 @@ class Loop:
         is needed and cannot be had: then nothing is handled, and the next step tries again.
         """
         producer = self._producer or self._start_producer()
+        before = {number: owned for number, owned in self.partitions.owned.items() if owned.running}
         records = self._consumer.poll(self._limits.batch_records, timeout)
         faultpoint("loop.polled")
         try:
@@ -165,7 +166,7 @@ class Loop:
             self._retry_stuck()
             if self.waiting is not None:
                 self._rewind(records)  # polled before we stood still: nothing may be skipped
-            batch = self._handle([record for record in records if self._expected(record)])
+            batch = self._handle([record for record in records if self._expected(record, before)])
             if batch.drafts or batch.positions:
                 self._commit(producer, batch)
             self._evict()
@@ -194,10 +195,13 @@ class Loop:
     def _rewind(self, records: Iterable[Record]) -> None:
         self.partitions.rewind({record.partition for record in records})
 
-    def _expected(self, record: Record) -> bool:
-        """Whether a record is the next of a running partition: what was fetched before a seek is not."""
+    def _expected(self, record: Record, before: Mapping[int, Owned]) -> bool:
+        """Whether a record is the next of a partition that ran before it was polled and still does.
+
+        What was fetched before a seek is not; it is handed out again after it.
+        """
         owned = self.partitions.owned.get(record.partition)
-        if owned is None or not owned.running or self.waiting:
+        if owned is None or not owned.running or self.waiting or before.get(record.partition) is not owned:
             return False
         return record.offset >= owned.position
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -355,6 +357,39 @@ def test_a_partition_is_silent_until_resumed_and_while_paused(bench: Bench) -> N
         assert consumer.poll(10, 0.05) == []
     consumer.resume([0])
     assert [record.value for record in eventually(lambda: consumer.poll(10, 0.1), because="it again")] == [b"a"]
+    consumer.close()
+
+
+def test_a_seek_right_after_the_assignment_stands(bench: Bench) -> None:
+    # Given a position with much behind it, and a member that seeks there as soon as it can
+    producer = bench.producer()
+    bench.commit(producer, *(bench.record(f"{number}", number % PARTITIONS) for number in range(20)))
+    consumer = bench.log.consumer(bench.group, bench.topic)
+    waiting: set[int] = set()
+    found: list[Record] = []
+
+    def read(count: int) -> Callable[[], bool]:
+        def condition() -> bool:
+            found.extend(consumer.poll(100, 0.001))
+            waiting.update(consumer.rebalance().assigned)
+            for number in sorted(waiting):
+                with suppress(LogError):
+                    consumer.seek(number, 0)
+                    consumer.resume([number])
+                    waiting.remove(number)
+            return len(found) >= count
+
+        return condition
+
+    eventually(read(20), because="what was there")
+    # When more comes in, later than the client takes to ask again for anything it was not told in time
+    deadline = time.monotonic() + 1.0
+    while time.monotonic() < deadline:
+        read(0)()
+    bench.commit(producer, *(bench.record(f"{number}", number % PARTITIONS) for number in range(20, 40)))
+    # Then nothing is skipped and nothing comes again
+    eventually(read(40), because="what came in later")
+    assert sorted(int(record.value or b"") for record in found) == list(range(40))
     consumer.close()
 
 

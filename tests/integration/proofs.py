@@ -22,14 +22,14 @@ def book_until(world: World, halls: Sequence[str], done: Callable[[], bool]) -> 
     """Keep booking one seat after the other, hall by hall, until `done`; the names of the bookings.
 
     The load goes on for as long as that takes: what dies at its second batch must be given a second batch, also when
-    it was slow to start and found everything in its first.
+    it was slow to start and found everything in its first, and when the other, who would have sent it more, is dead.
     """
     names: list[str] = []
 
     def tick() -> bool:
         names.append(f"booking {len(names)}")
         world.book(names[-1], halls[len(names) % len(halls)])
-        world.flush()
+        world.open_hall(f"annex {len(names)}", 1)
         return done()
 
     eventually(tick, 60, "the end of the load")

@@ -30,6 +30,9 @@ from tests.small.venue import HALL, OpenHall
 from tests.waiting import eventually
 
 PARTITIONS = 4
+PATIENCE_MS = 3_600_000
+"""Longer than any test: a booking whose answer was lost stays open, and no deadline hides the loss."""
+
 SERVICES = {"venue": Service("venue", (HALL,)), "box_office": Service("box_office", (BOOKING,), intents=True)}
 _worlds = count(1)
 
@@ -145,7 +148,7 @@ class World:
         self.flush()
         return self.hall(name)
 
-    def book(self, name: str, hall: str, seats: int = 1, patience_ms: int = 60_000) -> None:
+    def book(self, name: str, hall: str, seats: int = 1, patience_ms: int = PATIENCE_MS) -> None:
         command = Book(name=name, hall=hall, seats=seats, patience_ms=patience_ms)
         self.send("box_office", self.booking(name), command, f"book {name}")
 
