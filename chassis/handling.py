@@ -84,7 +84,11 @@ Fetch = Callable[[Sequence[str]], Mapping[str, Any]]
 
 
 class FetchFailed(Exception):
-    """What a decider needs could not be fetched: says nothing of the message, which is tried again."""
+    """What a decider needs could not be fetched, for the `cause`: says nothing of the message, which is tried again."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
 
 
 class ParkingFull(Exception):

@@ -68,6 +68,9 @@ FETCH_QUEUE_RECORDS_MIN = 20_000
 FETCH_QUEUE_KBYTES_MAX = 65_536
 """What a consumer may hold fetched but not handed out: bounds its memory."""
 
+FETCH_WAIT_MS = 500
+"""How long the broker may keep an answer back while there is nothing: what is written meanwhile is answered at once."""
+
 _EARLIEST, _LATEST = OffsetSpec.earliest(), OffsetSpec.latest()  # type: ignore[no-untyped-call]
 _OTHER_LEADER = frozenset({KafkaError.FENCED_LEADER_EPOCH, KafkaError.UNKNOWN_LEADER_EPOCH})
 _FENCING = frozenset({KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH})
@@ -141,7 +144,7 @@ class _GroupConsumer:
                 "max.poll.interval.ms": POLL_INTERVAL_MAX_MS,
                 "queued.min.messages": FETCH_QUEUE_RECORDS_MIN,
                 "queued.max.messages.kbytes": FETCH_QUEUE_KBYTES_MAX,
-                "fetch.wait.max.ms": 100,
+                "fetch.wait.max.ms": FETCH_WAIT_MS,
             }
         )
         self._consumer.subscribe([topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked)
@@ -324,7 +327,7 @@ class _TopicReader:
                 "enable.partition.eof": True,
                 "queued.min.messages": FETCH_QUEUE_RECORDS_MIN,
                 "queued.max.messages.kbytes": FETCH_QUEUE_KBYTES_MAX,
-                "fetch.wait.max.ms": 100,
+                "fetch.wait.max.ms": FETCH_WAIT_MS,
             }
         )
         self._assigned = False

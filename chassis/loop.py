@@ -34,7 +34,7 @@ from chassis.log import Abortable, Indefinite, Log, LogError, Record, Transactio
 from chassis.partitions import Owned, Partitions
 from chassis.service import Loader, Service, memoized
 from chassis.snapshots import restore, state_version
-from chassis.store import DueDeadline, StoreAway, StreamStore
+from chassis.store import DueDeadline, StoreAway, StoreBehind, StreamStore
 from chassis.stream import Stream
 from contracts import topics
 from contracts.envelope import Envelope, MalformedEnvelope, replace_reply
@@ -59,6 +59,7 @@ class Limits:
     deadlines_fired: int = 500
     deadline_again: float = 30.0
     store_retry: float = 1.0
+    behind_steps: int = 20
     stuck_retry: float = 30.0
 
 
@@ -140,6 +141,7 @@ class Loop:
         )
         self._retry_at = clock()
         self._held = False
+        self._behind_for = 0
         self.waiting: str | None = None
 
     def _start_producer(self) -> TransactionalProducer:
@@ -170,7 +172,11 @@ class Loop:
             if batch.drafts or batch.positions:
                 self._commit(producer, batch)
             self._evict()
+            self._behind_for = 0
             return batch.handled
+        except StoreBehind as error:
+            self._try_again(str(error), records)
+            return 0
         except StoreAway as error:
             self._wait(str(error), records)
             return 0
@@ -182,6 +188,15 @@ class Loop:
         if self.waiting is not None and not self._held:
             self.waiting = None
             self._consumer.resume(self.partitions.running())
+
+    def _try_again(self, why: str, records: Iterable[Record]) -> None:
+        """What is followed comes a moment later: take the batch again with the next step. Past `behind_steps` of them
+        whoever follows is in trouble, which is waited for."""
+        self._behind_for += 1
+        if self._behind_for > self._limits.behind_steps:
+            self._wait(why, records)
+        else:
+            self._rewind(records)
 
     def _wait(self, why: str, records: Iterable[Record]) -> None:
         """Stand still with no transaction open, and keep polling, so that the group still counts on us."""
@@ -242,7 +257,7 @@ class Loop:
             for record, message in zip(records, incoming, strict=True):
                 self._take(record, message, batch, fetch)
         except FetchFailed as error:
-            raise StoreAway(str(error)) from error
+            raise error.cause from error
         if not self.waiting:
             now = self._clock()
             batch.fired = self._deadlines.due(self.partitions.running(), now)
@@ -338,7 +353,7 @@ class Loop:
             try:
                 return fetch(keys)
             except StoreAway as error:
-                raise FetchFailed(str(error)) from error
+                raise FetchFailed(error) from error
 
         return ask
 

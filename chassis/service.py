@@ -17,7 +17,10 @@ __all__ = ["FetchNothing", "Loader", "Service", "memoized"]
 
 
 class Loader(Protocol):
-    """Fetches what deciders need, from tables of the service's own; raises chassis.store.StoreAway."""
+    """Fetches what deciders need, from tables of the service's own.
+
+    Raises chassis.store.StoreAway, and StoreBehind while the tables have not followed far enough.
+    """
 
     def fetch(self, keys: Sequence[str]) -> Mapping[str, Any]: ...
 

@@ -32,6 +32,7 @@ __all__ = [
     "Slot",
     "Store",
     "StoreAway",
+    "StoreBehind",
     "StoredRow",
     "StreamStore",
     "TrackingMoved",
@@ -81,6 +82,10 @@ BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 class StoreAway(Exception):
     """The database does not answer; nothing is lost, and whoever needs it waits."""
+
+
+class StoreBehind(StoreAway):
+    """The database answers, and has not followed as far as it must for this: it is asked again in a moment."""
 
 
 class TrackingMoved(Exception):

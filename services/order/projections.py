@@ -9,7 +9,7 @@ import psycopg
 
 from chassis.log import Log, LogError, Record
 from chassis.projection import TRACKING
-from chassis.store import StoreAway, connect, making_tables
+from chassis.store import StoreAway, StoreBehind, connect, making_tables
 from contracts.envelope import Envelope
 from contracts.ids import split_stream
 from contracts.message import CATALOGUE
@@ -92,7 +92,7 @@ class AvailabilityLoader:
         return found
 
     def _believe(self, unknown: Sequence[str]) -> None:
-        """Raise StoreAway while the table may not yet hold what was written of these SKUs before they were asked for."""
+        """Raise StoreBehind while the table may not yet hold what was written of these SKUs before they were asked for."""
         if not unknown:
             return
         new = [sku for sku in unknown if sku not in self._unknown]
@@ -108,7 +108,9 @@ class AvailabilityLoader:
         )
         followed = dict(rows.fetchall())
         if any(followed.get(number, 0) < end for sku in unknown for number, end in self._unknown[sku].items()):
-            raise StoreAway("availability has not followed inventory's events far enough to say that a SKU is unknown")
+            raise StoreBehind(
+                "availability has not followed inventory's events far enough to say that a SKU is unknown"
+            )
 
     def _connect(self) -> psycopg.Connection[Any]:
         if self._connection is None or self._connection.closed:

@@ -13,7 +13,7 @@ from chassis.log import NewRecord, Record
 from chassis.loop import Limits, Loop, Routes
 from chassis.memory import MemoryLog
 from chassis.memory_store import MemoryStore
-from chassis.service import FetchNothing, Service
+from chassis.service import FetchNothing, Loader, Service
 from contracts import topics
 from contracts.envelope import Envelope, root_traceparent
 from contracts.ids import aggregate_id, door_message_id, stream
@@ -44,14 +44,14 @@ class Bench:
             self.log.create_service_topics(name, partitions=PARTITIONS, intents_partitions=2)
         self._door = MemoryLog.producer(self.log, "door")
 
-    def start(self, kind: StreamKind = HALL, limits: Limits = LIMITS) -> Loop:
+    def start(self, kind: StreamKind = HALL, limits: Limits = LIMITS, loader: Loader | None = None) -> Loop:
         """A new process in the place of the one before, which is gone without a word."""
         self.now += timedelta(minutes=1)  # out of its group
         self.loop = Loop(
             Service(self.service, (kind,), intents=True),
             self.log,
             self.store,
-            FetchNothing(),
+            loader or FetchNothing(),
             ROUTES,
             f"{self.service}-0",
             clock=lambda: self.now,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -13,6 +13,7 @@ from chassis import handling
 from chassis.decider import Context
 from chassis.log import Indefinite, Record, TopicPartition
 from chassis.memory import MemoryLog
+from chassis.store import StoreBehind
 from contracts.chassis import DeadlinePassed, MessageParked, MessageRedriven, RedriveStream
 from contracts.message import Command, Event, Message
 from contracts.topics import RECORD_BYTES_MAX
@@ -71,6 +72,54 @@ def prove_wire(bench: Bench) -> None:
     )
     assert not report.violations, report.violations
     assert report.checked["ce_id event"] > 0
+
+
+# -- what a decider needs
+
+
+class Lagging:
+    """Has not followed far enough for the first times that it is asked."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+
+    def fetch(self, keys: Sequence[str]) -> Mapping[str, Any]:
+        if self.times:
+            self.times -= 1
+            raise StoreBehind("it has not followed far enough")
+        return {key: key for key in keys}
+
+
+NEEDY = replace(HALL, needs=lambda message, state: ("something",))
+
+
+def test_what_is_not_followed_yet_is_asked_for_again_at_once() -> None:
+    # given two messages whose deciders need what is followed two steps later
+    bench = Bench()
+    loop = bench.start(NEEDY, loader=Lagging(2))
+    bench.run(3)
+    bench.send(HERE, OpenHall(seats=5), "open")
+    bench.send(HERE, TakeSeats(booking="first", seats=1), "first")
+    # when three steps are made, then both are handled, in order, and nothing was paused for it
+    said = []
+    for _ in range(3):
+        bench.run(1)
+        said.append(loop.waiting)
+    assert kinds(bench.events(HERE)) == ["HallOpened", "SeatsTaken"]
+    assert said == [None, None, None]
+    prove_wire(bench)
+
+
+def test_what_is_never_followed_is_waited_for_and_told() -> None:
+    bench = Bench()
+    loop = bench.start(NEEDY, loader=Lagging(LIMITS.behind_steps + 2))
+    bench.send(HERE, OpenHall(seats=5), "open")
+    bench.run(LIMITS.behind_steps + 3)
+    assert loop.waiting == "it has not followed far enough"
+    assert bench.events(HERE) == []
+    bench.run(20)
+    assert loop.waiting is None
+    assert kinds(bench.events(HERE)) == ["HallOpened"]
 
 
 # -- a full parking
