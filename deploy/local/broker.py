@@ -135,8 +135,10 @@ def _java(jars: str) -> list[str]:
     return [
         str(JAVA),
         *HEAP,
-        "-XX:+UseG1GC",
-        "-XX:MaxGCPauseMillis=20",
+        # One small machine: the optimising compiler and a concurrent collector would take from the services the cores
+        # that they save the broker only after minutes (docs/adr/0004).
+        "-XX:TieredStopAtLevel=1",
+        "-XX:+UseSerialGC",
         "-XX:+ExitOnOutOfMemoryError",
         "-Djava.awt.headless=true",
         "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
