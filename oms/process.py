@@ -8,6 +8,8 @@ import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+import uvloop
+
 from chassis.runtime import Exit, Health, serve_health
 from chassis.sealing import MasterKeyRefused
 from chassis.settings import Settings
@@ -49,7 +51,8 @@ def run_process(name: str, settings: Settings, body: Callable[[Life], Awaitable[
     health = Health(name)
     end_health = serve_health(health, settings.run_folder)
     try:
-        return asyncio.run(_live(Life(health), body))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_live(Life(health), body))
     except (MasterKeyRefused, TokensRefused) as error:
         log.error("%s: %s", name, error)
         return Exit.SETTINGS
