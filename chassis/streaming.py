@@ -189,16 +189,20 @@ async def _undecoded(message: KafkaMessage) -> Any:
     return message.body
 
 
-async def keep_trying(attempt: Callable[[], Awaitable[T]], waits: Callable[[str | None], None]) -> T:
-    """Try until it works: what came in is not let go of. `waits` hears what for, and None when it goes on."""
-    waited = False
+async def keep_trying(
+    attempt: Callable[[], Awaitable[T]], waits: Callable[[str | None], None], seconds_max: float | None = None
+) -> T:
+    """Try until it works: what came in is not let go of. `waits` hears what for, and None when it goes on. The pause
+    between attempts doubles up to `seconds_max`, where one is given: for servers that mind being asked every second."""
+    waited, pause = False, RETRY_SECONDS
     while True:
         try:
             result = await attempt()
         except AWAY as error:
             waited = True
             waits(str(error))
-            await asyncio.sleep(RETRY_SECONDS)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, seconds_max or pause)
         else:
             if waited:
                 waits(None)

@@ -117,3 +117,23 @@ def test_what_is_away_is_waited_for_and_said(monkeypatch: pytest.MonkeyPatch) ->
 
     assert asyncio.run(keep_trying(attempt, said.append)) == "done"
     assert said == ["the broker is away", "no space left on device", None]
+
+
+def test_a_server_that_minds_is_asked_ever_more_seldom_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr("chassis.streaming.asyncio.sleep", sleep)
+    left = [OSError("away")] * 8
+
+    async def attempt() -> None:
+        if left:
+            raise left.pop()
+
+    asyncio.run(keep_trying(attempt, lambda why: None, seconds_max=20))
+    assert pauses == [1, 2, 4, 8, 16, 20, 20, 20]
+    left, pauses = [OSError("away")] * 3, []
+    asyncio.run(keep_trying(attempt, lambda why: None))
+    assert pauses == [1, 1, 1]
