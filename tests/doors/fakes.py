@@ -17,6 +17,7 @@ from chassis.sealing import seal_under
 from chassis.tokens import Grant, Kind, Role, Tokens, TokensRefused
 from contracts.personal import Personal, PersonalContent
 from oms.access import RULES
+from services.order.postbox import Mail, MailRefused, MailServerAway
 
 ADMIN = "admin-token"
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
@@ -42,6 +43,24 @@ class KeptWriter:
             raise LogError("the broker is away")
         self.records += records
         self.then(records)
+
+
+@dataclass
+class KeptPostbox:
+    """Keeps what is put in, each once; `away` times it takes nothing first. `refused` is its answer to everything."""
+
+    mails: dict[str, Mail] = field(default_factory=dict)
+    away: int = 0
+    refused: MailRefused | None = None
+
+    async def put(self, mail: Mail) -> str:
+        if self.away:
+            self.away -= 1
+            raise MailServerAway("the postbox is away")
+        if self.refused:
+            raise self.refused
+        self.mails.setdefault(mail.key, mail)
+        return mail.key
 
 
 @dataclass

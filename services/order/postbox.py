@@ -1,0 +1,75 @@
+"""The postbox: where a message to a customer is put in, and what it may say to that.
+
+A port with two implementations: a folder, here, and a mail server (smtp.py). Putting a message in again under the same
+key is putting the same message in: a folder keeps one, a mail server may pass on two with one Message-ID.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+__all__ = ["Mail", "MailRefused", "MailServerAway", "OutboxFolder", "Postbox"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A message as it travels: `content` is the whole of it (RFC 5322), `sender` and `recipient` are the addresses on
+    the envelope. `key` names it, the same however often it is put in, and so does `message_id`, its header."""
+
+    key: str
+    message_id: str
+    sender: str
+    recipient: str
+    content: bytes
+
+
+class MailRefused(Exception):
+    """This message is not taken: `for_now`, or ever. The text is the server's own words, personal data included."""
+
+    def __init__(self, said: str, *, for_now: bool) -> None:
+        super().__init__(said)
+        self.for_now = for_now
+
+
+class MailServerAway(OSError):
+    """No message is taken at all until somebody mends something or a server comes back. The text names no person."""
+
+
+class Postbox(Protocol):
+    """Takes messages."""
+
+    async def put(self, mail: Mail) -> str:
+        """Put a message in; what it is called from here on. It is safe there when this returns.
+
+        Raises MailRefused, and OSError (MailServerAway is one) while nothing is taken.
+        """
+
+
+class OutboxFolder:
+    """A folder in which each message is a file, named by its key. Whatever delivers them takes them from there."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def put(self, mail: Mail) -> str:
+        """See Postbox.put."""
+        return await asyncio.to_thread(self._write, mail)
+
+    def _write(self, mail: Mail) -> str:
+        """Whole or not at all: written beside, then renamed. One that is there was put in before."""
+        name = f"{mail.key}.eml"
+        target = self._folder / name
+        if target.exists():
+            return name
+        self._folder.mkdir(parents=True, exist_ok=True)
+        beside = self._folder / f".{name}.part"
+        with beside.open("wb") as file:
+            file.write(mail.content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(target)
+        return name
