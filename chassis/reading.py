@@ -138,6 +138,11 @@ class Reads:
         kind = self._service.by_kind[split_stream(name)[0]]
         return restore(kind, name, None, tuple(self.events(name, at)))
 
+    def taken(self, message_ids: Sequence[str]) -> frozenset[str]:
+        """Those of these door messages that were taken."""
+        rows = self.rows("select message_id from door_messages where message_id = any(%s)", [list(message_ids)])
+        return frozenset(row[0] for row in rows)
+
     def known(self, message_id: str) -> Known | None:
         """What came of a door message; None while nothing is known of it."""
         rows = self.rows("select stream, version, digest from door_messages where message_id = %s", [message_id])

@@ -8,14 +8,25 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, Literal, Self, cast
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-__all__ = ["Settings", "SettingsRefused", "load_settings"]
+__all__ = ["SenderSettings", "Settings", "SettingsRefused", "load_settings"]
 
 CONFIG_VARIABLE = "OMS_CONFIG"
 OTHER_VARIABLES = frozenset({CONFIG_VARIABLE, "OMS_FAULT", "OMS_TEST_BROKER"})
@@ -28,6 +39,36 @@ class SettingsRefused(ValueError):
     """A setting is unknown or wrong; the text names each, and what it may be."""
 
     exit_code = 2
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError(f"{name!r} is not a time zone of the IANA, such as Europe/Berlin") from error
+    return name
+
+
+MailAddress = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[A-Za-z0-9.!#$%&'*+/^_`{|}~-]+@[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$", max_length=254
+    ),
+]
+"""An address as it stands between angle brackets, in ASCII, without a name; nothing that means more in a header."""
+
+
+class SenderSettings(BaseModel):
+    """Who the messages to customers of a brand or seller are from. `from` is the address, `name` what is shown with
+    it; files in the folder `templates` go before ours; dates are told in `zone`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    address: MailAddress = Field(default="orders@localhost", alias="from")
+    name: Annotated[str, StringConstraints(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")] | None = None
+    reply_to: MailAddress | None = None
+    templates: Path | None = None
+    zone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
 
 
 class Settings(BaseSettings):
@@ -70,6 +111,22 @@ class Settings(BaseSettings):
     outbox_folder: Path | None = Field(
         default=None, description="folder of messages to customers; <home>/outbox when not set"
     )
+    mail_by: Literal["outbox", "smtp"] = Field(
+        default="outbox", description="how messages to customers leave: as files in the outbox, or by a mail server"
+    )
+    smtp_host: str = Field(default="localhost", min_length=1, description="address of the mail server")
+    smtp_port: int = Field(default=587, ge=1, le=PORT_MAX, description="port of the mail server")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="encryption of the connection to the mail server"
+    )
+    smtp_user: str | None = Field(default=None, min_length=1, description="who we are at the mail server")
+    smtp_password_file: Path | None = Field(default=None, description="file of that user's password")
+    smtp_ca_file: Path | None = Field(
+        default=None, description="file of certificates that the mail server's is checked by; the system's when not set"
+    )
+    senders: Mapping[str, SenderSettings] = Field(
+        default={}, description="who messages are from, by brand or seller; `*` for all others"
+    )
 
     @field_validator("bootstrap")
     @classmethod
@@ -85,6 +142,16 @@ class Settings(BaseSettings):
         if parts.hostname is None or not parts.port:
             raise ValueError("an address has a host and a port: postgresql://USER@HOST:PORT/DATABASE")
         return address
+
+    @model_validator(mode="after")
+    def _password_kept(self) -> Self:
+        if (self.smtp_user is None) != (self.smtp_password_file is None):
+            raise ValueError("smtp_user and smtp_password_file go together: set both or none")
+        if self.smtp_user is not None and self.smtp_security == "none":
+            raise ValueError(
+                "smtp_security none would send the password of smtp_user in the clear: use starttls or tls"
+            )
+        return self
 
     @property
     def run_folder(self) -> Path:
@@ -127,7 +194,7 @@ def load_settings() -> Settings:
     try:
         return Settings(**cast(Any, given))
     except ValidationError as error:
-        wrong = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
+        wrong = [": ".join(filter(None, (".".join(map(str, item["loc"])), item["msg"]))) for item in error.errors()]
         raise SettingsRefused(f"settings refused: {'; '.join(wrong)}") from error
 
 

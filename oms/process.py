@@ -12,7 +12,7 @@ import uvloop
 
 from chassis.runtime import Exit, Health, serve_health
 from chassis.sealing import MasterKeyRefused
-from chassis.settings import Settings
+from chassis.settings import Settings, SettingsRefused
 from chassis.tokens import TokensRefused
 
 __all__ = ["Life", "run_process"]
@@ -53,7 +53,7 @@ def run_process(name: str, settings: Settings, body: Callable[[Life], Awaitable[
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_live(Life(health), body))
-    except (MasterKeyRefused, TokensRefused) as error:
+    except (MasterKeyRefused, SettingsRefused, TokensRefused) as error:
         log.error("%s: %s", name, error)
         return Exit.SETTINGS
     finally:

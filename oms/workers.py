@@ -6,13 +6,16 @@ from contextlib import AsyncExitStack
 
 from chassis.doors import Door
 from chassis.entry import start
+from chassis.reading import Reads
 from chassis.sealing import FileMasterKey, Sealer
 from chassis.settings import Settings
 from chassis.streaming import KafkaWriter, keep_trying, make_broker, subscribe
 from chassis.vault import PostgresVault
 from contracts import topics
+from oms.mail import make_mail, make_postbox
 from oms.process import Life, run_process
-from services.order.workers import ConfirmationWorker
+from services.order import app as order
+from services.order.workers import NoticeWorker
 
 __all__ = ["WORKER_DOOR", "run"]
 
@@ -25,11 +28,13 @@ async def _work(settings: Settings, life: Life) -> None:
     sealer = Sealer(vault, FileMasterKey(settings.master_key))
     writer, broker = KafkaWriter(settings.bootstrap), make_broker(settings.bootstrap)
     door = Door(WORKER_DOOR, writer, settings.partitions, settings.namespace)
-    confirmations = ConfirmationWorker(door, sealer.open, settings.outbox, life.waits)
+    reads = Reads(settings.database, order.declare(settings.namespace), settings.partitions)
+    notices = NoticeWorker(door, sealer.open, reads.taken, make_mail(settings), make_postbox(settings), life.waits)
     intents = topics.intents("order", settings.namespace)
-    subscribe(broker, intents, topics.named("order-workers", settings.namespace), confirmations.take, life.failed)
+    subscribe(broker, intents, topics.named("order-workers", settings.namespace), notices.take, life.failed)
     async with AsyncExitStack() as ends:
         ends.callback(vault.close)
+        ends.callback(reads.close)
         for start, stop in ((writer.start, writer.stop), (broker.start, broker.stop)):
             ends.push_async_callback(stop)
             await keep_trying(start, life.waits)

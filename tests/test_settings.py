@@ -78,12 +78,45 @@ def test_an_unknown_name_in_the_file_is_refused_by_name() -> None:
         ("database", "postgresql://orderlog@127.0.0.1:99999/orderlog"),
         ("vault", "postgresql://orderlog@127.0.0.1:port/vault"),
         ("namespace", "With Spaces"),
+        ("mail_by", "pigeon"),
+        ("smtp_port", "0"),
+        ("smtp_security", "ssl"),
+        ("smtp_user", "orders"),
+        ("smtp_password_file", "/etc/password"),
+        ("senders", '{"acme": {"from": "no address"}}'),
+        ("senders", '{"acme": {"from": "a@b.example\\r\\nBcc: z@b.example"}}'),
+        ("senders", '{"acme": {"from": "=?utf-8?q?a?=@b.example"}}'),
+        ("senders", '{"acme": {"name": "Acme\\nBcc: z@b.example"}}'),
+        ("senders", '{"acme": {"sender": "a@b.example"}}'),
+        ("senders", '{"acme": {"zone": "Middle-earth/Shire"}}'),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(f"OMS_{name.upper()}", value)
 
     with pytest.raises(SettingsRefused, match=name):
+        load_settings()
+
+
+def test_senders_are_tables_of_the_file() -> None:
+    Path("oms.toml").write_text(
+        '[senders."*"]\nfrom = "orders@example.com"\n'
+        '[senders.acme]\nfrom = "tea@acme.example"\nname = "Acme"\nzone = "Europe/Berlin"\n'
+    )
+
+    senders = load_settings().senders
+
+    assert {name: sender.address for name, sender in senders.items()} == {
+        "*": "orders@example.com",
+        "acme": "tea@acme.example",
+    }
+    assert (senders["acme"].name, senders["acme"].zone, senders["acme"].templates) == ("Acme", "Europe/Berlin", None)
+
+
+def test_a_password_is_not_sent_in_the_clear() -> None:
+    Path("oms.toml").write_text('smtp_user = "orders"\nsmtp_password_file = "password"\nsmtp_security = "none"\n')
+
+    with pytest.raises(SettingsRefused, match="in the clear"):
         load_settings()
 
 
@@ -123,4 +156,6 @@ def test_the_document_has_the_variables_that_are_no_settings() -> None:
 
 
 def _documented(default: object) -> str:
-    return {None: "not set", "": "empty"}.get(default) or f"`{default}`"  # type: ignore[call-overload]
+    if default in ("", {}):
+        return "empty"
+    return "not set" if default is None else f"`{default}`"

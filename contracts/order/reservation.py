@@ -1,4 +1,4 @@
-"""Reserving: stock is held or waited for, the money is secured, the order is confirmed and the customer told."""
+"""Reserving: stock is held or waited for, the money is secured, the order is confirmed."""
 
 from __future__ import annotations
 
@@ -6,24 +6,18 @@ from typing import Annotated
 
 from pydantic import Field
 
-from contracts.message import Command, Event, Instant, Intent, Value
+from contracts.message import Event, Instant
 from contracts.money import Money, Tender
 from contracts.order.units import QuantityMoved
-from contracts.personal import Personal
 
 __all__ = [
     "AuthorizationRecorded",
     "AuthorizationRequested",
     "CancelAfterPassed",
     "ClaimRefused",
-    "ConfirmationRequested",
-    "ConfirmationSent",
-    "ConfirmationSentAgain",
-    "ConfirmedLine",
     "LineBackordered",
     "LineReserved",
     "OrderConfirmed",
-    "RecordConfirmationSent",
     "ReservationLost",
 ]
 
@@ -93,47 +87,3 @@ class OrderConfirmed(Event):
     """Everything not cancelled is reserved and secured: the order will be fulfilled. `amount` is what is owed."""
 
     amount: Money
-
-
-class ConfirmedLine(Value):
-    """A line as the customer is told about it."""
-
-    sku: str
-    description: str | None = None
-    quantity: int
-    unit: str
-    amount: Money
-
-
-class ConfirmationRequested(Intent):
-    """The customer is to be told that the order is confirmed."""
-
-    order_id: str
-    number: str
-    channel_number: str | None = None
-    brand: str | None = None
-    seller: str
-    locale: str | None = None
-    buyer: Personal | None = None
-    lines: tuple[ConfirmedLine, ...]
-    total: Money
-
-
-class RecordConfirmationSent(Command):
-    """The confirmation left: `confirmation` names the event that asked for it, `name` the message that was made."""
-
-    confirmation: str
-    name: str
-
-
-class ConfirmationSent(Event):
-    """The confirmation left as the message `name`."""
-
-    confirmation: str
-    name: str
-
-
-class ConfirmationSentAgain(Event):
-    """It was reported again that the confirmation left; nothing changed."""
-
-    confirmation: str

@@ -20,8 +20,6 @@ from contracts.order import (
     Bucket,
     CancelReason,
     CaptureRecorded,
-    ConfirmationSent,
-    ConfirmationSentAgain,
     HeldStep,
     HoldChangeRefusal,
     HoldChangeRefused,
@@ -44,7 +42,6 @@ from contracts.order import (
     PlaceHold,
     PlaceOrder,
     QuantityMoved,
-    RecordConfirmationSent,
     ReleaseHold,
 )
 from services.order.checks import MONEY_HOLDS, NOT_ACCEPTABLE, Finding, findings
@@ -55,6 +52,7 @@ __all__ = [
     "FOLD",
     "IN_FULFILLMENT",
     "NOT_RELEASED",
+    "ORDER_DESK",
     "WITH_CUSTOMER",
     "Hold",
     "LineState",
@@ -70,14 +68,13 @@ __all__ = [
     "moves_to_cancelled",
     "place_hold",
     "place_order",
-    "record_confirmation_sent",
     "release_hold",
     "status",
     "units",
 ]
 
 ORDER_DESK = "order_desk"
-"""Who looks after holds and conflicts, until roles say otherwise."""
+"""Who looks after holds, conflicts and notices that failed, until roles say otherwise."""
 
 BUCKETS = tuple(Bucket)
 _PLACE = {bucket: place for place, bucket in enumerate(BUCKETS)}
@@ -130,7 +127,6 @@ class OrderState:
     revision: int | None = None
     fingerprint: str = ""
     confirmed: bool = False
-    confirmation: str | None = None
     captured: int = 0
     cancelled_because: CancelReason | None = None
     ended: str | None = None
@@ -233,8 +229,6 @@ def evolve(state: OrderState, event: Event) -> OrderState:
             return replace(state, adjustments=(*state.adjustments, event.charge))
         case OrderConfirmed():
             return replace(state, confirmed=True)
-        case ConfirmationSent():
-            return replace(state, confirmation=event.confirmation)
         case CaptureRecorded():
             return replace(state, captured=state.captured + event.amount.amount)
         case LinesCancelled():
@@ -407,11 +401,4 @@ def _accepted_difference(state: OrderState) -> Iterable[OrderAdjusted]:
     return (OrderAdjusted(charge=Charge(kind=ChargeKind.ROUNDING, amount=amount, tax_included=True)),)
 
 
-def record_confirmation_sent(message: RecordConfirmationSent, state: OrderState, context: Context) -> Sequence[Event]:
-    """The worker reports the confirmation; again changes nothing."""
-    if state.confirmation == message.confirmation:
-        return (ConfirmationSentAgain(confirmation=message.confirmation),)
-    return (ConfirmationSent(confirmation=message.confirmation, name=message.name),)
-
-
-FOLD = Fold("order", 2, OrderState(), evolve)
+FOLD = Fold("order", 3, OrderState(), evolve)

@@ -20,22 +20,19 @@ from contracts.inventory import (
     StockReserved,
 )
 from contracts.message import Event, Message
-from contracts.money import Money, share
+from contracts.money import Money
 from contracts.order import (
     AuthorizationRequested,
     Bucket,
     CancelReason,
-    ConfirmationRequested,
-    ConfirmedLine,
     HeldStep,
     HoldKind,
     OrderCancelled,
     OrderConfirmed,
-    OrderLine,
     PlaceOrder,
     ReleaseHold,
 )
-from services.order.order import OrderState, blocked, due, line_of, line_units, units
+from services.order.order import blocked, due, line_of, units
 from services.order.reservation_answers import may_wait
 from services.order.reservation_saga import STEPS
 from services.order.reservation_state import (
@@ -104,40 +101,9 @@ def advance(state: OrderStream, context: Context) -> Sequence[Event]:
 def _authorize_or_confirm(state: OrderStream, context: Context) -> Sequence[Event]:
     owed = Money(amount=due(state.order), currency=state.order.terms.currency)
     if owed.amount <= 0 or state.reservation.authorized:
-        return OrderConfirmed(amount=owed), _confirmation(state.order, owed)
+        return (OrderConfirmed(amount=owed),)
     if state.reservation.authorization is not None:
         return ()
     tenders = tenders_for(owed.amount, state.order.terms.tenders)
     answer_by = context.now + STEPS[AUTHORIZE].answer_within
     return (AuthorizationRequested(amount=owed, tenders=tenders, answer_by=answer_by),)
-
-
-def _confirmation(order: OrderState, owed: Money) -> ConfirmationRequested:
-    terms = order.terms
-    lines = tuple(confirmed for line in terms.lines if (confirmed := _confirmed_line(order, line)) is not None)
-    return ConfirmationRequested(
-        order_id=terms.order_id,
-        number=terms.number,
-        channel_number=terms.channel_number,
-        brand=terms.brand,
-        seller=terms.seller,
-        locale=terms.locale,
-        buyer=terms.buyer,
-        lines=lines,
-        total=owed,
-    )
-
-
-def _confirmed_line(order: OrderState, line: OrderLine) -> ConfirmedLine | None:
-    """What is left of a line, and its share of the line's amount; nothing where nothing is."""
-    kept = line.quantity - line_units(order.lines[line.line], Bucket.CANCELLED)
-    if kept <= 0:
-        return None
-    amount = share(line.amount.amount, line.quantity, 0, kept)
-    return ConfirmedLine(
-        sku=line.sku,
-        description=line.description,
-        quantity=kept,
-        unit=line.unit,
-        amount=Money(amount=amount, currency=line.amount.currency),
-    )

@@ -1,6 +1,8 @@
-"""The stream of an order: the order and its two sagas as folds of it, and one decider for each message that it takes.
+"""The stream of an order: the order, its two sagas and its notices as folds of it, and one decider for each message
+that it takes.
 
-Here is what needs all three: cancelling, deadlines, and asking again after a hold. Each part is told in its own file.
+Here is what needs them together: cancelling, deadlines, and asking again after a hold. Each part is told in its own
+file.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ from contracts.order import (
     OrderCancelRequested,
     PlaceHold,
     PlaceOrder,
-    RecordConfirmationSent,
+    RecordNoticeNotSent,
+    RecordNoticeRefused,
+    RecordNoticeSent,
     ReleaseHold,
     StepAskedAgain,
     StepUnanswered,
@@ -33,12 +37,16 @@ from services.order import (
     fulfillment_advance,
     fulfillment_answers,
     fulfillment_saga,
+    notice_content,
+    notice_outcomes,
+    notices,
     order,
     reservation_advance,
     reservation_answers,
     reservation_saga,
 )
 from services.order.fulfillment_state import WITHDRAW, WORK, FulfillmentState
+from services.order.notices import NoticesState
 from services.order.order import NOT_RELEASED, WITH_CUSTOMER, OrderState, moves_to_cancelled, units
 from services.order.reservation_answers import cancel_after_passed, cancel_rest
 from services.order.reservation_state import CANCEL_AFTER, ReservationState
@@ -54,6 +62,7 @@ class OrderStream(NamedTuple):
     order: OrderState
     reservation: ReservationState
     fulfillment: FulfillmentState
+    notices: NoticesState
 
 
 def _cancel(message: CancelOrder, state: OrderStream, context: Context) -> Sequence[Event]:
@@ -90,6 +99,8 @@ def _no_cancel(state: OrderStream) -> CancelRefusal | None:
 
 def _deadline(message: DeadlinePassed, state: OrderStream, context: Context) -> Sequence[Event]:
     """A deadline that nobody waits for any more is ignored; else ask again, and at last a person."""
+    if notices.notice_of_deadline(message.name) is not None:
+        return notice_outcomes.again(message, state.notices)
     if not state.order.open:
         return ()
     if message.name == CANCEL_AFTER:
@@ -156,11 +167,17 @@ def _of_order(decide: Callable[[Any, OrderState, Context], Sequence[Event]]) -> 
     return lambda message, state, context: decide(message, state.order, context)
 
 
+def _of_notices(decide: Callable[[Any, NoticesState, Context], Sequence[Event]]) -> Callable[..., Sequence[Event]]:
+    """A decider that only looks at the notices, as one of the stream."""
+    return lambda message, state, context: decide(message, state.notices, context)
+
+
 def _advance(state: OrderStream, context: Context) -> Sequence[Event]:
     return (
         _answered_since(state)
         or reservation_advance.advance(state, context)
         or fulfillment_advance.advance(state, context)
+        or notice_content.advance(state, context)
     )
 
 
@@ -174,7 +191,9 @@ _DECIDE: Mapping[type[Message], Callable[[Any, Any, Context], Sequence[Event]]] 
     PlaceHold: _of_order(order.place_hold),
     ReleaseHold: _release_hold,
     CancelOrder: _cancel,
-    RecordConfirmationSent: _of_order(order.record_confirmation_sent),
+    RecordNoticeSent: _of_notices(notice_outcomes.record_sent),
+    RecordNoticeNotSent: _of_notices(notice_outcomes.record_not_sent),
+    RecordNoticeRefused: _of_notices(notice_outcomes.record_refused),
     DeadlinePassed: _deadline,
     **reservation_answers.decide,
     **fulfillment_answers.decide,
@@ -182,7 +201,7 @@ _DECIDE: Mapping[type[Message], Callable[[Any, Any, Context], Sequence[Event]]] 
 
 ORDER = StreamKind(
     kind="order",
-    folds=(order.FOLD, reservation_saga.FOLD, fulfillment_saga.FOLD),
+    folds=(order.FOLD, reservation_saga.FOLD, fulfillment_saga.FOLD, notices.FOLD),
     decide=_DECIDE,
     state=OrderStream,
     advance=_advance,

@@ -1,11 +1,14 @@
-"""How an order is shown: its status, its lines by bucket, its holds and who works on it. Never personal data."""
+"""How an order is shown: its status, its lines by bucket, its holds, what the customer was told, and who
+works on it. Never personal data."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from chassis.stream import Stream
 from contracts.message import format_instant
+from services.order.notices import Notice
 from services.order.order import BUCKETS, LineState, OrderState, due, line_of, status
 from services.order.stream import ORDER
 from services.order.waiting import Waiting
@@ -40,12 +43,21 @@ def order_view(stream: Stream) -> dict[str, Any]:
         "confirmed": order.confirmed,
         "holds": [_hold(held) for _, held in sorted(order.holds.items())],
         "lines": [_line(order, name) for name in sorted(order.lines, key=lambda name: order.lines[name].index)],
+        "notices": [_notice(number, notice) for number, notice in _in_order(state.notices.notices)],
         "fulfillment_orders": [_work(name, work) for name, work in sorted(state.fulfillment.works.items())],
     }
 
 
 def _hold(held: Any) -> dict[str, Any]:
     return {"hold": held.hold, "kind": held.kind, "blocks": list(held.blocks)}
+
+
+def _in_order(notices: Mapping[str, Notice]) -> list[tuple[str, Notice]]:
+    return sorted(notices.items(), key=lambda item: int(item[0]))
+
+
+def _notice(number: str, notice: Notice) -> dict[str, Any]:
+    return {"notice": number, "kind": notice.kind, "status": notice.status}
 
 
 def _work(name: str, work: Any) -> dict[str, Any]:

@@ -1,135 +1,174 @@
-"""What the order service does outside: the confirmation to the customer, as one MIME message in the outbox folder.
+"""What the order service does outside: notices to customers, put into a postbox.
 
-The message is named by the event that asked for it, so doing it twice is doing it once. Its outcome goes back into the
-inbox through a door.
+A message is named by the key of its notice, so that putting it in twice is one message to whoever counts keys. What
+came of it goes back into the inbox through a door, each as soon as it is known; an intent whose outcome is known there
+is not acted on again.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import re
-from collections.abc import Callable
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.utils import format_datetime
-from pathlib import Path
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+import idna
 
 from chassis.doors import Door, Entry
 from chassis.faultpoints import faultpoint
-from chassis.log import NewRecord
 from chassis.sealing import PersonalDataForgotten
 from chassis.streaming import Records, keep_trying
 from contracts.envelope import Actor, Envelope
 from contracts.ids import stream
-from contracts.money import Money
-from contracts.order import ConfirmationRequested, ConfirmedLine, RecordConfirmationSent
+from contracts.message import Command
+from contracts.order import (
+    SAID_CHARS_MAX,
+    NoticeRequested,
+    NotSentReason,
+    RecordNoticeNotSent,
+    RecordNoticeRefused,
+    RecordNoticeSent,
+)
 from contracts.personal import Personal, PersonalContent
+from services.order.notice_mail import NoticeMail, one_line
+from services.order.postbox import MailRefused, Postbox
 
-__all__ = ["ConfirmationWorker", "confirmation"]
+__all__ = ["AT_ONCE_MAX", "NoticeWorker", "address_of", "without_the_person"]
 
-ADDRESS = re.compile(r"""(?!.*=\?)[^\s\x00-\x20\x7f@()<>\[\]:;,\\"]+@[^\s\x00-\x20\x7f@()<>\[\]:;,\\"]+""")
-"""What a mail can be sent to: two parts of anything but space, controls and what means something in a header; no
-encoded word (`=?`), which is never part of an address."""
+ADDRESS = re.compile(
+    r"(?!.*=\?)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-][A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]*"
+    r"@[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*"
+)
+"""What a mail can be sent to: letters that mean nothing more in a header, and the name of a host. Two dots in a row are
+in addresses that exist. No encoded word (`=?`), which is never part of an address."""
 
-NO_RECIPIENT = "undisclosed-recipients:;"
+ADDRESS_CHARS_MAX = 254
+"""RFC 5321: what fits into a path, without its angle brackets."""
 
-NOBODY = PersonalContent()
-"""Stands for a buyer whom the channel did not name, or who was forgotten: the message has no address then."""
+AT_ONCE_MAX = 16
+"""Orders whose notices are acted on at once; those of one order go out one after the other."""
+
+LEFT_OUT = "…"
+
+RETRY_SECONDS_MAX = 60.0
+"""The longest pause between attempts at a postbox that takes nothing, and so at a mail server that refuses us."""
 
 
-class ConfirmationWorker:
-    """Takes records of `order.intents`. `waits` hears what it waits for, and None when it goes on."""
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """An intent, and its envelope."""
+
+    envelope: Envelope
+    notice: NoticeRequested
+
+
+class NoticeWorker:
+    """Takes records of `order.intents`. `taken` says which of some door messages were taken already; `waits` hears what
+    is waited for, and None when it goes on."""
 
     def __init__(
         self,
         door: Door,
         opened: Callable[[Personal], PersonalContent],
-        outbox: Path,
+        taken: Callable[[Sequence[str]], Collection[str]],
+        mail: NoticeMail,
+        postbox: Postbox,
         waits: Callable[[str | None], None],
     ) -> None:
-        self._door, self._opened, self._outbox, self._waits = door, opened, outbox, waits
+        self._door, self._opened, self._taken, self._waits = door, opened, taken, waits
+        self._mail, self._postbox = mail, postbox
 
     async def take(self, records: Records) -> None:
         """Returns when every intent was acted on and its outcome is in the inbox."""
-        outcomes: list[NewRecord] = []
+        asked = []
         for record in records:
             envelope = Envelope.parse(record.headers)
-            if envelope.type == ConfirmationRequested.TYPE:
-                asked = ConfirmationRequested.decode(record.value or b"")
-                outcomes.append(await self._confirmed(envelope, asked))
-        await keep_trying(lambda: self._door.writer.write(outcomes), self._waits)
-        faultpoint("worker.after_record")
+            if envelope.type == NoticeRequested.TYPE:
+                asked.append(_Asked(envelope, NoticeRequested.decode(record.value or b"")))
+        known = await self._known([self._outcome_of(each) for each in asked])
+        orders: dict[str, list[_Asked]] = defaultdict(list)
+        for each in asked:
+            if self._outcome_of(each) not in known:
+                orders[each.envelope.subject].append(each)
+        places = asyncio.Semaphore(AT_ONCE_MAX)
+        await asyncio.gather(*(self._tell_in_order(several, places) for several in orders.values()))
 
-    async def _confirmed(self, envelope: Envelope, asked: ConfirmationRequested) -> NewRecord:
-        name = f"{envelope.id}.eml"
+    def _outcome_of(self, asked: _Asked) -> str:
+        """The id of the message that says what came of an intent, whatever that is: one outcome an intent."""
+        return self._door.message_id((asked.envelope.id,))
+
+    async def _known(self, outcomes: Sequence[str]) -> Collection[str]:
+        """The outcomes that the order knows: of intents that come again after a restart, or from the beginning."""
+        if not outcomes:
+            return ()
+        return await keep_trying(lambda: asyncio.to_thread(self._taken, outcomes), self._waits)
+
+    async def _tell_in_order(self, several: Sequence[_Asked], places: asyncio.Semaphore) -> None:
+        async with places:
+            for asked in several:
+                await self._tell(asked)
+
+    async def _tell(self, asked: _Asked) -> None:
+        """Act, and say what came of it at once: what was put in is not put in again for the sake of another."""
+        envelope = asked.envelope
         faultpoint("worker.before_act")
-        await keep_trying(lambda: asyncio.to_thread(self._write, name, envelope, asked), self._waits)
+        outcome = await self._acted(asked)
         faultpoint("worker.after_act")
-        return self._door.record(
+        record = self._door.record(
             Entry(
                 "order",
-                stream("order", asked.order_id),
-                RecordConfirmationSent(confirmation=envelope.id, name=name),
+                stream("order", asked.notice.order_id),
+                outcome,
                 (envelope.id,),
-                actor=Actor(kind="worker", subject="confirmation"),
+                actor=Actor(kind="worker", subject="notices"),
                 correlation=envelope.correlation_id,
                 cause=envelope,
             )
         )
+        await keep_trying(lambda: self._door.writer.write([record]), self._waits)
+        faultpoint("worker.after_record")
 
-    def _write(self, name: str, envelope: Envelope, asked: ConfirmationRequested) -> None:
-        """Whole or not at all: written beside, then renamed. One that is there was sent."""
-        target = self._outbox / name
-        if target.exists():
-            return
-        self._outbox.mkdir(parents=True, exist_ok=True)
-        beside = self._outbox / f".{name}.part"
-        with beside.open("wb") as file:
-            file.write(bytes(confirmation(envelope, asked, self._buyer(asked))))
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(target)
-
-    def _buyer(self, asked: ConfirmationRequested) -> PersonalContent:
-        if asked.buyer is None:
-            return NOBODY
+    async def _acted(self, asked: _Asked) -> Command:
+        notice = asked.notice
         try:
-            return self._opened(asked.buyer)
+            buyer = await keep_trying(lambda: asyncio.to_thread(self._buyer, notice), self._waits)
         except PersonalDataForgotten:
-            return NOBODY
+            return RecordNoticeNotSent(notice=notice.notice, reason=NotSentReason.FORGOTTEN)
+        recipient = address_of(buyer.email)
+        if recipient is None:
+            return RecordNoticeNotSent(notice=notice.notice, reason=NotSentReason.NO_ADDRESS)
+        mail = await asyncio.to_thread(self._mail.write, notice, buyer, recipient, asked.envelope.time)
+        try:
+            name = await keep_trying(lambda: self._postbox.put(mail), self._waits, RETRY_SECONDS_MAX)
+        except MailRefused as refused:
+            said = without_the_person(str(refused), recipient, buyer)
+            return RecordNoticeRefused(notice=notice.notice, for_now=refused.for_now, said=said)
+        return RecordNoticeSent(notice=notice.notice, name=name)
+
+    def _buyer(self, notice: NoticeRequested) -> PersonalContent:
+        """Who bought; nobody in particular where the channel did not say. Raises PersonalDataForgotten."""
+        return PersonalContent() if notice.buyer is None else self._opened(notice.buyer)
 
 
-def confirmation(envelope: Envelope, asked: ConfirmationRequested, buyer: PersonalContent) -> EmailMessage:
-    """The message: a function of the event and the buyer, so that made again it is the same."""
-    message = EmailMessage()
-    message["Message-ID"] = f"<{envelope.id}@orderlog>"
-    message["Date"] = format_datetime(envelope.time)
-    message["From"] = Address(_one_line(asked.brand or asked.seller), "orders", "localhost")
-    message["To"] = _recipient(buyer.email)
-    message["Subject"] = f"Your order {_one_line(asked.channel_number or asked.number)} is confirmed"
-    lines = "\n".join(_text(line) for line in asked.lines)
-    greeting = f"Dear {buyer.name}," if buyer.name else "Dear customer,"
-    message.set_content(
-        f"{greeting}\n\nwe confirm your order {asked.number}:\n\n{lines}\n\nTotal: {_money(asked.total)}\n"
-    )
-    return message
+def address_of(typed: str | None) -> str | None:
+    """The address in what somebody typed, as every mail server takes it: a domain in other letters than ASCII in its
+    own spelling (RFC 5891). None where there is none."""
+    local, _, domain = one_line(typed or "").rpartition("<")[2].removesuffix(">").rpartition("@")
+    try:
+        domain = domain if domain.isascii() else idna.encode(domain, uts46=True).decode()
+    except idna.IDNAError:
+        return None
+    address = f"{local}@{domain}"
+    return address if ADDRESS.fullmatch(address) and len(address) <= ADDRESS_CHARS_MAX else None
 
 
-def _recipient(typed: str | None) -> str:
-    """The address in what somebody typed. What is none stops no other message: the parser of headers would fail."""
-    address = _one_line(typed or "").rpartition("<")[2].removesuffix(">")
-    return address if ADDRESS.fullmatch(address) else NO_RECIPIENT
-
-
-def _text(line: ConfirmedLine) -> str:
-    return f"  {line.quantity} {line.unit}  {line.description or line.sku}  {_money(line.amount)}"
-
-
-def _money(money: Money) -> str:
-    return f"{money.to_decimal()} {money.currency}"
-
-
-def _one_line(text: str) -> str:
-    """A header holds one line; what people typed may hold more."""
-    return " ".join(text.split())
+def without_the_person(said: str, address: str, buyer: PersonalContent) -> str:
+    """What a mail server said, in one line of limited length, without what tells whom it was about: it is kept for
+    ever, in the clear."""
+    local, _, domain = address.rpartition("@")
+    names = one_line(f"{buyer.name or ''} {buyer.company or ''}").split()
+    said = re.sub(r"\S*@\S*", LEFT_OUT, one_line(said))
+    for part in sorted({local, domain, *names}, key=len, reverse=True):
+        said = re.sub(rf"(?<!\w){re.escape(part)}(?!\w)", LEFT_OUT, said, flags=re.IGNORECASE)
+    return said[:SAID_CHARS_MAX]

@@ -93,7 +93,7 @@ def test_answers_come_to_the_inbox_of_who_asks() -> None:
     channels = document(MODELS)["channels"]
     assert "orderlog.inventory.StockReserved.v1" in channels["order.inbox"]["messages"]
     assert "orderlog.inventory.StockReserved.v1" not in channels["payments.inbox"]["messages"]
-    assert "orderlog.order.ConfirmationRequested.v1" in channels["order.intents"]["messages"]
+    assert "orderlog.order.NoticeRequested.v1" in channels["order.intents"]["messages"]
 
 
 def test_nothing_that_was_released_is_broken() -> None:

@@ -15,7 +15,7 @@ from contracts.order import PlaceOrder
 from services.order import api
 from services.order.app import declare
 from tests.doors.fakes import KeptWriter, ToldReads, guarded_client, seal
-from tests.doors.test_channel_and_worker import CHANNEL_ORDER
+from tests.doors.test_channel import CHANNEL_ORDER
 
 
 def _post(body: bytes) -> tuple[Any, KeptWriter]:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email import message_from_bytes
+from email.message import EmailMessage
 from email.policy import default
 from pathlib import Path
 from typing import Any
@@ -188,20 +189,23 @@ def test_an_order_by_http_is_placed_confirmed_and_told_to_the_customer_once(site
     assert shown["followed"]["offset"] > 0
     assert site.get(f"/orders/{shown['number'].lower()}")["order_id"] == shown["order_id"]
     mail = message_from_bytes(eventually(lambda: _mails(site))[0].read_bytes(), policy=default)
-    assert mail["To"] == "ada@example.org"
-    assert shown["number"] in mail.get_content()
+    assert isinstance(mail, EmailMessage)
+    assert (mail["To"], mail["Subject"]) == ("ada@example.org", f"Your order {shown['number']} is confirmed")
+    text = mail.get_body(("plain",))
+    assert text is not None and "Hello Ada Lindqvist" in text.get_content()
 
     def told() -> bool:
-        return "ConfirmationSent" in [event["what"] for event in site.get("/orders/1001/timeline")["events"]]
+        return "NoticeSent" in [event["what"] for event in site.get("/orders/1001/timeline")["events"]]
 
-    eventually(told, because="the confirmation recorded")
+    eventually(told, because="the notice recorded")
     events = site.get("/orders/1001/timeline")["events"]
     assert events[0]["what"] == "OrderPlaced"
     assert events[0]["who"] == {"kind": "person", "subject": at_console(site.settings, Role.ADMIN).subject}
     assert "Ada" not in json.dumps(events)
     assert [event["version"] for event in events] == list(range(1, len(events) + 1))
-    sent = next(event for event in events if event["what"] == "ConfirmationSent")
-    assert sent["who"] == {"kind": "worker", "subject": "confirmation"}
+    sent = next(event for event in events if event["what"] == "NoticeSent")
+    assert sent["who"] == {"kind": "worker", "subject": "notices"}
+    assert site.get("/orders/1001")["notices"] == [{"notice": "1", "kind": "confirmed", "status": "sent"}]
     assert site.get(f"/payments/{shown['order_id']}")["authorized"] == 2000
 
 
@@ -414,8 +418,8 @@ def test_a_worker_killed_at_any_point_tells_the_customer_once(site: Site, point:
     eventually(lambda: site.running("oms.workers"), 60, "the worker running")
 
     def recorded() -> int:
-        return [event["what"] for event in site.get(f"/orders/{name}/timeline")["events"]].count("ConfirmationSent")
+        return [event["what"] for event in site.get(f"/orders/{name}/timeline")["events"]].count("NoticeSent")
 
-    assert eventually(recorded, 60, "the confirmation recorded") == 1
+    assert eventually(recorded, 60, "the notice recorded") == 1
     number = site.get(f"/orders/{name}")["number"].encode()
     assert [number in mail.read_bytes() for mail in _mails(site)].count(True) == 1

@@ -18,7 +18,7 @@ def event(name: str, value: dict[str, Any]) -> Recorded:
 
 def test_each_person_is_named_with_the_first_place_of_what_is_sealed() -> None:
     placed = event("OrderPlaced", {"buyer": ADA, "ship_groups": [{"ship_to": {"personal": BEN, "country": "DE"}}]})
-    asked = event("ConfirmationRequested", {"buyer": ADA})
+    asked = event("NoticeRequested", {"buyer": ADA})
 
     assert held_in([placed, asked]) == [
         Held("ada", "OrderPlaced", "buyer"),

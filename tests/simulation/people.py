@@ -20,7 +20,7 @@ from contracts.ids import split_stream, stream
 from contracts.inventory import ReceiveStock
 from contracts.message import Event
 from contracts.money import TenderMethod
-from contracts.order import ConfirmationRequested, RecordConfirmationSent, ShortagePolicy
+from contracts.order import NoticeRequested, RecordNoticeSent, ShortagePolicy
 from contracts.personal import Personal, PersonalContent
 from contracts.shipping import LabelIssued, RecordTracking, TrackingStatus
 from services.order.intake import order_id, place_order
@@ -109,8 +109,9 @@ class Floor:
                 self.world.run()
                 for label in event.labels:
                     self._delivered(name, label.package)
-            case ConfirmationRequested():
-                self.world.post("order", name, RecordConfirmationSent(confirmation="c", name="c.eml"), door=None)
+            case NoticeRequested():
+                sent = RecordNoticeSent(notice=event.notice, name=f"{event.key}.eml")
+                self.world.post("order", name, sent, door=None)
 
     def _fulfil(self, name: str, event: FulfillmentOrderCreated) -> None:
         self.world.post("fulfillment", name, RecordAcceptance(document="a"))

@@ -246,10 +246,10 @@ def test_every_event_that_a_channel_hears_of_is_told_above() -> None:
 
 NOT_FOR_CHANNELS = """
 AuthorizationRecorded AuthorizationRequested CancelAfterPassed CaptureNotNeeded CaptureRecorded CaptureRequested
-ClaimRefused ConfirmationRequested ConfirmationSent ConfirmationSentAgain DispatchRequested FulfillmentAcceptedByNode
-FulfillmentDeclined FulfillmentHandedOver FulfillmentListed HoldChangeRefused LineReserved LinesPacked LinesPicked
-LinesShort OrderChangeRequested OrderRevisionIgnored ReleasedToFulfillment ReservationLost ShipmentLabelled
-ShipmentRequested SourcingDecided StepAskedAgain StepUnanswered
+ClaimRefused DispatchRequested FulfillmentAcceptedByNode FulfillmentDeclined FulfillmentHandedOver FulfillmentListed
+HoldChangeRefused LineReserved LinesPacked LinesPicked LinesShort NoticeDelayed NoticeFailed NoticeNotSent
+NoticeOutcomeIgnored NoticeRequested NoticeSent OrderChangeRequested OrderRevisionIgnored ReleasedToFulfillment
+ReservationLost ShipmentLabelled ShipmentRequested SourcingDecided StepAskedAgain StepUnanswered
 """
 """How we do it, and what a `held` says already."""
 

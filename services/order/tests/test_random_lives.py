@@ -1,7 +1,9 @@
-"""Whatever comes, in any order and again: units of a line always sum, and only what was fulfilled is captured."""
+"""Whatever comes, in any order and again: units of a line always sum, only what was fulfilled is captured, and the
+customer hears of each unit once."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -19,9 +21,20 @@ from contracts.fulfillment import (
     RefusalReason,
 )
 from contracts.inventory import BreakReason, ReservationBroken
-from contracts.order import CancelOrder, LinesFulfilled, PlaceHold, ReleaseHold, ShortagePolicy
+from contracts.order import (
+    Bucket,
+    CancelOrder,
+    LinesFulfilled,
+    NoticeKind,
+    NoticeRequested,
+    PlaceHold,
+    RecordNoticeRefused,
+    RecordNoticeSent,
+    ReleaseHold,
+    ShortagePolicy,
+)
 from contracts.payments import DeclineReason, PaymentDeclined
-from services.order.order import due
+from services.order.order import WITH_CUSTOMER, due, line_units
 from services.order.sourcing import Availability
 from services.order.stream import ORDER
 from services.order.tests.story import ORDER_ID, PAYMENT, Story, demand, eur
@@ -38,6 +51,7 @@ actions = st.lists(
                 *["authorized", "listed", "picked", "packed", "labelled", "handed_over", "shipped", "captured"] * 4,
                 *["queued", "rejected", "broken", "withdrawn", "not_withdrawn", "release_hold"] * 2,
                 *["declined", "rejects", "cancel", "hold", "deadline"],
+                *["told", "not_told"] * 2,
             ]
         ),
         picks,
@@ -73,6 +87,10 @@ class Life:
             story.tell(ReleaseHold(hold=str(one + 1)))
         elif action == "deadline":
             self._deadline(one)
+        elif action == "told":
+            story.tell(RecordNoticeSent(notice=str(one), name="k"))
+        elif action == "not_told":
+            story.tell(RecordNoticeRefused(notice=str(one), for_now=two > 1, said="no"))
         elif works:
             self._work(action, one % len(works), two)
 
@@ -157,3 +175,23 @@ def check(story: Story) -> None:
     assert story.view.reservation.unanswered >= 0
     waiting = sum(claim.waiting for claim in story.view.reservation.claims.values() if claim.live)
     assert state.ended or waiting == state.units[3]
+    _check_notices(story)
+
+
+def _check_notices(story: Story) -> None:
+    """The customer hears of every unit that leaves or is cancelled, once, and of a confirmation once."""
+    notices = [event for event, _, _ in story.log if isinstance(event, NoticeRequested) and event.tries == 1]
+    assert [notice.notice for notice in notices] == [str(number) for number in range(1, len(notices) + 1)]
+    state = story.view.order
+    assert [notice.kind for notice in notices].count(NoticeKind.CONFIRMED) == state.confirmed
+    for line in state.lines:
+        told = {kind: _told_of(line, kind, notices) for kind in NoticeKind}
+        assert told[NoticeKind.SHIPPED] == line_units(state.lines[line], *WITH_CUSTOMER)
+        cancelled = line_units(state.lines[line], Bucket.CANCELLED)
+        waiting = sum(news.units.get(line, 0) for news in story.view.notices.due)
+        assert told[NoticeKind.CANCELLED] + waiting == cancelled
+    assert not story.view.notices.due or story.view.fulfillment.withdrawing
+
+
+def _told_of(line: str, kind: NoticeKind, notices: Sequence[NoticeRequested]) -> int:
+    return sum(told.quantity for notice in notices if notice.kind is kind for told in notice.lines if told.line == line)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from chassis.saga import table
-from services.order import fulfillment_saga, reservation_saga
+from services.order import fulfillment_saga, notices, reservation_saga
+from services.order.notices import NoticeStatus
 from services.order.stream import ORDER
 
 PAGE = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
@@ -16,6 +17,21 @@ PAGE = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 @pytest.mark.parametrize("saga", [reservation_saga, fulfillment_saga], ids=["reservation", "fulfillment"])
 def test_the_table_of_a_saga_is_the_one_in_the_code(saga: object) -> None:
     assert table(saga.STEPS) in PAGE  # type: ignore[attr-defined]
+
+
+def test_the_table_of_notices_is_the_one_in_the_code() -> None:
+    assert notices.table() in PAGE
+
+
+@pytest.mark.parametrize("status", NoticeStatus)
+def test_every_state_of_a_notice_is_in_its_diagram(status: NoticeStatus) -> None:
+    assert f"> {status}: Notice" in PAGE
+
+
+def test_the_waits_of_a_notice_are_those_in_the_code() -> None:
+    minutes = [wait.total_seconds() / 60 for wait in notices.TRY_AGAIN_AFTER]
+    assert minutes == [5, 30, 120, 360, 720]
+    assert "after 5 minutes, then 30, 2 hours, 6 and 12" in " ".join(PAGE.split())
 
 
 @pytest.mark.parametrize("message", ORDER.decide, ids=lambda message: message.__name__)

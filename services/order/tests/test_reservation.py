@@ -22,14 +22,10 @@ from contracts.order import (
     Bucket,
     CancelOrder,
     CancelReason,
-    ConfirmationRequested,
-    ConfirmationSent,
-    ConfirmationSentAgain,
     HoldKind,
     HoldPlaced,
     LinesCancelled,
     OrderCancelled,
-    RecordConfirmationSent,
     ReleaseHold,
     ShortagePolicy,
     SourcingDecided,
@@ -94,29 +90,9 @@ def test_all_reserved_is_authorised_then_confirmed_once_and_released() -> None:
     assert kinds(outcome) == [
         "AuthorizationRecorded",
         "OrderConfirmed",
-        "ConfirmationRequested",
         "ReleasedToFulfillment",
     ]
     assert story.authorized().events == ()
-
-
-def test_the_confirmation_is_an_intent_and_its_sending_is_recorded_once() -> None:
-    story = Story().released(("A", 2, 1000))
-    [intent] = [event for event, _, _ in story.log if isinstance(event, ConfirmationRequested)]
-    assert (intent.number, intent.total, intent.lines[0].quantity) == ("QQNX5-E2MGN-U", eur(1000), 2)
-    sent = RecordConfirmationSent(confirmation="id-1", name="id-1.eml")
-    story.tell(sent).then(ConfirmationSent(confirmation="id-1", name="id-1.eml"))
-    story.tell(sent).then(ConfirmationSentAgain(confirmation="id-1"))
-
-
-def test_the_customer_is_told_what_is_left_of_each_line_and_what_that_costs() -> None:
-    story = Story({"A": {"north": Availability(2, 5)}, "B": {"north": Availability(0, 5)}})
-    story.placed(("A", 3, 1000), ("B", 1, 500), shortage=ShortagePolicy.CANCEL_LINE)
-    story.reserved()
-    story.authorized()
-    [intent] = [event for event, _, _ in story.log if isinstance(event, ConfirmationRequested)]
-    assert [(line.sku, line.quantity, line.amount) for line in intent.lines] == [("A", 2, eur(666))]
-    assert intent.total == eur(666)
 
 
 def test_queued_units_wait_and_are_reserved_when_stock_arrives_elsewhere() -> None:
