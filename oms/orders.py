@@ -71,6 +71,8 @@ def show(
     console.print(lines)
     for held in order["holds"]:
         console.print(f"[yellow]held[/] {held['hold']}: {held['kind']}", highlight=False)
+    for notice in order["notices"]:
+        console.print(f"notice {notice['notice']}: {notice['kind']}, {notice['status']}", highlight=False)
     events = Table("when", "what", "who", "why", box=None, pad_edge=False)
     for event in history["events"]:
         who = f"{event['who']['kind']}:{event['who']['subject']}"
@@ -97,10 +99,13 @@ def list_orders(
     limit: Annotated[int, typer.Option(min=1, max=200, help="Orders on a page.")] = 50,
     cursor: Annotated[str | None, typer.Option(help="The `next` of the page before.")] = None,
     stage: Annotated[str | None, typer.Option(help="placed, confirmed, completed or cancelled.")] = None,
+    notice_failed: Annotated[
+        bool, typer.Option("--notice-failed", help="Those whose customer could not be told something.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """List orders, the last changed first."""
-    asked = {"limit": limit, "cursor": cursor, "stage": stage}
+    asked = {"limit": limit, "cursor": cursor, "stage": stage, "notice_failed": notice_failed or None}
     page = _call("GET", "/orders", parameters={name: value for name, value in asked.items() if value is not None})
     if as_json:
         _print_json(page)

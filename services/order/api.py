@@ -23,12 +23,12 @@ from contracts.ids import split_stream, stream
 from contracts.message import CATALOGUE, Event, format_instant, parse_instant
 from contracts.order import CancelOrder, CancelReason, CancelRefused, HoldChangeRefused, OrderConflicted, ReleaseHold
 from services.order.channel import channel_key
-from services.order.finding import find_order, unknown_order
+from services.order.finding import Rows, find_order, unknown_order
 from services.order.intake import Seal, order_id, place_order
 from services.order.views import order_view, waiting_view
 from services.order.waiting import Happened, waiting
 
-__all__ = ["LIST_MAX", "router"]
+__all__ = ["LIST_MAX", "page", "router"]
 
 LIST_MAX = 200
 """Orders that one page of a list shows."""
@@ -103,10 +103,14 @@ def router(gate: Gate, channel_door: Door, seal: Seal) -> APIRouter:
 def _add_reads(routes: APIRouter, gate: Gate) -> None:
     @routes.get("/orders")
     def list_orders(
-        limit: Annotated[int, Query(ge=1, le=LIST_MAX)] = 50, cursor: str | None = None, stage: str | None = None
+        limit: Annotated[int, Query(ge=1, le=LIST_MAX)] = 50,
+        cursor: str | None = None,
+        stage: str | None = None,
+        notice_failed: bool = False,
     ) -> dict[str, Any]:
-        """Orders, the last changed first. `cursor` is the `next` of the page before."""
-        return _page(gate.reads, limit, cursor, stage)
+        """Orders, the last changed first; with `notice_failed` those of which the customer could not be told something.
+        `cursor` is the `next` of the page before."""
+        return page(gate.reads, limit, cursor, stage, notice_failed)
 
     @routes.get("/orders/{name}")
     def show(name: str, at: str | None = None) -> dict[str, Any]:
@@ -174,16 +178,31 @@ def _happened(event: Recorded) -> Happened:
     return message, event.headers["ce_causationid"], parse_instant(event.headers["ce_time"])
 
 
-def _page(reads: Reads, limit: int, cursor: str | None, stage: str | None) -> dict[str, Any]:
+_COLUMNS = (
+    "order_id",
+    "number",
+    "channel_account",
+    "external_id",
+    "placed_at",
+    "changed_at",
+    "holds",
+    "stage",
+    "failed_notices",
+)
+
+
+def page(reads: Rows, limit: int, cursor: str | None, stage: str | None, notice_failed: bool) -> dict[str, Any]:
+    """A page of the list of orders."""
     changed, identifier = _position(cursor)
     rows = reads.rows(
-        "select id, number, channel_account, external_id, placed_at, changed_at, holds, stage from orders"
+        "select id, number, channel_account, external_id, placed_at, changed_at, holds, stage,"
+        " (select count(*) from failed_notices where failed_notices.id = orders.id) from orders"
         " where (%s::timestamptz is null or (changed_at, id) < (%s::timestamptz, %s))"
-        " and (%s::text is null or stage = %s) order by changed_at desc, id desc limit %s",
-        [changed, changed, identifier, stage, stage, limit + 1],
+        " and (%s::text is null or stage = %s) and (not %s or id in (select id from failed_notices))"
+        " order by changed_at desc, id desc limit %s",
+        [changed, changed, identifier, stage, stage, notice_failed, limit + 1],
     )
-    names = ("order_id", "number", "channel_account", "external_id", "placed_at", "changed_at", "holds", "stage")
-    orders = [dict(zip(names, row, strict=True)) for row in rows[:limit]]
+    orders = [dict(zip(_COLUMNS, row, strict=True)) for row in rows[:limit]]
     for order in orders:
         order["placed_at"], order["changed_at"] = (format_instant(order[at]) for at in ("placed_at", "changed_at"))
     if len(rows) <= limit:

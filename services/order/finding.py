@@ -9,7 +9,7 @@ from uuid import UUID
 from chassis.web import Problem
 from contracts.ids import stream
 
-__all__ = ["NAMED_MAX", "find_order", "unknown_order"]
+__all__ = ["NAMED_MAX", "Rows", "find_order", "unknown_order"]
 
 NAMED_MAX = 10
 """Orders that share a name and are shown when it is asked for."""

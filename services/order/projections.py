@@ -16,6 +16,7 @@ from contracts.message import CATALOGUE
 from contracts.order import (
     HoldPlaced,
     HoldReleased,
+    NoticeFailed,
     OrderCancelled,
     OrderCompleted,
     OrderConfirmed,
@@ -122,8 +123,8 @@ class AvailabilityLoader:
 
 
 class OrdersProjection:
-    """One row an order, for lists and for finding an order by any of its names. `placed_at` is the channel's own time,
-    `changed_at` ours."""
+    """One row an order, for lists and for finding an order by any of its names; one a notice that failed, for the order
+    desk. `placed_at` is the channel's own time, `changed_at` ours."""
 
     name = "orders"
     topics = ("order.events",)
@@ -135,6 +136,9 @@ class OrdersProjection:
     create index if not exists orders_changed on orders (changed_at desc, id);
     create index if not exists orders_number on orders (number);
     create index if not exists orders_external on orders (external_id);
+    create table if not exists failed_notices (
+        id text, notice text, kind text not null, said text not null, failed_at timestamptz not null,
+        primary key (id, notice));
     """
 
     def apply(self, connection: psycopg.Connection[Any], records: Sequence[Record]) -> None:
@@ -171,6 +175,15 @@ class OrdersProjection:
                 self._end(cursor, order, envelope, "completed")
             case OrderCancelled():
                 self._end(cursor, order, envelope, "cancelled")
+            case NoticeFailed():
+                self._failed(cursor, order, envelope, event)
+
+    def _failed(self, cursor: psycopg.Cursor[Any], order: str, envelope: Envelope, event: NoticeFailed) -> None:
+        cursor.execute(
+            "insert into failed_notices values (%s, %s, %s, %s, %s) on conflict do nothing",
+            [order, event.notice, event.kind, event.said, envelope.time],
+        )
+        cursor.execute("update orders set changed_at = %s where id = %s", [envelope.time, order])
 
     def _hold(self, cursor: psycopg.Cursor[Any], order: str, envelope: Envelope, more: int) -> None:
         cursor.execute(
@@ -187,5 +200,6 @@ class OrdersProjection:
 
 
 _FOLDED = {
-    kind.TYPE for kind in (OrderPlaced, HoldPlaced, HoldReleased, OrderConfirmed, OrderCompleted, OrderCancelled)
+    kind.TYPE
+    for kind in (OrderPlaced, HoldPlaced, HoldReleased, OrderConfirmed, OrderCompleted, OrderCancelled, NoticeFailed)
 }

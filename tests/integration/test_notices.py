@@ -129,6 +129,11 @@ def test_one_that_is_refused_for_good_is_shown_to_the_order_desk_without_the_cus
     eventually(lambda: mail_site.happened("refused-1", "NoticeFailed"), 60, "the failure recorded")
     eventually(lambda: mail_site.notices("refused-1") == [{"notice": "1", "kind": "confirmed", "status": "failed"}])
 
+    def listed() -> list[str]:
+        page = mail_site.site.http.get("/orders", params={"notice_failed": "true"}).json()
+        return [order["external_id"] for order in page["orders"]]
+
+    eventually(lambda: listed() == ["refused-1"], because="the order in the list of the order desk")
     told = json.dumps(mail_site.happened("refused-1", "NoticeFailed"))
     assert "550 5.1.1" in told and "order_desk" in told
     assert "ada" not in told and "example.org" not in told

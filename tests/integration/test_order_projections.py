@@ -14,8 +14,9 @@ from chassis.log import Record
 from chassis.testing import DAWN, Outcome, Spec
 from chassis.web import Problem
 from contracts.inventory import AdjustmentReason, AdjustStock, ReceiveStock
-from contracts.order import CancelOrder, PlaceHold, ReleaseHold
+from contracts.order import CancelOrder, PlaceHold, RecordNoticeRefused, RecordNoticeSent, ReleaseHold
 from services.inventory.stock_item import STOCK_ITEM
+from services.order.api import page
 from services.order.finding import find_order
 from services.order.projections import AvailabilityProjection, OrdersProjection
 from services.order.tests.story import ORDER_ID, Story, eur, order
@@ -62,6 +63,34 @@ def test_an_order_is_listed_as_placed_when_its_channel_said_with_the_holds_that_
     told = [story.tell(order(("A", 2, 1000), stated_total=eur(900), tenders=())), story.tell(ReleaseHold(hold="1"))]
     OrdersProjection().apply(schema, records("order.events", *told))
     assert listed(schema) == [("1001", DAWN, 1, "placed")]
+
+
+def test_an_order_whose_customer_could_not_be_told_is_listed_for_the_order_desk(schema: Connection) -> None:
+    # given an order whose notice failed, reported twice, and one whose notice left
+    failing, other = Story(), Story(external_id="1002")
+    told = [
+        failing.tell(order(("A", 2, 1000))),
+        failing.tell(CancelOrder()),
+        failing.tell(RecordNoticeRefused(notice="1", for_now=False, said="550 no such user")),
+    ]
+    fine = [
+        other.tell(order(("A", 2, 1000), external_id="1002")),
+        other.tell(CancelOrder()),
+        other.tell(RecordNoticeSent(notice="1", name="k")),
+    ]
+    for _ in range(2):
+        OrdersProjection().apply(schema, records("order.events", *told, *fine))
+    # then the list has it, and only it where that is asked for
+    rows = {order["external_id"]: order["failed_notices"] for order in shown(schema)}
+    assert rows == {"1001": 1, "1002": 0}
+    assert [order["external_id"] for order in shown(schema, notice_failed=True)] == ["1001"]
+    failed = schema.execute("select notice, kind, said from failed_notices").fetchall()
+    assert failed == [("1", "cancelled", "550 no such user")]
+
+
+def shown(schema: Connection, notice_failed: bool = False) -> list[dict[str, Any]]:
+    orders: list[dict[str, Any]] = page(Reader(schema), 50, None, None, notice_failed)["orders"]
+    return orders
 
 
 def test_what_ended_has_no_holds_any_more(schema: Connection) -> None:
