@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,7 +20,7 @@ from oms.typed import typed
 __all__ = ["as_data", "show"]
 
 SHOWN_KINDS = 3
-"""Kinds of updates that are counted apart for people: the most frequent."""
+"""Kinds of updates and notices that are counted apart for people: the most frequent."""
 
 BECOMES = {
     Kind.GOODS: "lines of orders, in pieces",
@@ -48,6 +49,7 @@ def as_data(run: Run, summary: Summary) -> dict[str, Any]:
         },
         "money": {"authorised": summary.authorised, "captured": summary.captured, "voided": summary.voided},
         "updates": dict(sorted(summary.updates.items())),
+        "notices": dict(sorted(summary.notices.items())),
         "orders_per_second": round(summary.orders_per_second, 2),
         "placed_to_confirmed_ms": {f"p{part}": ms for part, ms in summary.confirmed_ms.items()},
         "placed_to_completed_ms": {f"p{part}": ms for part, ms in summary.completed_ms.items()},
@@ -88,7 +90,8 @@ def _orders(summary: Summary) -> Table:
     for what, sums in (("authorised", summary.authorised), ("captured", summary.captured), ("voided", summary.voided)):
         for currency, amount in sorted(sums.items()):
             table.add_row(f"money {what}", _money(amount, currency))
-    table.add_row("updates to the channel", _updates(summary))
+    table.add_row("updates to the channel", _counted(summary.updates))
+    table.add_row("notices to customers", _counted(summary.notices))
     table.add_row("orders a second", f"{summary.orders_per_second:.1f}")
     table.add_row("placed to confirmed", _latency(summary.confirmed_ms))
     table.add_row("placed to completed", _latency(summary.completed_ms))
@@ -134,9 +137,9 @@ def _next(run: Run, summary: Summary) -> Panel:
     return Panel("\n".join(lines), title="All sums check" if summary.clean else "Not everything checks", expand=False)
 
 
-def _updates(summary: Summary) -> str:
-    kinds = ", ".join(f"{kind} {count:,}" for kind, count in summary.updates.most_common(SHOWN_KINDS))
-    return f"{summary.updates.total():,} ({kinds})" if kinds else "none"
+def _counted(kinds: Counter[str]) -> str:
+    shown = ", ".join(f"{kind} {count:,}" for kind, count in kinds.most_common(SHOWN_KINDS))
+    return f"{kinds.total():,} ({shown})" if shown else "none"
 
 
 def _percent(part: int, whole: int) -> str:

@@ -47,6 +47,7 @@ class OrderStory:
     captured: int = 0
     voided: int = 0
     heard: Counter[str] = field(default_factory=Counter)
+    told: Counter[str] = field(default_factory=Counter)
     last_word: bool = False
 
 
@@ -78,6 +79,7 @@ class Summary:
     captured: Counter[str]
     voided: Counter[str]
     updates: Counter[str]
+    notices: Counter[str]
     orders_per_second: float
     confirmed_ms: dict[int, int]
     completed_ms: dict[int, int]
@@ -132,6 +134,8 @@ def _note_order(story: OrderStory, event: Seen) -> None:
             story.confirmed = story.confirmed or event.time
         case "LinesFulfilled":
             story.fulfilled_value += value["amount"]["amount"]
+        case "NoticeSent":
+            story.told[value["kind"]] += 1
         case "OrderCompleted" | "OrderCancelled":
             story.closed, story.state = event.time, CLOSING[event.name]
 
@@ -231,6 +235,7 @@ def _summary(stories: Mapping[str, OrderStory], stock: _Stock, late_supplies: Ma
         captured=_money(told, lambda story: story.captured),
         voided=_money(told, lambda story: story.voided),
         updates=sum((story.heard for story in told), Counter()),
+        notices=sum((story.told for story in told), Counter()),
         orders_per_second=_pace(told),
         confirmed_ms=_percentiles(_between(story.placed, story.confirmed) for story in told),
         completed_ms=_percentiles(_between(story.placed, story.closed) for story in told if story.state == "completed"),

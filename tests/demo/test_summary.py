@@ -67,8 +67,9 @@ PLACED = seen("OrderPlaced", "o-1", currency="USD", lines=[{"line": "1", "quanti
 CONFIRMED = seen("OrderConfirmed", "o-1", 1)
 FULFILLED = seen("LinesFulfilled", "o-1", 2, moves=[moved("1", 2, "ordered", "fulfilled")], amount=usd(500))
 COMPLETED = seen("OrderCompleted", "o-1", 4)
+TOLD = [seen("NoticeSent", "o-1", 5, kind=kind) for kind in ("confirmed", "shipped")]
 HISTORY: dict[str, list[Seen]] = {
-    "order": [PLACED, CONFIRMED, FULFILLED, COMPLETED],
+    "order": [PLACED, CONFIRMED, FULFILLED, COMPLETED, *TOLD],
     "inventory": [RECEIVED, RESERVED, PICKED, GONE],
     "payments": [
         seen("PaymentAuthorized", "o-1", amount=usd(500)),
@@ -101,6 +102,7 @@ def test_an_order_that_went_its_way_checks() -> None:
     assert (told.confirmed_ms[50], told.completed_ms[99]) == (1_000, 4_000)
     assert told.orders_per_second == 0.25
     assert told.updates == {"accepted": 1, "completed": 1}
+    assert told.notices == {"confirmed": 1, "shipped": 1}
 
 
 def test_an_order_that_nobody_placed_is_missed() -> None:
