@@ -57,7 +57,7 @@ class DeclineReason(StrEnum):
 
 class CaptureRefusal(StrEnum):
     """Why nothing was captured: more than is authorised and not used; nothing was authorised; it was voided; the
-    currency is another; the shipment and sequence name a capture of another amount."""
+    currency is another; the fulfilment and sequence name a capture of another amount."""
 
     ABOVE_AUTHORIZED = "above_authorized"
     NOT_AUTHORIZED = "not_authorized"
@@ -92,7 +92,7 @@ class CaptureLine(Value):
 
 class Capture(Value):
     """What one tender (its place among the tenders) paid of a capture. `capture` is its id, uuid5 of
-    (tenant, `capture`, payment, shipment, sequence, tender)."""
+    (tenant, `capture`, payment, fulfillment, sequence, tender)."""
 
     capture: str
     tender: int
@@ -113,11 +113,11 @@ class AuthorizePayment(Command):
 
 
 class CapturePayment(Command):
-    """Take `amount` for what a shipment fulfilled: its lines by unit ranges, and `other` charges such as shipping.
-    Known again by shipment and sequence."""
+    """Take `amount` for what was fulfilled: its lines by unit ranges, and `other` charges such as shipping. Known again
+    by `fulfillment` and sequence: the id of what was fulfilled, as the order's `LinesFulfilled` says it."""
 
     order_id: str
-    shipment: str
+    fulfillment: str
     sequence: int = 0
     amount: Money
     lines: tuple[CaptureLine, ...] = ()
@@ -165,11 +165,11 @@ class PaymentRepeated(Event):
 
 
 class PaymentCaptured(Event):
-    """`amount` was taken for a shipment, drawn on tenders by their rank; `captured` is the total so far,
+    """`amount` was taken for what was fulfilled, drawn on tenders by their rank; `captured` is the total so far,
     `remaining` what is still authorised. Answers the order."""
 
     order_id: str
-    shipment: str
+    fulfillment: str
     sequence: int
     amount: Money
     lines: tuple[CaptureLine, ...]
@@ -184,7 +184,7 @@ class CaptureRepeated(Event):
     """The same capture was asked for again; nothing was taken. Answers the order."""
 
     order_id: str
-    shipment: str
+    fulfillment: str
     sequence: int
     amount: Money
     reply_to: str | None = None
@@ -194,7 +194,7 @@ class CaptureRefused(Event):
     """Nothing was taken. Answers the order."""
 
     order_id: str
-    shipment: str
+    fulfillment: str
     sequence: int
     amount: Money
     reason: CaptureRefusal

@@ -1,7 +1,8 @@
-"""Fulfilling: nodes do the work, carriers take the packages, and the value of what left is captured."""
+"""Fulfilling: nodes do the work, the goods leave us one way or another, and the value of what left is captured."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field
@@ -18,6 +19,7 @@ __all__ = [
     "CaptureRecorded",
     "CaptureRequested",
     "DispatchRequested",
+    "FulfilledKind",
     "FulfillmentAcceptedByNode",
     "FulfillmentDeclined",
     "FulfillmentHandedOver",
@@ -153,40 +155,56 @@ class DispatchRequested(Event):
     answer_by: Instant
 
 
-class LinesFulfilled(QuantityMoved, Event):
-    """The packages are with the carrier. `ranges` are the units of each line, counted from the bottom, with their
-    share of the line's amount; `other` the share of the charges of the order and its ship groups."""
+class FulfilledKind(StrEnum):
+    """How goods left us: with a carrier, collected at a counter, handed out at a till, sent by their vendor; `issued`
+    is what is no goods, such as a licence."""
 
-    shipment: str
-    fulfillment_order: str
-    carrier: str
-    service: str
-    packages: tuple[Package, ...]
+    SHIPPED = "shipped"
+    COLLECTED = "collected"
+    HANDED_OUT = "handed_out"
+    VENDOR_SHIPPED = "vendor_shipped"
+    ISSUED = "issued"
+
+
+class LinesFulfilled(QuantityMoved, Event):
+    """Units have left us. `fulfillment` is the id of what was fulfilled, which the capture of its value is named by: of
+    what was `shipped` the shipment. `location` is where they left from, `fulfillment_order` the work that they were.
+
+    `ranges` are the units of each line, counted from the bottom, with their share of the line's amount; `other` the
+    share of the charges of the order and its ship groups. Carrier, service and packages are those of a shipment.
+    """
+
+    kind: FulfilledKind
+    fulfillment: str
+    location: str | None = None
+    fulfillment_order: str | None = None
+    carrier: str | None = None
+    service: str | None = None
+    packages: tuple[Package, ...] = ()
     ranges: tuple[CaptureLine, ...]
     other: Money
     amount: Money
 
 
 class CaptureRequested(Event):
-    """The value of what a shipment fulfilled is to be taken."""
+    """The value of what was fulfilled is to be taken."""
 
-    shipment: str
-    fulfillment_order: str
+    fulfillment: str
     amount: Money
     answer_by: Instant
 
 
 class CaptureNotNeeded(Event):
-    """What a shipment fulfilled is worth nothing: there is nothing to take."""
+    """What was fulfilled is worth nothing: there is nothing to take."""
 
-    shipment: str
+    fulfillment: str
     amount: Money
 
 
 class CaptureRecorded(Event):
     """The amount was taken; `captured` is the order's total so far."""
 
-    shipment: str
+    fulfillment: str
     amount: Money
     captured: Money
 

@@ -34,8 +34,8 @@ from services.order.fulfillment_state import (
     LABEL,
     RELEASE,
     WORK,
-    Value,
     Work,
+    fulfilled_in_order,
     works_in_order,
 )
 from services.order.order import (
@@ -63,6 +63,7 @@ def advance(state: OrderStream, context: Context) -> Sequence[Event]:
     if not order.open:
         return ()
     events = [event for key, work in works_in_order(saga.works) for event in _next_of(state, key, work, context)]
+    events += _captures(state, context)
     if events:
         return events
     if saga.cancelling:
@@ -86,8 +87,6 @@ def _next_of(state: OrderStream, key: str, work: Work, context: Context) -> Sequ
         return ()
     if work.open and work.labelled and work.handed_over and not work.dispatching:
         return (_dispatched(key, work, work.shipment, work.handed_over, context),)
-    if work.value is not None and work.asked is None and not work.captured:
-        return (_capturing(state, key, work.shipment, work.value, context),)
     return ()
 
 
@@ -101,17 +100,24 @@ def _dispatched(key: str, work: Work, shipment: str, document: str, context: Con
     )
 
 
-def _capturing(state: OrderStream, key: str, shipment: str, value: Value, context: Context) -> Event:
+def _captures(state: OrderStream, context: Context) -> Sequence[Event]:
     """Ask for what left and was not asked for yet, and never for more than is owed in all: a line may be worth less
     than nothing, beside a discount of the whole order or by a person's leave, and comes off the others."""
-    works = state.fulfillment.works.values()
-    left = sum(work.value.amount.amount for work in works if work.value is not None)
-    amount = min(left, due(state.order)) - sum(work.asked or 0 for work in works)
-    if amount <= 0:
-        return CaptureNotNeeded(shipment=shipment, amount=value.amount)
-    taken = Money(amount=amount, currency=value.amount.currency)
+    value = asked = 0
+    events: list[Event] = []
     by = context.now + STEPS[CAPTURE].answer_within
-    return CaptureRequested(shipment=shipment, fulfillment_order=key, amount=taken, answer_by=by)
+    for key, left in fulfilled_in_order(state.fulfillment.fulfilled):
+        value += left.amount.amount
+        if left.asked is not None or left.captured:
+            asked += left.asked or 0
+            continue
+        taken = Money(amount=min(value, due(state.order)) - asked, currency=left.amount.currency)
+        if taken.amount > 0:
+            asked += taken.amount
+            events.append(CaptureRequested(fulfillment=key, amount=taken, answer_by=by))
+        else:
+            events.append(CaptureNotNeeded(fulfillment=key, amount=left.amount))
+    return events
 
 
 def _release(state: OrderStream, context: Context) -> Sequence[Event]:
@@ -161,7 +167,7 @@ def _finish_cancel(state: OrderStream) -> Sequence[Event]:
 
 def _complete(state: OrderStream) -> Sequence[Event]:
     order = state.order
-    open_captures = any(work.value is not None and not work.captured for work in state.fulfillment.works.values())
+    open_captures = any(not left.captured for left in state.fulfillment.fulfilled.values())
     if units(order, *NOT_RELEASED, *IN_FULFILLMENT) or open_captures:
         return ()
     if not units(order, *WITH_CUSTOMER):

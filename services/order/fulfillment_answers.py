@@ -31,6 +31,7 @@ from contracts.order import (
     CancelRefusal,
     CancelRefused,
     CaptureRecorded,
+    FulfilledKind,
     FulfillmentAcceptedByNode,
     FulfillmentDeclined,
     FulfillmentHandedOver,
@@ -39,7 +40,6 @@ from contracts.order import (
     HeldStep,
     HoldKind,
     LinesDelivered,
-    LinesFulfilled,
     LinesPacked,
     LinesPicked,
     LinesShort,
@@ -48,7 +48,6 @@ from contracts.order import (
     ShortLine,
 )
 from contracts.payments import (
-    CaptureLine,
     CaptureRefused,
     CaptureRepeated,
     PaymentCaptured,
@@ -64,15 +63,13 @@ from contracts.shipping import (
     Shipped,
 )
 from services.order import order as orders
-from services.order.fulfillment_state import CAPTURE, DISPATCH, LABEL, RELEASE, Work, count, work_of
+from services.order.fulfillment_state import CAPTURE, DISPATCH, LABEL, RELEASE, Fulfilled, Work, count, work_of
+from services.order.leaving import lines_fulfilled
 from services.order.order import (
     IN_FULFILLMENT,
-    WITH_CUSTOMER,
-    OrderState,
     line_units,
     move,
 )
-from services.order.value import line_values, part_of
 
 if TYPE_CHECKING:
     from services.order.stream import OrderStream
@@ -257,33 +254,18 @@ def _on_shipped(message: Shipped, state: OrderStream, context: Context) -> Seque
         moves += move(line, min(quantity, count(work, Bucket.PACKED, line)), Bucket.PACKED, Bucket.FULFILLED)
     if not moves:
         return ()
-    ranges, other, amount = _worth(state.order, moves)
-    fulfilled = LinesFulfilled(
-        shipment=split_stream(context.subject)[1],
+    fulfilled = lines_fulfilled(
+        state.order,
+        FulfilledKind.SHIPPED,
+        split_stream(context.subject)[1],
+        moves,
+        location=work.location,
         fulfillment_order=key,
         carrier=message.carrier,
         service=message.service,
         packages=message.packages,
-        ranges=ranges,
-        other=other,
-        amount=amount,
-        moves=tuple(moves),
     )
     return (fulfilled,)
-
-
-def _worth(order: OrderState, moves: Sequence[Move]) -> tuple[tuple[CaptureLine, ...], Money, Money]:
-    values, currency = line_values(order.terms, order.adjustments), order.terms.currency
-    ranges: list[CaptureLine] = []
-    others = 0
-    for each in moves:
-        start = line_units(order.lines[each.line], *WITH_CUSTOMER)
-        own, other = part_of(values[each.line], start, start + each.quantity)
-        amount = Money(amount=own, currency=currency)
-        ranges.append(CaptureLine(line=each.line, from_unit=start, to_unit=start + each.quantity, amount=amount))
-        others += other
-    total = sum(part.amount.amount for part in ranges) + others
-    return tuple(ranges), Money(amount=others, currency=currency), Money(amount=total, currency=currency)
 
 
 def _on_delivered(message: Delivered, state: OrderStream, context: Context) -> Sequence[Event]:
@@ -304,24 +286,23 @@ def _on_delivered(message: Delivered, state: OrderStream, context: Context) -> S
     return (delivered,)
 
 
-def _capture_open(state: OrderStream, shipment: str) -> Work | None:
-    key = work_of(state.fulfillment, shipment)
-    work = None if key is None else state.fulfillment.works[key]
-    return work if work is not None and work.asked is not None and not work.captured else None
+def _capture_open(state: OrderStream, fulfillment: str) -> Fulfilled | None:
+    left = state.fulfillment.fulfilled.get(fulfillment)
+    return left if left is not None and left.asked is not None and not left.captured else None
 
 
 def _on_captured(message: PaymentCaptured | CaptureRepeated, state: OrderStream, context: Context) -> Sequence[Event]:
-    work = _capture_open(state, message.shipment)
-    if work is None or message.amount.amount != work.asked:
+    left = _capture_open(state, message.fulfillment)
+    if left is None or message.amount.amount != left.asked:
         return ()
     captured = Money(amount=state.order.captured + message.amount.amount, currency=message.amount.currency)
-    return (CaptureRecorded(shipment=message.shipment, amount=message.amount, captured=captured),)
+    return (CaptureRecorded(fulfillment=message.fulfillment, amount=message.amount, captured=captured),)
 
 
 def _on_capture_refused(message: CaptureRefused, state: OrderStream, context: Context) -> Sequence[Event]:
-    if _capture_open(state, message.shipment) is None:
+    key = message.fulfillment
+    if _capture_open(state, key) is None:
         return ()
-    key = work_of(state.fulfillment, message.shipment)
     amount = f"{message.amount.to_decimal()} {message.amount.currency}"
     detail = f"payments refused to capture {amount}: {message.reason}"
     return (orders.hold(state.order, HoldKind.STEP_REFUSED, detail, (HeldStep.RELEASE,), step=CAPTURE, key=key),)

@@ -160,16 +160,16 @@ def _dispatch(state: OrderStream, key: str) -> Sequence[Send]:
 
 
 def _capture(state: OrderStream, key: str) -> Sequence[Send]:
-    work, order_id = state.fulfillment.works[key], state.order.terms.order_id
-    if work.shipment is None or work.value is None or work.asked is None:
+    left, order_id = state.fulfillment.fulfilled[key], state.order.terms.order_id
+    if left.asked is None:
         return ()
-    currency = state.order.terms.currency
-    other = work.asked - sum(part.amount.amount for part in work.value.ranges)
+    currency = left.amount.currency
+    other = left.asked - sum(part.amount.amount for part in left.ranges)
     message = CapturePayment(
         order_id=order_id,
-        shipment=work.shipment,
-        amount=Money(amount=work.asked, currency=currency),
-        lines=work.value.ranges,
+        fulfillment=key,
+        amount=Money(amount=left.asked, currency=currency),
+        lines=left.ranges,
         other=Money(amount=other, currency=currency),
     )
     return [Send("payments", stream("payment", order_id), message, wants_answer=True)]
@@ -234,8 +234,9 @@ STEPS: Mapping[str, Step] = {
         ),
         _asked(
             name=CAPTURE,
-            when="Shipped: the shipment's units are fulfilled and worth something",
+            when="units are fulfilled (Shipped) and worth something",
             asked_by=CaptureRequested,
+            keys=lambda event: (event.fulfillment,),
             service="payments",
             sends=CapturePayment,
             answers=(PaymentCaptured, CaptureRepeated, CaptureRefused),
@@ -280,4 +281,4 @@ def _void_rest(state: OrderStream) -> Sequence[Send]:
     return void_payment(state, "")
 
 
-FOLD = Fold("fulfillment", 3, FulfillmentState(), evolve, react, deadlines_of)
+FOLD = Fold("fulfillment", 4, FulfillmentState(), evolve, react, deadlines_of)

@@ -1,4 +1,4 @@
-"""Where the fulfillment of an order stands: the work of each node, its packages, labels and captures.
+"""Where the fulfillment of an order stands: the work of each node, its packages and labels; what left, and its captures.
 
 State and `evolve` alone; what leads to the events is in fulfillment_advance.py and fulfillment_answers.py.
 """
@@ -61,12 +61,13 @@ __all__ = [
     "RELEASE",
     "WITHDRAW",
     "WORK",
+    "Fulfilled",
     "FulfillmentState",
-    "Value",
     "Work",
     "count",
     "deadlines_of",
     "evolve",
+    "fulfilled_in_order",
     "to_pick",
     "work_of",
     "works_in_order",
@@ -85,18 +86,10 @@ STEP_NAMES = (RELEASE, WORK, LABEL, DISPATCH, CAPTURE, WITHDRAW)
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
-    """What a shipment fulfilled, and what it is worth."""
-
-    amount: Money
-    ranges: tuple[CaptureLine, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Work:
     """A fulfillment order as the order knows it. `counts` are the units of each of its lines that it still has, by
-    bucket name and line; `asked` is what payments were asked to take for it, in minor units; `open` until its units
-    are fulfilled, cancelled or sourced again."""
+    bucket name and line; `open` until its units are fulfilled, cancelled or sourced again; `left` once they are
+    fulfilled."""
 
     location: str
     sequence: int
@@ -109,23 +102,36 @@ class Work:
     handed_over: str | None = None
     handed_over_at: datetime | None = None
     dispatching: bool = False
-    value: Value | None = None
-    asked: int | None = None
-    captured: bool = False
     open: bool = True
+    left: bool = False
 
     @property
     def given_up(self) -> bool:
         """It is closed and nothing of it will leave."""
-        return not self.open and self.value is None
+        return not self.open and not self.left
+
+
+@dataclass(frozen=True, slots=True)
+class Fulfilled:
+    """Units that left together, in the order in which such things happened (`number`, from 0): where from, and what they
+    are worth. `asked` is what payments were asked to take for them, in minor units."""
+
+    number: int
+    location: str | None
+    amount: Money
+    ranges: tuple[CaptureLine, ...]
+    asked: int | None = None
+    captured: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class FulfillmentState:
-    """How far fulfillment is, by fulfillment order. `cancelling` stands once a cancel was wished for, `withdrawing`
-    are the fulfillment orders whose answer to it is open."""
+    """How far fulfillment is: `works` by fulfillment order, what was `fulfilled` by the id that captures name.
+    `cancelling` stands once a cancel was wished for, `withdrawing` are the fulfillment orders whose answer to it is
+    open."""
 
     works: HashTrieMap[str, Work] = HashTrieMap()
+    fulfilled: HashTrieMap[str, Fulfilled] = HashTrieMap()
     asks: Asks = HashTrieMap()
     cancelling: bool = False
     cancel_cause: CancelReason = CancelReason.CUSTOMER
@@ -153,6 +159,10 @@ def to_pick(state: FulfillmentState, sequence: int) -> bool:
 
 def works_in_order(works: HashTrieMap[str, Work]) -> list[tuple[str, Work]]:
     return sorted(works.items(), key=lambda item: item[1].sequence)
+
+
+def fulfilled_in_order(fulfilled: HashTrieMap[str, Fulfilled]) -> list[tuple[str, Fulfilled]]:
+    return sorted(fulfilled.items(), key=lambda item: item[1].number)
 
 
 # Evolve
@@ -248,9 +258,12 @@ def _dispatch_requested(state: FulfillmentState, event: DispatchRequested) -> Fu
 
 
 def _fulfilled(state: FulfillmentState, event: LinesFulfilled) -> FulfillmentState:
+    left = Fulfilled(len(state.fulfilled), event.location, event.amount, event.ranges)
+    state = replace(state, fulfilled=state.fulfilled.insert(event.fulfillment, left))
     key = event.fulfillment_order
-    value = Value(event.amount, event.ranges)
-    work = replace(_moved(state.works[key], event.moves), value=value, packages=event.packages, open=False)
+    if key is None:
+        return state
+    work = replace(_moved(state.works[key], event.moves), packages=event.packages, open=False, left=True)
     return _with(state, key, work, RELEASE, WORK, LABEL, DISPATCH)
 
 
@@ -260,14 +273,16 @@ def work_of(state: FulfillmentState, shipment: str) -> str | None:
 
 
 def _capture_requested(state: FulfillmentState, event: CaptureRequested) -> FulfillmentState:
-    key = event.fulfillment_order
-    state = _with(state, key, replace(state.works[key], asked=event.amount.amount))
-    return replace(state, asks=note(state.asks, CAPTURE, key, event.answer_by))
+    key = event.fulfillment
+    left = replace(state.fulfilled[key], asked=event.amount.amount)
+    asks = note(state.asks, CAPTURE, key, event.answer_by)
+    return replace(state, fulfilled=state.fulfilled.insert(key, left), asks=asks)
 
 
 def _captured(state: FulfillmentState, event: CaptureRecorded | CaptureNotNeeded) -> FulfillmentState:
-    key = work_of(state, event.shipment)
-    return state if key is None else _with(state, key, replace(state.works[key], captured=True), CAPTURE)
+    key = event.fulfillment
+    left = replace(state.fulfilled[key], captured=True)
+    return replace(state, fulfilled=state.fulfilled.insert(key, left), asks=settle(state.asks, CAPTURE, key))
 
 
 def _cancel_requested(state: FulfillmentState, event: OrderCancelRequested) -> FulfillmentState:

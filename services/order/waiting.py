@@ -103,8 +103,8 @@ def _unanswered(state: OrderStream) -> Iterator[Wait]:
     """Steps that were asked for; the work of nodes, which takes days, is told by what they have to do."""
     asked = [*state.reservation.asks.values(), *state.fulfillment.asks.values()]
     for each in sorted((each for each in asked if each.due and each.step != WORK), key=_oldest):
-        work = state.fulfillment.works.get(each.key)
-        location = work.location if work else ""
+        subject = state.fulfillment.works.get(each.key) or state.fulfillment.fulfilled.get(each.key)
+        location = subject.location if subject else None
         service = STEPS[each.step].service
         who = location if each.step == WITHDRAW else f"the {service} service"
         times = f", asked {each.asks} times" if each.asks > 1 else ""

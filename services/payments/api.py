@@ -37,8 +37,8 @@ def _view(state: Payment) -> dict[str, Any]:
         "currency": None if authorized is None else authorized.amount.currency,
         "captured": state.captured,
         "captures": [
-            {"shipment": shipment, "sequence": sequence, "amount": amount}
-            for (shipment, sequence), amount in sorted((split_capture_key(k), v) for k, v in state.captures.items())
+            {"fulfillment": fulfillment, "sequence": sequence, "amount": amount}
+            for (fulfillment, sequence), amount in sorted((split_capture_key(k), v) for k, v in state.captures.items())
         ],
         "tenders": [
             {

@@ -1,7 +1,7 @@
-"""The payment of one order: what is authorised of its tenders, what is captured for shipments, what is given back.
+"""The payment of one order: what is authorised of its tenders, what is captured for what was fulfilled, what is given back.
 
 Here are the methods that need nobody outside: on account by invoice, taken by the channel (external), and paid by a
-manufacturer's coupon. Nothing is captured above what is authorised; every capture is known by shipment and sequence.
+manufacturer's coupon. Nothing is captured above what is authorised; every capture is known by fulfilment and sequence.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ EXPIRY = "authorization_expires:"
 @dataclass(frozen=True, slots=True)
 class Payment:
     """`remaining` is what may still be captured (minor units) by the tender's place, as text; `captures` the amounts
-    captured, by shipment and sequence."""
+    captured, by fulfilment and sequence."""
 
     authorized: PaymentAuthorized | None = None
     remaining: HashTrieMap[str, int] = field(default_factory=HashTrieMap)
@@ -93,13 +93,13 @@ def _captured(state: Payment, event: PaymentCaptured) -> Payment:
 
 
 def _capture_key(message: CapturePayment | PaymentCaptured) -> str:
-    return f"{message.shipment}\x1f{message.sequence}"
+    return f"{message.fulfillment}\x1f{message.sequence}"
 
 
 def split_capture_key(key: str) -> tuple[str, int]:
-    """The shipment and sequence of a capture."""
-    shipment, _, sequence = key.rpartition("\x1f")
-    return shipment, int(sequence)
+    """The fulfilment and sequence of a capture."""
+    fulfillment, _, sequence = key.rpartition("\x1f")
+    return fulfillment, int(sequence)
 
 
 # Decide
@@ -190,7 +190,7 @@ def _capture(command: CapturePayment, state: Payment, context: Context) -> Seque
     return [
         PaymentCaptured(
             order_id=command.order_id,
-            shipment=command.shipment,
+            fulfillment=command.fulfillment,
             sequence=command.sequence,
             amount=command.amount,
             lines=command.lines,
@@ -206,7 +206,7 @@ def _capture(command: CapturePayment, state: Payment, context: Context) -> Seque
 def _repeated(command: CapturePayment, known: int, context: Context) -> Event:
     named: dict[str, Any] = {
         "order_id": command.order_id,
-        "shipment": command.shipment,
+        "fulfillment": command.fulfillment,
         "sequence": command.sequence,
         "amount": command.amount,
         "reply_to": context.reply_to,
@@ -237,7 +237,7 @@ def _capture_refused(
 ) -> CaptureRefused:
     return CaptureRefused(
         order_id=command.order_id,
-        shipment=command.shipment,
+        fulfillment=command.fulfillment,
         sequence=command.sequence,
         amount=command.amount,
         reason=reason,
@@ -259,7 +259,7 @@ def _drawn(command: CapturePayment, state: Payment, context: Context) -> tuple[C
             wanted -= drawn
             key = (
                 context.stream,
-                command.shipment,
+                command.fulfillment,
                 str(command.sequence),
                 str(row.tender),
             )
@@ -323,7 +323,7 @@ def _deadlines(state: Payment) -> Mapping[str, datetime]:
 
 PAYMENT = StreamKind(
     kind="payment",
-    folds=(Fold("payment", 1, Payment(), _evolve, _react, _deadlines),),
+    folds=(Fold("payment", 2, Payment(), _evolve, _react, _deadlines),),
     decide={
         AuthorizePayment: _authorize,
         CapturePayment: _capture,

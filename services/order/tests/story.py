@@ -303,10 +303,10 @@ class Story(Spec):
         return self.tell(answer, subject=self.shipment(place))
 
     def captured(self, amount: int, place: int = 0) -> Outcome:
-        """Payments took an amount for a shipment."""
+        """Payments took an amount for what left with a shipment."""
         answer = PaymentCaptured(
             order_id=ORDER_ID,
-            shipment=self.shipment(place).partition("/")[2],
+            fulfillment=self.shipment(place).partition("/")[2],
             sequence=0,
             amount=eur(amount),
             lines=(),

@@ -19,6 +19,7 @@ from contracts.order import (
     CancelReason,
     CancelRefusal,
     CancelRefused,
+    FulfilledKind,
     FulfillmentListed,
     FulfillmentWithdrawn,
     HoldKind,
@@ -121,7 +122,8 @@ def held(kind: HoldKind) -> HoldPlaced:
 
 
 FULFILLED = LinesFulfilled(
-    shipment="s",
+    kind=FulfilledKind.SHIPPED,
+    fulfillment="s",
     fulfillment_order="f",
     carrier="own-fleet",
     service="standard",

@@ -239,11 +239,11 @@ def test_a_refused_capture_asks_a_person_and_the_order_does_not_end() -> None:
     story.shipped()
     shipment = split_stream(story.shipment())[1]
     reason = CaptureRefusal.ABOVE_AUTHORIZED
-    refused = CaptureRefused(order_id=ORDER_ID, shipment=shipment, sequence=0, amount=eur(1000), reason=reason)
+    refused = CaptureRefused(order_id=ORDER_ID, fulfillment=shipment, sequence=0, amount=eur(1000), reason=reason)
     [held] = story.tell(refused, subject=PAYMENT).events
     assert isinstance(held, HoldPlaced)
     assert messages(story.tell(ReleaseHold(hold=held.hold))) == ["CapturePayment"]
-    repeated = CaptureRepeated(order_id=ORDER_ID, shipment=shipment, sequence=0, amount=eur(1000))
+    repeated = CaptureRepeated(order_id=ORDER_ID, fulfillment=shipment, sequence=0, amount=eur(1000))
     assert kinds(story.tell(repeated, subject=PAYMENT)) == ["CaptureRecorded", "OrderCompleted"]
 
 

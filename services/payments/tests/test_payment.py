@@ -49,9 +49,9 @@ def authorize(*tenders: Tender) -> AuthorizePayment:
     return AuthorizePayment(order_id="o1", amount=eur(sum(tender.amount.amount for tender in tenders)), tenders=tenders)
 
 
-def capture(amount: int, shipment: str = "s1") -> CapturePayment:
+def capture(amount: int, fulfillment: str = "s1") -> CapturePayment:
     line = CaptureLine(line="1", from_unit=0, to_unit=1, amount=eur(amount))
-    return CapturePayment(order_id="o1", shipment=shipment, amount=eur(amount), lines=(line,))
+    return CapturePayment(order_id="o1", fulfillment=fulfillment, amount=eur(amount), lines=(line,))
 
 
 VOID = VoidPayment(order_id="o1", cause="cancelled")
@@ -129,11 +129,11 @@ def test_what_the_channel_has_captured_never_lapses() -> None:
 # Capturing
 
 
-def test_a_capture_draws_on_tenders_by_rank_and_names_shipment_lines_and_tenders() -> None:
+def test_a_capture_draws_on_tenders_by_rank_and_names_the_fulfilment_its_lines_and_tenders() -> None:
     captured = event_of(after(authorize(INVOICE, COUPON)).when(capture(500), reply_to=ORDER).answered(ORDER))
     assert isinstance(captured, PaymentCaptured)
     assert [(row.tender, row.amount) for row in captured.captures] == [(1, eur(200)), (0, eur(300))]
-    assert (captured.shipment, captured.lines, captured.remaining) == ("s1", capture(500).lines, eur(700))
+    assert (captured.fulfillment, captured.lines, captured.remaining) == ("s1", capture(500).lines, eur(700))
 
 
 def test_partial_captures_sum_to_what_is_authorised() -> None:
@@ -151,7 +151,7 @@ def test_partial_captures_sum_to_what_is_authorised() -> None:
         ((authorize(INVOICE), capture(600)), capture(601), CaptureRefusal.CONFLICT),
         ((), capture(1), CaptureRefusal.NOT_AUTHORIZED),
         ((authorize(INVOICE), VOID), capture(1), CaptureRefusal.VOIDED),
-        ((authorize(INVOICE),), CapturePayment(order_id="o1", shipment="s1", amount=Money(amount=1, currency="USD")),
+        ((authorize(INVOICE),), CapturePayment(order_id="o1", fulfillment="s1", amount=Money(amount=1, currency="USD")),
          CaptureRefusal.WRONG_CURRENCY),
     ],
 )  # fmt: skip
@@ -195,10 +195,10 @@ def test_a_payment_never_seen_is_voided_beforehand() -> None:
 # Whatever comes
 
 LAPSED = DeadlinePassed(name=f"{EXPIRY}0", due=LAPSES)
-shipments = st.sampled_from(["s1", "s2", "s3"])
+fulfilments = st.sampled_from(["s1", "s2", "s3"])
 anything = st.lists(
     st.one_of(
-        st.builds(capture, st.integers(0, 700), shipments),
+        st.builds(capture, st.integers(0, 700), fulfilments),
         st.sampled_from([VOID, authorize(INVOICE, COUPON), authorize(EXTERNAL), authorize(COUPON), LAPSED]),
     ),
     max_size=12,
@@ -224,9 +224,9 @@ def test_nothing_is_ever_captured_above_what_is_authorised(course: list[Any]) ->
         assert sum(spec.state.remaining.values()) == authorized - captured
 
 
-def test_a_payment_is_shown_by_tender_and_by_shipment() -> None:
+def test_a_payment_is_shown_by_tender_and_by_fulfilment() -> None:
     shown = _view(after(authorize(EXTERNAL, COUPON), capture(500, "s1")).state)
-    assert shown["captures"] == [{"shipment": "s1", "sequence": 0, "amount": 500}]
+    assert shown["captures"] == [{"fulfillment": "s1", "sequence": 0, "amount": 500}]
     assert [(row["method"], row["authorized"], row["remaining"]) for row in shown["tenders"]] == [
         ("external", 1_000, 500),
         ("coupon", 200, 200),
