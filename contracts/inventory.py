@@ -41,6 +41,7 @@ __all__ = [
     "OnShortage",
     "ReceiveStock",
     "RecordGone",
+    "RecordHandedOut",
     "RecordPicked",
     "RecordPutBack",
     "RejectReason",
@@ -50,6 +51,7 @@ __all__ = [
     "StockChangeRefused",
     "StockCounted",
     "StockFulfilled",
+    "StockHandedOut",
     "StockPicked",
     "StockPutBack",
     "StockReceived",
@@ -163,6 +165,7 @@ class BreakReason(StrEnum):
     COUNT = "count"
     ADJUSTMENT = "adjustment"
     PICKED_BY_ANOTHER = "picked_by_another"
+    HANDED_OUT = "handed_out"
 
 
 class AdjustmentReason(StrEnum):
@@ -170,7 +173,7 @@ class AdjustmentReason(StrEnum):
 
     found: found -> status; restocked: restocked -> status; cleared: status -> sellable; damaged: status -> damaged;
     quarantined: status -> on_hold; suspected: status -> suspect; lost, stolen: status -> lost; scrapped, expired,
-    sample: status -> scrapped; sold_at_till: status -> fulfilled.
+    sample: status -> scrapped; sold_at_till (in a sale that is no order here): status -> fulfilled.
     """
 
     FOUND = "found"
@@ -317,6 +320,19 @@ class RecordGone(Command):
     unit: str
     fulfillment_order: str
     document: str
+    occurred_at: Instant | None = None
+
+
+class RecordHandedOut(Command):
+    """Sellable goods were handed out at a till, off the shelf and out of the building at once, picked and claimed by
+    nobody. A fact, never refused. `demand` is the line that sold them, `fulfillment` the hand-out that they are of."""
+
+    sku: str
+    demand: Demand
+    location: str
+    quantity: Positive
+    unit: str
+    fulfillment: str
     occurred_at: Instant | None = None
 
 
@@ -542,6 +558,22 @@ class StockFulfilled(Event):
     unit: str
     fulfillment_order: str
     document: str
+    occurred_at: Instant | None = None
+    movements: tuple[Movement, ...]
+    levels: tuple[Level, ...]
+
+
+class StockHandedOut(Event):
+    """Goods left for the customer at a till; `found` of them were not in the book as sellable and were posted as found
+    first."""
+
+    sku: str
+    demand: Demand
+    location: str
+    quantity: int
+    found: int
+    unit: str
+    fulfillment: str
     occurred_at: Instant | None = None
     movements: tuple[Movement, ...]
     levels: tuple[Level, ...]

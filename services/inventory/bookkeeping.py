@@ -16,6 +16,7 @@ from contracts.inventory import (
     StockAdjusted,
     StockCounted,
     StockFulfilled,
+    StockHandedOut,
     StockPicked,
     StockPutBack,
     StockReceived,
@@ -112,7 +113,8 @@ def _moved(book: StockBook, movements: tuple[Movement, ...], unit: str) -> Stock
 
 
 def _physical(
-    book: StockBook, event: StockReceived | StockAdjusted | StockCounted | StockPutBack | StockFulfilled
+    book: StockBook,
+    event: StockReceived | StockAdjusted | StockCounted | StockPutBack | StockFulfilled | StockHandedOut,
 ) -> StockBook:
     return _moved(book, event.movements, event.unit)
 
@@ -153,4 +155,5 @@ _EVOLVE: Mapping[type[Event], Callable[[StockBook, Any], StockBook]] = {
     StockPicked: _picked,
     StockPutBack: _physical,
     StockFulfilled: _physical,
+    StockHandedOut: _physical,
 }

@@ -1,4 +1,4 @@
-"""What a stock item makes of the facts of nodes: goods picked, put back, gone.
+"""What a stock item makes of the facts of nodes and tills: goods picked, put back, gone, handed out.
 
 Never refused for lack of stock; one in another unit than the item's cannot be booked, so a count has to tell.
 """
@@ -14,9 +14,11 @@ from contracts.inventory import (
     Bucket,
     CountRequested,
     RecordGone,
+    RecordHandedOut,
     RecordPicked,
     RecordPutBack,
     StockFulfilled,
+    StockHandedOut,
     StockPicked,
     StockPutBack,
 )
@@ -24,7 +26,7 @@ from contracts.message import Event
 from services.inventory.course import Course, movements_at, wrong_unit
 from services.inventory.stock_book import StockBook, claim_key
 
-__all__ = ["gone", "pick", "put_back"]
+__all__ = ["gone", "handed_out", "pick", "put_back"]
 
 
 def pick(command: RecordPicked, book: StockBook, context: Context) -> Sequence[Event]:
@@ -84,10 +86,39 @@ def gone(command: RecordGone, book: StockBook, context: Context) -> Sequence[Eve
     return course.events
 
 
+def handed_out(command: RecordHandedOut, book: StockBook, context: Context) -> Sequence[Event]:
+    if refused := _not_booked(command, book):
+        return refused
+    course, location = Course(command.sku, book), command.location
+    found = max(0, command.quantity - book.shelf(location).sellable)
+    movements = movements_at(
+        location,
+        (Bucket.FOUND, Bucket.SELLABLE, found),
+        (Bucket.SELLABLE, Bucket.FULFILLED, command.quantity),
+    )
+    course.make_room(location, movements, BreakReason.HANDED_OUT)
+    course.emit(
+        StockHandedOut(
+            sku=command.sku,
+            demand=command.demand,
+            location=location,
+            quantity=command.quantity,
+            found=found,
+            unit=command.unit,
+            fulfillment=command.fulfillment,
+            occurred_at=command.occurred_at,
+            movements=movements,
+            levels=course.level_after(location, movements),
+        )
+    )
+    course.ask_for_count(location, found=found)
+    return course.events
+
+
 NodeFact = RecordPicked | RecordPutBack | RecordGone
 
 
-def _not_booked(command: NodeFact, book: StockBook) -> list[Event]:
+def _not_booked(command: NodeFact | RecordHandedOut, book: StockBook) -> list[Event]:
     refused = wrong_unit(command, book, command.quantity)
     count = CountRequested(sku=command.sku, location=command.location, reason="wrong_unit")
     return [*refused, count] if refused else []

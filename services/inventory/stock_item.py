@@ -19,6 +19,7 @@ from contracts.inventory import (
     ExpectSupply,
     ReceiveStock,
     RecordGone,
+    RecordHandedOut,
     RecordPicked,
     RecordPutBack,
     ReleaseClaim,
@@ -57,6 +58,7 @@ STOCK_ITEM = StreamKind(
         RecordPicked: node_facts.pick,
         RecordPutBack: node_facts.put_back,
         RecordGone: node_facts.gone,
+        RecordHandedOut: node_facts.handed_out,
     },
 )
 

@@ -23,6 +23,7 @@ from contracts.inventory import (
     OnShortage,
     ReceiveStock,
     RecordGone,
+    RecordHandedOut,
     RecordPicked,
     RecordPutBack,
     ReleaseClaim,
@@ -92,6 +93,9 @@ commands: st.SearchStrategy[Command] = st.one_of(
     st.builds(RecordPicked, expected=st.integers(0, 6), quantity=st.integers(0, 6), **node),
     st.builds(RecordPutBack, quantity=quantities, **node),
     st.builds(RecordGone, quantity=quantities, **node),
+    st.builds(
+        RecordHandedOut, quantity=quantities, demand=demands, location=locations, fulfillment=st.just("h"), **item
+    ),
 )
 
 

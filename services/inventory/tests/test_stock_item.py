@@ -23,6 +23,7 @@ from contracts.inventory import (
     OnShortage,
     ReceiveStock,
     RecordGone,
+    RecordHandedOut,
     RecordPicked,
     RecordPutBack,
     RejectReason,
@@ -32,6 +33,7 @@ from contracts.inventory import (
     StockChangeRefused,
     StockCounted,
     StockFulfilled,
+    StockHandedOut,
     StockPicked,
     StockPutBack,
     StockReceived,
@@ -103,6 +105,13 @@ def _fact(order: str, quantity: int) -> dict[str, Any]:
 
 def pick(order: str, quantity: int, expected: int, **more: Any) -> RecordPicked:
     return RecordPicked(**_fact(order, quantity), expected=expected, **more)
+
+
+def hand_out(order: str, quantity: int, unit: str = "each") -> RecordHandedOut:
+    demand = Demand(kind="order", id=order, line="1")
+    return RecordHandedOut(
+        sku="SKU-1", demand=demand, location="north", quantity=quantity, unit=unit, fulfillment="h1", occurred_at=DAWN
+    )
 
 
 def kinds(outcome: Outcome) -> list[type]:
@@ -400,7 +409,8 @@ def test_a_change_in_another_unit_is_refused_by_name(command: Any) -> None:
 def test_what_a_node_did_in_another_unit_cannot_be_booked_and_has_to_be_counted() -> None:
     spec = stock_item()
     spec.when(receive(500, unit="g"))
-    for fact in (pick("o1", 2, 2), RecordPutBack(**_fact("o1", 2)), RecordGone(**_fact("o1", 2))):
+    gone = RecordGone(**_fact("o1", 2))
+    for fact in (pick("o1", 2, 2), RecordPutBack(**_fact("o1", 2)), gone, hand_out("o1", 2)):
         refused, asked = spec.when(fact).events
         assert isinstance(refused, StockChangeRefused) and isinstance(asked, CountRequested)
         assert (refused.expected_unit, asked.reason) == ("g", "wrong_unit")
@@ -521,3 +531,34 @@ def test_goods_that_leave_unpicked_are_posted_as_found() -> None:
     outcome = stock_item().when(RecordGone(**_fact("o1", 2)))
     assert kinds(outcome) == [StockFulfilled, CountRequested]
     assert only(outcome, StockFulfilled).found == 2
+
+
+def test_what_is_handed_out_at_a_till_is_gone_at_once_and_named_by_the_line_that_sold_it() -> None:
+    spec = stock_item()
+    spec.when(receive(3))
+    handed_out = only(spec.when(hand_out("o1", 2)).sends(), StockHandedOut)
+    assert (handed_out.demand, handed_out.fulfillment, handed_out.found) == (hand_out("o1", 2).demand, "h1", 0)
+    assert [(move.source, move.target, move.quantity) for move in handed_out.movements] == [
+        ("sellable", "fulfilled", 2)
+    ]
+    assert north(spec) == Shelf(sellable=1)
+
+
+def test_what_a_till_handed_out_and_the_book_lacks_is_found_and_has_to_be_counted() -> None:
+    spec = stock_item()
+    spec.when(receive(1))
+    outcome = spec.when(hand_out("o1", 3))
+    assert kinds(outcome) == [StockHandedOut, CountRequested]
+    assert (only(outcome, StockHandedOut).found, only(outcome, CountRequested).reason) == (2, "found_stock")
+    assert north(spec) == Shelf()
+
+
+def test_goods_that_a_till_handed_out_are_taken_from_those_who_claimed_them_and_they_are_told() -> None:
+    spec = stock_item()
+    spec.when(receive(3))
+    spec.when(claim("o2", 2), reply_to="order:order/o2")
+    outcome = spec.when(hand_out("o1", 2)).answered("order:order/o2")
+    assert kinds(outcome) == [ReservationBroken, StockHandedOut]
+    broken = only(outcome, ReservationBroken)
+    assert (broken.quantity, broken.reason) == (1, BreakReason.HANDED_OUT)
+    assert (north(spec).sellable, north(spec).reserved) == (1, 1)
