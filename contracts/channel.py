@@ -150,10 +150,14 @@ class ChannelLine(Value):
 
 
 class ChannelShipGroup(Value):
-    """Lines that go one way to one place. Lines that name no group belong to the first."""
+    """Lines that go one way to one place. Lines that name no group belong to the first. What is collected (`pickup`) or
+    was handed out at a till (`carry_out`) names its `location`, by the name that stock has there, and needs no address;
+    `pickup_person` is who may collect it, where it is not the buyer."""
 
     group: Key
     method: ShipMethod = ShipMethod.SHIP
+    location: Key | None = None
+    pickup_person: ChannelParty | None = None
     ship_to: ChannelParty | None = None
     service_level: Key | None = None
     requested: TimeWindow | None = None

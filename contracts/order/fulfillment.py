@@ -168,7 +168,8 @@ class FulfilledKind(StrEnum):
 
 class LinesFulfilled(QuantityMoved, Event):
     """Units have left us. `fulfillment` is the id of what was fulfilled, which the capture of its value is named by: of
-    what was `shipped` the shipment. `location` is where they left from, `fulfillment_order` the work that they were.
+    what was `shipped` the shipment, of what was `collected` the fulfillment order, of what was `handed_out` uuid5 of
+    (tenant, `hand_out`, order, ship group). `location` is where they left from, `fulfillment_order` whose work they were.
 
     `ranges` are the units of each line, counted from the bottom, with their share of the line's amount; `other` the
     share of the charges of the order and its ship groups. Carrier, service and packages are those of a shipment.

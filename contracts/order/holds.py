@@ -25,10 +25,10 @@ class HoldKind(StrEnum):
 
     Found when it was placed: `no_lines`, `not_positive` (a quantity at or below zero), `negative_amount`,
     `total_differs` (from what the channel stated), `tenders_differ` (from the total), `unknown_currency`,
-    `missing_address`, `missing_sku`, `unsupported_method`, `unknown_ship_group`. Found later:
+    `missing_address`, `missing_location`, `missing_sku`, `unsupported_method`, `unknown_ship_group`. Found later:
     `unknown_sku` (no location ever had it), `no_location` (every location is barred for a line), `claim_refused`,
-    `payment_declined`, `authorization_expired`, `step_refused`, `no_answer`, `change_requested` (by a revision).
-    `manual`: a person.
+    `payment_declined`, `authorization_expired`, `step_refused`, `no_answer`, `not_collected` (what lies ready at a
+    counter), `change_requested` (by a revision). `manual`: a person.
     """
 
     NO_LINES = "no_lines"
@@ -38,6 +38,7 @@ class HoldKind(StrEnum):
     TENDERS_DIFFER = "tenders_differ"
     UNKNOWN_CURRENCY = "unknown_currency"
     MISSING_ADDRESS = "missing_address"
+    MISSING_LOCATION = "missing_location"
     MISSING_SKU = "missing_sku"
     UNSUPPORTED_METHOD = "unsupported_method"
     UNKNOWN_SHIP_GROUP = "unknown_ship_group"
@@ -48,6 +49,7 @@ class HoldKind(StrEnum):
     AUTHORIZATION_EXPIRED = "authorization_expired"
     STEP_REFUSED = "step_refused"
     NO_ANSWER = "no_answer"
+    NOT_COLLECTED = "not_collected"
     CHANGE_REQUESTED = "change_requested"
     MANUAL = "manual"
 

@@ -84,6 +84,8 @@ class AuthorizationRecorded(Event):
 
 
 class OrderConfirmed(Event):
-    """Everything not cancelled is reserved and secured: the order will be fulfilled. `amount` is what is owed."""
+    """Everything not cancelled is reserved, or has left already, and secured: the order will be fulfilled. `amount` is
+    what is owed. `all_left`: nothing of it has still to leave us."""
 
     amount: Money
+    all_left: bool = False

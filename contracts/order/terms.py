@@ -28,7 +28,8 @@ __all__ = [
 
 
 class ShipMethod(StrEnum):
-    """How the goods of a ship group reach the customer."""
+    """How the goods of a ship group reach the customer. `pickup`: collected at a location; `carry_out`: handed out at a
+    till of a location, before the order was heard of."""
 
     SHIP = "ship"
     PICKUP = "pickup"
@@ -119,10 +120,13 @@ class OrderLine(Value):
 
 class ShipGroup(Value):
     """Lines that go one way to one place. `complete`: nothing leaves before everything can. `address_missing` names
-    what the address lacks, since its sealed part cannot be looked at."""
+    what the address lacks, since its sealed part cannot be looked at. `location` is where goods are collected, or were
+    handed out; `pickup_person` who may collect them, where it is not the buyer."""
 
     group: str
     method: ShipMethod
+    location: str | None = None
+    pickup_person: Personal | None = None
     ship_to: ShipTo | None = None
     address_missing: tuple[str, ...] = ()
     service_level: str | None = None

@@ -12,24 +12,26 @@ from contracts.money import Money
 from contracts.order import HoldKind, OrderLine, OrderTerms, ShipMethod
 from services.order.value import LineValue, line_values, tenders_total, totals
 
-__all__ = ["CURRENCIES", "MONEY_HOLDS", "NOT_ACCEPTABLE", "Finding", "findings"]
+__all__ = ["CURRENCIES", "MONEY_HOLDS", "NOT_ACCEPTABLE", "OF_THE_WAY", "Finding", "findings"]
 
 MONEY_HOLDS = frozenset(
     {HoldKind.NOT_POSITIVE, HoldKind.NEGATIVE_AMOUNT, HoldKind.TOTAL_DIFFERS, HoldKind.TENDERS_DIFFER}
 )
 """Holds that show a difference in money, which a person may accept as an adjustment."""
 
-NOT_ACCEPTABLE = frozenset(
+NOT_ACCEPTABLE = frozenset({HoldKind.NO_LINES, HoldKind.UNKNOWN_CURRENCY})
+"""Holds that show what nobody can do without: the order cannot go on as it is."""
+
+OF_THE_WAY = frozenset(
     {
-        HoldKind.NO_LINES,
-        HoldKind.UNKNOWN_CURRENCY,
         HoldKind.MISSING_ADDRESS,
+        HoldKind.MISSING_LOCATION,
         HoldKind.MISSING_SKU,
         HoldKind.UNSUPPORTED_METHOD,
         HoldKind.UNKNOWN_SHIP_GROUP,
     }
 )
-"""Holds that show what nobody can do without: the order cannot go on as it is."""
+"""Holds that show what goods cannot go their way without; accepted only where none are left to go."""
 
 _ISO_4217 = """
 AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLF
@@ -85,13 +87,18 @@ def _about(kind: HoldKind, detail: str, lines: Sequence[OrderLine]) -> Finding:
 
 def _of_groups(terms: OrderTerms) -> Iterator[Finding]:
     for group in terms.ship_groups:
-        if group.method is not ShipMethod.SHIP:
-            yield Finding(
-                HoldKind.UNSUPPORTED_METHOD, f"ship group {group.group} wants {group.method}, not yet offered"
-            )
-        elif group.ship_to is None or group.address_missing:
-            lacking = ", ".join(group.address_missing) or "everything"
-            yield Finding(HoldKind.MISSING_ADDRESS, f"the address of ship group {group.group} lacks {lacking}")
+        match group.method:
+            case ShipMethod.SHIP:
+                if group.ship_to is None or group.address_missing:
+                    lacking = ", ".join(group.address_missing) or "everything"
+                    yield Finding(HoldKind.MISSING_ADDRESS, f"the address of ship group {group.group} lacks {lacking}")
+            case ShipMethod.PICKUP | ShipMethod.CARRY_OUT:
+                if group.location is None:
+                    detail = f"ship group {group.group} ({group.method}) names no location"
+                    yield Finding(HoldKind.MISSING_LOCATION, detail)
+            case _:
+                detail = f"ship group {group.group} wants {group.method}, not yet offered"
+                yield Finding(HoldKind.UNSUPPORTED_METHOD, detail)
 
 
 def _of_money(terms: OrderTerms) -> Iterator[Finding]:

@@ -38,6 +38,7 @@ from services.order.fulfillment_state import (
     fulfilled_in_order,
     works_in_order,
 )
+from services.order.leaving import worth
 from services.order.order import (
     IN_FULFILLMENT,
     NOT_RELEASED,
@@ -63,7 +64,8 @@ def advance(state: OrderStream, context: Context) -> Sequence[Event]:
     if not order.open:
         return ()
     events = [event for key, work in works_in_order(saga.works) for event in _next_of(state, key, work, context)]
-    events += _captures(state, context)
+    if state.reservation.authorized or order.confirmed:
+        events += _captures(state, context)
     if events:
         return events
     if saga.cancelling:
@@ -107,7 +109,7 @@ def _captures(state: OrderStream, context: Context) -> Sequence[Event]:
     events: list[Event] = []
     by = context.now + STEPS[CAPTURE].answer_within
     for key, left in fulfilled_in_order(state.fulfillment.fulfilled):
-        value += left.amount.amount
+        value += worth(state.order, left.ranges)
         if left.asked is not None or left.captured:
             asked += left.asked or 0
             continue

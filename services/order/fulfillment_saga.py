@@ -27,14 +27,17 @@ from contracts.fulfillment import (
     Packed,
     Picked,
 )
-from contracts.ids import stream
+from contracts.ids import aggregate_id, stream
+from contracts.inventory import Demand, RecordHandedOut
 from contracts.message import Event
 from contracts.money import Money
 from contracts.order import (
     CaptureRequested,
     DispatchRequested,
+    FulfilledKind,
     FulfillmentDeclined,
     FulfillmentWithdrawn,
+    LinesFulfilled,
     OrderCancelRequested,
     OrderCompleted,
     ReleasedToFulfillment,
@@ -268,9 +271,34 @@ def react(state: OrderStream, event: Event) -> Sequence[Outgoing]:
             return ask(STEPS, event.step, event.key, state)
         case FulfillmentWithdrawn() | FulfillmentDeclined():
             return STEPS[LABEL].undo(state, event.fulfillment_order)
+        case LinesFulfilled(kind=FulfilledKind.HANDED_OUT):
+            return _handed_out(state.order, event)
         case OrderCompleted():
             return _void_rest(state)
     return asked_by(STEPS, event, state)
+
+
+def _handed_out(order: OrderState, event: LinesFulfilled) -> Sequence[Send]:
+    """Each stock item hears what left its shelf. Where nobody said which shelf, or which goods, only a count can tell."""
+    terms, location = order.terms, event.location
+    lines = [(line_of(order, each.line), each.quantity) for each in event.moves]
+    return [
+        Send(
+            "inventory",
+            stream("stock_item", aggregate_id(terms.tenant, "stock_item", line.sku)),
+            RecordHandedOut(
+                sku=line.sku,
+                demand=Demand(kind="order", id=terms.order_id, line=line.line),
+                location=location,
+                quantity=quantity,
+                unit=line.unit,
+                fulfillment=event.fulfillment,
+                occurred_at=terms.placed_at,
+            ),
+        )
+        for line, quantity in lines
+        if line.sku and location is not None
+    ]
 
 
 def _void_rest(state: OrderStream) -> Sequence[Send]:

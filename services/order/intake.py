@@ -67,6 +67,10 @@ class _Intake:
         """A recipient is a person of their own, whom forgetting the buyer must not blank."""
         return guest_subject_id(self.tenant, self.order_id, f"ship_to:{number}")
 
+    def collector_subject(self, number: int) -> str:
+        """So is who collects."""
+        return guest_subject_id(self.tenant, self.order_id, f"pickup_person:{number}")
+
 
 def order_id(tenant: str, channel_account: str, external_id: str) -> str:
     """The id of an order, from its natural key."""
@@ -184,10 +188,12 @@ def _line(line: ChannelLine, name: str, group: str, ours: dict[str, str], intake
 
 
 def _group(group: ChannelShipGroup, number: int, intake: _Intake) -> ShipGroup:
-    subject = intake.recipient_subject(number)
+    subject, collector = intake.recipient_subject(number), group.pickup_person
     return ShipGroup(
         group=group.group,
         method=group.method,
+        location=group.location,
+        pickup_person=_sealed(collector, intake.collector_subject(number), intake) if collector else None,
         ship_to=_ship_to(group.ship_to, subject, intake),
         address_missing=_missing(group.ship_to),
         service_level=group.service_level,

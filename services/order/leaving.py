@@ -5,17 +5,18 @@ However they leave, it is one event, which captures and completion listen to.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from contracts.ids import aggregate_id
 from contracts.money import Money
-from contracts.order import FulfilledKind, LinesFulfilled, Move
+from contracts.order import Bucket, FulfilledKind, LinesFulfilled, Move
 from contracts.payments import CaptureLine
-from services.order.order import WITH_CUSTOMER, OrderState, line_units
+from services.order.order import WITH_CUSTOMER, OrderState, handed_out, line_units, move, ship_groups, units
 from services.order.value import line_values, part_of
 
-__all__ = ["lines_fulfilled"]
+__all__ = ["hand_out", "lines_fulfilled", "worth"]
 
 
 def lines_fulfilled(
@@ -44,3 +45,31 @@ def lines_fulfilled(
         moves=tuple(moves),
         **more,
     )
+
+
+def worth(order: OrderState, ranges: Iterable[CaptureLine]) -> int:
+    """What units are worth by now, in minor units: a difference in money may have been accepted since they left."""
+    values = line_values(order.terms, order.adjustments)
+    return sum(sum(part_of(values[part.line], part.from_unit, part.to_unit)) for part in ranges)
+
+
+def hand_out(order: OrderState) -> Sequence[LinesFulfilled]:
+    """What was handed out at a till had left before the order came, whatever holds it: one event for each ship group."""
+    if not order.open or not units(order, Bucket.ORDERED):
+        return ()
+    moves: dict[str, list[Move]] = defaultdict(list)
+    for line in handed_out(order.terms):
+        here = line_units(order.lines[line.line], Bucket.ORDERED)
+        moves[line.ship_group] += move(line.line, here, Bucket.ORDERED, Bucket.FULFILLED)
+    groups, terms = ship_groups(order.terms), order.terms
+    return [
+        lines_fulfilled(
+            order,
+            FulfilledKind.HANDED_OUT,
+            aggregate_id(terms.tenant, "hand_out", terms.order_id, name),
+            left,
+            location=groups[name].location,
+        )
+        for name, left in moves.items()
+        if left
+    ]

@@ -21,6 +21,7 @@ from contracts.message import Event
 from contracts.order import (
     Bucket,
     CancelReason,
+    FulfilledKind,
     FulfillmentWithdrawn,
     HoldKind,
     HoldPlaced,
@@ -92,15 +93,19 @@ class Row(NamedTuple):
     news: Callable[[Any], News | None]
 
 
-def _confirmed(event: OrderConfirmed) -> News:
-    return News(NoticeKind.CONFIRMED)
+def _confirmed(event: OrderConfirmed) -> News | None:
+    """Who took everything along at a till has its receipt."""
+    return None if event.all_left else News(NoticeKind.CONFIRMED)
 
 
 def _held(event: HoldPlaced) -> News | None:
     return News(NoticeKind.HELD, hold=event.kind) if event.kind in TOLD_HOLDS else None
 
 
-def _shipped(event: LinesFulfilled) -> News:
+def _shipped(event: LinesFulfilled) -> News | None:
+    """Whoever stood at a counter or till knows."""
+    if event.kind is not FulfilledKind.SHIPPED:
+        return None
     numbers = (package.tracking_number for package in event.packages)
     return News(
         NoticeKind.SHIPPED,
@@ -137,9 +142,9 @@ _HELD = ", ".join(sorted(TOLD_HOLDS))
 LEADS_TO: Mapping[type[Event], Row] = {
     row.after: row
     for row in (
-        Row(OrderConfirmed, NoticeKind.CONFIRMED, "always", _confirmed),
+        Row(OrderConfirmed, NoticeKind.CONFIRMED, "something of it has still to leave us", _confirmed),
         Row(HoldPlaced, NoticeKind.HELD, f"the customer can help: {_HELD}", _held),
-        Row(LinesFulfilled, NoticeKind.SHIPPED, "always: one a shipment", _shipped),
+        Row(LinesFulfilled, NoticeKind.SHIPPED, "it was shipped: one a shipment", _shipped),
         Row(LinesCancelled, NoticeKind.CANCELLED, "units are cancelled by it", _units_cancelled),
         Row(FulfillmentWithdrawn, NoticeKind.CANCELLED, "units are cancelled by it", _withdrawn),
         Row(OrderCancelled, NoticeKind.CANCELLED, "always", _order_cancelled),

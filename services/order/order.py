@@ -6,7 +6,7 @@ take its next steps; what is only theirs is not here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -43,9 +43,11 @@ from contracts.order import (
     PlaceOrder,
     QuantityMoved,
     ReleaseHold,
+    ShipGroup,
+    ShipMethod,
 )
-from services.order.checks import MONEY_HOLDS, NOT_ACCEPTABLE, Finding, findings
-from services.order.value import line_values, part_of, tenders_total, totals
+from services.order.checks import MONEY_HOLDS, NOT_ACCEPTABLE, OF_THE_WAY, Finding, findings
+from services.order.value import line_values, part_of, rated_lines, tenders_total, totals
 
 __all__ = [
     "BUCKETS",
@@ -60,6 +62,7 @@ __all__ = [
     "OrderStatus",
     "blocked",
     "due",
+    "handed_out",
     "hold",
     "line_of",
     "line_units",
@@ -69,6 +72,7 @@ __all__ = [
     "place_hold",
     "place_order",
     "release_hold",
+    "ship_groups",
     "status",
     "units",
 ]
@@ -172,6 +176,18 @@ def line_units(line: LineState, *buckets: Bucket) -> int:
 def line_of(state: OrderState, line: str) -> OrderLine:
     """A line as it was placed."""
     return state.terms.lines[state.lines[line].index]
+
+
+def ship_groups(terms: OrderTerms) -> Mapping[str, ShipGroup]:
+    """The ship groups by name; of two with one name the first."""
+    return {group.group: group for group in reversed(terms.ship_groups)}
+
+
+def handed_out(terms: OrderTerms) -> Sequence[OrderLine]:
+    """The lines whose goods were handed out at a till: they had left before anybody heard of the order."""
+    groups = ship_groups(terms)
+    ways = {name for name, group in groups.items() if group.method is ShipMethod.CARRY_OUT}
+    return [line for line in terms.lines if line.ship_group in ways and line.quantity > 0] if ways else ()
 
 
 def blocked(state: OrderState, step: HeldStep) -> bool:
@@ -302,16 +318,23 @@ def place_order(message: PlaceOrder, state: OrderState, context: Context) -> Seq
         number=order_number(identifier),
         totals=totals(message),
     )
-    holds = [_found(finding, number) for number, finding in enumerate(findings(message), start=1)]
+    blocks = _kept_by_findings(message)
+    holds = [_found(finding, number, blocks) for number, finding in enumerate(findings(message), start=1)]
     return (placed, *holds)
 
 
-def _found(finding: Finding, number: int) -> HoldPlaced:
+def _kept_by_findings(terms: OrderTerms) -> tuple[HeldStep, ...]:
+    """What holds keep from being done that were found at placement: of goods that are all gone the money alone."""
+    gone = handed_out(terms)
+    return (HeldStep.AUTHORIZATION,) if gone and len(gone) == len(rated_lines(terms)) else ALL_STEPS
+
+
+def _found(finding: Finding, number: int, blocks: tuple[HeldStep, ...]) -> HoldPlaced:
     return HoldPlaced(
         hold=str(number),
         kind=finding.kind,
         detail=finding.detail,
-        blocks=ALL_STEPS,
+        blocks=blocks,
         lines=finding.lines,
         expected=finding.expected,
         found=finding.found,
@@ -351,17 +374,25 @@ def hold(
     step: str | None = None,
     key: str | None = None,
 ) -> HoldPlaced:
-    """The next hold of an order. `step` and `key` name a step of a saga that is asked for again on release."""
+    """The next hold of an order, which blocks those steps that may still be taken. `step` and `key` name a step of a
+    saga that is asked for again on release."""
     return HoldPlaced(
         hold=str(state.holds_placed + 1),
         kind=kind,
         detail=detail,
-        blocks=tuple(blocks),
+        blocks=tuple(step for step in blocks if _may_come(state, step)),
         lines=tuple(lines),
         step=step,
         key=key,
         owner=ORDER_DESK,
     )
+
+
+def _may_come(state: OrderState, step: HeldStep) -> bool:
+    """Whether a hold can keep a step from being taken: what has left is neither sourced nor released any more."""
+    if units(state, *NOT_RELEASED, *IN_FULFILLMENT):
+        return True
+    return step is HeldStep.AUTHORIZATION and not state.confirmed
 
 
 def place_hold(message: PlaceHold, state: OrderState, context: Context) -> Sequence[Event]:
@@ -375,13 +406,20 @@ def place_hold(message: PlaceHold, state: OrderState, context: Context) -> Seque
 def release_hold(message: ReleaseHold, state: OrderState, context: Context) -> Sequence[Event]:
     """A person accepts what a hold shows; with the last one about money the difference becomes an adjustment."""
     held = state.holds.get(message.hold)
-    if held is None or held.kind in NOT_ACCEPTABLE:
+    if held is None or not _acceptable(state, held):
         return (HoldChangeRefused(hold=message.hold, reason=_why_not(state, held)),)
     released = HoldReleased(hold=held.hold, kind=held.kind, detail=message.detail, step=held.step, key=held.key)
     others = [other.kind for other in state.holds.values() if other.hold != held.hold]
     if held.kind in MONEY_HOLDS and MONEY_HOLDS.isdisjoint(others):
         return (released, *_accepted_difference(state))
     return (released,)
+
+
+def _acceptable(state: OrderState, held: Hold) -> bool:
+    """What goods cannot go their way without is missed by none that have left, or were cancelled."""
+    if held.kind in OF_THE_WAY:
+        return not units(state, *NOT_RELEASED)
+    return held.kind not in NOT_ACCEPTABLE
 
 
 def _why_not(state: OrderState, held: Hold | None) -> HoldChangeRefusal:
@@ -395,7 +433,7 @@ def _why_not(state: OrderState, held: Hold | None) -> HoldChangeRefusal:
 def _accepted_difference(state: OrderState) -> Iterable[OrderAdjusted]:
     """What the customer pays is what was agreed: the rest is a rounding of the document, an adjustment of its own."""
     difference = tenders_total(state.terms) - due(state)
-    if not difference or not units(state, Bucket.ORDERED):
+    if not difference or state.confirmed or not units(state, Bucket.ORDERED, *WITH_CUSTOMER):
         return ()
     amount = Money(amount=difference, currency=state.terms.currency)
     return (OrderAdjusted(charge=Charge(kind=ChargeKind.ROUNDING, amount=amount, tax_included=True)),)

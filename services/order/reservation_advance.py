@@ -32,7 +32,15 @@ from contracts.order import (
     PlaceOrder,
     ReleaseHold,
 )
-from services.order.order import blocked, due, line_of, units
+from services.order.order import (
+    NOT_RELEASED,
+    WITH_CUSTOMER,
+    blocked,
+    due,
+    handed_out,
+    line_of,
+    units,
+)
 from services.order.reservation_answers import may_wait
 from services.order.reservation_saga import STEPS
 from services.order.reservation_state import (
@@ -51,7 +59,9 @@ def needs(message: Message, state: OrderStream) -> Sequence[str]:
     """The SKUs whose availability is read with the stream, wherever this message may lead to a sourcing decision: so may
     any that answers what a hold was placed for."""
     if isinstance(message, PlaceOrder):
-        return () if state.order.placed else sorted({line.sku for line in message.lines if line.quantity > 0})
+        gone = {line.line for line in handed_out(message)}
+        wanted = {line.sku for line in message.lines if line.quantity > 0 and line.line not in gone}
+        return () if state.order.placed else sorted(wanted)
     if not state.order.open:
         return ()
     extra = _skus_of(message, state)
@@ -85,25 +95,39 @@ def _skus_of(message: Message, state: OrderStream) -> set[str] | None:
 
 
 def advance(state: OrderStream, context: Context) -> Sequence[Event]:
-    """The saga's next step, if its state allows one: source, authorise, confirm."""
+    """The saga's next step, if its state allows one: secure what left already, source, authorise, confirm."""
     order, reservation = state.order, state.reservation
-    if not order.open or reservation.unanswered or state.fulfillment.cancelling:
+    if not order.open or state.fulfillment.cancelling:
+        return ()
+    if units(order, *WITH_CUSTOMER) and (asked := _authorize(state, context)):
+        return asked
+    if reservation.unanswered:
         return ()
     if units(order, Bucket.ORDERED):
         return () if blocked(order, HeldStep.SOURCING) else source(state, context)
     if order.confirmed or units(order, Bucket.BACKORDERED) or blocked(order, HeldStep.AUTHORIZATION):
         return ()
-    if not units(order, Bucket.RESERVED):
+    if not units(order, Bucket.RESERVED, *WITH_CUSTOMER):
         return (OrderCancelled(cause=order.cancelled_because or CancelReason.NOTHING_TO_FULFILL),)
-    return _authorize_or_confirm(state, context)
+    return _authorize(state, context) or _confirm(state)
 
 
-def _authorize_or_confirm(state: OrderStream, context: Context) -> Sequence[Event]:
-    owed = Money(amount=due(state.order), currency=state.order.terms.currency)
-    if owed.amount <= 0 or state.reservation.authorized:
-        return (OrderConfirmed(amount=owed),)
-    if state.reservation.authorization is not None:
+def _authorize(state: OrderStream, context: Context) -> Sequence[Event]:
+    """Have all that is owed secured, unless that was asked for before: goods that left do not wait for the others."""
+    order = state.order
+    if order.confirmed or state.reservation.authorization is not None or blocked(order, HeldStep.AUTHORIZATION):
         return ()
-    tenders = tenders_for(owed.amount, state.order.terms.tenders)
+    owed = Money(amount=due(order), currency=order.terms.currency)
+    if owed.amount <= 0:
+        return ()
+    tenders = tenders_for(owed.amount, order.terms.tenders)
     answer_by = context.now + STEPS[AUTHORIZE].answer_within
     return (AuthorizationRequested(amount=owed, tenders=tenders, answer_by=answer_by),)
+
+
+def _confirm(state: OrderStream) -> Sequence[Event]:
+    """Once it is secured."""
+    owed = Money(amount=due(state.order), currency=state.order.terms.currency)
+    if owed.amount > 0 and not state.reservation.authorized:
+        return ()
+    return (OrderConfirmed(amount=owed, all_left=not units(state.order, *NOT_RELEASED)),)

@@ -25,8 +25,8 @@ from contracts.order import (
     SourcingDecided,
 )
 from services.order import order as orders
-from services.order.order import line_of, line_units, move, moves_to_cancelled
-from services.order.reservation_answers import too_late
+from services.order.order import WITH_CUSTOMER, line_of, line_units, move, moves_to_cancelled, units
+from services.order.reservation_answers import cancel_rest, too_late
 from services.order.sourcing import RULES_VERSION, Demanded, Plan, Stock, plan
 
 if TYPE_CHECKING:
@@ -136,6 +136,8 @@ def _decided_by(
 
 
 def _cancelled_by_policy(state: OrderStream, missing: Sequence[_Missing], cancels_order: bool) -> Sequence[Event]:
+    if cancels_order and units(state.order, *WITH_CUSTOMER):
+        return (cancel_rest(state, CancelReason.OUT_OF_STOCK),)
     if cancels_order:
         return (OrderCancelled(cause=CancelReason.OUT_OF_STOCK, moves=moves_to_cancelled(state.order)),)
     short = [part for part in missing if part.policy is ShortagePolicy.CANCEL_LINE]

@@ -46,6 +46,7 @@ from services.order import (
     reservation_saga,
 )
 from services.order.fulfillment_state import WITHDRAW, WORK, FulfillmentState
+from services.order.leaving import hand_out
 from services.order.notices import NoticesState
 from services.order.order import NOT_RELEASED, WITH_CUSTOMER, OrderState, moves_to_cancelled, units
 from services.order.reservation_answers import cancel_after_passed, cancel_rest
@@ -174,7 +175,8 @@ def _of_notices(decide: Callable[[Any, NoticesState, Context], Sequence[Event]])
 
 def _advance(state: OrderStream, context: Context) -> Sequence[Event]:
     return (
-        _answered_since(state)
+        hand_out(state.order)
+        or _answered_since(state)
         or reservation_advance.advance(state, context)
         or fulfillment_advance.advance(state, context)
         or notice_content.advance(state, context)

@@ -42,7 +42,7 @@ from contracts.order import (
     ShipMethod,
     ShortagePolicy,
 )
-from contracts.payments import AuthorizePayment, PaymentAuthorized, PaymentCaptured
+from contracts.payments import AuthorizePayment, CapturePayment, PaymentAuthorized, PaymentCaptured
 from contracts.personal import Personal
 from contracts.shipping import Label, LabelIssued, Shipped
 from services.order.order import line_units
@@ -302,11 +302,11 @@ class Story(Spec):
         )
         return self.tell(answer, subject=self.shipment(place))
 
-    def captured(self, amount: int, place: int = 0) -> Outcome:
-        """Payments took an amount for what left with a shipment."""
+    def captured(self, amount: int, place: int = 0, fulfillment: str | None = None) -> Outcome:
+        """Payments took an amount for what left with a shipment, or otherwise."""
         answer = PaymentCaptured(
             order_id=ORDER_ID,
-            fulfillment=self.shipment(place).partition("/")[2],
+            fulfillment=fulfillment or self.shipment(place).partition("/")[2],
             sequence=0,
             amount=eur(amount),
             lines=(),
@@ -350,6 +350,12 @@ def kinds(outcome: Outcome) -> list[str]:
 def messages(outcome: Outcome) -> list[str]:
     """The names of the messages that were sent."""
     return [type(send.message).__name__ for send in outcome.sent]
+
+
+def capture_of(outcome: Outcome) -> CapturePayment:
+    """The one request to take money among what was sent."""
+    [found] = [send.message for send in outcome.sent if isinstance(send.message, CapturePayment)]
+    return found
 
 
 def authorization_of(outcome: Outcome) -> AuthorizePayment:

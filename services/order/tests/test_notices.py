@@ -110,6 +110,13 @@ def test_a_confirmed_order_is_told_with_what_is_owed() -> None:
     assert notice.following == ()
 
 
+def test_who_took_everything_along_at_a_till_is_told_nothing() -> None:
+    till = ShipGroup(group="1", method=ShipMethod.CARRY_OUT, location="berlin")
+    story = Story({}).placed(("A", 2, 1000), ship_groups=(till,))
+    story.authorized()
+    assert told(story) == []
+
+
 def test_an_order_without_a_number_of_its_channel_is_told_under_ours() -> None:
     [notice] = told(Story().released(("A", 2, 1000)))
     assert notice.number == "QQNX5-E2MGN-U"

@@ -34,10 +34,14 @@ WRONG: list[tuple[HoldKind, dict[str, Any], tuple[tuple[str, int, int], ...]]] =
     (HoldKind.UNKNOWN_CURRENCY, {"currency": "XXX", "stated_currency": "credits"}, (("A", 1, 100),)),
     (HoldKind.MISSING_SKU, {}, (("", 1, 100),)),
     (HoldKind.MISSING_ADDRESS, {"ship_groups": (ShipGroup(group="1", method=ShipMethod.SHIP),)}, (("A", 1, 100),)),
-    (
-        HoldKind.UNSUPPORTED_METHOD,
-        {"ship_groups": (ShipGroup(group="1", method=ShipMethod.PICKUP, ship_to=SHIP_TO),)},
-        (("A", 1, 100),),
+    (HoldKind.MISSING_LOCATION, {"ship_groups": (ShipGroup(group="1", method=ShipMethod.PICKUP),)}, (("A", 1, 100),)),
+    *(
+        (
+            HoldKind.UNSUPPORTED_METHOD,
+            {"ship_groups": (ShipGroup(group="1", method=method, location="store", ship_to=SHIP_TO),)},
+            (("A", 1, 100),),
+        )
+        for method in (ShipMethod.DROP_SHIP, ShipMethod.DIGITAL, ShipMethod.SERVICE, ShipMethod.SHIP_TO_STORE)
     ),
     (
         HoldKind.UNKNOWN_SHIP_GROUP,

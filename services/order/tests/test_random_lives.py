@@ -140,8 +140,8 @@ class Life:
             story.packed(place)
         elif action in ("labelled", "shipped") and work.shipment and self._packed(place):
             getattr(story, action)(place)
-        elif action == "captured" and work.shipment in story.view.fulfillment.fulfilled:
-            story.captured(story.view.fulfillment.fulfilled[work.shipment].amount.amount, place)
+        elif action == "captured" and (left := story.view.fulfillment.fulfilled.get(work.shipment or "")):
+            story.captured(left.amount.amount, place)
 
     def _packed(self, place: int) -> bool:
         return any(content.quantity > 0 for package in self.story.packages(place) for content in package.contents)
