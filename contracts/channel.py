@@ -27,7 +27,15 @@ from contracts.money import (
     TaxRemitter,
     TenderMethod,
 )
-from contracts.order import CancelReason, HoldKind, RelationKind, ShipMethod, ShortagePolicy, TimeWindow
+from contracts.order import (
+    CancelReason,
+    FulfilledKind,
+    HoldKind,
+    RelationKind,
+    ShipMethod,
+    ShortagePolicy,
+    TimeWindow,
+)
 
 __all__ = [
     "CHARGES_MAX",
@@ -221,8 +229,8 @@ class UpdateKind(StrEnum):
 
     `accepted`: we have it; `held`: it waits for somebody, and `hold` says why; `changed`: what is owed changed by
     `amount`; `conflicted`: it came again with another body and nothing says which is newer; `cancelled`: these units
-    will not come; `cancel_refused`: they will come all the same; `fulfilled`: they have left; `refunded`: `amount` went
-    back to the customer.
+    will not come; `cancel_refused`: they will come all the same; `ready_for_pickup`: they lie ready to be collected;
+    `fulfilled`: they have left; `refunded`: `amount` went back to the customer.
     """
 
     ACCEPTED = "accepted"
@@ -234,6 +242,7 @@ class UpdateKind(StrEnum):
     CONFLICTED = "conflicted"
     CANCELLED = "cancelled"
     CANCEL_REFUSED = "cancel_refused"
+    READY_FOR_PICKUP = "ready_for_pickup"
     FULFILLED = "fulfilled"
     DELIVERED = "delivered"
     COMPLETED = "completed"
@@ -265,7 +274,8 @@ class ChannelUpdate(Event):
 
     `version` is the order's own count: of two updates of an order the higher is the later. `occurred_at` is when it
     happened, a delivery by the carrier's clock. `lines` are the units concerned. `number` is what people call the order.
-    `closed`: nothing more of the order will be fulfilled or cancelled.
+    `closed`: nothing more of the order will be fulfilled or cancelled. `fulfilled_kind` is how units left, `location`
+    where they did or lie ready; what nobody collected by `collect_by` is asked about.
     """
 
     kind: UpdateKind
@@ -277,6 +287,9 @@ class ChannelUpdate(Event):
     closed: bool = False
     lines: tuple[ChannelLineUpdate, ...] = ()
     packages: tuple[ChannelPackage, ...] = ()
+    fulfilled_kind: FulfilledKind | None = None
+    location: str | None = None
+    collect_by: Instant | None = None
     carrier: str | None = None
     service: str | None = None
     hold: HoldKind | None = None

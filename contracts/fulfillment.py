@@ -18,6 +18,7 @@ from contracts.personal import Personal
 
 __all__ = [
     "CancelFulfillment",
+    "Collected",
     "CreateFulfillmentOrder",
     "FulfillmentAccepted",
     "FulfillmentCancelRefused",
@@ -37,10 +38,13 @@ __all__ = [
     "PickLine",
     "Picked",
     "PickedLine",
+    "ReadyForPickup",
     "RecordAcceptance",
+    "RecordCollection",
     "RecordHandOver",
     "RecordPack",
     "RecordPick",
+    "RecordReady",
     "RefusalReason",
 ]
 
@@ -61,8 +65,9 @@ class RefusalReason(StrEnum):
     """Why a step was refused.
 
     `cancelled`: the cancellation was there first; `exists`: it is known with other contents; `unknown`: no such
-    fulfillment order; `not_open`, `not_accepted`, `not_picked`, `not_packed`: the step before is missing;
-    `already_done`: another document reported this step; `closed`: nothing is left to do;
+    fulfillment order; `not_open`, `not_accepted`, `not_picked`, `not_packed`, `not_ready`: the step before is missing;
+    `already_done`: another document reported this step; `closed`: nothing is left to do; `wrong_method`: what is shipped
+    is not collected at a counter, nor the other way round;
     `unknown_line`, `line_missing`: the lines are not those asked for; `differs_from_picked`: what is packed is not
     what was picked; `duplicate_package`: a package number appears twice.
     """
@@ -74,8 +79,10 @@ class RefusalReason(StrEnum):
     NOT_ACCEPTED = "not_accepted"
     NOT_PICKED = "not_picked"
     NOT_PACKED = "not_packed"
+    NOT_READY = "not_ready"
     ALREADY_DONE = "already_done"
     CLOSED = "closed"
+    WRONG_METHOD = "wrong_method"
     UNKNOWN_LINE = "unknown_line"
     LINE_MISSING = "line_missing"
     DIFFERS_FROM_PICKED = "differs_from_picked"
@@ -165,7 +172,8 @@ class Package(Value):
 
 
 class CreateFulfillmentOrder(Command):
-    """Ask a node to pick, pack and hand over. Sent again with the same contents it changes nothing."""
+    """Ask a node to pick, pack and hand over, or, of what is collected (`method` pickup), to set it aside for
+    `pickup_person`. Sent again with the same contents it changes nothing."""
 
     order_id: str
     location: str
@@ -175,6 +183,7 @@ class CreateFulfillmentOrder(Command):
     method: str
     service_level: str | None = None
     ship_to: ShipTo | None = None
+    pickup_person: Personal | None = None
     ship_by: Instant | None = None
     priority: int = 0
     instructions: Personal | None = None
@@ -222,6 +231,23 @@ class RecordHandOver(Command):
     occurred_at: Instant | None = None
 
 
+class RecordReady(Command):
+    """What was picked, packed or not, lies ready to be collected; `shelf` is where, in the node's own words, and never
+    names a person."""
+
+    document: str
+    shelf: str | None = None
+    occurred_at: Instant | None = None
+
+
+class RecordCollection(Command):
+    """What lay ready was handed over the counter, to `collected_by` where somebody asked."""
+
+    document: str
+    collected_by: Personal | None = None
+    occurred_at: Instant | None = None
+
+
 # Events; all but NodeDocumentRepeated answer the order, through the whole life of the fulfillment order
 
 
@@ -237,6 +263,7 @@ class FulfillmentOrderCreated(Event):
     method: str
     service_level: str | None = None
     ship_to: ShipTo | None = None
+    pickup_person: Personal | None = None
     ship_by: Instant | None = None
     priority: int = 0
     instructions: Personal | None = None
@@ -297,6 +324,30 @@ class HandedOver(Event):
     document: str
     packages: tuple[Package, ...]
     handed_to: str | None = None
+    occurred_at: Instant | None = None
+    reply_to: str | None = None
+
+
+class ReadyForPickup(Event):
+    """What was picked lies ready to be collected: `lines`, no more than was asked for."""
+
+    order_id: str
+    location: str
+    document: str
+    lines: tuple[PickedLine, ...]
+    shelf: str | None = None
+    occurred_at: Instant | None = None
+    reply_to: str | None = None
+
+
+class Collected(Event):
+    """What lay ready was handed over the counter: its goods are gone from stock."""
+
+    order_id: str
+    location: str
+    document: str
+    lines: tuple[PickedLine, ...]
+    collected_by: Personal | None = None
     occurred_at: Instant | None = None
     reply_to: str | None = None
 

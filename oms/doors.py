@@ -85,7 +85,7 @@ def make_app(settings: Settings, writer: Writer, waiters: Waiters, seal: Seal, o
     app.include_router(order_api.router(orders, door(CHANNEL_DOOR), seal))
     app.include_router(inventory_api.router(gate(inventory.declare(namespace))))
     app.include_router(catalogue_api.router(gate(inventory.declare(namespace))))
-    app.include_router(fulfillment_api.router(gate(fulfillment.declare(namespace))))
+    app.include_router(fulfillment_api.router(gate(fulfillment.declare(namespace)), seal, opened))
     app.include_router(shipping_api.router(shipments))
     app.include_router(papers_api.router(shipments, order_read, opened))
     app.include_router(payments_api.router(gate(payments.declare(namespace))))

@@ -64,10 +64,12 @@ def show(
         return
     console.print(f"[bold]{order['number']}[/]  {order['status']}  {escape(order['external_id'])}", highlight=False)
     console.print(f"{order['total']} {order['currency']} (minor units), captured {order['captured']}", highlight=False)
-    lines = Table("line", "sku", "quantity", "where its units stand", box=None, pad_edge=False)
+    ways = {group["group"]: _way(group) for group in order["ship_groups"]}
+    lines = Table("line", "sku", "quantity", "way", "where its units stand", box=None, pad_edge=False)
     for line in order["lines"]:
         stands = ", ".join(f"{count} {bucket}" for bucket, count in line["units"].items())
-        lines.add_row(line["line"], escape(line["sku"]), f"{line['quantity']} {line['unit']}", stands)
+        way = escape(ways.get(line["ship_group"], "none"))
+        lines.add_row(line["line"], escape(line["sku"]), f"{line['quantity']} {line['unit']}", way, stands)
     console.print(lines)
     for held in order["holds"]:
         console.print(f"[yellow]held[/] {held['hold']}: {held['kind']}", highlight=False)
@@ -78,6 +80,11 @@ def show(
         who = f"{event['who']['kind']}:{event['who']['subject']}"
         events.add_row(event["when"], event["what"], escape(who), escape(event["why"] or ""))
     console.print(events)
+
+
+def _way(group: dict[str, Any]) -> str:
+    """How goods go, such as `pickup at berlin`."""
+    return f"{group['method']} at {group['location']}" if "location" in group else str(group["method"])
 
 
 @order_commands.command("why")

@@ -10,8 +10,10 @@ from pydantic import Field
 from contracts.fulfillment import NodeKind, Package
 from contracts.message import Event, Instant, Value
 from contracts.money import Money
+from contracts.order.terms import ShipMethod
 from contracts.order.units import QuantityMoved
 from contracts.payments import CaptureLine
+from contracts.personal import Personal
 from contracts.shipping import Label
 
 __all__ = [
@@ -24,12 +26,14 @@ __all__ = [
     "FulfillmentDeclined",
     "FulfillmentHandedOver",
     "FulfillmentListed",
+    "FulfillmentReady",
     "LinesDelivered",
     "LinesFulfilled",
     "LinesPacked",
     "LinesPicked",
     "LinesShort",
     "OrderCompleted",
+    "ReadyLine",
     "ReleasedLine",
     "ReleasedToFulfillment",
     "ShipmentLabelled",
@@ -59,15 +63,24 @@ class ShortLine(Value):
     reason: str | None = None
 
 
+class ReadyLine(Value):
+    """Units of a line that lie ready to be collected."""
+
+    line: str
+    quantity: Positive
+
+
 class ReleasedToFulfillment(QuantityMoved, Event):
     """A node gets the work: the fulfillment order (its id, and its `sequence` within the order) for one location and
-    ship group. Its creation is answered by `answer_by`; it should have left the node by `work_by`."""
+    ship group, whose `method` says how it goes on. Its creation is answered by `answer_by`; it should have left the
+    node, or lie ready, by `work_by`."""
 
     fulfillment_order: str
     sequence: int
     location: str
     node_kind: NodeKind = NodeKind.OWN
     ship_group: str
+    method: ShipMethod = ShipMethod.SHIP
     lines: tuple[ReleasedLine, ...]
     answer_by: Instant
     work_by: Instant
@@ -145,6 +158,18 @@ class FulfillmentHandedOver(Event):
     occurred_at: Instant | None = None
 
 
+class FulfillmentReady(Event):
+    """What is to be collected lies ready at `location`, on a `shelf` in the node's own words. Nobody collected it by
+    `collect_by`: then a person is asked."""
+
+    fulfillment_order: str
+    location: str
+    document: str
+    lines: tuple[ReadyLine, ...]
+    shelf: str | None = None
+    collect_by: Instant
+
+
 class DispatchRequested(Event):
     """Shipping is told that the labelled packages left."""
 
@@ -172,7 +197,8 @@ class LinesFulfilled(QuantityMoved, Event):
     (tenant, `hand_out`, order, ship group). `location` is where they left from, `fulfillment_order` whose work they were.
 
     `ranges` are the units of each line, counted from the bottom, with their share of the line's amount; `other` the
-    share of the charges of the order and its ship groups. Carrier, service and packages are those of a shipment.
+    share of the charges of the order and its ship groups. Carrier, service and packages are those of a shipment;
+    `collected_by` is who took what was collected, where somebody asked.
     """
 
     kind: FulfilledKind
@@ -182,6 +208,7 @@ class LinesFulfilled(QuantityMoved, Event):
     carrier: str | None = None
     service: str | None = None
     packages: tuple[Package, ...] = ()
+    collected_by: Personal | None = None
     ranges: tuple[CaptureLine, ...]
     other: Money
     amount: Money

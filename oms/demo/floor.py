@@ -1,4 +1,4 @@
-"""People outside: the staff of warehouses and stores who pick and pack, and the carrier's drivers.
+"""People outside: the staff of warehouses and stores who pick, pack and hand over the counter, and the carrier's drivers.
 
 They learn of work from the public topics, each from the event before theirs, and answer through the public doors with
 documents of their own. Since a deed follows from the last fact alone, the floor takes up its work again wherever it,
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.message import format_instant
+from contracts.order import ShipMethod
 from contracts.shipping import TrackingStatus
 from oms.demo.door import Door
 from oms.demo.tail import Seen
@@ -32,9 +33,10 @@ Deed = Callable[[], Awaitable[None]]
 
 @dataclass(slots=True)
 class Work:
-    """An open fulfillment order: its lines as ordered, and the last fact known about it."""
+    """An open fulfillment order: its lines as ordered, which way it goes, and the last fact known about it."""
 
     lines: list[dict[str, Any]]
+    method: str
     fact: Seen
 
 
@@ -89,15 +91,15 @@ class Floor:
         """Take in one event of fulfillment or shipping; waits while too much is waiting to be done."""
         match event.name:
             case "FulfillmentOrderCreated":
-                self._open[event.id] = Work(event.value["lines"], event)
+                self._open[event.id] = Work(event.value["lines"], event.value["method"], event)
                 await self._act_live(event.id)
-            case "FulfillmentAccepted" | "Picked" | "Packed":
+            case "FulfillmentAccepted" | "Picked" | "Packed" | "ReadyForPickup":
                 if event.id in self._open:
                     self._open[event.id].fact = event
                     await self._act_live(event.id)
             case "LabelIssued":
                 await self._note_label(event.value["fulfillment_order"])
-            case "HandedOver" | "FulfillmentCancelled" | "FulfillmentRejected":
+            case "HandedOver" | "Collected" | "FulfillmentCancelled" | "FulfillmentRejected":
                 self._open.pop(event.id, None)
             case "Shipped":
                 self._labelled.discard(event.value["fulfillment_order"])
@@ -119,8 +121,11 @@ class Floor:
             await self._act(self._open[order])
 
     async def _act(self, work: Work) -> None:
-        """Queue the deed that follows from the last fact; packed goods wait for their labels."""
+        """Queue the deed that follows from the last fact; packed goods wait for their labels, goods laid ready for
+        nobody: their customer comes at once."""
         deeds = {"FulfillmentOrderCreated": self._accept, "FulfillmentAccepted": self._pick, "Picked": self._pack}
+        if work.method == ShipMethod.PICKUP:
+            deeds |= {"Picked": self._lay_ready, "Packed": self._lay_ready, "ReadyForPickup": self._collect}
         fact = work.fact
         deed = deeds.get(fact.name) or (self._hand_over if fact.id in self._labelled else None)
         if deed is not None:
@@ -145,6 +150,16 @@ class Floor:
 
     async def _hand_over(self, fact: Seen, _: Work) -> None:
         await self._report(fact.id, "hand-over", {"handed_to": "own-fleet driver"})
+
+    async def _lay_ready(self, fact: Seen, _: Work) -> None:
+        """What was picked is laid ready as it is; where nothing was picked, nothing follows."""
+        if fact.name == "Picked" and not any(line["quantity"] for line in fact.value["lines"]):
+            self._open.pop(fact.id, None)
+            return
+        await self._report(fact.id, "ready", {"shelf": "counter"})
+
+    async def _collect(self, fact: Seen, _: Work) -> None:
+        await self._report(fact.id, "collection", {})
 
     async def _report(self, order: str, step: str, body: dict[str, Any]) -> None:
         document = f"{step}-{order}"

@@ -202,7 +202,7 @@ class _Stock:
 
 def _note_claim(story: OrderStory, line: str, event: Seen) -> None:
     value = event.value
-    claim = f"{line}/{value['sequence']}"
+    claim = f"{line}/{value.get('sequence')}"
     match event.name:
         case "StockReserved":
             story.reserved.add(line)
@@ -217,7 +217,7 @@ def _note_claim(story: OrderStory, line: str, event: Seen) -> None:
             story.short.add(line)
         case "ClaimReleased":
             story.waiting[claim] = 0
-        case "StockFulfilled":
+        case "StockFulfilled" | "StockHandedOut":
             story.gone[line] += value["quantity"]
 
 

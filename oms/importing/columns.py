@@ -129,7 +129,9 @@ def _group() -> list[Column]:
     return [
         Column("ship_group", of, ("group",)),
         Column("ship_method", of, ("method",)),
+        Column("ship_location", of, ("location",)),
         *_party("ship", of, "ship_to"),
+        *_party("pickup", of, "pickup_person"),
         Column("service_level", of, ("service_level",)),
         *_window("ship_", of),
         Column("complete", of, ("complete",), Reader.FLAG),

@@ -1,27 +1,46 @@
-"""The fulfillment service over HTTP: what a node has to do, and what it reports."""
+"""The fulfillment service over HTTP: what a node has to do, and what it reports.
+
+Whoever collects goods is named only to those who hand them over, and is sealed before anything is written.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Depends, Response
+from pydantic import BaseModel, Field, StringConstraints
 
+from chassis.sealing import PersonalDataForgotten, PersonalDataUnreadable
 from chassis.web import Caller, Gate, Name, Problem, caller_of, stream_of, submit
 from contracts.fulfillment import (
     FulfillmentRefused,
     PackedPackage,
     PickLine,
     RecordAcceptance,
+    RecordCollection,
     RecordHandOver,
     RecordPack,
     RecordPick,
+    RecordReady,
 )
+from contracts.ids import guest_subject_id, split_stream
 from contracts.message import Command, Instant
+from contracts.personal import Personal, PersonalContent
 from services.fulfillment.fulfillment_order import FULFILLMENT_ORDER
 from services.fulfillment.fulfillment_order_state import FulfillmentOrder
 
-__all__ = ["router"]
+__all__ = ["Opened", "Seal", "router"]
+
+Seal = Callable[[str, PersonalContent], Personal]
+"""Seals what belongs to a subject (its id), under that subject's key."""
+
+Opened = Callable[[Personal], PersonalContent]
+"""Opens what is sealed; raises PersonalDataForgotten or PersonalDataUnreadable."""
+
+CHECKED_AT_THE_COUNTER = frozenset({"name", "company", "phone"})
+"""What of a person is shown to those who hand goods over to them."""
 
 
 class Document(BaseModel):
@@ -62,14 +81,21 @@ class HandOver(Document):
     handed_to: str | None = None
 
 
-def router(gate: Gate) -> APIRouter:
+class Ready(Document):
+    """What was picked lies ready to be collected: on which shelf or in which bin. No name of a person."""
+
+    shelf: Name | None = None
+
+
+class Collection(Document):
+    """What lay ready was handed over the counter: the name of whoever took it, which is sealed."""
+
+    collected_by: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = None
+
+
+def router(gate: Gate, seal: Seal, opened: Opened) -> APIRouter:
     """The routes."""
     routes = APIRouter(prefix="/fulfillment-orders", tags=["fulfillment"])
-
-    async def record(identifier: str, command: Command, caller: Caller) -> Any:
-        target = stream_of(FULFILLMENT_ORDER.kind, identifier)
-        location = f"/fulfillment-orders/{identifier}"
-        return await submit(gate, caller, target, command, location, refusals=(FulfillmentRefused,))
 
     @routes.get("/{identifier}")
     def show(identifier: str) -> dict[str, Any]:
@@ -85,34 +111,76 @@ def router(gate: Gate) -> APIRouter:
     @routes.post("/{identifier}/acceptance", status_code=202)
     async def accept(identifier: str, body: Acceptance, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
         """The node takes the work, or refuses it."""
-        return await record(identifier, RecordAcceptance(**dict(body)), caller)
+        return await _record(gate, identifier, RecordAcceptance(**dict(body)), caller)
 
     @routes.post("/{identifier}/pick", status_code=202)
     async def pick(identifier: str, body: Pick, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
         """The node picked goods, or did not find them."""
-        return await record(identifier, RecordPick(**dict(body)), caller)
+        return await _record(gate, identifier, RecordPick(**dict(body)), caller)
 
     @routes.post("/{identifier}/pack", status_code=202)
     async def pack(identifier: str, body: Pack, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
         """The node packed what it picked."""
-        return await record(identifier, RecordPack(**dict(body)), caller)
+        return await _record(gate, identifier, RecordPack(**dict(body)), caller)
 
     @routes.post("/{identifier}/hand-over", status_code=202)
     async def hand_over(identifier: str, body: HandOver, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
         """The packages left the node."""
-        return await record(identifier, RecordHandOver(**dict(body)), caller)
+        return await _record(gate, identifier, RecordHandOver(**dict(body)), caller)
 
+    _add_counter(routes, gate, seal, opened)
     return routes
+
+
+async def _record(gate: Gate, identifier: str, command: Command, caller: Caller) -> Any:
+    target = stream_of(FULFILLMENT_ORDER.kind, identifier)
+    location = f"/fulfillment-orders/{identifier}"
+    return await submit(gate, caller, target, command, location, refusals=(FulfillmentRefused,))
+
+
+def _add_counter(routes: APIRouter, gate: Gate, seal: Seal, opened: Opened) -> None:
+    @routes.post("/{identifier}/ready", status_code=202)
+    async def ready(identifier: str, body: Ready, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
+        """What was picked lies ready to be collected."""
+        return await _record(gate, identifier, RecordReady(**dict(body)), caller)
+
+    @routes.post("/{identifier}/collection", status_code=202)
+    async def collect(identifier: str, body: Collection, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
+        """What lay ready was handed over the counter."""
+        _, work = split_stream(stream_of(FULFILLMENT_ORDER.kind, identifier))
+        taker = None
+        if body.collected_by is not None:
+            subject = guest_subject_id(gate.door.tenant, work, "collected_by")
+            taker = await asyncio.to_thread(seal, subject, PersonalContent(name=body.collected_by))
+        command = RecordCollection(document=body.document, occurred_at=body.occurred_at, collected_by=taker)
+        return await _record(gate, identifier, command, caller)
+
+    @routes.get("/{identifier}/pickup-person")
+    def pickup_person(identifier: str, response: Response) -> dict[str, Any]:
+        """Who may collect it, for those who hand it over: to be compared with a proof of identity, and not kept."""
+        response.headers["Cache-Control"] = "no-store"
+        seen = gate.reads.stream(stream_of(FULFILLMENT_ORDER.kind, identifier))
+        work: FulfillmentOrder = seen.stream.view(FULFILLMENT_ORDER)
+        if work.created is None or work.created.pickup_person is None:
+            raise Problem(404, "Nobody is named who may collect it", "Ask for the number of the order.")
+        try:
+            person = opened(work.created.pickup_person)
+        except PersonalDataForgotten as error:
+            raise Problem(410, "Who may collect it was forgotten", "Ask for the number of the order.") from error
+        except PersonalDataUnreadable as error:
+            raise Problem(500, "Who may collect it cannot be read", f"{error}.") from error
+        return person.model_dump(include=set(CHECKED_AT_THE_COUNTER), exclude_none=True)
 
 
 def _view(state: FulfillmentOrder) -> dict[str, Any]:
     asked: dict[str, Any] = {}
     if state.created is not None:
-        hidden = {"door_digest", "reply_to", "ship_to", "instructions", "gift_message"}
+        hidden = {"door_digest", "reply_to", "ship_to", "pickup_person", "instructions", "gift_message"}
         asked = state.created.model_dump(mode="json", exclude_none=True, exclude=hidden)
     return {
         **asked,
         "stage": state.stage,
+        **({"shelf": state.ready.shelf} if state.ready and state.ready.shelf else {}),
         "picked": [line.model_dump(mode="json", exclude_none=True) for line in state.picked.lines]
         if state.picked
         else [],

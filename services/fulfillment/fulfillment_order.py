@@ -1,4 +1,4 @@
-"""A fulfillment order: the work of one node for one order, from its list to the carrier's hands.
+"""A fulfillment order: the work of one node for one order, from its list to the carrier's hands, or its customer's.
 
 Fulfillment owns the facts picked, put back and gone, and sends them on to the stock items. The state stands in
 fulfillment_order_state.py; what becomes of the node's facts is decided in node_facts.py.
@@ -12,6 +12,7 @@ from typing import Any
 from chassis.decider import Answer, Context, Fold, Outgoing, Send, StreamKind
 from contracts.fulfillment import (
     CancelFulfillment,
+    Collected,
     CreateFulfillmentOrder,
     FulfillmentCancelled,
     FulfillmentCancelRefused,
@@ -20,13 +21,21 @@ from contracts.fulfillment import (
     Packed,
     Picked,
     PickedLine,
+    ReadyForPickup,
     RefusalReason,
 )
 from contracts.ids import aggregate_id, stream
 from contracts.inventory import Demand, RecordGone, RecordPicked, RecordPutBack
 from contracts.message import Event
 from services.fulfillment import node_facts
-from services.fulfillment.fulfillment_order_state import PROGRESS, FulfillmentOrder, Stage, content_of, evolve
+from services.fulfillment.fulfillment_order_state import (
+    GONE,
+    INSIDE,
+    PROGRESS,
+    FulfillmentOrder,
+    Stage,
+    evolve,
+)
 from services.fulfillment.node_facts import refused
 
 __all__ = ["FULFILLMENT_ORDER", "KINDS"]
@@ -55,7 +64,7 @@ def _cancel(command: CancelFulfillment, state: FulfillmentOrder, context: Contex
     if state.created is None:
         return [FulfillmentCancelled(lines=(), seen=False, cause=command.cause, reply_to=context.reply_to)]
     asked, reply_to = state.created, context.reply_to or state.created.reply_to
-    if state.stage is Stage.HANDED_OVER:
+    if state.stage in GONE:
         return [
             FulfillmentCancelRefused(
                 order_id=asked.order_id,
@@ -65,13 +74,12 @@ def _cancel(command: CancelFulfillment, state: FulfillmentOrder, context: Contex
                 reply_to=reply_to,
             )
         ]
-    on_the_way = state.stage in (Stage.PICKED, Stage.PACKED)
     return [
         FulfillmentCancelled(
             order_id=asked.order_id,
             location=asked.location,
             lines=asked.lines if state.stage in PROGRESS else (),
-            put_back=state.lines_inside if on_the_way else (),
+            put_back=state.lines_inside if state.stage in INSIDE else (),
             seen=True,
             cause=command.cause,
             reply_to=reply_to,
@@ -94,7 +102,9 @@ def _facts_for_stock(state: FulfillmentOrder, event: Event) -> list[Send]:
             return [_to_stock(state, fact) for line in event.lines for fact in _picks(state, line, event)]
         case Packed():
             return [_to_stock(state, back) for back in _left_over(state, event)]
-        case HandedOver():
+        case ReadyForPickup() if state.packed is None:
+            return [_to_stock(state, back) for back in _left_over(state, event)]
+        case HandedOver() | Collected():
             return [
                 _to_stock(state, RecordGone(**_of_line(state, line, event.document), occurred_at=event.occurred_at))
                 for line in state.lines_inside
@@ -127,10 +137,10 @@ def _picks(state: FulfillmentOrder, line: PickedLine, event: Picked) -> list[Rec
     ]
 
 
-def _left_over(state: FulfillmentOrder, event: Packed) -> list[RecordPutBack]:
-    """What was picked beyond what was asked for goes back on the shelf when the rest is packed."""
-    packed = content_of(event.packages)
-    left = ((line, line.quantity - packed[line.line, line.sequence]) for line in state.lines_taken)
+def _left_over(state: FulfillmentOrder, event: Packed | ReadyForPickup) -> list[RecordPutBack]:
+    """What was picked beyond what was asked for goes back on the shelf when the rest is packed, or set aside unpacked."""
+    kept = {(line.line, line.sequence): line.quantity for line in state.lines_inside}
+    left = ((line, line.quantity - kept.get((line.line, line.sequence), 0)) for line in state.lines_taken)
     return [
         RecordPutBack(**{**_of_line(state, line, event.document), "quantity": quantity}, occurred_at=event.occurred_at)
         for line, quantity in left
@@ -173,7 +183,7 @@ def _story(state: FulfillmentOrder) -> str | None:
 
 FULFILLMENT_ORDER = StreamKind(
     kind="fulfillment_order",
-    folds=(Fold("fulfillment_order", 2, FulfillmentOrder(), evolve, _react),),
+    folds=(Fold("fulfillment_order", 3, FulfillmentOrder(), evolve, _react),),
     decide={
         CreateFulfillmentOrder: _create,
         CancelFulfillment: _cancel,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from contracts.fulfillment import (
+    Collected,
     FulfillmentAccepted,
     FulfillmentCancelled,
     FulfillmentOrderCreated,
@@ -21,10 +22,12 @@ from contracts.fulfillment import (
     PackedPackage,
     Picked,
     PickedLine,
+    ReadyForPickup,
 )
 from contracts.message import Event
+from contracts.order import ShipMethod
 
-__all__ = ["PROGRESS", "FulfillmentOrder", "Stage", "content_of", "evolve"]
+__all__ = ["GONE", "INSIDE", "PROGRESS", "FulfillmentOrder", "Stage", "content_of", "evolve"]
 
 
 class Stage(StrEnum):
@@ -35,14 +38,22 @@ class Stage(StrEnum):
     ACCEPTED = "accepted"
     PICKED = "picked"
     PACKED = "packed"
+    READY = "ready"
     HANDED_OVER = "handed_over"
+    COLLECTED = "collected"
     REJECTED = "rejected"
     CANCELLED = "cancelled"
     CLOSED = "closed"
 
 
-PROGRESS = (Stage.OPEN, Stage.ACCEPTED, Stage.PICKED, Stage.PACKED, Stage.HANDED_OVER)
-"""The stages of work that goes on, in order."""
+INSIDE = (Stage.PICKED, Stage.PACKED, Stage.READY)
+"""Goods were taken off the shelf and are still with the node, in order."""
+
+GONE = (Stage.HANDED_OVER, Stage.COLLECTED)
+"""The goods have left the node, by either way."""
+
+PROGRESS = (Stage.OPEN, Stage.ACCEPTED, *INSIDE, *GONE)
+"""The stages of work that goes on, in order. What is collected need not be packed; what is shipped is never ready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +66,9 @@ class FulfillmentOrder:
     rejected: FulfillmentRejected | None = None
     picked: Picked | None = None
     packed: Packed | None = None
+    ready: ReadyForPickup | None = None
     handed_over: HandedOver | None = None
+    collected: Collected | None = None
 
     @property
     def asked(self) -> FulfillmentOrderCreated:
@@ -64,13 +77,21 @@ class FulfillmentOrder:
         return self.created
 
     @property
+    def for_pickup(self) -> bool:
+        """Whether it is collected at the node's counter, and no carrier comes."""
+        return self.asked.method == ShipMethod.PICKUP
+
+    @property
     def lines_taken(self) -> tuple[PickedLine, ...]:
         """The lines of which something was picked."""
         return () if self.picked is None else tuple(line for line in self.picked.lines if line.quantity)
 
     @property
     def lines_inside(self) -> tuple[PickedLine, ...]:
-        """What of them is with the node for this order: all that was picked, once it is packed what is in packages."""
+        """What of them is with the node for this order: all that was picked, once it is packed what is in packages, once
+        it is ready what is."""
+        if self.ready is not None:
+            return self.ready.lines
         if self.packed is None:
             return self.lines_taken
         packed = content_of(self.packed.packages)
@@ -107,8 +128,12 @@ def evolve(state: FulfillmentOrder, event: Event) -> FulfillmentOrder:
             return replace(state, stage=stage, picked=event)
         case Packed():
             return replace(state, stage=Stage.PACKED, packed=event)
+        case ReadyForPickup():
+            return replace(state, stage=Stage.READY, ready=event)
         case HandedOver():
             return replace(state, stage=Stage.HANDED_OVER, handed_over=event)
+        case Collected():
+            return replace(state, stage=Stage.COLLECTED, collected=event)
         case FulfillmentCancelled():
             return replace(state, stage=Stage.CANCELLED)
     return state

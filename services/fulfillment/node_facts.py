@@ -1,4 +1,4 @@
-"""What a fulfillment order makes of its node's facts: accepted, picked, packed, handed over.
+"""What a fulfillment order makes of its node's facts: accepted, picked, packed, handed over, or ready and collected.
 
 Each needs a stage of the work, and one that does not fit is refused by name. A document that comes again changes
 nothing and says so; one that says something else than before is refused.
@@ -11,6 +11,7 @@ from typing import Any
 
 from chassis.decider import Context
 from contracts.fulfillment import (
+    Collected,
     FulfillmentAccepted,
     FulfillmentLine,
     FulfillmentRefused,
@@ -25,10 +26,13 @@ from contracts.fulfillment import (
     Picked,
     PickedLine,
     PickLine,
+    ReadyForPickup,
     RecordAcceptance,
+    RecordCollection,
     RecordHandOver,
     RecordPack,
     RecordPick,
+    RecordReady,
     RefusalReason,
 )
 from contracts.ids import aggregate_id, split_stream
@@ -37,15 +41,20 @@ from services.fulfillment.fulfillment_order_state import PROGRESS, FulfillmentOr
 
 __all__ = ["decide", "refused"]
 
-NodeFact = RecordAcceptance | RecordPick | RecordPack | RecordHandOver
+NodeFact = RecordAcceptance | RecordPick | RecordPack | RecordHandOver | RecordReady | RecordCollection
 
-_NEEDED: Mapping[type[Message], tuple[Stage, RefusalReason]] = {
-    RecordAcceptance: (Stage.OPEN, RefusalReason.NOT_OPEN),
-    RecordPick: (Stage.ACCEPTED, RefusalReason.NOT_ACCEPTED),
-    RecordPack: (Stage.PICKED, RefusalReason.NOT_PICKED),
-    RecordHandOver: (Stage.PACKED, RefusalReason.NOT_PACKED),
+_NEEDED: Mapping[type[Message], tuple[tuple[Stage, ...], RefusalReason]] = {
+    RecordAcceptance: ((Stage.OPEN,), RefusalReason.NOT_OPEN),
+    RecordPick: ((Stage.ACCEPTED,), RefusalReason.NOT_ACCEPTED),
+    RecordPack: ((Stage.PICKED,), RefusalReason.NOT_PICKED),
+    RecordHandOver: ((Stage.PACKED,), RefusalReason.NOT_PACKED),
+    RecordReady: ((Stage.PICKED, Stage.PACKED), RefusalReason.NOT_PICKED),
+    RecordCollection: ((Stage.READY,), RefusalReason.NOT_READY),
 }
-"""The stage that each of the node's facts needs, and the refusal while it has not been reached."""
+"""The stages that each of the node's facts fits, and the refusal while none of them has been reached."""
+
+_OF_PICKUP: Mapping[type[Message], bool] = {RecordHandOver: False, RecordReady: True, RecordCollection: True}
+"""The facts of one way alone: whether of what is collected, or of what is shipped."""
 
 _ENDED: Mapping[Stage, RefusalReason] = {
     Stage.UNKNOWN: RefusalReason.UNKNOWN,
@@ -55,7 +64,7 @@ _ENDED: Mapping[Stage, RefusalReason] = {
 }
 
 
-Reported = FulfillmentAccepted | FulfillmentRejected | Picked | Packed | HandedOver
+Reported = FulfillmentAccepted | FulfillmentRejected | Picked | Packed | HandedOver | ReadyForPickup | Collected
 
 
 def refused(
@@ -87,6 +96,10 @@ def _reported(command: NodeFact, state: FulfillmentOrder) -> Reported | None:
             return state.packed
         case RecordHandOver():
             return state.handed_over
+        case RecordReady():
+            return state.ready
+        case RecordCollection():
+            return state.collected
 
 
 def _fact(
@@ -118,9 +131,11 @@ def _stage_refusal(command: NodeFact, state: FulfillmentOrder) -> RefusalReason 
     needed, too_early = _NEEDED[type(command)]
     if state.stage in _ENDED:
         return _ENDED[state.stage]
-    if state.stage is needed:
+    if _OF_PICKUP.get(type(command), state.for_pickup) is not state.for_pickup:
+        return RefusalReason.WRONG_METHOD
+    if state.stage in needed:
         return None
-    late = PROGRESS.index(state.stage) > PROGRESS.index(needed)
+    late = PROGRESS.index(state.stage) > PROGRESS.index(needed[-1])
     return RefusalReason.ALREADY_DONE if late else too_early
 
 
@@ -225,9 +240,20 @@ def _hand_over(command: RecordHandOver, state: FulfillmentOrder, context: Contex
     return HandedOver(**_common(command, state), packages=state.packages, handed_to=command.handed_to)
 
 
+def _ready(command: RecordReady, state: FulfillmentOrder, context: Context) -> Event:
+    lines = (line.model_copy(update={"quantity": min(line.quantity, line.expected)}) for line in state.lines_inside)
+    return ReadyForPickup(**_common(command, state), lines=tuple(lines), shelf=command.shelf)
+
+
+def _collect(command: RecordCollection, state: FulfillmentOrder, context: Context) -> Event:
+    return Collected(**_common(command, state), lines=state.lines_inside, collected_by=command.collected_by)
+
+
 decide: Mapping[type[Message], Callable[[Any, FulfillmentOrder, Context], Sequence[Event]]] = {
     RecordAcceptance: _fact(_accept),
     RecordPick: _fact(_pick),
     RecordPack: _fact(_pack),
     RecordHandOver: _fact(_hand_over),
+    RecordReady: _fact(_ready),
+    RecordCollection: _fact(_collect),
 }

@@ -20,6 +20,8 @@ from contracts.order import (
     Bucket,
     CancelReason,
     CancelRefused,
+    FulfilledKind,
+    FulfillmentReady,
     FulfillmentWithdrawn,
     HoldKind,
     HoldPlaced,
@@ -49,6 +51,7 @@ TELLS_WHY = frozenset(
         HoldKind.TENDERS_DIFFER,
         HoldKind.UNKNOWN_CURRENCY,
         HoldKind.MISSING_ADDRESS,
+        HoldKind.MISSING_LOCATION,
         HoldKind.MISSING_SKU,
         HoldKind.UNSUPPORTED_METHOD,
         HoldKind.UNKNOWN_SHIP_GROUP,
@@ -190,10 +193,22 @@ def _cancel_refused(event: CancelRefused, order: KnownOrder) -> Told:
     return {"kind": UpdateKind.CANCEL_REFUSED, "detail": event.reason.value}
 
 
+def _ready(event: FulfillmentReady, order: KnownOrder) -> Told:
+    return {
+        "kind": UpdateKind.READY_FOR_PICKUP,
+        "lines": _units(order, {each.line: each.quantity for each in event.lines}),
+        "location": event.location,
+        "collect_by": event.collect_by,
+    }
+
+
 def _fulfilled(event: LinesFulfilled, order: KnownOrder) -> Told:
+    """Where a parcel comes from is our business; where somebody stood at a counter or till they know."""
     return {
         "kind": UpdateKind.FULFILLED,
         "lines": _moved(event, Bucket.FULFILLED, order),
+        "fulfilled_kind": event.kind,
+        "location": None if event.kind is FulfilledKind.SHIPPED else event.location,
         "packages": tuple(_package(package, order) for package in event.packages),
         "carrier": event.carrier,
         "service": event.service,
@@ -227,6 +242,7 @@ _TOLD: dict[type[Message], Callable[[Any, KnownOrder], Told | None]] = {
     FulfillmentWithdrawn: _units_cancelled,
     OrderCancelled: _order_cancelled,
     CancelRefused: _cancel_refused,
+    FulfillmentReady: _ready,
     LinesFulfilled: _fulfilled,
     LinesDelivered: _delivered,
     OrderCompleted: _completed,

@@ -26,6 +26,7 @@ from contracts.order import (
     ReleasedLine,
     ReleasedToFulfillment,
     ShipmentRequested,
+    ShipMethod,
 )
 from services.order.fulfillment_saga import CARRIER, STEPS
 from services.order.fulfillment_state import (
@@ -48,6 +49,7 @@ from services.order.order import (
     line_of,
     move,
     moves_to_cancelled,
+    ship_groups,
     units,
 )
 from services.order.reservation_answers import cancel_rest
@@ -78,8 +80,9 @@ def advance(state: OrderStream, context: Context) -> Sequence[Event]:
 
 
 def _next_of(state: OrderStream, key: str, work: Work, context: Context) -> Sequence[Event]:
-    """The next step of one fulfillment order. One that is being withdrawn is not labelled, but what has left has."""
-    if work.given_up:
+    """The next step of one fulfillment order. One that is being withdrawn is not labelled, but what has left has; what
+    is collected needs no label."""
+    if work.given_up or work.method is ShipMethod.PICKUP:
         return ()
     if work.packages and work.shipment is None and (work.handed_over or key not in state.fulfillment.withdrawing):
         shipment = aggregate_id(state.order.terms.tenant, "shipment", key, "0")
@@ -147,6 +150,7 @@ def _released_to(
         sequence=number,
         location=location,
         ship_group=group,
+        method=ship_groups(terms)[group].method,
         lines=tuple(lines),
         answer_by=context.now + STEPS[RELEASE].answer_within,
         work_by=context.now + STEPS[WORK].answer_within,

@@ -1,4 +1,4 @@
-"""What the fulfillment of an order makes of answers: the facts of nodes and carriers, and what payments took.
+"""What the fulfillment of an order makes of answers: the facts of nodes, counters and carriers, and what payments took.
 
 A fact is never refused: it moves units, whatever the order had in mind. Next steps are in fulfillment_advance.py.
 """
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from chassis.decider import Context
 from contracts.fulfillment import (
+    Collected,
     CreateFulfillmentOrder,
     FulfillmentAccepted,
     FulfillmentCancelled,
@@ -22,6 +23,8 @@ from contracts.fulfillment import (
     Package,
     Packed,
     Picked,
+    PickedLine,
+    ReadyForPickup,
 )
 from contracts.ids import split_stream
 from contracts.message import Event, Message
@@ -36,6 +39,7 @@ from contracts.order import (
     FulfillmentDeclined,
     FulfillmentHandedOver,
     FulfillmentListed,
+    FulfillmentReady,
     FulfillmentWithdrawn,
     HeldStep,
     HoldKind,
@@ -44,6 +48,7 @@ from contracts.order import (
     LinesPicked,
     LinesShort,
     Move,
+    ReadyLine,
     ShipmentLabelled,
     ShortLine,
 )
@@ -63,6 +68,7 @@ from contracts.shipping import (
     Shipped,
 )
 from services.order import order as orders
+from services.order.fulfillment_saga import COLLECT_WITHIN
 from services.order.fulfillment_state import CAPTURE, DISPATCH, LABEL, RELEASE, Fulfilled, Work, count, work_of
 from services.order.leaving import lines_fulfilled
 from services.order.order import (
@@ -207,6 +213,61 @@ def _on_handed_over(message: HandedOver, state: OrderStream, context: Context) -
     return (handed,)
 
 
+def _at_counter(lines: Iterable[PickedLine], work: Work) -> dict[str, tuple[int, int]]:
+    """Units by line that the counter speaks of: packed ones first, then those only picked, no more than there are."""
+    said: dict[str, int] = defaultdict(int)
+    for line in lines:
+        said[line.line] += line.quantity
+    found = {}
+    for name, quantity in said.items():
+        packed = min(quantity, count(work, Bucket.PACKED, name))
+        picked = min(quantity - packed, count(work, Bucket.PICKED, name))
+        if packed or picked:
+            found[name] = packed, picked
+    return found
+
+
+def _on_ready(message: ReadyForPickup, state: OrderStream, context: Context) -> Sequence[Event]:
+    found = _of_node(state, context)
+    if found is None or found[1].ready:
+        return ()
+    key, work = found
+    lines = [ReadyLine(line=line, quantity=sum(parts)) for line, parts in _at_counter(message.lines, work).items()]
+    ready = FulfillmentReady(
+        fulfillment_order=key,
+        location=work.location,
+        document=message.document,
+        lines=tuple(lines),
+        shelf=message.shelf,
+        collect_by=context.now + COLLECT_WITHIN,
+    )
+    return (ready,)
+
+
+def _on_collected(message: Collected, state: OrderStream, context: Context) -> Sequence[Event]:
+    """What was handed over the counter is fulfilled, named by the fulfillment order that it was."""
+    found = _of_node(state, context)
+    if found is None:
+        return ()
+    key, work = found
+    moves: list[Move] = []
+    for line, (packed, picked) in _at_counter(message.lines, work).items():
+        moves += move(line, packed, Bucket.PACKED, Bucket.FULFILLED)
+        moves += move(line, picked, Bucket.PICKED, Bucket.FULFILLED)
+    if not moves:
+        return ()
+    fulfilled = lines_fulfilled(
+        state.order,
+        FulfilledKind.COLLECTED,
+        key,
+        moves,
+        location=work.location,
+        fulfillment_order=key,
+        collected_by=message.collected_by,
+    )
+    return (fulfilled,)
+
+
 def _on_refused(message: FulfillmentRefused, state: OrderStream, context: Context) -> Sequence[Event]:
     found = _of_node(state, context)
     if found is None or message.step != CreateFulfillmentOrder.__name__:
@@ -337,6 +398,8 @@ decide: Mapping[type[Message], Any] = {
     Picked: _on_picked,
     Packed: _on_packed,
     HandedOver: _on_handed_over,
+    ReadyForPickup: _on_ready,
+    Collected: _on_collected,
     LabelIssued: _on_labels,
     ShipmentRefused: _on_shipment_refused,
     Shipped: _on_shipped,

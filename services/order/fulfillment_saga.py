@@ -1,4 +1,4 @@
-"""The fulfillment saga: give nodes their work, have what they packed labelled and shipped, take the money for it.
+"""The fulfillment saga: give nodes their work, have it shipped or collected, and take the money for what left.
 
 It folds the order's own stream. Here are the table and the messages that go out; its state is in fulfillment_state.py,
 what it makes of answers in fulfillment_answers.py, and its next steps in fulfillment_advance.py.
@@ -15,6 +15,7 @@ from chassis.decider import Fold, Outgoing, Send
 from chassis.saga import Step, ask, asked_by
 from contracts.fulfillment import (
     CancelFulfillment,
+    Collected,
     CreateFulfillmentOrder,
     FulfillmentAccepted,
     FulfillmentCancelled,
@@ -26,6 +27,7 @@ from contracts.fulfillment import (
     HandedOver,
     Packed,
     Picked,
+    ReadyForPickup,
 )
 from contracts.ids import aggregate_id, stream
 from contracts.inventory import Demand, RecordHandedOut
@@ -36,13 +38,14 @@ from contracts.order import (
     DispatchRequested,
     FulfilledKind,
     FulfillmentDeclined,
+    FulfillmentReady,
     FulfillmentWithdrawn,
     LinesFulfilled,
     OrderCancelRequested,
     OrderCompleted,
     ReleasedToFulfillment,
-    ShipGroup,
     ShipmentRequested,
+    ShipMethod,
     StepAskedAgain,
 )
 from contracts.payments import (
@@ -61,6 +64,7 @@ from contracts.shipping import (
 )
 from services.order.fulfillment_state import (
     CAPTURE,
+    COLLECT,
     DISPATCH,
     LABEL,
     RELEASE,
@@ -70,10 +74,7 @@ from services.order.fulfillment_state import (
     deadlines_of,
     evolve,
 )
-from services.order.order import (
-    OrderState,
-    line_of,
-)
+from services.order.order import OrderState, line_of, ship_groups
 from services.order.reservation_saga import void_payment
 
 if TYPE_CHECKING:
@@ -84,17 +85,17 @@ __all__ = ["CARRIER", "FOLD", "STEPS"]
 CARRIER = "own-fleet"
 """Who brings the packages."""
 
+COLLECT_WITHIN = timedelta(days=7)
+"""How long goods lie ready at a counter before a person is asked what becomes of them."""
+
 
 # The table
 
 
-def _group(order: OrderState, name: str) -> ShipGroup:
-    return next(group for group in order.terms.ship_groups if group.group == name)
-
-
 def _create(state: OrderStream, key: str) -> Sequence[Send]:
     work, terms = state.fulfillment.works[key], state.order.terms
-    group = _group(state.order, work.ship_group)
+    group = ship_groups(terms)[work.ship_group]
+    collector = group.pickup_person or terms.buyer
     message = CreateFulfillmentOrder(
         order_id=terms.order_id,
         location=work.location,
@@ -103,6 +104,7 @@ def _create(state: OrderStream, key: str) -> Sequence[Send]:
         method=group.method,
         service_level=group.service_level,
         ship_to=group.ship_to,
+        pickup_person=collector if group.method is ShipMethod.PICKUP else None,
         priority=terms.priority,
         instructions=group.instructions,
         gift_message=group.gift_message,
@@ -127,13 +129,13 @@ def _withdraw(state: OrderStream, key: str) -> Sequence[Send]:
 
 
 def _wait(state: OrderStream, key: str) -> Sequence[Send]:
-    """The node has what it needs; the order waits for its facts."""
+    """Everybody has what they need; the order waits for what they do."""
     return ()
 
 
 def _label(state: OrderStream, key: str) -> Sequence[Send]:
     work = state.fulfillment.works[key]
-    group = _group(state.order, work.ship_group)
+    group = ship_groups(state.order.terms)[work.ship_group]
     if group.ship_to is None or work.shipment is None:
         return ()
     message = CreateShipment(
@@ -207,15 +209,27 @@ STEPS: Mapping[str, Step] = {
             asked_by=ReleasedToFulfillment,
             service="fulfillment",
             sends=None,
-            answers=(FulfillmentAccepted, FulfillmentRejected, Picked, Packed, HandedOver),
+            answers=(FulfillmentAccepted, FulfillmentRejected, Picked, Packed, HandedOver, ReadyForPickup),
             answer_within=timedelta(days=3),
             asks_max=1,
             on_silence="hold no_answer, which blocks nothing",
             ask=_wait,
         ),
         _asked(
+            name=COLLECT,
+            when="ReadyForPickup: it waits at the counter",
+            asked_by=FulfillmentReady,
+            service="fulfillment",
+            sends=None,
+            answers=(Collected,),
+            answer_within=COLLECT_WITHIN,
+            asks_max=1,
+            on_silence="hold not_collected, which blocks nothing",
+            ask=_wait,
+        ),
+        _asked(
             name=LABEL,
-            when="Packed",
+            when="Packed, to be shipped",
             asked_by=ShipmentRequested,
             service="shipping",
             sends=CreateShipment,
@@ -237,7 +251,7 @@ STEPS: Mapping[str, Step] = {
         ),
         _asked(
             name=CAPTURE,
-            when="units are fulfilled (Shipped) and worth something",
+            when="Shipped, Collected, or handed out at a till and secured: units are fulfilled and worth something",
             asked_by=CaptureRequested,
             keys=lambda event: (event.fulfillment,),
             service="payments",

@@ -30,6 +30,7 @@ from contracts.order import (
     FulfillmentDeclined,
     FulfillmentHandedOver,
     FulfillmentListed,
+    FulfillmentReady,
     FulfillmentWithdrawn,
     HoldPlaced,
     LinesFulfilled,
@@ -44,6 +45,7 @@ from contracts.order import (
     ReleasedToFulfillment,
     ShipmentLabelled,
     ShipmentRequested,
+    ShipMethod,
     StepAskedAgain,
     StepUnanswered,
 )
@@ -56,6 +58,7 @@ from services.order.order import (
 
 __all__ = [
     "CAPTURE",
+    "COLLECT",
     "DISPATCH",
     "LABEL",
     "RELEASE",
@@ -75,11 +78,12 @@ __all__ = [
 
 RELEASE = "release"
 WORK = "work"
+COLLECT = "collect"
 LABEL = "label"
 DISPATCH = "dispatch"
 CAPTURE = "capture"
 WITHDRAW = "withdraw"
-STEP_NAMES = (RELEASE, WORK, LABEL, DISPATCH, CAPTURE, WITHDRAW)
+STEP_NAMES = (RELEASE, WORK, COLLECT, LABEL, DISPATCH, CAPTURE, WITHDRAW)
 
 
 # State
@@ -88,12 +92,13 @@ STEP_NAMES = (RELEASE, WORK, LABEL, DISPATCH, CAPTURE, WITHDRAW)
 @dataclass(frozen=True, slots=True)
 class Work:
     """A fulfillment order as the order knows it. `counts` are the units of each of its lines that it still has, by
-    bucket name and line; `open` until its units are fulfilled, cancelled or sourced again; `left` once they are
+    bucket name and line; `ready` once they lie ready to be collected; `open` until its units are fulfilled, cancelled or sourced again; `left` once they are
     fulfilled."""
 
     location: str
     sequence: int
     ship_group: str
+    method: ShipMethod
     lines: tuple[ReleasedLine, ...]
     counts: HashTrieMap[str, int]
     packages: tuple[Package, ...] = ()
@@ -102,6 +107,7 @@ class Work:
     handed_over: str | None = None
     handed_over_at: datetime | None = None
     dispatching: bool = False
+    ready: bool = False
     open: bool = True
     left: bool = False
 
@@ -178,7 +184,7 @@ def _released(state: FulfillmentState, event: ReleasedToFulfillment) -> Fulfillm
     counts: dict[str, int] = defaultdict(int)
     for line in event.lines:
         counts[count_key(Bucket.RELEASED, line.line)] += line.quantity
-    work = Work(event.location, event.sequence, event.ship_group, event.lines, HashTrieMap(counts))
+    work = Work(event.location, event.sequence, event.ship_group, event.method, event.lines, HashTrieMap(counts))
     asks = note(state.asks, RELEASE, event.fulfillment_order, event.answer_by)
     asks = note(asks, WORK, event.fulfillment_order, event.work_by)
     return replace(state, works=state.works.insert(event.fulfillment_order, work), asks=asks)
@@ -212,7 +218,7 @@ def _declined(state: FulfillmentState, event: FulfillmentDeclined | FulfillmentW
     key = event.fulfillment_order
     work = replace(state.works[key], open=False, counts=HashTrieMap())
     state = replace(state, withdrawing=tuple(other for other in state.withdrawing if other != key))
-    return _with(state, key, work, RELEASE, WORK, LABEL, WITHDRAW)
+    return _with(state, key, work, RELEASE, WORK, COLLECT, LABEL, WITHDRAW)
 
 
 def _picked(state: FulfillmentState, event: LinesPicked) -> FulfillmentState:
@@ -251,6 +257,12 @@ def _handed_over(state: FulfillmentState, event: FulfillmentHandedOver) -> Fulfi
     return _with(state, key, work, RELEASE, WORK)
 
 
+def _ready(state: FulfillmentState, event: FulfillmentReady) -> FulfillmentState:
+    key = event.fulfillment_order
+    state = _with(state, key, replace(state.works[key], ready=True), RELEASE, WORK)
+    return replace(state, asks=note(state.asks, COLLECT, key, event.collect_by))
+
+
 def _dispatch_requested(state: FulfillmentState, event: DispatchRequested) -> FulfillmentState:
     key = event.fulfillment_order
     state = _with(state, key, replace(state.works[key], dispatching=True))
@@ -263,8 +275,10 @@ def _fulfilled(state: FulfillmentState, event: LinesFulfilled) -> FulfillmentSta
     key = event.fulfillment_order
     if key is None:
         return state
-    work = replace(_moved(state.works[key], event.moves), packages=event.packages, open=False, left=True)
-    return _with(state, key, work, RELEASE, WORK, LABEL, DISPATCH)
+    before = state.works[key]
+    packages = event.packages or before.packages
+    work = replace(_moved(before, event.moves), packages=packages, open=False, left=True)
+    return _with(state, key, work, RELEASE, WORK, COLLECT, LABEL, DISPATCH)
 
 
 def work_of(state: FulfillmentState, shipment: str) -> str | None:
@@ -335,6 +349,7 @@ _EVOLVERS: Mapping[type[Event], Any] = {
     ShipmentRequested: _shipment_requested,
     ShipmentLabelled: _labelled,
     FulfillmentHandedOver: _handed_over,
+    FulfillmentReady: _ready,
     DispatchRequested: _dispatch_requested,
     LinesFulfilled: _fulfilled,
     CaptureRequested: _capture_requested,

@@ -22,6 +22,7 @@ from contracts.order import (
     Bucket,
     CancelReason,
     FulfilledKind,
+    FulfillmentReady,
     FulfillmentWithdrawn,
     HoldKind,
     HoldPlaced,
@@ -115,6 +116,11 @@ def _shipped(event: LinesFulfilled) -> News | None:
     )
 
 
+def _ready(event: FulfillmentReady) -> News:
+    units = HashTrieMap({each.line: each.quantity for each in event.lines})
+    return News(NoticeKind.READY_FOR_PICKUP, units=units, location=event.location)
+
+
 def _units_cancelled(event: LinesCancelled) -> News | None:
     units = _moved_to(event, Bucket.CANCELLED)
     return News(NoticeKind.CANCELLED, units=units, reason=event.reason) if units else None
@@ -144,6 +150,7 @@ LEADS_TO: Mapping[type[Event], Row] = {
     for row in (
         Row(OrderConfirmed, NoticeKind.CONFIRMED, "something of it has still to leave us", _confirmed),
         Row(HoldPlaced, NoticeKind.HELD, f"the customer can help: {_HELD}", _held),
+        Row(FulfillmentReady, NoticeKind.READY_FOR_PICKUP, "always: one a fulfillment order", _ready),
         Row(LinesFulfilled, NoticeKind.SHIPPED, "it was shipped: one a shipment", _shipped),
         Row(LinesCancelled, NoticeKind.CANCELLED, "units are cancelled by it", _units_cancelled),
         Row(FulfillmentWithdrawn, NoticeKind.CANCELLED, "units are cancelled by it", _withdrawn),

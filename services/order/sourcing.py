@@ -2,7 +2,8 @@
 
 Rules, version 1. The location that can complete most of the lines that are left comes first, so one that has everything
 wins alone; then the one that can provide most units, then the one with more of these goods in stock, then by name. The next is chosen for what is still left, until
-nobody can add anything. A location is never asked for a line that it is barred from. Pure; reads no message.
+nobody can add anything. A location is never asked for a line that it is barred from. What is to be collected at a
+location comes from there alone, and first, so that it draws no parcel to a counter. Pure; reads no message.
 """
 
 from __future__ import annotations
@@ -38,13 +39,18 @@ Stock = Mapping[str, Mapping[str, Availability]]
 
 @dataclass(frozen=True, slots=True)
 class Demanded:
-    """Open units of a line, and the locations that may not serve it."""
+    """Open units of a line, the locations that may not serve it, and the one that alone may: where it is collected."""
 
     line: str
     sku: str
     unit: str
     quantity: int
     barred: tuple[str, ...] = ()
+    only_at: str | None = None
+
+    def may_come_from(self, place: str) -> bool:
+        """Whether a location may serve it."""
+        return place not in self.barred and self.only_at in (None, place)
 
 
 class Sourced(NamedTuple):
@@ -74,6 +80,10 @@ class _Score(NamedTuple):
     available: int
 
 
+_Wanted = list[tuple[Demanded, int]]
+"""Demands, and how much of each is still wanted."""
+
+
 def plan(demands: Sequence[Demanded], stock: Stock, *, taking: bool = True) -> Plan:
     """Source every demand from what is available; deterministic, whatever the order of the maps.
 
@@ -84,19 +94,34 @@ def plan(demands: Sequence[Demanded], stock: Stock, *, taking: bool = True) -> P
     barred = {place for at in stock.values() for place in at} - scores.keys()
     ranking = (*_ranked(scores), *sorted(barred))
     sourced: list[Sourced] = []
-    chosen: list[str] = []
-    missing = [(demand, demand.quantity) for demand in demands]
-    while taking and missing and len(chosen) < CHOSEN_MAX:
-        now = _scores(missing, left)
+    collected = [(demand, demand.quantity) for demand in demands if demand.only_at]
+    missing = [(demand, demand.quantity) for demand in demands if not demand.only_at]
+    if taking:
+        collected = _take_where_collected(collected, left, sourced)
+        missing = _spread(missing, left, sourced)
+    chosen = tuple(dict.fromkeys(part.location for part in sourced))
+    wanted = sum(demand.quantity for demand in demands)
+    lost = {place: _why(place, scores.get(place), demands, wanted, taking) for place in ranking if place not in chosen}
+    candidates = _candidates(ranking, scores, chosen, lost)
+    return Plan(tuple(sourced), (*collected, *missing), ranking, candidates, _seen(demands, stock, candidates))
+
+
+def _take_where_collected(wanted: _Wanted, left: dict[tuple[str, str], int], sourced: list[Sourced]) -> _Wanted:
+    """Give each demand what there is where it is collected; returns what is still wanted."""
+    for place in sorted({demand.only_at for demand, _ in wanted if demand.only_at}):
+        wanted = _take(place, wanted, left, sourced)
+    return wanted
+
+
+def _spread(wanted: _Wanted, left: dict[tuple[str, str], int], sourced: list[Sourced]) -> _Wanted:
+    """Give each demand what the best location has of it, then the best for the rest; returns what is still wanted."""
+    for _ in range(CHOSEN_MAX):
+        now = _scores(wanted, left)
         best = next(iter(_ranked(now)), None)
         if best is None or not now[best].provides:
             break
-        chosen.append(best)
-        missing = _take(best, missing, left, sourced)
-    wanted = sum(demand.quantity for demand in demands)
-    lost = {place: _why(scores.get(place), wanted, taking) for place in ranking if place not in chosen}
-    candidates = _candidates(ranking, scores, chosen, lost)
-    return Plan(tuple(sourced), tuple(missing), ranking, candidates, _seen(demands, stock, candidates))
+        wanted = _take(best, wanted, left, sourced)
+    return wanted
 
 
 def _scores(wanted: Iterable[tuple[Demanded, int]], left: Mapping[tuple[str, str], int]) -> dict[str, _Score]:
@@ -106,13 +131,13 @@ def _scores(wanted: Iterable[tuple[Demanded, int]], left: Mapping[tuple[str, str
     needed: dict[tuple[str, str], int] = defaultdict(int)
     lines: dict[tuple[str, str], int] = defaultdict(int)
     for demand, quantity in wanted:
-        for place in places[demand.sku]:
-            if place not in demand.barred:
+        for place in places[demand.sku] if demand.only_at is None else [demand.only_at]:
+            if demand.may_come_from(place):
                 needed[demand.sku, place] += quantity
                 lines[demand.sku, place] += 1
     scores: dict[str, _Score] = defaultdict(lambda: _Score(0, 0, 0))
     for (sku, place), quantity in needed.items():
-        before, available = scores[place], left[sku, place]
+        before, available = scores[place], left.get((sku, place), 0)
         complete = lines[sku, place] if available >= quantity else 0
         scores[place] = _Score(
             before.lines + complete, before.provides + min(quantity, available), before.available + available
@@ -128,13 +153,11 @@ def _ranked(scores: Mapping[str, _Score]) -> list[str]:
     return sorted(scores, key=worth)
 
 
-def _take(
-    place: str, wanted: Sequence[tuple[Demanded, int]], left: dict[tuple[str, str], int], sourced: list[Sourced]
-) -> list[tuple[Demanded, int]]:
+def _take(place: str, wanted: _Wanted, left: dict[tuple[str, str], int], sourced: list[Sourced]) -> _Wanted:
     """Give each demand what the location has of it, in line order; returns what is still wanted."""
     still = []
     for demand, quantity in wanted:
-        got = 0 if place in demand.barred else min(quantity, left.get((demand.sku, place), 0))
+        got = min(quantity, left.get((demand.sku, place), 0)) if demand.may_come_from(place) else 0
         if got:
             left[demand.sku, place] -= got
             sourced.append(Sourced(demand, place, got))
@@ -161,10 +184,12 @@ def _candidates(
     )
 
 
-def _why(score: _Score | None, wanted: int, taking: bool) -> str:
-    """Why a location lost; it has no score where it is barred from every line that wants its goods."""
-    if score is None:
+def _why(place: str, score: _Score | None, demands: Sequence[Demanded], wanted: int, taking: bool) -> str:
+    """Why a location lost; it has no score where it may serve no line that wants its goods."""
+    if score is None and any(place in demand.barred for demand in demands):
         return "is barred from these lines: it refused them or did not find them"
+    if score is None:
+        return "is not where these lines are collected"
     if not taking:
         return "refused too often; what is left waits"
     if not score.provides:

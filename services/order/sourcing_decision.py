@@ -20,12 +20,21 @@ from contracts.order import (
     HoldKind,
     LinesCancelled,
     OrderCancelled,
+    ShipMethod,
     Shortage,
     ShortagePolicy,
     SourcingDecided,
 )
 from services.order import order as orders
-from services.order.order import WITH_CUSTOMER, line_of, line_units, move, moves_to_cancelled, units
+from services.order.order import (
+    WITH_CUSTOMER,
+    line_of,
+    line_units,
+    move,
+    moves_to_cancelled,
+    ship_groups,
+    units,
+)
 from services.order.reservation_answers import cancel_rest, too_late
 from services.order.sourcing import RULES_VERSION, Demanded, Plan, Stock, plan
 
@@ -47,14 +56,22 @@ SHOWN_MAX = 20
 def open_demands(state: OrderStream) -> list[Demanded]:
     """What has to be sourced, in line order: units that nothing has been decided about."""
     lines = sorted(state.order.lines.items(), key=lambda item: item[1].index)
+    counters = _counters(state)
     found = []
     for name, line in lines:
         quantity = line_units(line, Bucket.ORDERED)
         if quantity:
             placed = line_of(state.order, name)
             barred = (*state.reservation.barred.get(name, ()), *state.reservation.refused.get(name, ()))
-            found.append(Demanded(name, placed.sku, placed.unit, quantity, barred))
+            only_at = counters.get(placed.ship_group)
+            found.append(Demanded(name, placed.sku, placed.unit, quantity, barred, only_at))
     return found
+
+
+def _counters(state: OrderStream) -> Mapping[str, str]:
+    """Where goods are collected, by ship group."""
+    groups = ship_groups(state.order.terms).items()
+    return {name: one.location for name, one in groups if one.method is ShipMethod.PICKUP and one.location}
 
 
 class _Missing(NamedTuple):
@@ -88,9 +105,11 @@ def source(state: OrderStream, context: Context) -> Sequence[Event]:
 
 
 def _eligible(state: OrderStream, demand: Demanded, stock: Stock, ranks: Mapping[str, int]) -> tuple[str, ...]:
-    """Locations that may serve a line once it waits: those known for its SKU, best first, unless barred for good."""
+    """Locations that may serve a line once it waits: those known for its SKU, best first, unless barred for good. Where
+    it is collected may be new to goods that others have."""
     barred = state.reservation.barred.get(demand.line, ())
-    known = [place for place in stock[demand.sku] if place not in barred]
+    places = stock[demand.sku] if demand.only_at is None else [demand.only_at] if stock[demand.sku] else ()
+    known = [place for place in places if place not in barred]
     return tuple(sorted(known, key=lambda place: (ranks.get(place, len(ranks)), place)))
 
 

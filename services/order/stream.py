@@ -45,7 +45,7 @@ from services.order import (
     reservation_answers,
     reservation_saga,
 )
-from services.order.fulfillment_state import WITHDRAW, WORK, FulfillmentState
+from services.order.fulfillment_state import COLLECT, WITHDRAW, WORK, FulfillmentState
 from services.order.leaving import hand_out
 from services.order.notices import NoticesState
 from services.order.order import NOT_RELEASED, WITH_CUSTOMER, OrderState, moves_to_cancelled, units
@@ -55,6 +55,10 @@ from services.order.reservation_state import CANCEL_AFTER, ReservationState
 __all__ = ["KINDS", "ORDER", "STEPS", "OrderStream"]
 
 STEPS = {**reservation_saga.STEPS, **fulfillment_saga.STEPS}
+
+
+MISSED = (HoldKind.NO_ANSWER, HoldKind.NOT_COLLECTED)
+"""Holds for want of an answer, which may still come."""
 
 
 class OrderStream(NamedTuple):
@@ -119,12 +123,16 @@ def _again(step: str, key: str, asks: int, context: Context) -> StepAskedAgain:
 
 
 def _give_up(asked: Asked, state: OrderStream) -> Sequence[Event]:
-    """A person has to look. A node that is late blocks nothing else: its work may still come."""
+    """A person has to look. A node that is late blocks nothing else: its work may still come. Nor does a customer."""
     unanswered = StepUnanswered(step=asked.step, key=asked.key, asks=asked.asks)
-    blocks = () if asked.step == WORK else ALL_STEPS
-    detail = f"{STEPS[asked.step].service} has not answered {name_of(asked.step, asked.key)}"
-    held = order.hold(state.order, HoldKind.NO_ANSWER, detail, blocks, step=asked.step, key=asked.key)
-    return unanswered, held
+    kind, detail = HoldKind.NO_ANSWER, f"{STEPS[asked.step].service} has not answered {name_of(asked.step, asked.key)}"
+    if asked.step == COLLECT:
+        kind, detail = (
+            HoldKind.NOT_COLLECTED,
+            f"{state.fulfillment.works[asked.key].location} keeps what nobody collects",
+        )
+    blocks = () if asked.step in (WORK, COLLECT) else ALL_STEPS
+    return unanswered, order.hold(state.order, kind, detail, blocks, step=asked.step, key=asked.key)
 
 
 def _release_hold(message: ReleaseHold, state: OrderStream, context: Context) -> Sequence[Event]:
@@ -149,7 +157,7 @@ def _asked(held: order.Hold, state: OrderStream) -> Asked | None:
 def _answered_since(state: OrderStream) -> Sequence[Event]:
     """The release of each hold that was placed for want of an answer, once nothing waits for the answer any more."""
     holds = sorted(state.order.holds.values(), key=lambda held: int(held.hold))
-    missed = [(held, _asked(held, state)) for held in holds if held.kind is HoldKind.NO_ANSWER]
+    missed = [(held, _asked(held, state)) for held in holds if held.kind in MISSED]
     return [
         HoldReleased(
             hold=held.hold,

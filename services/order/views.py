@@ -8,6 +8,7 @@ from typing import Any
 
 from chassis.stream import Stream
 from contracts.message import format_instant
+from contracts.order import ShipGroup
 from services.order.notices import Notice
 from services.order.order import BUCKETS, LineState, OrderState, due, line_of, status
 from services.order.stream import ORDER
@@ -41,10 +42,20 @@ def order_view(stream: Stream) -> dict[str, Any]:
         "due": due(order),
         "captured": order.captured,
         "confirmed": order.confirmed,
+        "ship_groups": [_way(group) for group in placed.ship_groups],
         "holds": [_hold(held) for _, held in sorted(order.holds.items())],
         "lines": [_line(order, name) for name in sorted(order.lines, key=lambda name: order.lines[name].index)],
         "notices": [_notice(number, notice) for number, notice in _in_order(state.notices.notices)],
         "fulfillment_orders": [_work(name, work) for name, work in sorted(state.fulfillment.works.items())],
+    }
+
+
+def _way(group: ShipGroup) -> dict[str, Any]:
+    """How the goods of a group go, and to which counter or from which till."""
+    return {
+        "group": group.group,
+        "method": group.method,
+        **({} if group.location is None else {"location": group.location}),
     }
 
 
@@ -61,7 +72,14 @@ def _notice(number: str, notice: Notice) -> dict[str, Any]:
 
 
 def _work(name: str, work: Any) -> dict[str, Any]:
-    return {"id": name, "location": work.location, "sequence": work.sequence, "shipment": work.shipment}
+    return {
+        "id": name,
+        "location": work.location,
+        "sequence": work.sequence,
+        "method": work.method,
+        "ready": work.ready,
+        "shipment": work.shipment,
+    }
 
 
 def _line(order: OrderState, name: str) -> dict[str, Any]:
@@ -74,6 +92,7 @@ def _line(order: OrderState, name: str) -> dict[str, Any]:
         "quantity": line.quantity,
         "unit": line.unit,
         "amount": line.amount.amount,
+        "ship_group": line.ship_group,
         "units": _units(state),
     }
 

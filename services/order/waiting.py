@@ -12,9 +12,19 @@ from datetime import datetime
 from chassis.saga import Asked
 from chassis.stream import evolve, fresh
 from contracts.message import Event
-from contracts.order import Bucket, HoldPlaced
-from services.order.fulfillment_state import CAPTURE, DISPATCH, LABEL, RELEASE, WITHDRAW, WORK, Work, works_in_order
-from services.order.order import OrderStatus, status
+from contracts.order import Bucket, HoldPlaced, ShipMethod
+from services.order.fulfillment_state import (
+    CAPTURE,
+    COLLECT,
+    DISPATCH,
+    LABEL,
+    RELEASE,
+    WITHDRAW,
+    WORK,
+    Work,
+    works_in_order,
+)
+from services.order.order import ORDER_DESK, OrderStatus, status
 from services.order.reservation_state import AUTHORIZE, CLAIM, claims_in_order
 from services.order.stream import ORDER, STEPS, OrderStream
 
@@ -100,11 +110,11 @@ def _held(state: OrderStream, holds: Mapping[str, HoldPlaced]) -> Iterator[Wait]
 
 
 def _unanswered(state: OrderStream) -> Iterator[Wait]:
-    """Steps that were asked for; the work of nodes, which takes days, is told by what they have to do."""
+    """Steps that were asked for; what takes people days is told by what they have to do."""
     asked = [*state.reservation.asks.values(), *state.fulfillment.asks.values()]
-    for each in sorted((each for each in asked if each.due and each.step != WORK), key=_oldest):
+    for each in sorted((each for each in asked if each.due and each.step not in (WORK, COLLECT)), key=_oldest):
         subject = state.fulfillment.works.get(each.key) or state.fulfillment.fulfilled.get(each.key)
-        location = subject.location if subject else None
+        location = (subject.location if subject else None) or "a till"
         service = STEPS[each.step].service
         who = location if each.step == WITHDRAW else f"the {service} service"
         times = f", asked {each.asks} times" if each.asks > 1 else ""
@@ -133,9 +143,21 @@ def _at_nodes(state: OrderStream) -> Iterator[Wait]:
     for key, work in works_in_order(state.fulfillment.works):
         if not work.open or work.handed_over is not None:
             continue
-        if (deed := _next_deed(work)) is not None:
+        if work.ready:
+            yield _at_counter(state, key, work)
+        elif (deed := _next_deed(work)) is not None:
             due = state.fulfillment.asks.get(f"{WORK}/{key}")
             yield Wait(f"{deed}/{key}", f"{work.location} to {deed}", f"{work.location} can", due.due if due else None)
+
+
+def _at_counter(state: OrderStream, key: str, work: Work) -> Wait:
+    asked = state.fulfillment.asks.get(f"{COLLECT}/{key}")
+    due = asked.due if asked else None
+    until = f" until {due:%Y-%m-%d %H:%M:%S} UTC" if due else ""
+    units = sum(work.counts.values())
+    what = f"the customer ({units} units wait at {work.location} to be collected{until})"
+    mover = f"whoever may collect them can, and {ORDER_DESK} can cancel the order"
+    return Wait(f"{COLLECT}/{key}", what, mover, due)
 
 
 def _next_deed(work: Work) -> str | None:
@@ -145,6 +167,8 @@ def _next_deed(work: Work) -> str | None:
     }
     if left[Bucket.RELEASED]:
         return f"pick {left[Bucket.RELEASED]} units"
+    if work.method is ShipMethod.PICKUP:
+        return f"set aside {left[Bucket.PICKED] + left[Bucket.PACKED]} units to be collected"
     if left[Bucket.PICKED]:
         return f"pack {left[Bucket.PICKED]} units"
     return "hand over the packages" if left[Bucket.PACKED] and work.labelled else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from chassis.log import NewRecord
 from contracts.channel import ChannelAvailability, ChannelLineUpdate, ChannelPackage, ChannelUpdate, UpdateKind
 from contracts.ids import order_number
 from contracts.money import Money
-from contracts.order import CancelReason, HoldKind
+from contracts.order import CancelReason, FulfilledKind, HoldKind
 from services.order.channel_out import ChannelOut
 from tests.contracts.log import ITEM, ORDER_ID, START, order_events
 
@@ -20,7 +21,7 @@ CAUSE = order_events()[0]
 
 
 def update() -> ChannelUpdate:
-    """One with every field there is, which no event fills all of."""
+    """One with every field there is but those of a counter, which no event fills all of."""
     lines = (ChannelLineUpdate(line_id="tea", quantity=3, unit="each"),)
     package = ChannelPackage(
         package="c4fe5b36-5f21-5f0c-8f3b-6d2f6f0c5d11",
@@ -47,6 +48,12 @@ def update() -> ChannelUpdate:
     )
 
 
+def at_counter() -> ChannelUpdate:
+    """One with the fields of a counter too."""
+    more = {"fulfilled_kind": FulfilledKind.COLLECTED, "location": "berlin", "collect_by": START + timedelta(days=7)}
+    return update().model_copy(update=more)
+
+
 def availability() -> ChannelAvailability:
     return ChannelAvailability(
         channel_account="webshop-eu", sku="SKU-1", available=7, unit="each", version=1, occurred_at=START
@@ -55,6 +62,7 @@ def availability() -> ChannelAvailability:
 
 RECORDS = {
     "channel-update": ChannelOut("channel.updates", 4).record(update(), "webshop-eu", "1001", CAUSE),
+    "channel-update-at-counter": ChannelOut("channel.updates", 4).record(at_counter(), "webshop-eu", "1001", CAUSE),
     "channel-availability": ChannelOut("channel.availability", 4).record(
         availability(), "webshop-eu", "SKU-1", replace(CAUSE, subject=ITEM)
     ),
@@ -74,4 +82,5 @@ def test_what_a_channel_reads(name: str) -> None:
 
 def test_what_is_stored_is_read_back() -> None:
     assert ChannelUpdate.decode(RECORDS["channel-update"].value) == update()
+    assert ChannelUpdate.decode(RECORDS["channel-update-at-counter"].value) == at_counter()
     assert ChannelAvailability.decode(RECORDS["channel-availability"].value) == availability()

@@ -7,7 +7,14 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from contracts.fulfillment import RecordAcceptance, RecordHandOver, RecordPack, RecordPick
+from contracts.fulfillment import (
+    RecordAcceptance,
+    RecordCollection,
+    RecordHandOver,
+    RecordPack,
+    RecordPick,
+    RecordReady,
+)
 from contracts.message import Message
 from contracts.shipping import RecordTracking
 from oms.demo.door import Door
@@ -33,7 +40,7 @@ def seen(name: str, id: str = "fo-1", **value: Any) -> Seen:
     return Seen(name, id, WHEN, value)
 
 
-CREATED = seen("FulfillmentOrderCreated", lines=[LINE])
+CREATED = seen("FulfillmentOrderCreated", lines=[LINE], method="ship")
 ACCEPTED = seen("FulfillmentAccepted")
 PICKED = seen("Picked", lines=[LINE])
 PACKED = seen("Packed")
@@ -80,6 +87,17 @@ def test_work_is_accepted_picked_packed_and_handed_over_once_it_is_labelled() ->
     messages: list[type[Message]] = [RecordAcceptance, RecordPick, RecordPack, RecordHandOver]
     for message, (_, body, key) in zip(messages, calls, strict=True):
         assert message.model_validate(body).model_dump()["document"] == key
+
+
+def test_what_is_collected_is_laid_ready_and_handed_over_the_counter() -> None:
+    created = seen("FulfillmentOrderCreated", lines=[LINE], method="pickup")
+    ready, collected = seen("ReadyForPickup", lines=[LINE]), seen("Collected", lines=[LINE])
+    calls = deeds_after([], [created, ACCEPTED, PICKED, ready, collected], expected=4)
+
+    assert [path.rpartition("/")[2] for path, _, _ in calls] == ["acceptance", "pick", "ready", "collection"]
+    for message, (_, body, key) in zip((RecordReady, RecordCollection), calls[2:], strict=True):
+        assert message.model_validate(body).document == key  # type: ignore[attr-defined]
+    assert deeds_after([created, ACCEPTED, PICKED, ready, collected], [], expected=0) == []
 
 
 def test_packed_goods_wait_for_their_label() -> None:

@@ -148,6 +148,21 @@ def test_goods_that_left_without_the_order_knowing_are_found() -> None:
     assert "what the orders call fulfilled is what left the stock" in failed(told)
 
 
+def test_goods_handed_out_at_a_till_left_the_stock_too() -> None:
+    handed_out = seen(
+        "StockHandedOut",
+        "s-1",
+        sku="P1",
+        demand=DEMAND,
+        quantity=2,
+        movements=[{"location": "WH", "source": "sellable", "target": "fulfilled", "quantity": 2}],
+        levels=[level(0)],
+    )
+
+    assert summary({"inventory": [RECEIVED, handed_out]}).clean
+    assert not summary({"inventory": [RECEIVED]}).clean
+
+
 def test_money_taken_for_nothing_is_found() -> None:
     twice = [*HISTORY["payments"], seen("PaymentCaptured", "o-1", amount=usd(500))]
 

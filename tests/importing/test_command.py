@@ -44,7 +44,7 @@ def test_the_guide_has_its_examples_and_names_every_column() -> None:
     assert len(CALLS) == 2
     assert [name for name, _ in NAMED_BLOCK.findall(GUIDE)] == ["orders.csv", "shop.toml", "export.csv"]
     named = set(re.findall(r"`(\w+)`", GUIDE))
-    parts = re.compile(r"(buyer|bill|ship)_(name|company|address_\d|city|postcode|region|country|email|phone)")
+    parts = re.compile(r"(buyer|bill|ship|pickup)_(name|company|address_\d|city|postcode|region|country|email|phone)")
     unnamed = {name for name in COLUMNS.keys() - named if not parts.fullmatch(name)}
     assert {name for name in unnamed if name.removeprefix("line_") not in named} == set()
     assert {name for name in named if name.endswith("_id") or name.startswith(("tax_", "tender_"))} <= COLUMNS.keys()

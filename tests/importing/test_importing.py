@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contracts.channel import ChannelOrder
+from contracts.channel import ChannelOrder, ChannelParty
 from oms.importing import reading, running
 from oms.importing.errors import FileRefused
 from oms.importing.form import Form, read_form
@@ -119,13 +119,15 @@ def test_ship_groups_charges_taxes_and_tender_stand_in_columns(desk: Desk) -> No
     desk.take([
         row(ship_group="home", ship_city="Berlin", charge_shipping="4.90", charges_tax_included="yes", **line),
         row(
-            line_id="2", ship_group="shop", ship_method="pickup", line_charge_discount="-1.00", tax_included="true",
-            tender_method="invoice", tender_amount="55.66",
+            line_id="2", ship_group="shop", ship_method="pickup", ship_location="munich", pickup_name="Ben",
+            line_charge_discount="-1.00", tax_included="true", tender_method="invoice", tender_amount="55.66",
         ),
     ])  # fmt: skip
 
     [order] = desk.sent
-    assert [(group.group, group.method) for group in order.ship_groups] == [("home", "ship"), ("shop", "pickup")]
+    ways = [(group.group, group.method, group.location) for group in order.ship_groups]
+    assert ways == [("home", "ship", None), ("shop", "pickup", "munich")]
+    assert order.ship_groups[1].pickup_person == ChannelParty(name="Ben")
     assert [one.ship_group for one in order.lines] == ["home", "shop"]
     assert [(one.kind, one.amount, one.tax_included) for one in order.charges] == [("shipping", 490, True)]
     assert [(one.kind, one.amount, one.tax_included) for one in order.lines[1].charges] == [("discount", -100, True)]

@@ -11,6 +11,7 @@ from chassis.decider import Send
 from chassis.testing import DAWN, Outcome, Spec
 from contracts.fulfillment import (
     CancelFulfillment,
+    Collected,
     CreateFulfillmentOrder,
     FulfillmentAccepted,
     FulfillmentCancelled,
@@ -26,15 +27,19 @@ from contracts.fulfillment import (
     PackedPackage,
     Picked,
     PickLine,
+    ReadyForPickup,
     RecordAcceptance,
+    RecordCollection,
     RecordHandOver,
     RecordPack,
     RecordPick,
+    RecordReady,
     RefusalReason,
 )
 from contracts.ids import aggregate_id, stream
 from contracts.inventory import RecordGone, RecordPicked, RecordPutBack
 from contracts.message import Command
+from contracts.personal import Personal
 from services.fulfillment.fulfillment_order import FULFILLMENT_ORDER
 
 ORDER = "order:order/o1"
@@ -43,6 +48,9 @@ ASKED = (
     FulfillmentLine(line="2", sequence=1, sku="SKU-2", quantity=1, unit="each"),
 )
 CREATE = CreateFulfillmentOrder(order_id="o1", location="north", sequence=1, ship_group="1", method="ship", lines=ASKED)
+CREATE_PICKUP = CREATE.model_copy(
+    update={"method": "pickup", "pickup_person": Personal(subject="s", ciphertext="c2Vh")}
+)
 ACCEPT = RecordAcceptance(document="a1")
 REJECT = RecordAcceptance(document="a1", accepted=False, reject_reason="closed today")
 PICK_ALL = RecordPick(
@@ -60,6 +68,8 @@ def package(number: int, line: str, quantity: int) -> PackedPackage:
 
 PACK = RecordPack(document="k1", packages=(package(1, "1", 3), package(2, "2", 1)))
 HAND_OVER = RecordHandOver(document="h1", handed_to="own-fleet", occurred_at=DAWN)
+READY = RecordReady(document="r1", shelf="rack 7", occurred_at=DAWN)
+COLLECT = RecordCollection(document="c1", collected_by=Personal(subject="t", ciphertext="c2Vh"))
 CANCEL = CancelFulfillment(cause="the customer asked")
 
 
@@ -163,6 +173,59 @@ def test_the_item_asked_for_needs_no_name(sku: str | None) -> None:
     assert [send.stream for send in outcome.sent] == [stock("SKU-1"), stock("SKU-2")]
 
 
+# Collected at a counter
+
+
+@pytest.mark.parametrize("packed", [(), (PACK,)], ids=["as picked", "in packages"])
+def test_what_is_collected_lies_ready_and_is_gone_once_it_was_handed_over_the_counter(
+    packed: tuple[Command, ...],
+) -> None:
+    # given goods of a pickup that were picked, and packed or not
+    spec = after(CREATE_PICKUP, ACCEPT, PICK_ALL, *packed)
+    # when they lie ready, then the order hears it and stock does not
+    ready = event_of(spec.when(READY, door="node").answered(ORDER).sends())
+    assert isinstance(ready, ReadyForPickup)
+    assert (ready.shelf, [line.quantity for line in ready.lines]) == ("rack 7", [3, 1])
+    # when they are collected, then the order hears it, and the stock items that they are gone
+    outcome = spec.when(COLLECT, door="node").answered(ORDER)
+    collected = event_of(outcome)
+    assert isinstance(collected, Collected)
+    assert (collected.lines, collected.collected_by) == (ready.lines, COLLECT.collected_by)
+    assert [(send.stream, type(send.message)) for send in outcome.sent] == [
+        (stock("SKU-1"), RecordGone),
+        (stock("SKU-2"), RecordGone),
+    ]
+    assert [send.message.quantity for send in outcome.sent] == [3, 1]  # type: ignore[attr-defined]
+
+
+def test_the_node_knows_who_may_collect_and_that_no_carrier_comes() -> None:
+    asked = after(CREATE_PICKUP).state
+    assert asked.for_pickup and asked.asked.pickup_person == CREATE_PICKUP.pickup_person
+
+
+@pytest.mark.parametrize(("packed", "back"), [((), [2]), ((PACK,), [])])
+def test_more_taken_than_asked_for_goes_back_once_before_it_lies_ready(
+    packed: tuple[Command, ...], back: list[int]
+) -> None:
+    spec = after(CREATE_PICKUP, ACCEPT, PICK_MORE, *packed)
+    outcome = spec.when(READY, door="node")
+    assert [line.quantity for line in event_of(outcome).lines] == [3, 1]
+    assert [(type(send.message), send.message.quantity) for send in outcome.sent] == [  # type: ignore[attr-defined]
+        (RecordPutBack, quantity) for quantity in back
+    ]
+    gone = spec.when(COLLECT, door="node").sent
+    assert [send.message.quantity for send in gone] == [3, 1]  # type: ignore[attr-defined]
+
+
+def test_a_cancel_before_it_is_collected_puts_back_what_lay_ready() -> None:
+    outcome = after(CREATE_PICKUP, ACCEPT, PICK_MORE, READY).when(CANCEL, reply_to=ORDER).answered(ORDER)
+    assert isinstance(event_of(outcome), FulfillmentCancelled)
+    assert [(type(send.message), send.message.quantity) for send in outcome.sent] == [  # type: ignore[attr-defined]
+        (RecordPutBack, 3),
+        (RecordPutBack, 1),
+    ]
+
+
 def test_nothing_picked_ends_the_work() -> None:
     spec = after(CREATE, ACCEPT, PICK_NOTHING)
     assert event_of(spec.when(PACK, door="node")).reason is RefusalReason.CLOSED
@@ -182,6 +245,9 @@ def test_a_rejection_gives_the_lines_back_to_the_order() -> None:
         ((CREATE, ACCEPT, PICK_ALL), PICK_ALL),
         ((CREATE, ACCEPT, PICK_ALL, PACK), PACK),
         ((CREATE, ACCEPT, PICK_ALL, PACK, HAND_OVER), HAND_OVER),
+        ((CREATE_PICKUP, ACCEPT, PICK_ALL, READY), READY),
+        ((CREATE_PICKUP, ACCEPT, PICK_ALL, READY, COLLECT), READY),
+        ((CREATE_PICKUP, ACCEPT, PICK_ALL, PACK, READY, COLLECT), COLLECT),
     ],
 )
 def test_a_document_that_comes_again_changes_nothing_and_leaves_an_event(
@@ -205,6 +271,8 @@ LOADED = HAND_OVER.model_copy(update={"handed_to": "somebody else"})
         ((CREATE, ACCEPT, PICK_ALL), PICK_ALL.model_copy(update={"lines": PICK_ALL.lines[:1]})),
         ((CREATE, ACCEPT, PICK_ALL, PACK), PACK.model_copy(update={"packages": (package(3, "1", 3), package(4, "2", 1))})),
         ((CREATE, ACCEPT, PICK_ALL, PACK, HAND_OVER), LOADED),
+        ((CREATE_PICKUP, ACCEPT, PICK_ALL, READY), READY.model_copy(update={"shelf": "rack 8"})),
+        ((CREATE_PICKUP, ACCEPT, PICK_ALL, READY, COLLECT), COLLECT.model_copy(update={"collected_by": None})),
     ],
 )  # fmt: skip
 def test_a_document_that_says_something_else_than_before_is_refused_and_the_first_stands(
@@ -232,6 +300,15 @@ def test_a_document_sent_again_at_another_time_is_the_same() -> None:
         ((CREATE,), PICK_ALL, RefusalReason.NOT_ACCEPTED),
         ((CREATE, ACCEPT), PACK, RefusalReason.NOT_PICKED),
         ((CREATE, ACCEPT, PICK_ALL), HAND_OVER, RefusalReason.NOT_PACKED),
+        ((), READY, RefusalReason.UNKNOWN),
+        ((CREATE_PICKUP, ACCEPT), READY, RefusalReason.NOT_PICKED),
+        ((CREATE_PICKUP, ACCEPT, PICK_ALL, PACK), COLLECT, RefusalReason.NOT_READY),
+        ((CREATE_PICKUP, ACCEPT, PICK_ALL, READY), READY.model_copy(update={"document": "r2"}), RefusalReason.ALREADY_DONE),
+        ((CREATE_PICKUP, ACCEPT, PICK_ALL, READY), PACK, RefusalReason.ALREADY_DONE),
+        ((CREATE_PICKUP, ACCEPT, PICK_ALL, PACK), HAND_OVER, RefusalReason.WRONG_METHOD),
+        ((CREATE, ACCEPT, PICK_ALL), READY, RefusalReason.WRONG_METHOD),
+        ((CREATE, ACCEPT, PICK_ALL, PACK), COLLECT, RefusalReason.WRONG_METHOD),
+        ((CREATE_PICKUP, CANCEL), COLLECT, RefusalReason.CANCELLED),
         ((CREATE, ACCEPT), RecordAcceptance(document="a2"), RefusalReason.ALREADY_DONE),
         ((CREATE, ACCEPT, PICK_ALL, PACK), PICK_ALL.model_copy(update={"document": "p2"}), RefusalReason.ALREADY_DONE),
         ((CREATE, REJECT), PICK_ALL, RefusalReason.CLOSED),
@@ -285,8 +362,11 @@ def test_after_picking_a_cancel_puts_the_goods_back(before: tuple[Command, ...])
     assert all(isinstance(send, Send) and send.service == "inventory" for send in outcome.sent)
 
 
-def test_after_hand_over_a_cancel_is_refused() -> None:
-    spec = after(CREATE, ACCEPT, PICK_ALL, PACK, HAND_OVER)
+@pytest.mark.parametrize(
+    "before", [(CREATE, ACCEPT, PICK_ALL, PACK, HAND_OVER), (CREATE_PICKUP, ACCEPT, PICK_ALL, READY, COLLECT)]
+)
+def test_a_cancel_of_what_has_left_is_refused(before: tuple[Command, ...]) -> None:
+    spec = after(*before)
     refused = event_of(spec.when(CANCEL, reply_to=ORDER).answered(ORDER).sends())
     assert isinstance(refused, FulfillmentCancelRefused)
     assert refused.lines == ASKED

@@ -9,6 +9,7 @@ from typing import Any
 from chassis.testing import DAWN, Outcome, Spec
 from contracts.address import Area, ShipTo
 from contracts.fulfillment import (
+    Collected,
     FulfillmentAccepted,
     FulfillmentLine,
     FulfillmentOrderCreated,
@@ -19,6 +20,7 @@ from contracts.fulfillment import (
     Packed,
     Picked,
     PickedLine,
+    ReadyForPickup,
 )
 from contracts.ids import aggregate_id, stream
 from contracts.inventory import (
@@ -54,6 +56,8 @@ ORDER_ID = aggregate_id(TENANT, "order", "webshop-eu", "1001")
 NAME = stream("order", ORDER_ID)
 PAYMENT = stream("payment", ORDER_ID)
 SHIP_TO = ShipTo(area=Area(country="DE"), personal=Personal(subject="s", ciphertext="c2VhbGVk"))
+TAKER = Personal(subject="t", ciphertext="dGFrZXI=")
+COUNTER = ShipGroup(group="1", method=ShipMethod.PICKUP, location="berlin")
 AT_NORTH: Mapping[str, Mapping[str, Availability]] = {
     "A": {"north": Availability(9, 40)},
     "B": {"north": Availability(9, 41)},
@@ -264,6 +268,37 @@ class Story(Spec):
         location = self.view.fulfillment.works[self.work(place)].location
         answer = Packed(order_id=ORDER_ID, location=location, document="k", packages=self.packages(place))
         return self.node(answer, place)
+
+    def ready(self, place: int = 0) -> Outcome:
+        """What the node picked, packed or not, lies ready at its counter."""
+        location = self.view.fulfillment.works[self.work(place)].location
+        lines = self._inside(place)
+        return self.node(
+            ReadyForPickup(order_id=ORDER_ID, location=location, document="r", lines=lines, shelf="rack 7"), place
+        )
+
+    def collected(self, place: int = 0) -> Outcome:
+        """What lay ready was handed over the counter."""
+        location = self.view.fulfillment.works[self.work(place)].location
+        answer = Collected(
+            order_id=ORDER_ID, location=location, document="c", lines=self._inside(place), collected_by=TAKER
+        )
+        return self.node(answer, place)
+
+    def _inside(self, place: int) -> tuple[PickedLine, ...]:
+        return tuple(
+            PickedLine(
+                line=content.line,
+                sequence=content.sequence,
+                sku=content.sku,
+                expected=content.quantity,
+                quantity=content.quantity,
+                short=0,
+                unit="each",
+            )
+            for package in self.packages(place)
+            for content in package.contents
+        )
 
     def shipment(self, place: int = 0) -> str:
         """The stream of the shipment of a fulfillment order."""

@@ -21,6 +21,7 @@ from contracts.order import (
     CancelRefused,
     FulfilledKind,
     FulfillmentListed,
+    FulfillmentReady,
     FulfillmentWithdrawn,
     HoldKind,
     HoldPlaced,
@@ -39,8 +40,10 @@ from contracts.order import (
     OrderConflicted,
     OrderLine,
     OrderPlaced,
+    ReadyLine,
     Totals,
 )
+from contracts.personal import Personal
 from services.order.channel_out import ChannelOut
 from services.order.channel_updates import FOLLOWED, KnownOrder, known_order, update_of
 from services.order.intake import order_id
@@ -124,6 +127,7 @@ def held(kind: HoldKind) -> HoldPlaced:
 FULFILLED = LinesFulfilled(
     kind=FulfilledKind.SHIPPED,
     fulfillment="s",
+    location="north",
     fulfillment_order="f",
     carrier="own-fleet",
     service="standard",
@@ -146,6 +150,30 @@ FULFILLED = LinesFulfilled(
     amount=eur(300),
     moves=(move("1", 3, Bucket.FULFILLED), move("3", 1, Bucket.FULFILLED)),
 )
+READY = FulfillmentReady(
+    fulfillment_order="f",
+    location="berlin",
+    document="r",
+    lines=(ReadyLine(line="1", quantity=3), ReadyLine(line="3", quantity=1)),
+    shelf="rack 7",
+    collect_by=LATER,
+)
+
+
+def left_at_berlin(kind: FulfilledKind) -> LinesFulfilled:
+    """Three teapots, and what is ours alone, that left over a counter."""
+    return LinesFulfilled(
+        kind=kind,
+        fulfillment="f",
+        location="berlin",
+        collected_by=Personal(subject="s", ciphertext="c2Vh"),
+        ranges=(),
+        other=eur(0),
+        amount=eur(300),
+        moves=(move("1", 3, Bucket.FULFILLED), move("3", 1, Bucket.FULFILLED)),
+    )
+
+
 DELIVERED = LinesDelivered(
     shipment="s", package="p1", occurred_at=LATER, moves=(move("1", 3, Bucket.DELIVERED, Bucket.FULFILLED),)
 )
@@ -209,10 +237,33 @@ CASES: list[tuple[Event, dict[str, Any]]] = [
                     tracking_number="OF1",
                 ),
             ),
+            "fulfilled_kind": FulfilledKind.SHIPPED,
             "carrier": "own-fleet",
             "service": "standard",
             "amount": eur(300),
         },
+    ),
+    (
+        READY,
+        {
+            "kind": UpdateKind.READY_FOR_PICKUP,
+            "lines": units(tea=3),
+            "location": "berlin",
+            "collect_by": LATER,
+        },
+    ),
+    *(
+        (
+            left_at_berlin(kind),
+            {
+                "kind": UpdateKind.FULFILLED,
+                "lines": units(tea=3),
+                "fulfilled_kind": kind,
+                "location": "berlin",
+                "amount": eur(300),
+            },
+        )
+        for kind in (FulfilledKind.COLLECTED, FulfilledKind.HANDED_OUT)
     ),
     (
         DELIVERED,

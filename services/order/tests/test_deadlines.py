@@ -13,8 +13,10 @@ from contracts.chassis import DeadlinePassed
 from contracts.fulfillment import FulfillmentCancelled
 from contracts.order import CancelOrder, HoldKind, HoldPlaced, HoldReleased, ReleaseHold
 from contracts.shipping import ShipmentRefusal, ShipmentRefused
+from services.order.fulfillment_saga import COLLECT_WITHIN
+from services.order.sourcing import Availability
 from services.order.stream import ORDER, STEPS
-from services.order.tests.story import ORDER_ID, Story, kinds, messages, order
+from services.order.tests.story import COUNTER, ORDER_ID, Story, kinds, messages, order
 
 
 def due_of(story: Story, name: str) -> datetime:
@@ -112,7 +114,7 @@ def test_silence_asks_again_and_then_a_person(step: str) -> None:
 
 
 def test_every_step_of_the_tables_has_its_deadline_here() -> None:
-    assert {*WAITING, "work"} == STEPS.keys()
+    assert {*WAITING, "work", "collect"} == STEPS.keys()
 
 
 def test_a_node_that_is_late_is_shown_and_blocks_nothing() -> None:
@@ -124,6 +126,55 @@ def test_a_node_that_is_late_is_shown_and_blocks_nothing() -> None:
     held = outcome.events[1]
     assert isinstance(held, HoldPlaced) and held.blocks == ()
     assert kinds(story.picked()) == ["LinesPicked"]
+
+
+def _at_counter() -> Story:
+    """An order of which everything lies ready to be collected."""
+    story = Story({"A": {"berlin": Availability(9, 1)}}).released(("A", 2, 1000), ship_groups=(COUNTER,))
+    story.listed()
+    story.picked()
+    story.ready()
+    return story
+
+
+def _not_collected(story: Story) -> HoldPlaced:
+    """The hold of what nobody collected in time."""
+    name = name_in(story, "collect")
+    story.later(COLLECT_WITHIN)
+    outcome = passed(story, name, due_of(story, name))
+    assert kinds(outcome) == ["StepUnanswered", "HoldPlaced"]
+    held = outcome.events[1]
+    assert isinstance(held, HoldPlaced)
+    return held
+
+
+def test_what_nobody_collects_asks_a_person_and_blocks_nothing() -> None:
+    # given goods that lie ready for a week
+    story = _at_counter()
+    held = _not_collected(story)
+    # then a person is asked, and the goods may be collected all the same
+    assert (held.kind, held.blocks) == (HoldKind.NOT_COLLECTED, ())
+    assert "berlin" in held.detail
+    outcome = story.collected()
+    assert kinds(outcome) == ["LinesFulfilled", "HoldReleased", "CaptureRequested"]
+    assert not story.view.order.holds and not names_in(story, "collect")
+
+
+def test_a_person_lets_goods_lie_ready_for_longer() -> None:
+    story = _at_counter()
+    held = _not_collected(story)
+    outcome = story.tell(ReleaseHold(hold=held.hold), door="console")
+    assert (kinds(outcome), messages(outcome)) == (["HoldReleased", "StepAskedAgain"], [])
+    assert _not_collected(story).hold != held.hold
+
+
+def test_a_person_cancels_what_nobody_collected_and_the_node_puts_it_back() -> None:
+    story = _at_counter()
+    _not_collected(story)
+    assert messages(story.tell(CancelOrder(), door="console")) == ["CancelFulfillment"]
+    outcome = story.node(FulfillmentCancelled(order_id=ORDER_ID, lines=(), seen=True))
+    assert kinds(outcome)[-1] == "OrderCancelled"
+    assert not open_deadlines(ORDER, story.stream)
 
 
 def test_an_answer_clears_the_deadline() -> None:

@@ -11,6 +11,7 @@ from contracts.ids import guest_subject_id, subject_id
 from contracts.personal import Personal, PersonalContent
 from services.order.intake import order_id, place_order
 
+PICKUP = {"group": "g", "method": "pickup", "location": "berlin", "pickup_person": {"name": "Ben", "phone": "030 1"}}
 ADDRESS = {"name": "Ada", "address_lines": ["1 Main St"], "city": "Bonn", "postcode": "53 111", "country": "de"}
 PLAIN: dict[str, Any] = {
     "channel_account": "webshop-eu",
@@ -51,6 +52,15 @@ def test_each_person_is_a_subject_of_their_own() -> None:
     assert request().buyer.subject == guest_subject_id("default", order, "buyer")
 
 
+def test_who_may_collect_is_sealed_as_somebody_of_their_own() -> None:
+    order = order_id("default", "webshop-eu", "1001")
+    made = request(ship_groups=[PICKUP]).ship_groups[0]
+    assert (made.method, made.location, made.ship_to) == ("pickup", "berlin", None)
+    assert made.pickup_person.subject == guest_subject_id("default", order, "pickup_person:1")
+    assert b"Ben" not in request(ship_groups=[PICKUP]).encode()
+    assert request().ship_groups[0].pickup_person is None
+
+
 def test_lines_keep_the_channels_id_beside_ours() -> None:
     lines = [{"line_id": f"x{n}", "sku": "A", "quantity": 1, "amount": 500} for n in (7, 3)]
     lines[1] |= {"relation": "gift_with", "parent": "x7"}
@@ -60,6 +70,13 @@ def test_lines_keep_the_channels_id_beside_ours() -> None:
         ("2", "x3", "g"),
     ]
     assert made.lines[1].relates_to.line == "1"
+
+
+def test_another_counter_or_person_is_another_body_of_the_order() -> None:
+    first = request(ship_groups=[PICKUP]).fingerprint
+    assert request(ship_groups=[PICKUP]).fingerprint == first
+    for change in ({"location": "bonn"}, {"pickup_person": {"name": "Cay"}}, {"method": "carry_out"}):
+        assert request(ship_groups=[PICKUP | change]).fingerprint != first
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ from contracts.personal import Personal
 from services.order.notices import LINES_TOLD_MAX, TOLD_HOLDS, TRY_AGAIN_AFTER
 from services.order.sourcing import Availability
 from services.order.stream import ORDER
-from services.order.tests.story import NAME, ORDER_ID, PAYMENT, Story, eur, order
+from services.order.tests.story import COUNTER, NAME, ORDER_ID, PAYMENT, Story, eur, order
 
 TWO_PLACES = {"A": {"north": Availability(2, 1)}, "B": {"south": Availability(1, 2)}}
 
@@ -179,6 +179,16 @@ def test_what_only_we_can_mend_is_not_told(kind: HoldKind) -> None:
 
 
 # Shipped
+
+
+def test_what_lies_ready_is_told_with_where_and_not_again_when_it_was_collected() -> None:
+    story = Story({"A": {"berlin": Availability(2, 1)}}).released(("A", 2, 1000), ship_groups=(COUNTER,))
+    story.listed()
+    story.picked()
+    [notice] = asked(story.ready())
+    assert (notice.kind, notice.location) == (NoticeKind.READY_FOR_PICKUP, "berlin")
+    assert (units(notice), following(notice)) == ({"A": 2}, {})
+    assert asked(story.collected()) == []
 
 
 def test_each_shipment_is_told_with_what_follows_it() -> None:

@@ -6,8 +6,9 @@ from datetime import timedelta
 
 from chassis.testing import DAWN
 from contracts.order import ReleaseHold
+from services.order.fulfillment_saga import COLLECT_WITHIN
 from services.order.sourcing import Availability
-from services.order.tests.story import NAME, Story, eur
+from services.order.tests.story import COUNTER, NAME, Story, eur
 from services.order.waiting import Waiting, waiting
 
 MINUTE = timedelta(minutes=1)
@@ -61,6 +62,23 @@ def test_units_in_the_queue_name_the_goods_and_where_they_may_arrive() -> None:
     assert wait.mover == "goods received at north can serve it"
     assert since == DAWN + MINUTE
     assert rest == []
+
+
+def test_what_is_collected_waits_for_its_node_and_then_for_the_customer_until_a_person_is_asked() -> None:
+    # given an order to be collected at a counter
+    story = Story({"A": {"berlin": Availability(9, 1)}}).released(("A", 2, 1000), ship_groups=(COUNTER,))
+    story.later(MINUTE).listed()
+    story.later(MINUTE).picked()
+    assert [wait.what for wait, _ in of(story).waits] == ["berlin to set aside 2 units to be collected"]
+    # when it lies ready, then it waits there for a week, and says who can move it
+    story.later(MINUTE).ready()
+    [(wait, since)] = of(story).waits
+    assert wait.what == "the customer (2 units wait at berlin to be collected until 2026-01-12 09:03:00 UTC)"
+    assert (since, wait.until) == (DAWN + 3 * MINUTE, DAWN + 3 * MINUTE + COLLECT_WITHIN)
+    assert of(story).sentence.endswith("; whoever may collect them can, and order_desk can cancel the order.")
+    # and once it was collected, for its money alone
+    story.later(MINUTE).collected()
+    assert [wait.what for wait, _ in of(story).waits] == ["payments to capture what left berlin"]
 
 
 def test_a_node_is_named_with_what_it_has_to_do_next_and_since_when() -> None:
