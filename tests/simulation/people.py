@@ -1,4 +1,5 @@
-"""Those outside, for whole order lives: a channel that orders, a floor that picks, packs and hands over, a carrier."""
+"""Those outside, for whole order lives: a channel that orders, a till that sells, a floor that picks, packs and hands
+over, a customer who collects, a carrier."""
 
 from __future__ import annotations
 
@@ -12,21 +13,30 @@ from contracts.fulfillment import (
     PackedPackage,
     PickLine,
     RecordAcceptance,
+    RecordCollection,
     RecordHandOver,
     RecordPack,
     RecordPick,
+    RecordReady,
 )
 from contracts.ids import split_stream, stream
 from contracts.inventory import ReceiveStock
 from contracts.message import Event
 from contracts.money import TenderMethod
-from contracts.order import NoticeRequested, RecordNoticeSent, ShortagePolicy
+from contracts.order import NoticeRequested, RecordNoticeSent, ShipMethod, ShortagePolicy
 from contracts.personal import Personal, PersonalContent
 from contracts.shipping import LabelIssued, RecordTracking, TrackingStatus
 from services.order.intake import order_id, place_order
 from tests.simulation.world import TENANT, World, stock_stream
 
 ADDRESS = ChannelParty(name="Ada", address_lines=("1 Main St",), city="Bonn", postcode="53111", country="DE")
+
+
+PARCEL = ChannelShipGroup(group="1", ship_to=ADDRESS)
+COUNTER = ChannelShipGroup(group="counter", method=ShipMethod.PICKUP, location="north", pickup_person=ADDRESS)
+TILL = ChannelShipGroup(group="till", method=ShipMethod.CARRY_OUT, location="north")
+WAYS = (PARCEL, COUNTER, TILL)
+"""How goods of the web shop go."""
 
 
 def sealed(subject: str, content: PersonalContent) -> Personal:
@@ -39,9 +49,12 @@ def channel_order(
     *lines: tuple[str, int, int],
     policy: ShortagePolicy = ShortagePolicy.BACKORDER,
     tenders: Sequence[ChannelTender] | None = None,
+    ways: Sequence[ChannelShipGroup] = (),
     **more: Any,
 ) -> ChannelOrder:
-    """An order of lines (SKU, quantity, extended amount in cents), on account unless tenders are given."""
+    """An order of lines (SKU, quantity, extended amount in cents), on account unless tenders are given. `ways` are how
+    each line goes, the last one also those after it; without any they are shipped."""
+    ways = [*ways, *[ways[-1] if ways else PARCEL] * len(lines)]
     total = sum(amount for _, _, amount in lines)
     fields: dict[str, Any] = {
         "channel_account": "webshop-eu",
@@ -52,10 +65,10 @@ def channel_order(
         "currency": "EUR",
         "buyer": ADDRESS,
         "lines": [
-            ChannelLine(line_id=f"c{number}", sku=sku, quantity=quantity, amount=amount)
-            for number, (sku, quantity, amount) in enumerate(lines, start=1)
+            ChannelLine(line_id=f"c{number}", sku=sku, quantity=quantity, amount=amount, ship_group=way.group)
+            for number, ((sku, quantity, amount), way) in enumerate(zip(lines, ways, strict=False), start=1)
         ],
-        "ship_groups": [ChannelShipGroup(group="1", ship_to=ADDRESS)],
+        "ship_groups": list({way.group: way for way in ways[: len(lines)]}.values()),
         "tenders": [ChannelTender(method=TenderMethod.INVOICE, amount=total)] if tenders is None else tenders,
         "total": total,
         "shortage_policy": policy,
@@ -129,7 +142,10 @@ class Floor:
         contents = tuple(
             PackedContent(line=one.line, sequence=one.sequence, quantity=one.quantity) for one in lines if one.quantity
         )
-        if contents:
+        if event.method == ShipMethod.PICKUP:
+            self.world.post("fulfillment", name, RecordReady(document="r", shelf="rack 7"))
+            self.world.post("fulfillment", name, RecordCollection(document="c"))
+        elif contents:
             package = PackedPackage(number=1, contents=contents, weight_grams=500)
             self.world.post("fulfillment", name, RecordPack(document="k", packages=(package,)))
 

@@ -7,25 +7,32 @@ from datetime import timedelta
 
 import pytest
 
-from contracts.channel import ChannelOrder, ChannelTender
-from contracts.ids import split_stream
+from contracts.channel import ChannelOrder, ChannelShipGroup, ChannelTender
+from contracts.fulfillment import PickLine, RecordAcceptance, RecordPick, RecordReady
+from contracts.ids import split_stream, stream
+from contracts.inventory import StockHandedOut
 from contracts.money import TenderMethod
 from contracts.order import (
     Bucket,
     CancelOrder,
     CancelRefused,
+    FulfilledKind,
+    HeldStep,
     HoldKind,
     HoldPlaced,
     LinesFulfilled,
     OrderCompleted,
+    PlaceHold,
     ReleasedToFulfillment,
     ReleaseHold,
+    ReservationLost,
     ShortagePolicy,
     SourcingDecided,
 )
 from contracts.payments import PaymentCaptured, PaymentVoided
+from contracts.shipping import ShipmentCreated
 from services.order.order import OrderStatus, status, units
-from tests.simulation.people import Floor, channel_order, place, receive
+from tests.simulation.people import COUNTER, PARCEL, TILL, WAYS, Floor, channel_order, place, receive
 from tests.simulation.world import World, stock_stream
 
 SEEDS = range(5)
@@ -115,12 +122,88 @@ def test_a_short_pick_that_nobody_can_replace_is_cancelled_by_policy_and_voided(
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_cancel_at_any_moment_ends_the_order_and_leaves_no_claim(seed: int) -> None:
+def test_goods_are_collected_where_the_customer_wants_them_although_another_has_more(seed: int) -> None:
+    world = World(seed)
+    receive(world, "A", "north", 3)
+    receive(world, "A", "south", 90)
+    name = place(world, channel_order("1001", ("A", 3, 1000), ways=[COUNTER]))
+    Floor(world).work()
+    order = world.state("order", name).order
+    assert status(order) is OrderStatus.COMPLETED
+    assert units(order, Bucket.FULFILLED) == 3
+    assert captured(world) == 1000
+    assert not world.of(ShipmentCreated)
+    [left] = world.of(LinesFulfilled)
+    assert (left.kind, left.location) == (FulfilledKind.COLLECTED, "north")
+    assert (world.available["A"]["north"].available, world.available["A"]["south"].available) == (0, 90)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_till_sells_what_an_order_had_claimed_and_the_order_is_sourced_again(seed: int) -> None:
+    # given an order that holds all that north has, and that a person keeps from being released
+    world = World(seed)
+    receive(world, "A", "north", 2)
+    receive(world, "A", "south", 1)
+    waiting = place(world, channel_order("1001", ("A", 2, 500)))
+    world.tell("order", waiting, PlaceHold(detail="look", blocks=(HeldStep.RELEASE,)))
+    # when a till there sells one of the two
+    sold = place(world, channel_order("till-1", ("A", 1, 300), ways=[TILL]))
+    world.run()
+    # then the sale is paid and over, and once the other order is let go it finds the unit that it lost elsewhere
+    assert status(world.state("order", sold).order) is OrderStatus.COMPLETED
+    assert [(lost.location, lost.quantity) for lost in world.of(ReservationLost)] == [("north", 1)]
+    world.post("order", waiting, ReleaseHold(hold="1"))
+    Floor(world).work()
+    assert status(world.state("order", waiting).order) is OrderStatus.COMPLETED
+    assert [event.found for event in world.of(StockHandedOut)] == [0]
+    assert sum(level.available for level in world.available["A"].values()) == 0
+    assert captured(world) == 800
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_ways_of_one_order_end_each_for_itself(seed: int) -> None:
+    world = World(seed)
+    for sku in SKUS:
+        receive(world, sku, "north", 3)
+    lines = [("A", 1, 100), ("B", 2, 200), ("C", 3, 303)]
+    name = place(world, channel_order("1001", *lines, ways=[PARCEL, COUNTER, TILL]))
+    Floor(world).work()
+    order = world.state("order", name).order
+    assert status(order) is OrderStatus.COMPLETED
+    assert {event.kind: event.amount.amount for event in world.of(LinesFulfilled)} == {
+        FulfilledKind.SHIPPED: 100,
+        FulfilledKind.COLLECTED: 200,
+        FulfilledKind.HANDED_OUT: 303,
+    }
+    assert captured(world) == 603
+
+
+def test_what_nobody_collects_is_put_back_once_a_person_cancels_it() -> None:
+    world = World()
+    receive(world, "A", "north", 2)
+    name = place(world, channel_order("1001", ("A", 2, 500), ways=[COUNTER]))
+    [work] = world.run().of(ReleasedToFulfillment)
+    node = stream("fulfillment_order", work.fulfillment_order)
+    picked = RecordPick(document="p", lines=(PickLine(line="1", sequence=0, quantity=2),))
+    for fact in (RecordAcceptance(document="a"), picked, RecordReady(document="r")):
+        world.tell("fulfillment", node, fact)
+    world.wait(timedelta(days=8))
+    [held] = [held for held in world.of(HoldPlaced) if held.kind is HoldKind.NOT_COLLECTED]
+    assert held.blocks == ()
+    world.tell("order", name, CancelOrder())
+    assert status(world.state("order", name).order) is OrderStatus.CANCELLED
+    assert world.available["A"]["north"].available == 2
+    assert captured(world) == 0
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("way", [PARCEL, COUNTER], ids=["shipped", "collected"])
+def test_a_cancel_at_any_moment_ends_the_order_and_leaves_no_claim(seed: int, way: ChannelShipGroup) -> None:
     for steps in range(0, 40, 3):
         world = World(seed)
         receive(world, "A", "north", 5)
-        receive(world, "B", "south", 5)
-        name = place(world, channel_order("1001", ("A", 2, 500), ("B", 2, 500)))
+        receive(world, "B", "north", 5)
+        name = place(world, channel_order("1001", ("A", 2, 500), ("B", 2, 500), ways=[way]))
         for _ in range(steps):
             world.step()
         world.post("order", name, CancelOrder())
@@ -129,7 +212,7 @@ def test_a_cancel_at_any_moment_ends_the_order_and_leaves_no_claim(seed: int) ->
             assert status(world.state("order", name).order) is OrderStatus.CANCELLED
             assert captured(world) == 0
             assert world.available["A"]["north"].available == 5
-            assert world.available["B"]["south"].available == 5
+            assert world.available["B"]["north"].available == 5
 
 
 def test_a_coupon_is_used_before_the_invoice() -> None:
@@ -255,4 +338,5 @@ def test_what_one_node_let_go_of_is_free_again_while_the_rest_of_the_order_leave
 
 def _random_order(number: str, chance: random.Random) -> ChannelOrder:
     lines = [(chance.choice(SKUS), chance.randint(1, 4), chance.randint(0, 999)) for _ in range(chance.randint(1, 4))]
-    return channel_order(number, *lines, policy=chance.choice(list(ShortagePolicy)))
+    ways = [chance.choice(WAYS) for _ in lines] if chance.random() < 0.5 else [PARCEL]
+    return channel_order(number, *lines, policy=chance.choice(list(ShortagePolicy)), ways=ways)

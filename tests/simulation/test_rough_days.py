@@ -16,10 +16,13 @@ from contracts.fulfillment import (
     PackedPackage,
     Picked,
     PickLine,
+    ReadyForPickup,
     RecordAcceptance,
+    RecordCollection,
     RecordHandOver,
     RecordPack,
     RecordPick,
+    RecordReady,
 )
 from contracts.fulfillment import Packed as PackedByNode
 from contracts.ids import split_stream
@@ -38,7 +41,7 @@ from contracts.payments import PaymentAuthorized, PaymentCaptured, PaymentVoided
 from contracts.shipping import ShipmentCancelled, ShipmentCreated, Shipped
 from services.order.order import units
 from services.order.stream import OrderStream
-from tests.simulation.people import channel_order, place, receive
+from tests.simulation.people import PARCEL, WAYS, channel_order, place, receive
 from tests.simulation.world import World, stock_stream
 
 SKUS = ("A", "B", "C")
@@ -72,10 +75,17 @@ class Crew:
             case FulfillmentAccepted():
                 self._world.post("fulfillment", name, self._pick(name))
             case Picked() if any(line.quantity for line in event.lines):
-                self._world.post("fulfillment", name, _pack(event))
+                packs = not self._for_pickup(name) or self._chance.random() < 0.5
+                self._world.post("fulfillment", name, _pack(event) if packs else RecordReady(document="r"))
             case PackedByNode():
-                self._world.post("fulfillment", name, RecordHandOver(document="h"))
+                gone = RecordReady(document="r") if self._for_pickup(name) else RecordHandOver(document="h")
+                self._world.post("fulfillment", name, gone)
+            case ReadyForPickup():
+                self._world.post("fulfillment", name, RecordCollection(document="c"))
         return True
+
+    def _for_pickup(self, name: str) -> bool:
+        return bool(self._world.state("fulfillment", name).for_pickup)
 
     def _pick(self, name: str) -> RecordPick:
         asked = self._world.state("fulfillment", name).asked.lines
@@ -89,7 +99,7 @@ class Crew:
         return RecordPick(document="p", lines=tuple(lines))
 
 
-_WORK = (FulfillmentOrderCreated, FulfillmentAccepted, Picked, PackedByNode)
+_WORK = (FulfillmentOrderCreated, FulfillmentAccepted, Picked, PackedByNode, ReadyForPickup)
 
 
 def _pack(picked: Picked) -> RecordPack:
@@ -142,7 +152,10 @@ def _placed(world: World, number: int, chance: random.Random) -> str:
     last: dict[str, Any] = (
         {"cancel_after": f"2026-01-{chance.randint(6, 12):02}T09:00:00Z"} if chance.random() < 0.3 else {}
     )
-    return place(world, channel_order(str(number), *lines, policy=chance.choice(list(ShortagePolicy)), **last))
+    ways = [chance.choice(WAYS) for _ in lines] if chance.random() < 0.5 else [PARCEL]
+    return place(
+        world, channel_order(str(number), *lines, policy=chance.choice(list(ShortagePolicy)), ways=ways, **last)
+    )
 
 
 def _release_holds(world: World, name: str) -> int:
