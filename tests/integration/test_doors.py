@@ -84,6 +84,19 @@ class Site:
     def receive(self, sku: str, quantity: int) -> httpx.Response:
         return self.post(f"/stock-items/{sku}/receipts", {"location": "dc-1", "quantity": quantity})
 
+    def work(self, external_id: str) -> tuple[dict[str, Any], str]:
+        """The one fulfillment order of an order, and its address, once its node has it on its list."""
+        work = eventually(lambda: self.get(f"/orders/{external_id}").get("fulfillment_orders"), because="work")[0]
+        node = f"/fulfillment-orders/{work['id']}"
+        eventually(lambda: self.http.get(node).status_code == 200, because="the node's list")
+        return work, node
+
+    def report(self, node: str, facts: dict[str, Any]) -> None:
+        """The node reports one fact after the other, each under a document of its own."""
+        for step, fact in facts.items():
+            answer = self.post(f"{node}/{step}", {"document": step, **fact})
+            assert answer.status_code == 200, answer.text
+
     def publish(self, value: bytes, headers: list[tuple[str, str | bytes | None]]) -> None:
         producer = Producer({"bootstrap.servers": self.settings.bootstrap, "enable.idempotence": True})
         topic = topics.named(topics.CHANNEL_ORDERS, self.settings.namespace)
@@ -297,18 +310,10 @@ def test_a_packed_order_has_a_label_to_scan_and_a_slip_that_names_its_goods(site
     site.placed(
         "5001", lines=[{"line_id": "a", "sku": "SKU-5", "description": "Teapot", "quantity": 2, "amount": 2000}]
     )
-    work = eventually(lambda: site.get("/orders/5001").get("fulfillment_orders"), because="the order released")[0]
-    node = f"/fulfillment-orders/{work['id']}"
-    eventually(lambda: site.http.get(node).status_code == 200, because="the node's list")
+    work, node = site.work("5001")
     done = [{"line": "1", "sequence": work["sequence"], "quantity": 2}]
-    facts = {
-        "acceptance": {},
-        "pick": {"lines": done},
-        "pack": {"packages": [{"number": 1, "contents": done, "weight_grams": 1800}]},
-    }
-    for step, fact in facts.items():
-        answer = site.post(f"{node}/{step}", {"document": step, **fact})
-        assert answer.status_code == 200, answer.text
+    packages = [{"number": 1, "contents": done, "weight_grams": 1800}]
+    site.report(node, {"acceptance": {}, "pick": {"lines": done}, "pack": {"packages": packages}})
     # when its papers are asked for
     shipment = eventually(
         lambda: site.get("/orders/5001")["fulfillment_orders"][0]["shipment"], because="the shipment asked for"
@@ -323,6 +328,68 @@ def test_a_packed_order_has_a_label_to_scan_and_a_slip_that_names_its_goods(site
     number = site.get("/orders/5001")["number"]
     assert number in said and number in listed
     assert "Teapot" in listed and "2 each" in listed
+
+
+def test_an_order_is_collected_at_a_counter_and_paid_when_it_was(site: Site) -> None:
+    # given an order that a friend collects in the store, laid ready there
+    site.receive("SKU-6", 2)
+    counter = {"group": "1", "method": "pickup", "location": "dc-1", "pickup_person": {"name": "Ben Okri"}}
+    lines = [{"line_id": "a", "sku": "SKU-6", "quantity": 2, "amount": 2000}]
+    site.placed("6001", ship_groups=[counter], lines=lines)
+    work, node = site.work("6001")
+    assert site.get("/orders/6001")["ship_groups"] == [{"group": "1", "method": "pickup", "location": "dc-1"}]
+    done = [{"line": "1", "sequence": work["sequence"], "quantity": 2}]
+    site.report(node, {"acceptance": {}, "pick": {"lines": done}, "ready": {"shelf": "rack 7"}})
+    # then it waits there for whoever may collect it, and the counter sees who that is
+    said = eventually(
+        lambda: [wait for wait in site.get("/orders/6001/why")["waits"] if "collected until" in wait["for"]],
+        because="the order at the counter",
+    )
+    assert said[0]["for"].startswith("the customer (2 units wait at dc-1 to be collected until 20")
+    eventually(lambda: site.get(node)["stage"] == "ready", because="the counter's list")
+    assert site.get(f"{node}/pickup-person") == {"name": "Ben Okri"}
+    assert site.get(node)["shelf"] == "rack 7"
+    # when he took it, then the order is paid and over, and the goods are gone
+    site.report(node, {"collection": {"collected_by": "Ben Okri"}})
+    eventually(lambda: site.status("6001") == "completed", because="the order completed")
+    shown = site.get("/orders/6001")
+    assert (shown["captured"], shown["lines"][0]["units"]) == (2000, {"fulfilled": 2})
+    [taken] = eventually(lambda: site.get(f"/payments/{shown['order_id']}")["captures"], because="the money shown")
+    assert (taken["fulfillment"], taken["amount"]) == (work["id"], 2000)
+
+    def gone() -> bool:
+        [level] = site.get("/stock-items/SKU-6")["levels"]
+        return (level["on_hand"], level["picked"]) == (0, 0)
+
+    eventually(gone, because="the goods gone from stock")
+    assert "Ben" not in json.dumps([shown, site.get(node), site.get("/orders/6001/timeline")])
+
+
+def test_a_till_sale_is_named_by_its_key_gone_at_once_and_paid_by_what_the_till_took(site: Site) -> None:
+    # given a till that sends no number of its own, and sells more than the book has
+    site.receive("SKU-8", 1)
+    sold = {name: value for name, value in order("").items() if name != "external_id"} | {
+        "ship_groups": [{"group": "till", "method": "carry_out", "location": "dc-1"}],
+        "lines": [{"line_id": "1", "sku": "SKU-8", "quantity": 2, "amount": 2000}],
+        "tenders": [{"method": "external", "amount": 2000, "state": "captured"}],
+    }
+    receipt = f"till-7-{uuid4().hex}"
+    # when it sends the sale twice, since it did not hear the answer
+    first, again = site.post("/orders", sold, receipt), site.post("/orders", sold, receipt)
+    assert (first.status_code, again.status_code) == (201, 201), first.text
+    assert first.json()["message_id"] == again.json()["message_id"]
+    # then it is one order, called by that key, paid and over
+    eventually(lambda: site.status(receipt) == "completed", because="the sale completed")
+    shown = site.get(f"/orders/{receipt}")
+    assert (shown["external_id"], shown["captured"], shown["fulfillment_orders"]) == (receipt, 2000, [])
+    # and what it handed out is gone from stock, once, with a count asked for
+    level = eventually(
+        lambda: [one for one in site.get("/stock-items/SKU-8")["levels"] if not one["on_hand"]],
+        because="the goods gone",
+    )[0]
+    assert (level["location"], level["available"]) == ("dc-1", 0)
+    # received, handed out, a count asked for
+    eventually(lambda: site.get("/stock-items/SKU-8")["version"] == 3, because="the count asked for")
 
 
 def test_lists_go_page_by_page_and_problems_say_how_to_mend_them(site: Site) -> None:
