@@ -49,10 +49,11 @@ from services.order.order import (
     line_of,
     move,
     moves_to_cancelled,
-    ship_groups,
     units,
 )
 from services.order.reservation_answers import cancel_rest
+from services.order.value import line_values
+from services.order.ways import ship_groups
 
 if TYPE_CHECKING:
     from services.order.stream import OrderStream
@@ -108,20 +109,24 @@ def _dispatched(key: str, work: Work, shipment: str, document: str, context: Con
 def _captures(state: OrderStream, context: Context) -> Sequence[Event]:
     """Ask for what left and was not asked for yet, and never for more than is owed in all: a line may be worth less
     than nothing, beside a discount of the whole order or by a person's leave, and comes off the others."""
+    left = fulfilled_in_order(state.fulfillment.fulfilled)
+    if all(one.settled for _, one in left):
+        return ()
+    order, by = state.order, context.now + STEPS[CAPTURE].answer_within
+    owed, values = due(order), line_values(order.terms, order.adjustments)
     value = asked = 0
     events: list[Event] = []
-    by = context.now + STEPS[CAPTURE].answer_within
-    for key, left in fulfilled_in_order(state.fulfillment.fulfilled):
-        value += worth(state.order, left.ranges)
-        if left.asked is not None or left.captured:
-            asked += left.asked or 0
+    for key, one in left:
+        value += worth(values, one.ranges)
+        if one.settled:
+            asked += one.asked or 0
             continue
-        taken = Money(amount=min(value, due(state.order)) - asked, currency=left.amount.currency)
+        taken = Money(amount=min(value, owed) - asked, currency=one.amount.currency)
         if taken.amount > 0:
             asked += taken.amount
             events.append(CaptureRequested(fulfillment=key, amount=taken, answer_by=by))
         else:
-            events.append(CaptureNotNeeded(fulfillment=key, amount=left.amount))
+            events.append(CaptureNotNeeded(fulfillment=key, amount=one.amount))
     return events
 
 

@@ -1,4 +1,4 @@
-"""What the fulfillment of an order makes of answers: the facts of nodes, counters and carriers, and what payments took.
+"""What the fulfillment of an order makes of answers: the facts of nodes and carriers, and what payments took.
 
 A fact is never refused: it moves units, whatever the order had in mind. Next steps are in fulfillment_advance.py.
 """
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from chassis.decider import Context
 from contracts.fulfillment import (
-    Collected,
     CreateFulfillmentOrder,
     FulfillmentAccepted,
     FulfillmentCancelled,
@@ -23,8 +22,6 @@ from contracts.fulfillment import (
     Package,
     Packed,
     Picked,
-    PickedLine,
-    ReadyForPickup,
 )
 from contracts.ids import split_stream
 from contracts.message import Event, Message
@@ -39,7 +36,6 @@ from contracts.order import (
     FulfillmentDeclined,
     FulfillmentHandedOver,
     FulfillmentListed,
-    FulfillmentReady,
     FulfillmentWithdrawn,
     HeldStep,
     HoldKind,
@@ -48,7 +44,6 @@ from contracts.order import (
     LinesPicked,
     LinesShort,
     Move,
-    ReadyLine,
     ShipmentLabelled,
     ShortLine,
 )
@@ -68,7 +63,6 @@ from contracts.shipping import (
     Shipped,
 )
 from services.order import order as orders
-from services.order.fulfillment_saga import COLLECT_WITHIN
 from services.order.fulfillment_state import CAPTURE, DISPATCH, LABEL, RELEASE, Fulfilled, Work, count, work_of
 from services.order.leaving import lines_fulfilled
 from services.order.order import (
@@ -80,13 +74,13 @@ from services.order.order import (
 if TYPE_CHECKING:
     from services.order.stream import OrderStream
 
-__all__ = ["decide"]
+__all__ = ["decide", "of_node"]
 
 
 # Answers
 
 
-def _of_node(state: OrderStream, context: Context) -> tuple[str, Work] | None:
+def of_node(state: OrderStream, context: Context) -> tuple[str, Work] | None:
     """The open fulfillment order that answers, by the stream that the answer is about."""
     key = split_stream(context.subject)[1]
     work = state.fulfillment.works.get(key)
@@ -94,18 +88,18 @@ def _of_node(state: OrderStream, context: Context) -> tuple[str, Work] | None:
 
 
 def _on_created(message: FulfillmentOrderCreated, state: OrderStream, context: Context) -> Sequence[Event]:
-    found = _of_node(state, context)
+    found = of_node(state, context)
     return () if found is None else (FulfillmentListed(fulfillment_order=found[0]),)
 
 
 def _on_accepted(message: FulfillmentAccepted, state: OrderStream, context: Context) -> Sequence[Event]:
-    found = _of_node(state, context)
+    found = of_node(state, context)
     return () if found is None else (FulfillmentAcceptedByNode(fulfillment_order=found[0], document=message.document),)
 
 
 def _on_rejected(message: FulfillmentRejected, state: OrderStream, context: Context) -> Sequence[Event]:
     """Its claims are given back whole, so what they hold or wait for elsewhere is sourced again too."""
-    found = _of_node(state, context)
+    found = of_node(state, context)
     if found is None:
         return ()
     key, work = found
@@ -151,7 +145,7 @@ def _elsewhere(state: OrderStream, claims: Sequence[int]) -> list[Move]:
 def _on_picked(message: Picked, state: OrderStream, context: Context) -> Sequence[Event]:
     """Picked units and missing ones. More than was asked for is the node's to put back: only what was released
     counts."""
-    found = _of_node(state, context)
+    found = of_node(state, context)
     if found is None:
         return ()
     key, work = found
@@ -189,7 +183,7 @@ def _contents(packages: Iterable[Package], key: str) -> dict[str, int]:
 
 
 def _on_packed(message: Packed, state: OrderStream, context: Context) -> Sequence[Event]:
-    found = _of_node(state, context)
+    found = of_node(state, context)
     if found is None:
         return ()
     key, work = found
@@ -204,7 +198,7 @@ def _on_packed(message: Packed, state: OrderStream, context: Context) -> Sequenc
 
 
 def _on_handed_over(message: HandedOver, state: OrderStream, context: Context) -> Sequence[Event]:
-    found = _of_node(state, context)
+    found = of_node(state, context)
     if found is None or found[1].handed_over is not None:
         return ()
     handed = FulfillmentHandedOver(
@@ -213,63 +207,8 @@ def _on_handed_over(message: HandedOver, state: OrderStream, context: Context) -
     return (handed,)
 
 
-def _at_counter(lines: Iterable[PickedLine], work: Work) -> dict[str, tuple[int, int]]:
-    """Units by line that the counter speaks of: packed ones first, then those only picked, no more than there are."""
-    said: dict[str, int] = defaultdict(int)
-    for line in lines:
-        said[line.line] += line.quantity
-    found = {}
-    for name, quantity in said.items():
-        packed = min(quantity, count(work, Bucket.PACKED, name))
-        picked = min(quantity - packed, count(work, Bucket.PICKED, name))
-        if packed or picked:
-            found[name] = packed, picked
-    return found
-
-
-def _on_ready(message: ReadyForPickup, state: OrderStream, context: Context) -> Sequence[Event]:
-    found = _of_node(state, context)
-    if found is None or found[1].ready:
-        return ()
-    key, work = found
-    lines = [ReadyLine(line=line, quantity=sum(parts)) for line, parts in _at_counter(message.lines, work).items()]
-    ready = FulfillmentReady(
-        fulfillment_order=key,
-        location=work.location,
-        document=message.document,
-        lines=tuple(lines),
-        shelf=message.shelf,
-        collect_by=context.now + COLLECT_WITHIN,
-    )
-    return (ready,)
-
-
-def _on_collected(message: Collected, state: OrderStream, context: Context) -> Sequence[Event]:
-    """What was handed over the counter is fulfilled, named by the fulfillment order that it was."""
-    found = _of_node(state, context)
-    if found is None:
-        return ()
-    key, work = found
-    moves: list[Move] = []
-    for line, (packed, picked) in _at_counter(message.lines, work).items():
-        moves += move(line, packed, Bucket.PACKED, Bucket.FULFILLED)
-        moves += move(line, picked, Bucket.PICKED, Bucket.FULFILLED)
-    if not moves:
-        return ()
-    fulfilled = lines_fulfilled(
-        state.order,
-        FulfilledKind.COLLECTED,
-        key,
-        moves,
-        location=work.location,
-        fulfillment_order=key,
-        collected_by=message.collected_by,
-    )
-    return (fulfilled,)
-
-
 def _on_refused(message: FulfillmentRefused, state: OrderStream, context: Context) -> Sequence[Event]:
-    found = _of_node(state, context)
+    found = of_node(state, context)
     if found is None or message.step != CreateFulfillmentOrder.__name__:
         return ()
     detail = f"fulfillment refused {message.step}: {message.reason}"
@@ -370,7 +309,7 @@ def _on_capture_refused(message: CaptureRefused, state: OrderStream, context: Co
 
 
 def _on_withdrawn(message: FulfillmentCancelled, state: OrderStream, context: Context) -> Sequence[Event]:
-    found, key = _of_node(state, context), split_stream(context.subject)[1]
+    found, key = of_node(state, context), split_stream(context.subject)[1]
     if found is None and key not in state.fulfillment.withdrawing:
         return ()
     moves = _all_of(found[1], Bucket.CANCELLED) if found else ()
@@ -398,8 +337,6 @@ decide: Mapping[type[Message], Any] = {
     Picked: _on_picked,
     Packed: _on_packed,
     HandedOver: _on_handed_over,
-    ReadyForPickup: _on_ready,
-    Collected: _on_collected,
     LabelIssued: _on_labels,
     ShipmentRefused: _on_shipment_refused,
     Shipped: _on_shipped,

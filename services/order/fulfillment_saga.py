@@ -1,7 +1,7 @@
 """The fulfillment saga: give nodes their work, have it shipped or collected, and take the money for what left.
 
 It folds the order's own stream. Here are the table and the messages that go out; its state is in fulfillment_state.py,
-what it makes of answers in fulfillment_answers.py, and its next steps in fulfillment_advance.py.
+what it makes of answers in fulfillment_answers.py and counter_answers.py, and its next steps in fulfillment_advance.py.
 """
 
 from __future__ import annotations
@@ -74,8 +74,9 @@ from services.order.fulfillment_state import (
     deadlines_of,
     evolve,
 )
-from services.order.order import OrderState, line_of, ship_groups
+from services.order.order import OrderState, line_of
 from services.order.reservation_saga import void_payment
+from services.order.ways import ship_groups
 
 if TYPE_CHECKING:
     from services.order.stream import OrderStream

@@ -129,6 +129,11 @@ class Fulfilled:
     asked: int | None = None
     captured: bool = False
 
+    @property
+    def settled(self) -> bool:
+        """Payments were asked to take what it is worth, or need not be."""
+        return self.captured or self.asked is not None
+
 
 @dataclass(frozen=True, slots=True)
 class FulfillmentState:

@@ -6,15 +6,16 @@ However they leave, it is one event, which captures and completion listen to.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from contracts.ids import aggregate_id
 from contracts.money import Money
 from contracts.order import Bucket, FulfilledKind, LinesFulfilled, Move
 from contracts.payments import CaptureLine
-from services.order.order import WITH_CUSTOMER, OrderState, handed_out, line_units, move, ship_groups, units
-from services.order.value import line_values, part_of
+from services.order.order import WITH_CUSTOMER, OrderState, line_units, move, units
+from services.order.value import LineValue, line_values, part_of
+from services.order.ways import handed_out, ship_groups
 
 __all__ = ["hand_out", "lines_fulfilled", "worth"]
 
@@ -47,9 +48,9 @@ def lines_fulfilled(
     )
 
 
-def worth(order: OrderState, ranges: Iterable[CaptureLine]) -> int:
-    """What units are worth by now, in minor units: a difference in money may have been accepted since they left."""
-    values = line_values(order.terms, order.adjustments)
+def worth(values: Mapping[str, LineValue], ranges: Iterable[CaptureLine]) -> int:
+    """What units are worth by these values of the lines, in minor units: a difference in money may have been accepted
+    since they left."""
     return sum(sum(part_of(values[part.line], part.from_unit, part.to_unit)) for part in ranges)
 
 

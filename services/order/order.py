@@ -6,7 +6,7 @@ take its next steps; what is only theirs is not here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -43,11 +43,10 @@ from contracts.order import (
     PlaceOrder,
     QuantityMoved,
     ReleaseHold,
-    ShipGroup,
-    ShipMethod,
 )
 from services.order.checks import MONEY_HOLDS, NOT_ACCEPTABLE, OF_THE_WAY, Finding, findings
 from services.order.value import line_values, part_of, rated_lines, tenders_total, totals
+from services.order.ways import handed_out
 
 __all__ = [
     "BUCKETS",
@@ -62,7 +61,6 @@ __all__ = [
     "OrderStatus",
     "blocked",
     "due",
-    "handed_out",
     "hold",
     "line_of",
     "line_units",
@@ -72,7 +70,6 @@ __all__ = [
     "place_hold",
     "place_order",
     "release_hold",
-    "ship_groups",
     "status",
     "units",
 ]
@@ -176,18 +173,6 @@ def line_units(line: LineState, *buckets: Bucket) -> int:
 def line_of(state: OrderState, line: str) -> OrderLine:
     """A line as it was placed."""
     return state.terms.lines[state.lines[line].index]
-
-
-def ship_groups(terms: OrderTerms) -> Mapping[str, ShipGroup]:
-    """The ship groups by name; of two with one name the first."""
-    return {group.group: group for group in reversed(terms.ship_groups)}
-
-
-def handed_out(terms: OrderTerms) -> Sequence[OrderLine]:
-    """The lines whose goods were handed out at a till: they had left before anybody heard of the order."""
-    groups = ship_groups(terms)
-    ways = {name for name, group in groups.items() if group.method is ShipMethod.CARRY_OUT}
-    return [line for line in terms.lines if line.ship_group in ways and line.quantity > 0] if ways else ()
 
 
 def blocked(state: OrderState, step: HeldStep) -> bool:

@@ -37,7 +37,6 @@ from services.order.order import (
     WITH_CUSTOMER,
     blocked,
     due,
-    handed_out,
     line_of,
     units,
 )
@@ -48,6 +47,7 @@ from services.order.reservation_state import (
 )
 from services.order.sourcing_decision import open_demands, source
 from services.order.value import tenders_for
+from services.order.ways import handed_out
 
 if TYPE_CHECKING:
     from services.order.stream import OrderStream

@@ -20,7 +20,6 @@ from contracts.order import (
     HoldKind,
     LinesCancelled,
     OrderCancelled,
-    ShipMethod,
     Shortage,
     ShortagePolicy,
     SourcingDecided,
@@ -32,11 +31,11 @@ from services.order.order import (
     line_units,
     move,
     moves_to_cancelled,
-    ship_groups,
     units,
 )
 from services.order.reservation_answers import cancel_rest, too_late
 from services.order.sourcing import RULES_VERSION, Demanded, Plan, Stock, plan
+from services.order.ways import counters
 
 if TYPE_CHECKING:
     from services.order.stream import OrderStream
@@ -56,22 +55,16 @@ SHOWN_MAX = 20
 def open_demands(state: OrderStream) -> list[Demanded]:
     """What has to be sourced, in line order: units that nothing has been decided about."""
     lines = sorted(state.order.lines.items(), key=lambda item: item[1].index)
-    counters = _counters(state)
+    collected_at = counters(state.order.terms)
     found = []
     for name, line in lines:
         quantity = line_units(line, Bucket.ORDERED)
         if quantity:
             placed = line_of(state.order, name)
             barred = (*state.reservation.barred.get(name, ()), *state.reservation.refused.get(name, ()))
-            only_at = counters.get(placed.ship_group)
+            only_at = collected_at.get(placed.ship_group)
             found.append(Demanded(name, placed.sku, placed.unit, quantity, barred, only_at))
     return found
-
-
-def _counters(state: OrderStream) -> Mapping[str, str]:
-    """Where goods are collected, by ship group."""
-    groups = ship_groups(state.order.terms).items()
-    return {name: one.location for name, one in groups if one.method is ShipMethod.PICKUP and one.location}
 
 
 class _Missing(NamedTuple):

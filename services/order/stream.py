@@ -34,6 +34,7 @@ from contracts.order import (
     StepUnanswered,
 )
 from services.order import (
+    counter_answers,
     fulfillment_advance,
     fulfillment_answers,
     fulfillment_saga,
@@ -207,6 +208,7 @@ _DECIDE: Mapping[type[Message], Callable[[Any, Any, Context], Sequence[Event]]] 
     DeadlinePassed: _deadline,
     **reservation_answers.decide,
     **fulfillment_answers.decide,
+    **counter_answers.decide,
 }
 
 ORDER = StreamKind(

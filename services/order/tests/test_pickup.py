@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from contracts.fulfillment import CreateFulfillmentOrder, FulfillmentCancelled, FulfillmentCancelRefused, RefusalReason
+from contracts.fulfillment import (
+    CreateFulfillmentOrder,
+    FulfillmentCancelled,
+    FulfillmentCancelRefused,
+    FulfillmentLine,
+    FulfillmentRejected,
+    RefusalReason,
+)
 from contracts.inventory import ClaimStock
 from contracts.money import Tender, TenderMethod
 from contracts.order import (
@@ -195,6 +202,16 @@ def test_what_the_counter_does_not_find_is_not_sought_elsewhere_and_asks_a_perso
     outcome = story.tell(CancelOrder(), door="console")
     assert kinds(outcome) == ["LinesCancelled", "OrderCompleted"]
     assert units_of(story) == {Bucket.FULFILLED: 1, Bucket.CANCELLED: 1}
+
+
+def test_a_counter_that_rejects_its_work_asks_a_person_and_nobody_else() -> None:
+    story = released()
+    lines = (FulfillmentLine(line="1", sequence=0, sku="A", quantity=2, unit="each"),)
+    outcome = story.node(FulfillmentRejected(order_id=ORDER_ID, location="berlin", document="a", lines=lines))
+    assert kinds(outcome) == ["FulfillmentDeclined", "HoldPlaced"]
+    [held] = [event for event in outcome.events if isinstance(event, HoldPlaced)]
+    assert held.kind is HoldKind.NO_LOCATION
+    assert messages(outcome) == ["ReleaseClaim"]
 
 
 def test_what_the_counter_does_not_find_is_cancelled_where_the_policy_says_so() -> None:
