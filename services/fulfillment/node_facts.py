@@ -115,7 +115,9 @@ def _fact(
             detail = "this document said something else before; what it said stands"
             return [refused(command, state, context, RefusalReason.ALREADY_DONE, detail)]
         if (reason := _stage_refusal(command, state)) is not None:
-            return [refused(command, state, context, reason, f"it is {state.stage}")]
+            wrong_way = reason is RefusalReason.WRONG_METHOD
+            detail = f"its method is {state.asked.method}" if wrong_way else f"it is {state.stage}"
+            return [refused(command, state, context, reason, detail)]
         return [take(command, state, context)]
 
     return decide
