@@ -57,7 +57,6 @@ __all__ = ["KINDS", "ORDER", "STEPS", "OrderStream"]
 
 STEPS = {**reservation_saga.STEPS, **fulfillment_saga.STEPS}
 
-
 MISSED = (HoldKind.NO_ANSWER, HoldKind.NOT_COLLECTED)
 """Holds for want of an answer, which may still come."""
 
@@ -124,14 +123,12 @@ def _again(step: str, key: str, asks: int, context: Context) -> StepAskedAgain:
 
 
 def _give_up(asked: Asked, state: OrderStream) -> Sequence[Event]:
-    """A person has to look. A node that is late blocks nothing else: its work may still come. Nor does a customer."""
+    """A person has to look. A node or a customer who is late blocks nothing else: they may still come."""
     unanswered = StepUnanswered(step=asked.step, key=asked.key, asks=asked.asks)
     kind, detail = HoldKind.NO_ANSWER, f"{STEPS[asked.step].service} has not answered {name_of(asked.step, asked.key)}"
     if asked.step == COLLECT:
-        kind, detail = (
-            HoldKind.NOT_COLLECTED,
-            f"{state.fulfillment.works[asked.key].location} keeps what nobody collects",
-        )
+        location = state.fulfillment.works[asked.key].location
+        kind, detail = HoldKind.NOT_COLLECTED, f"nobody collects what lies ready at {location}"
     blocks = () if asked.step in (WORK, COLLECT) else ALL_STEPS
     return unanswered, order.hold(state.order, kind, detail, blocks, step=asked.step, key=asked.key)
 
