@@ -21,6 +21,8 @@ __all__ = [
     "AdjustmentReason",
     "BreakReason",
     "Bucket",
+    "ClaimExpired",
+    "ClaimHardened",
     "ClaimReleased",
     "ClaimRepeated",
     "ClaimStock",
@@ -31,6 +33,8 @@ __all__ = [
     "DescribeItem",
     "DescribeLocation",
     "ExpectSupply",
+    "HardenClaim",
+    "HardeningRefused",
     "ItemChangeRefused",
     "ItemDescribed",
     "Level",
@@ -134,7 +138,8 @@ class Level(Value):
 
 
 class Demand(Value):
-    """What a claim is for: `kind` is `order`, `transfer` or `work_order`, `id` the aggregate's, `line` its line's."""
+    """What a claim is for: `kind` is `order`, `transfer` or `work_order`, and for soft claims `cart` or `quote`; `id` is
+    the aggregate's (of a cart or quote by channel account and the channel's own id), `line` its line's."""
 
     kind: str
     id: str
@@ -150,12 +155,14 @@ class OnShortage(StrEnum):
 
 class RejectReason(StrEnum):
     """Why a claim was refused: too little is available, it was released before it came, its unit is not the item's,
-    or its demand and sequence name another claim (other quantity or location)."""
+    its demand and sequence name another claim (other quantity or location), or it is soft and was to end before it
+    came."""
 
     SHORT = "short"
     RELEASED = "released"
     WRONG_UNIT = "wrong_unit"
     CONFLICT = "conflict"
+    EXPIRED = "expired"
 
 
 class BreakReason(StrEnum):
@@ -194,11 +201,14 @@ class AdjustmentReason(StrEnum):
 
 
 class ClaimStock(Command):
-    """Reserve stock of a SKU for a demand, hard. Known again by demand and sequence.
+    """Reserve stock of a SKU for a demand. Known again by demand and sequence.
 
     Stock is taken at `location` first, then, only when `on_shortage` is `queue`, at the other `eligible_locations` in
     their order; what is still missing waits. With `reject`, it is all at `location` or nothing. A higher `priority`
     is served first, then the earlier `need_by`, then who waits longer.
+
+    With `soft_until` the claim is soft: it ends then, unless it was made hard before, it never waits (all at `location`
+    or nothing), and physical facts break it before any hard one.
     """
 
     sku: str
@@ -211,6 +221,15 @@ class ClaimStock(Command):
     on_shortage: OnShortage = OnShortage.QUEUE
     need_by: Instant | None = None
     priority: int = 0
+    soft_until: Instant | None = None
+
+
+class HardenClaim(Command):
+    """Make a soft claim hard: it no longer ends by itself, and holds what it holds."""
+
+    sku: str
+    demand: Demand
+    sequence: NotNegative
 
 
 class ReleaseClaim(Command):
@@ -341,7 +360,8 @@ class RecordHandedOut(Command):
 
 class StockReserved(Event):
     """`quantity` is now held at `location` for the claim. Answers the claim, at once or when stock arrives; several of
-    them add up, possibly at several eligible locations. `waiting` is what the claim still waits for after this."""
+    them add up, possibly at several eligible locations. `waiting` is what the claim still waits for after this;
+    `soft_until` when it ends, where it is soft."""
 
     sku: str
     demand: Demand
@@ -354,6 +374,7 @@ class StockReserved(Event):
     eligible_locations: tuple[str, ...] = ()
     need_by: Instant | None = None
     priority: int = 0
+    soft_until: Instant | None = None
     levels: tuple[Level, ...]
     reply_to: str | None = None
 
@@ -418,6 +439,36 @@ class ClaimReleased(Event):
     seen: bool
     levels: tuple[Level, ...]
     reply_to: str | None = None
+
+
+class ClaimHardened(Event):
+    """The claim is hard, with the `quantity` that it holds; said again of one that was hard before."""
+
+    sku: str
+    demand: Demand
+    sequence: int
+    quantity: int
+    unit: str
+    levels: tuple[Level, ...]
+
+
+class HardeningRefused(Event):
+    """There is no such claim to make hard: it never was, has expired, was released, or lost all that it held."""
+
+    sku: str
+    demand: Demand
+    sequence: int
+
+
+class ClaimExpired(Event):
+    """The end of a soft claim came before anybody made it hard: `quantity` came free."""
+
+    sku: str
+    demand: Demand
+    sequence: int
+    quantity: int
+    unit: str
+    levels: tuple[Level, ...]
 
 
 class ReservationBroken(Event):

@@ -16,6 +16,7 @@ ORDERS_SEEN = _and_admin(Role.VIEWER, Role.CSR, Role.FINANCE)
 ORDERS_SERVED = _and_admin(Role.CSR)
 STOCK_SEEN = _and_admin(Role.VIEWER, Role.CSR, Role.WAREHOUSE, Role.FINANCE)
 WORK_SEEN = _and_admin(Role.VIEWER, Role.CSR, Role.WAREHOUSE)
+STOCK_KEPT = _and_admin(Role.CSR, Role.CHANNEL_BOT)
 GOODS_MOVED = _and_admin(Role.WAREHOUSE)
 
 RULES: Rules = {
@@ -32,6 +33,9 @@ RULES: Rules = {
     ("POST", "/stock-items/{sku}/supplies"): GOODS_MOVED,
     ("POST", "/stock-items/{sku}/adjustments"): GOODS_MOVED,
     ("POST", "/stock-items/{sku}/counts"): GOODS_MOVED,
+    ("POST", "/stock-items/{sku}/claims"): STOCK_KEPT,
+    ("POST", "/stock-items/{sku}/claims/harden"): STOCK_KEPT,
+    ("POST", "/stock-items/{sku}/claims/release"): STOCK_KEPT,
     ("POST", "/locations"): GOODS_MOVED,
     ("GET", "/locations/{location}"): STOCK_SEEN,
     ("POST", "/items"): GOODS_MOVED,

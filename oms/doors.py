@@ -30,7 +30,7 @@ from services.fulfillment import api as fulfillment_api
 from services.fulfillment import app as fulfillment
 from services.inventory import api as inventory_api
 from services.inventory import app as inventory
-from services.inventory import catalogue_api
+from services.inventory import catalogue_api, claims_api
 from services.order import api as order_api
 from services.order import app as order
 from services.order.channel import ChannelDoor
@@ -84,6 +84,7 @@ def make_app(settings: Settings, writer: Writer, waiters: Waiters, seal: Seal, o
 
     app.include_router(order_api.router(orders, door(CHANNEL_DOOR), seal))
     app.include_router(inventory_api.router(gate(inventory.declare(namespace))))
+    app.include_router(claims_api.router(gate(inventory.declare(namespace))))
     app.include_router(catalogue_api.router(gate(inventory.declare(namespace))))
     app.include_router(fulfillment_api.router(gate(fulfillment.declare(namespace)), seal, opened))
     app.include_router(shipping_api.router(shipments))

@@ -203,6 +203,7 @@ def _view(book: StockBook) -> dict[str, Any]:
                 "quantity": claim.terms.quantity,
                 "reserved": claim.reserved,
                 "waiting": claim.waiting,
+                "soft_until": claim.terms.soft_until and format_instant(claim.terms.soft_until),
             }
             for claim in shown
         ],

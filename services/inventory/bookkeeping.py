@@ -9,6 +9,8 @@ from typing import Any
 
 from chassis.maps import HashTrieMap
 from contracts.inventory import (
+    ClaimExpired,
+    ClaimHardened,
     ClaimReleased,
     DemandQueued,
     Movement,
@@ -27,7 +29,10 @@ from contracts.message import Event, format_instant
 from services.inventory.closed_claims import NEVER_SEEN
 from services.inventory.stock_book import Claim, ClaimTerms, Shelf, StockBook, Supply, claim_key
 
-__all__ = ["as_of", "evolve"]
+__all__ = ["SOFT_CLAIMS", "as_of", "deadlines_of", "evolve"]
+
+SOFT_CLAIMS = "soft_claims"
+"""The deadline of an item: the end of the soft claim that ends next."""
 
 NO_NEED_BY = "~"
 """Sorts after every date: demand without a need-by date is served last among equals."""
@@ -44,17 +49,23 @@ def as_of(book: StockBook, moment: datetime) -> StockBook:
     return book if closed is book.closed else replace(book, closed=closed)
 
 
+def deadlines_of(book: StockBook) -> Mapping[str, datetime]:
+    """One for all soft claims, so that what an event costs does not grow with them."""
+    first = book.first_expiring()
+    return {} if first is None or first.terms.soft_until is None else {SOFT_CLAIMS: first.terms.soft_until}
+
+
 # Claims
 
 
 def _reserved(book: StockBook, event: StockReserved) -> StockBook:
     claim = _claim_of(book, event).holding(event.location, event.quantity, waiting=event.waiting)
-    return book.with_claim(claim, _held(book, claim.key, event.location, event.quantity))
+    return book.with_claim(claim, _held(book, claim, event.location, event.quantity))
 
 
-def _held(book: StockBook, key: str, location: str, change: int) -> HashTrieMap[str, Shelf]:
+def _held(book: StockBook, claim: Claim, location: str, change: int) -> HashTrieMap[str, Shelf]:
     """The shelves once a claim holds `change` more (or less) at `location`."""
-    return book.shelves.insert(location, book.shelf(location).holding(key, change))
+    return book.shelves.insert(location, book.shelf(location).holding(claim, change))
 
 
 def _queued(book: StockBook, event: DemandQueued) -> StockBook:
@@ -66,6 +77,7 @@ def _claim_of(book: StockBook, event: StockReserved | DemandQueued) -> Claim:
     if (known := book.claims.get(claim_key(event.demand, event.sequence))) is not None:
         return known
     terms = ClaimTerms(
+        sku=event.sku,
         demand=event.demand,
         sequence=event.sequence,
         location=event.location,
@@ -75,6 +87,7 @@ def _claim_of(book: StockBook, event: StockReserved | DemandQueued) -> Claim:
         need_by=event.need_by,
         priority=event.priority,
         reply_to=event.reply_to,
+        soft_until=event.soft_until if isinstance(event, StockReserved) else None,
     )
     need_by = NO_NEED_BY if event.need_by is None else format_instant(event.need_by)
     return Claim(terms, (-event.priority, need_by, book.claims_seen, terms.key))
@@ -85,10 +98,28 @@ def _released(book: StockBook, event: ClaimReleased) -> StockBook:
     claim = book.claims.get(key)
     if claim is None:
         return book if event.seen else replace(book, closed=book.closed.remember(key, NEVER_SEEN))
+    return _closed(book, claim)
+
+
+def _closed(book: StockBook, claim: Claim) -> StockBook:
+    """The claim holds nothing and waits for nothing more."""
     shelves = book.shelves
     for location, quantity in claim.held:
-        shelves = shelves.insert(location, shelves[location].holding(key, -quantity))
+        shelves = shelves.insert(location, shelves[location].holding(claim, -quantity))
     return book.with_claim(replace(claim, held=(), waiting=0), shelves)
+
+
+def _expired(book: StockBook, event: ClaimExpired) -> StockBook:
+    return _closed(book, book.claims[claim_key(event.demand, event.sequence)])
+
+
+def _hardened(book: StockBook, event: ClaimHardened) -> StockBook:
+    claim, shelves = book.claims[claim_key(event.demand, event.sequence)], book.shelves
+    if not claim.terms.soft:
+        return book
+    for location, quantity in claim.held:
+        shelves = shelves.insert(location, shelves[location].hardened(quantity))
+    return book.with_claim(replace(claim, terms=replace(claim.terms, soft_until=None)), shelves)
 
 
 def _broken(book: StockBook, event: ReservationBroken) -> StockBook:
@@ -100,7 +131,7 @@ def _let_go(book: StockBook, key: str, location: str, quantity: int, picked: int
     if not quantity:
         return book
     claim = book.claims[key].holding(location, -quantity, picked=picked)
-    return book.with_claim(claim, _held(book, key, location, -quantity))
+    return book.with_claim(claim, _held(book, claim, location, -quantity))
 
 
 # Goods
@@ -147,6 +178,8 @@ _EVOLVE: Mapping[type[Event], Callable[[StockBook, Any], StockBook]] = {
     StockReserved: _reserved,
     DemandQueued: _queued,
     ClaimReleased: _released,
+    ClaimExpired: _expired,
+    ClaimHardened: _hardened,
     ReservationBroken: _broken,
     StockReceived: _received,
     SupplyExpected: _expected,

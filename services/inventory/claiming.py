@@ -1,4 +1,4 @@
-"""What a stock item decides about claims: held at once, queued, refused, known again, released.
+"""What a stock item decides about claims: held at once, queued, refused, known again, made hard, released, expired.
 
 A command never takes available below zero.
 """
@@ -8,26 +8,36 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chassis.decider import Context
+from contracts.chassis import DeadlinePassed
 from contracts.inventory import (
+    ClaimExpired,
+    ClaimHardened,
     ClaimReleased,
     ClaimRepeated,
     ClaimStock,
     DemandQueued,
+    HardenClaim,
+    HardeningRefused,
+    Level,
     OnShortage,
     RejectReason,
     ReleaseClaim,
     StockRejected,
 )
 from contracts.message import Event
+from services.inventory.bookkeeping import SOFT_CLAIMS
 from services.inventory.closed_claims import NEVER_SEEN
 from services.inventory.course import Course
-from services.inventory.stock_book import ClaimTerms, StockBook, claim_key
+from services.inventory.stock_book import Claim, ClaimTerms, StockBook, claim_key
 
-__all__ = ["WAITING_MAX", "claim", "release"]
+__all__ = ["EXPIRED_MAX", "WAITING_MAX", "claim", "expire", "harden", "release"]
 
 WAITING_MAX = 20_000
 """Claims of one item that may wait for supply; those after them are rejected as short. One receipt may serve them all,
 in one handling and one transaction, which has 10 s."""
+
+EXPIRED_MAX = 5_000
+"""Soft claims that end in one handling; the deadline stands for those that are left, and passes again."""
 
 
 def claim(command: ClaimStock, book: StockBook, context: Context) -> Sequence[Event]:
@@ -35,9 +45,11 @@ def claim(command: ClaimStock, book: StockBook, context: Context) -> Sequence[Ev
         return [known]
     if book.unit not in (None, command.unit):
         return [_rejected(command, book, context, RejectReason.WRONG_UNIT)]
+    if command.soft_until is not None and command.soft_until <= context.now:
+        return [_rejected(command, book, context, RejectReason.EXPIRED)]
     short = book.shelf(command.location).available < command.quantity
-    queue_full = book.waiting_count >= WAITING_MAX
-    if short and (command.on_shortage is OnShortage.REJECT or queue_full):
+    may_wait = command.on_shortage is OnShortage.QUEUE and command.soft_until is None
+    if short and (not may_wait or book.waiting_count >= WAITING_MAX):
         return [_rejected(command, book, context, RejectReason.SHORT)]
     return _what_there_is(command, book, context)
 
@@ -100,6 +112,7 @@ def _what_there_is(command: ClaimStock, book: StockBook, context: Context) -> Se
 
 def _terms(command: ClaimStock, context: Context) -> ClaimTerms:
     return ClaimTerms(
+        sku=command.sku,
         demand=command.demand,
         sequence=command.sequence,
         location=command.location,
@@ -109,6 +122,7 @@ def _terms(command: ClaimStock, context: Context) -> ClaimTerms:
         need_by=command.need_by,
         priority=command.priority,
         reply_to=context.reply_to,
+        soft_until=command.soft_until,
     )
 
 
@@ -148,10 +162,61 @@ def release(command: ReleaseClaim, book: StockBook, context: Context) -> Sequenc
             quantity=0 if open_claim is None else open_claim.reserved,
             withdrawn=0 if open_claim is None else open_claim.waiting,
             seen=open_claim is not None or book.closed.find(key) not in (None, NEVER_SEEN),
-            levels=tuple(level for place, count in held for level in course.level_after(place, reserved=-count)),
+            levels=() if open_claim is None else _levels_without(course, open_claim),
             reply_to=context.reply_to,
         )
     )
     for location, _ in held:
         course.serve(location)
     return course.events
+
+
+def _levels_without(course: Course, claim: Claim) -> tuple[Level, ...]:
+    """The levels once a claim gives back all that it holds."""
+    soft = claim.terms.soft
+    return tuple(level for place, count in claim.held for level in course.level_after(place, claimed=-count, soft=soft))
+
+
+def harden(command: HardenClaim, book: StockBook, context: Context) -> Sequence[Event]:
+    """As long as the claim holds: one whose end has passed may not have been told of it yet, and is still there."""
+    claim = book.claims.get(claim_key(command.demand, command.sequence))
+    if claim is None:
+        return [HardeningRefused(sku=command.sku, demand=command.demand, sequence=command.sequence)]
+    moved = {place: count if claim.terms.soft else 0 for place, count in claim.held}
+    return [
+        ClaimHardened(
+            sku=command.sku,
+            demand=command.demand,
+            sequence=command.sequence,
+            quantity=claim.reserved,
+            unit=claim.terms.unit,
+            levels=tuple(book.shelf(place).hardened(count).level(place) for place, count in moved.items()),
+        )
+    ]
+
+
+def expire(message: DeadlinePassed, book: StockBook, context: Context) -> Sequence[Event]:
+    """End the soft claims whose time has come, at most EXPIRED_MAX; then serve those who wait for what came free."""
+    first = book.first_expiring()
+    if message.name != SOFT_CLAIMS or first is None:
+        return []
+    course, places = Course(first.terms.sku, book), dict[str, None]()
+    while (claim := course.book.first_expiring()) is not None and len(course.events) < EXPIRED_MAX:
+        if claim.terms.soft_until is None or claim.terms.soft_until > context.now:
+            break
+        places.update(dict.fromkeys(place for place, _ in claim.held))
+        course.emit(_expired(course, claim))
+    for location in places:
+        course.serve(location)
+    return course.events
+
+
+def _expired(course: Course, claim: Claim) -> ClaimExpired:
+    return ClaimExpired(
+        sku=course.sku,
+        demand=claim.terms.demand,
+        sequence=claim.terms.sequence,
+        quantity=claim.reserved,
+        unit=claim.terms.unit,
+        levels=_levels_without(course, claim),
+    )

@@ -6,7 +6,7 @@ before the fact that breaks them is written down: so every prefix of the stream 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from contracts.inventory import (
@@ -38,12 +38,14 @@ class Course:
         self.events.append(event)
         self.book = evolve(self.book, event)
 
-    def level_after(self, location: str, movements: tuple[Movement, ...] = (), reserved: int = 0) -> tuple[Level, ...]:
-        """The level of `location` once these movements are made and claims hold `reserved` more."""
+    def level_after(
+        self, location: str, movements: tuple[Movement, ...] = (), claimed: int = 0, *, soft: bool = False
+    ) -> tuple[Level, ...]:
+        """The level of `location` once these movements are made and a claim, hard or soft, holds `claimed` more."""
         shelf = self.book.shelf(location)
         for movement in movements:
             shelf = shelf.moved(movement)
-        return (replace(shelf, reserved=shelf.reserved + reserved).level(location),)
+        return (shelf.claimed(claimed, soft=soft).level(location),)
 
     def reserve(self, terms: ClaimTerms, location: str, quantity: int, waiting: int) -> None:
         """Give `quantity` at `location` to a claim, which then still waits for `waiting`."""
@@ -60,7 +62,8 @@ class Course:
                 eligible_locations=terms.eligible_locations,
                 need_by=terms.need_by,
                 priority=terms.priority,
-                levels=self.level_after(location, reserved=quantity),
+                soft_until=terms.soft_until,
+                levels=self.level_after(location, claimed=quantity, soft=terms.soft),
                 reply_to=terms.reply_to,
             )
         )
@@ -85,27 +88,28 @@ class Course:
                 quantity=quantity,
                 unit=claim.terms.unit,
                 reason=reason,
-                levels=self.level_after(location, reserved=-quantity),
+                levels=self.level_after(location, claimed=-quantity, soft=claim.terms.soft),
                 reply_to=claim.terms.reply_to,
             )
         )
 
     def make_room(self, location: str, movements: tuple[Movement, ...], reason: BreakReason) -> None:
-        """Break what will be reserved beyond the sellable stock that these movements leave."""
+        """Break what will be claimed beyond the sellable stock that these movements leave."""
         (after,) = self.level_after(location, movements)
         self.break_claims(location, -after.available, reason)
 
     def break_claims(
         self, location: str, quantity: int, reason: BreakReason, spared: str = "", spared_quantity: int = 0
     ) -> None:
-        """Break `quantity` of what is reserved at `location`: lowest priority first, then latest need, then youngest.
+        """Break `quantity` of what claims hold at `location`: soft ones first, then lowest priority, then latest need,
+        then youngest.
 
         `spared_quantity` of the claim `spared` is being picked just now and stays.
         """
         if quantity <= 0:
             return
         claims = (self.book.claims[key] for key in self.book.shelf(location).held)
-        for claim in sorted(claims, key=lambda claim: claim.rank, reverse=True):
+        for claim in sorted(claims, key=lambda claim: claim.breaks_first, reverse=True):
             held = claim.held_at(location) - (spared_quantity if claim.key == spared else 0)
             if broken := min(quantity, held):
                 self.break_claim(claim, location, broken, reason)

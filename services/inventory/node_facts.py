@@ -35,6 +35,7 @@ def pick(command: RecordPicked, book: StockBook, context: Context) -> Sequence[E
     key, location = claim_key(command.demand, command.sequence), command.location
     claim, shelf, course = book.claims.get(key), book.shelf(location), Course(command.sku, book)
     held = 0 if claim is None else claim.held_at(location)
+    soft = claim is not None and claim.terms.soft
     from_claim, short = min(held, command.quantity), max(0, command.expected - command.quantity)
     found = max(0, command.quantity - shelf.sellable)
     suspect = min(short, shelf.sellable + found - command.quantity)
@@ -46,7 +47,7 @@ def pick(command: RecordPicked, book: StockBook, context: Context) -> Sequence[E
     )
     if claim is not None and (own := min(short, held - from_claim)):
         course.break_claim(claim, location, own, BreakReason.SHORT_PICK)
-    (after,) = course.level_after(location, movements, reserved=-from_claim)
+    (after,) = course.level_after(location, movements, claimed=-from_claim, soft=soft)
     reason = BreakReason.SHORT_PICK if short else BreakReason.PICKED_BY_ANOTHER
     course.break_claims(location, -after.available, reason, key, from_claim)
     course.emit(
@@ -59,7 +60,7 @@ def pick(command: RecordPicked, book: StockBook, context: Context) -> Sequence[E
             substitute_for=command.substitute_for,
             traced=command.traced,
             movements=movements,
-            levels=course.level_after(location, movements, reserved=-from_claim),
+            levels=course.level_after(location, movements, claimed=-from_claim, soft=soft),
         )
     )
     course.ask_for_count(location, short, found)

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from chassis.maps import HashTrieMap
 from contracts.inventory import Bucket, Demand, Level, Movement
+from contracts.message import format_instant
 from services.inventory.closed_claims import Closed, ClosedClaims
 from services.inventory.waiting_queue import Rank, WaitingQueue
 
@@ -27,7 +28,8 @@ def claim_key(demand: Demand, sequence: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """The stock of one location; `held` are the quantities that claims hold there, by claim; `reserved` their sum."""
+    """The stock of one location; `held` are the quantities that claims hold there, by claim; `reserved` and `soft` their
+    sums, of hard and of soft ones."""
 
     sellable: int = 0
     suspect: int = 0
@@ -35,11 +37,12 @@ class Shelf:
     on_hold: int = 0
     picked: int = 0
     reserved: int = 0
+    soft: int = 0
     held: HashTrieMap[str, int] = field(default_factory=HashTrieMap)
 
     @property
     def available(self) -> int:
-        return self.sellable - self.reserved
+        return self.sellable - self.reserved - self.soft
 
     def moved(self, movement: Movement) -> Shelf:
         """The shelf after a movement."""
@@ -49,11 +52,21 @@ class Shelf:
                 changes[bucket.value] = getattr(self, bucket.value) + change
         return replace(self, **changes)
 
-    def holding(self, key: str, change: int) -> Shelf:
+    def claimed(self, change: int, *, soft: bool) -> Shelf:
+        """The shelf, as far as sums go, after claims of a kind hold `change` more (or less) of it."""
+        if soft:
+            return replace(self, soft=self.soft + change)
+        return replace(self, reserved=self.reserved + change)
+
+    def holding(self, claim: Claim, change: int) -> Shelf:
         """The shelf after a claim holds `change` more (or less) of it."""
-        held = self.held.get(key, 0) + change
-        rest = self.held.insert(key, held) if held else self.held.discard(key)
-        return replace(self, reserved=self.reserved + change, held=rest)
+        held = self.held.get(claim.key, 0) + change
+        rest = self.held.insert(claim.key, held) if held else self.held.discard(claim.key)
+        return replace(self.claimed(change, soft=claim.terms.soft), held=rest)
+
+    def hardened(self, quantity: int) -> Shelf:
+        """The shelf after so much that was claimed softly is claimed hard."""
+        return self.claimed(-quantity, soft=True).claimed(quantity, soft=False)
 
     def level(self, location: str) -> Level:
         return Level(
@@ -65,15 +78,16 @@ class Shelf:
             on_hold=self.on_hold,
             picked=self.picked,
             reserved=self.reserved,
-            soft=0,
+            soft=self.soft,
             available=self.available,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimTerms:
-    """What a claim asked for, and who wants to hear of it."""
+    """What a claim asked for, and who wants to hear of it; `soft_until` is when a soft one ends."""
 
+    sku: str
     demand: Demand
     sequence: int
     location: str
@@ -83,10 +97,15 @@ class ClaimTerms:
     need_by: datetime | None
     priority: int
     reply_to: str | None
+    soft_until: datetime | None = None
 
     @property
     def key(self) -> str:
         return claim_key(self.demand, self.sequence)
+
+    @property
+    def soft(self) -> bool:
+        return self.soft_until is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +121,11 @@ class Claim:
     @property
     def key(self) -> str:
         return self.rank[3]
+
+    @property
+    def breaks_first(self) -> tuple[bool, Rank]:
+        """Sorts claims by who loses goods to a physical fact, from the last to the first."""
+        return self.terms.soft, self.rank
 
     @property
     def reserved(self) -> int:
@@ -135,14 +159,15 @@ class Supply:
 @dataclass(frozen=True, slots=True)
 class StockBook:
     """A stock item. `unit` is that of the first goods seen or expected; who asked before that, asked in whatever unit
-    they thought of. `waiting` has the claims that may be served, by their unit and a location; `claims_seen` counts
-    claims, which is their age."""
+    they thought of. `waiting` has the claims that may be served, by their unit and a location; `expiring` the soft ones,
+    by their end; `claims_seen` counts claims, which is their age."""
 
     unit: str | None = None
     shelves: HashTrieMap[str, Shelf] = field(default_factory=HashTrieMap)
     claims: HashTrieMap[str, Claim] = field(default_factory=HashTrieMap)
     waiting: HashTrieMap[str, WaitingQueue] = field(default_factory=HashTrieMap)
     waiting_count: int = 0
+    expiring: WaitingQueue = field(default_factory=WaitingQueue)
     supplies: HashTrieMap[str, Supply] = field(default_factory=HashTrieMap)
     claims_seen: int = 0
     closed: ClosedClaims = field(default_factory=ClosedClaims)
@@ -154,6 +179,10 @@ class StockBook:
         """The claim that the next goods at `location` go to: none in another unit than the item's."""
         queue = self.waiting.get(_queue_name(self.unit or "", location))
         return self.claims[queue.first[3]] if queue else None
+
+    def first_expiring(self) -> Claim | None:
+        """The soft claim that ends next."""
+        return self.claims[self.expiring.first[3]] if self.expiring else None
 
     def with_shelf(self, location: str, shelf: Shelf) -> StockBook:
         return replace(self, shelves=self.shelves.insert(location, shelf))
@@ -170,9 +199,18 @@ class StockBook:
             claims=self.claims.insert(claim.key, claim) if is_open else self.claims.discard(claim.key),
             waiting=self.waiting if was == now else self._queued(claim, now),
             waiting_count=self.waiting_count + now - was,
+            expiring=self._expiring(before, claim if is_open else None),
             claims_seen=self.claims_seen + (before is None),
             closed=self.closed if is_open else self.closed.remember(claim.key, end),
         )
+
+    def _expiring(self, before: Claim | None, after: Claim | None) -> WaitingQueue:
+        """The soft claims by their end, once one claim has become another: it opened, was made hard, or closed."""
+        was, now = _end_of(before), _end_of(after)
+        if was == now:
+            return self.expiring
+        rest = self.expiring if was is None else self.expiring.left(was)
+        return rest if now is None else rest.joined(now)
 
     def _queued(self, claim: Claim, joins: bool) -> HashTrieMap[str, WaitingQueue]:
         """Who waits where, once this claim has joined or left."""
@@ -183,6 +221,13 @@ class StockBook:
             queue = queue.joined(claim.rank) if joins else queue.left(claim.rank)
             waiting = waiting.insert(name, queue) if queue else waiting.discard(name)
         return waiting
+
+
+def _end_of(claim: Claim | None) -> Rank | None:
+    """The place of a soft claim among those that will end; none for a hard one."""
+    if claim is None or claim.terms.soft_until is None:
+        return None
+    return 0, format_instant(claim.terms.soft_until), claim.rank[2], claim.key
 
 
 def _queue_name(unit: str, location: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chassis.decider import Answer, Fold, Outgoing, StreamKind
+from contracts.chassis import DeadlinePassed
 from contracts.inventory import (
     AdjustStock,
     ClaimReleased,
@@ -17,6 +18,7 @@ from contracts.inventory import (
     CountStock,
     DemandQueued,
     ExpectSupply,
+    HardenClaim,
     ReceiveStock,
     RecordGone,
     RecordHandedOut,
@@ -29,7 +31,7 @@ from contracts.inventory import (
 )
 from contracts.message import Event
 from services.inventory import claiming, node_facts, stock_facts
-from services.inventory.bookkeeping import as_of, evolve
+from services.inventory.bookkeeping import as_of, deadlines_of, evolve
 from services.inventory.catalogue import ITEM, LOCATION
 from services.inventory.stock_book import StockBook
 
@@ -47,10 +49,12 @@ def _react(book: StockBook, event: Event) -> Sequence[Outgoing]:
 
 STOCK_ITEM = StreamKind(
     kind="stock_item",
-    folds=(Fold("stock_item", 2, StockBook(), evolve, _react, as_of=as_of),),
+    folds=(Fold("stock_item", 3, StockBook(), evolve, _react, deadlines_of, as_of),),
     decide={
         ClaimStock: claiming.claim,
+        HardenClaim: claiming.harden,
         ReleaseClaim: claiming.release,
+        DeadlinePassed: claiming.expire,
         ReceiveStock: stock_facts.receive,
         ExpectSupply: stock_facts.expect,
         AdjustStock: stock_facts.adjust,

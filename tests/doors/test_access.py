@@ -109,7 +109,9 @@ def test_an_admin_may_do_everything_and_nobody_else_does_what_moves_goods_and_mo
     for (method, path), allowed in RULES.items():
         if method != "GET":
             assert Role.VIEWER not in allowed, path
-    assert {path for (_, path), allowed in RULES.items() if Role.CHANNEL_BOT in allowed} == {"/orders"}
+    of_channels = {path for (_, path), allowed in RULES.items() if Role.CHANNEL_BOT in allowed}
+    claims = "/stock-items/{sku}/claims"
+    assert of_channels == {"/orders", claims, f"{claims}/harden", f"{claims}/release"}
 
 
 @pytest.mark.parametrize(

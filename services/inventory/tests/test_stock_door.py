@@ -44,4 +44,5 @@ def test_an_item_is_shown_with_its_claims_and_the_supply_that_it_expects() -> No
     ]
     book = StockBook(supplies=StockBook().supplies.insert("po-1", Supply("north", 5, DAWN)))
     (supply,) = _view(book)["supplies"]
+    assert shown["claims"][0]["soft_until"] is None
     assert supply == {"supply": "po-1", "location": "north", "quantity": 5, "expected_at": "2026-01-05T09:00:00.000Z"}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from chassis.decider import Context
 from chassis.testing import DAWN, Spec
-from contracts.chassis import MessageParked
+from contracts.chassis import DeadlinePassed, MessageParked
 from contracts.inventory import (
     AdjustmentReason,
     AdjustStock,
@@ -20,6 +20,7 @@ from contracts.inventory import (
     CountStock,
     Demand,
     ExpectSupply,
+    HardenClaim,
     OnShortage,
     ReceiveStock,
     RecordGone,
@@ -30,7 +31,7 @@ from contracts.inventory import (
     StockStatus,
 )
 from contracts.message import Command, Event
-from services.inventory.bookkeeping import evolve
+from services.inventory.bookkeeping import deadlines_of, evolve
 from services.inventory.stock_book import StockBook
 from services.inventory.stock_item import STOCK_ITEM
 from services.inventory.waiting_queue import Rank
@@ -43,6 +44,7 @@ locations = st.sampled_from(LOCATIONS)
 quantities = st.integers(1, 6)
 demands = st.builds(Demand, kind=st.just("order"), id=st.sampled_from("abcdef"), line=st.just("1"))
 item = {"sku": st.just("SKU-1"), "unit": st.sampled_from(["each", "each", "each", "g"])}
+ends = st.sampled_from([DAWN + timedelta(minutes=n) for n in (1, 2, 30)])
 supplies = st.sampled_from(["po-1", "po-2"])
 demand = {"demand": demands, "sequence": st.integers(0, 1)}
 node = {
@@ -61,6 +63,7 @@ commands: st.SearchStrategy[Command] = st.one_of(
         eligible_locations=st.lists(locations, max_size=2).map(tuple),
         on_shortage=st.sampled_from(OnShortage),
         priority=st.integers(0, 2),
+        soft_until=st.none() | ends,
         **item,
         **demand,
     ),
@@ -80,7 +83,9 @@ commands: st.SearchStrategy[Command] = st.one_of(
         expected_at=st.sampled_from([DAWN, DAWN + timedelta(days=3)]),
         **item,
     ),
+    st.builds(HardenClaim, sku=item["sku"], **demand),
     st.builds(ReleaseClaim, sku=item["sku"], **demand),
+    st.builds(DeadlinePassed, name=st.just("soft_claims"), due=ends),
     st.builds(
         AdjustStock,
         quantity=quantities,
@@ -112,7 +117,8 @@ def holds_after(book: StockBook, events: list[Event]) -> None:
         came = -sum(balance[location, bucket] for bucket in CAME)
         assert came == sum(balance[location, bucket] for bucket in Bucket if bucket not in CAME)
         assert shelf.available >= 0
-        assert shelf.reserved == sum(shelf.held.values())
+        assert shelf.reserved + shelf.soft == sum(shelf.held.values())
+        assert shelf.reserved >= 0 and shelf.soft >= 0
     for level in getattr(events[-1], "levels", ()):
         assert level == book.shelf(level.location).level(level.location)
 
@@ -128,9 +134,13 @@ def claims_close(book: StockBook) -> None:
             assert all(book.shelf(place).available == 0 for place in terms.eligible_locations)
     for location, shelf in book.shelves.items():
         assert all(book.claims[key].held_at(location) == quantity for key, quantity in shelf.held.items())
+        assert shelf.soft == sum(quantity for key, quantity in shelf.held.items() if book.claims[key].terms.soft)
     assert book.waiting_count == sum(1 for claim in book.claims.values() if claim.waiting)
     assert all(supply.quantity > 0 for supply in book.supplies.values())
     queues_name_who_waits(book)
+    ends = sorted(claim.terms.soft_until for claim in book.claims.values() if claim.terms.soft_until)
+    assert deadlines_of(book) == ({"soft_claims": ends[0]} if ends else {})
+    assert sum(len(block) for block in book.expiring.blocks) == len(ends)
 
 
 def queues_name_who_waits(book: StockBook) -> None:
@@ -148,6 +158,8 @@ def queues_name_who_waits(book: StockBook) -> None:
 def test_stock_is_conserved_and_never_promised_twice(course: list[Any]) -> None:
     spec, prefix, book = Spec(STOCK_ITEM, "inventory"), list[Event](), StockBook()
     for command in course:
+        if isinstance(command, DeadlinePassed):
+            spec.at(command.due)
         for event in spec.when(command).events:
             assert not isinstance(event, MessageParked), event
             prefix.append(event)

@@ -1,0 +1,84 @@
+"""Soft claims over HTTP: a channel keeps goods for a cart or a quote, makes that lasting, gives them back."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field
+
+from chassis.web import NUMBER_MAX, Caller, Gate, Name, Positive, Problem, caller_of, submit
+from contracts.ids import aggregate_id, stream
+from contracts.inventory import ClaimStock, Demand, HardenClaim, HardeningRefused, ReleaseClaim, StockRejected
+from contracts.message import Instant
+from services.inventory.stock_item import STOCK_ITEM
+
+__all__ = ["router"]
+
+
+class ClaimName(BaseModel):
+    """Whom a claim is for: a line of a cart or a quote, in the ids of the channel whose it is. `sequence` tells the
+    claims of one line apart: one that has ended is not opened again."""
+
+    channel_account: Name
+    kind: Literal["cart", "quote"] = "cart"
+    id: Name
+    line: Name
+    sequence: Annotated[int, Field(ge=0, le=NUMBER_MAX)] = 0
+
+
+class SoftClaim(ClaimName):
+    """Goods to keep at a location, all or nothing, until a moment. Of several the one with the lowest `priority` loses
+    goods first."""
+
+    location: Name
+    quantity: Positive
+    unit: Name = "each"
+    soft_until: Instant
+    priority: Annotated[int, Field(ge=0, le=NUMBER_MAX)] = 0
+
+
+def router(gate: Gate) -> APIRouter:
+    """The routes."""
+    routes = APIRouter(prefix="/stock-items", tags=["stock"])
+    tenant = gate.door.tenant
+
+    async def change(command: ClaimStock | HardenClaim | ReleaseClaim, caller: Caller) -> Any:
+        target = stream(STOCK_ITEM.kind, aggregate_id(tenant, STOCK_ITEM.kind, command.sku))
+        location = f"/stock-items/{quote(command.sku, safe='')}"
+        return await submit(gate, caller, target, command, location, refusals=(StockRejected, HardeningRefused))
+
+    @routes.post("/{sku:path}/claims", status_code=202)
+    async def claim(sku: Name, body: SoftClaim, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
+        """Keep goods for a cart or a quote until a moment that it names; then they are anybody's again."""
+        command = ClaimStock(
+            sku=sku,
+            demand=_demand(tenant, body, caller),
+            sequence=body.sequence,
+            quantity=body.quantity,
+            unit=body.unit,
+            location=body.location,
+            priority=body.priority,
+            soft_until=body.soft_until,
+        )
+        return await change(command, caller)
+
+    @routes.post("/{sku:path}/claims/harden", status_code=202)
+    async def harden(sku: Name, body: ClaimName, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
+        """Keep the goods of a claim until they are given back, such as for a quote that was accepted."""
+        return await change(HardenClaim(sku=sku, demand=_demand(tenant, body, caller), sequence=body.sequence), caller)
+
+    @routes.post("/{sku:path}/claims/release", status_code=202)
+    async def release(sku: Name, body: ClaimName, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
+        """Give the goods of a claim back."""
+        return await change(ReleaseClaim(sku=sku, demand=_demand(tenant, body, caller), sequence=body.sequence), caller)
+
+    return routes
+
+
+def _demand(tenant: str, name: ClaimName, caller: Caller) -> Demand:
+    """The demand that a channel means: its own alone, since two shops may both have a cart 7."""
+    if not caller.grant.speaks_for(name.channel_account):
+        raise Problem(403, "This is not allowed to you", f"{caller.grant.subject} keeps goods for its own carts alone.")
+    return Demand(kind=name.kind, id=aggregate_id(tenant, name.kind, name.channel_account, name.id), line=name.line)
