@@ -660,7 +660,8 @@ class LocationAddress(Value):
 
 class DescribeLocation(Command):
     """Say what a location is: the whole description, which replaces the one before. `location` is the name by which
-    stock and fulfillment orders know it; `time_zone` (IANA) is that of its local dates."""
+    stock and fulfillment orders know it; `time_zone` (IANA) is that of its local dates. Of two that serve an order as
+    well the one with the higher `priority` does; `daily_capacity` is how many fulfillment orders it takes a day (UTC)."""
 
     location: str
     kind: LocationKind
@@ -668,6 +669,8 @@ class DescribeLocation(Command):
     legal_entity: str | None = None
     address: LocationAddress | None = None
     time_zone: str | None = None
+    priority: int = 0
+    daily_capacity: Positive | None = None
 
 
 class LocationDescribed(Event):
@@ -679,6 +682,8 @@ class LocationDescribed(Event):
     legal_entity: str | None = None
     address: LocationAddress | None = None
     time_zone: str | None = None
+    priority: int = 0
+    daily_capacity: Positive | None = None
 
 
 class DescribeItem(Command):

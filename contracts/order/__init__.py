@@ -79,7 +79,7 @@ from contracts.order.reservation import (
     OrderConfirmed,
     ReservationLost,
 )
-from contracts.order.sourcing import Allocation, Candidate, SeenAvailability, Shortage, SourcingDecided
+from contracts.order.sourcing import Allocation, Candidate, Distance, SeenAvailability, Shortage, SourcingDecided
 from contracts.order.steps import StepAskedAgain, StepUnanswered
 from contracts.order.taking import (
     IgnoreReason,
@@ -124,6 +124,7 @@ __all__ = [
     "ClaimRefused",
     "Customer",
     "DispatchRequested",
+    "Distance",
     "FulfilledKind",
     "FulfillmentAcceptedByNode",
     "FulfillmentDeclined",

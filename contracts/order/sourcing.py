@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field
@@ -12,6 +13,7 @@ from contracts.order.terms import ShortagePolicy
 __all__ = [
     "Allocation",
     "Candidate",
+    "Distance",
     "SeenAvailability",
     "Shortage",
     "SourcingDecided",
@@ -29,14 +31,36 @@ class SeenAvailability(Value):
     offset: int
 
 
+class Distance(StrEnum):
+    """How far a location is from where goods go, nearest first: as its postcode begins, in its region, in its country,
+    nobody said where it is, in another country."""
+
+    POSTCODE = "postcode"
+    REGION = "region"
+    COUNTRY = "country"
+    UNKNOWN = "unknown"
+    ABROAD = "abroad"
+
+
 class Candidate(Value):
-    """A location that was considered: `units` of the order it could provide; why it lost, or that it was chosen."""
+    """A location that was considered: `units` of the order it could provide; why it lost, or that it was chosen.
+
+    `lost_by` names the criterion of the rules. The figures that were compared: `lines` it could complete, its `stock` of
+    these goods, its `priority`, its `distance` from the farthest address, and how many fulfillment orders it had `room`
+    for that day, where that is limited.
+    """
 
     location: str
     rank: int
     units: int
     chosen: bool
     lost_because: str | None = None
+    lost_by: str | None = None
+    lines: int = 0
+    stock: int = 0
+    priority: int = 0
+    distance: Distance | None = None
+    room: int | None = None
 
 
 class Allocation(Value):

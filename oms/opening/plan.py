@@ -39,7 +39,17 @@ PROBLEMS_SHOWN_MAX = 20
 ADDRESS_LINES = ("address_1", "address_2", "address_3", "address_4", "address_5", "address_6")
 ADDRESS_PARTS = ("city", "postcode", "region", "country")
 
-LOCATION_COLUMNS = ("location", "kind", "name", "legal_entity", *ADDRESS_LINES, *ADDRESS_PARTS, "time_zone")
+LOCATION_COLUMNS = (
+    "location",
+    "kind",
+    "name",
+    "legal_entity",
+    *ADDRESS_LINES,
+    *ADDRESS_PARTS,
+    "time_zone",
+    "priority",
+    "daily_capacity",
+)
 ITEM_COLUMNS = ("sku", "unit", "description", "gtin", "weight_grams", "category", "tax_class")
 STOCK_COLUMNS = ("sku", "location", "quantity", "unit")
 

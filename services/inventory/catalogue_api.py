@@ -47,7 +47,9 @@ class Address(BaseModel):
 
 
 class LocationDescription(BaseModel):
-    """What a location is, whole: it replaces what was said before. `location` is the name by which stock knows it."""
+    """What a location is, whole: it replaces what was said before. `location` is the name by which stock knows it.
+    Of two that serve an order as well the one with the higher `priority` does; `daily_capacity` is how many fulfillment
+    orders it takes a day (UTC)."""
 
     location: Name
     kind: LocationKind = LocationKind.OWN
@@ -55,6 +57,8 @@ class LocationDescription(BaseModel):
     legal_entity: Name | None = None
     address: Address | None = None
     time_zone: Annotated[str, AfterValidator(_time_zone)] | None = None
+    priority: Annotated[int, Field(ge=-NUMBER_MAX, le=NUMBER_MAX)] = 0
+    daily_capacity: Annotated[int, Field(gt=0, le=NUMBER_MAX)] | None = None
 
 
 class ItemDescription(BaseModel):

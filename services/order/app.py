@@ -7,7 +7,7 @@ from chassis.runtime import installation_of, run_service
 from chassis.service import Service
 from chassis.settings import Settings
 from contracts import topics
-from services.order.projections import AvailabilityLoader, AvailabilityProjection, OrdersProjection
+from services.order.projections import AvailabilityLoader, AvailabilityProjection, OrdersProjection, WorkProjection
 from services.order.stream import ORDER
 
 __all__ = ["declare", "run"]
@@ -27,5 +27,5 @@ def run(settings: Settings) -> int:
         make_loader=lambda store: AvailabilityLoader(
             settings.database, store.schema, log, topics.events("inventory", settings.namespace)
         ),
-        projections=(AvailabilityProjection(), OrdersProjection()),
+        projections=(AvailabilityProjection(), WorkProjection(), OrdersProjection()),
     )

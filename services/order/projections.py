@@ -1,8 +1,11 @@
-"""What the order service reads beside its streams: availability, for sourcing, and the list of orders, for people."""
+"""What the order service reads beside its streams: availability and the work of locations, for sourcing, and the list
+of orders, for people."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any, LiteralString
 
 import psycopg
@@ -12,6 +15,7 @@ from chassis.projection import TRACKING
 from chassis.store import StoreAway, StoreBehind, connect, making_tables
 from contracts.envelope import Envelope
 from contracts.ids import split_stream
+from contracts.inventory import LocationDescribed
 from contracts.message import CATALOGUE
 from contracts.order import (
     HoldPlaced,
@@ -21,10 +25,12 @@ from contracts.order import (
     OrderCompleted,
     OrderConfirmed,
     OrderPlaced,
+    ReleasedToFulfillment,
 )
 from services.order.sourcing import Availability
+from services.order.sourcing_rules import Place
 
-__all__ = ["AvailabilityLoader", "AvailabilityProjection", "OrdersProjection"]
+__all__ = ["AvailabilityLoader", "AvailabilityProjection", "OrdersProjection", "WorkProjection"]
 
 
 UNKNOWN_MAX = 10_000
@@ -32,19 +38,25 @@ UNKNOWN_MAX = 10_000
 
 
 class AvailabilityProjection:
-    """Available to sell by SKU and location, as inventory's events say, each with the offset that says so."""
+    """Available to sell by SKU and location, and what locations are, as inventory's events say, each with the offset
+    that says so."""
 
     name = "availability"
     topics = ("inventory.events",)
     tables: LiteralString = """
     create table if not exists availability (
-        sku text, location text, available bigint not null, source_offset bigint not null, primary key (sku, location))
+        sku text, location text, available bigint not null, source_offset bigint not null, primary key (sku, location));
+    create table if not exists places (
+        location text primary key, priority bigint not null, daily_capacity bigint, country text, region text,
+        postcode text, source_offset bigint not null);
     """
 
     def apply(self, connection: psycopg.Connection[Any], records: Sequence[Record]) -> None:
         latest: dict[tuple[str, str], tuple[int, int]] = {}
         for record in records:
             message = CATALOGUE[Envelope.parse(record.headers).type].decode(record.value or b"")
+            if isinstance(message, LocationDescribed):
+                self._describe(connection, message, record.offset)
             sku = getattr(message, "sku", None)
             for level in getattr(message, "levels", ()):
                 latest[(str(sku), level.location)] = (level.available, record.offset)
@@ -57,9 +69,52 @@ class AvailabilityProjection:
                 [list(column) for column in zip(*rows, strict=True)],
             )
 
+    def _describe(self, connection: psycopg.Connection[Any], place: LocationDescribed, offset: int) -> None:
+        """Each location has one stream, so its descriptions come in order."""
+        where = place.address
+        connection.execute(
+            "insert into places values (%s, %s, %s, %s, %s, %s, %s) on conflict (location) do update set"
+            " (priority, daily_capacity, country, region, postcode, source_offset) = (excluded.priority,"
+            " excluded.daily_capacity, excluded.country, excluded.region, excluded.postcode, excluded.source_offset)",
+            [
+                place.location,
+                place.priority,
+                place.daily_capacity,
+                where and where.country,
+                where and where.region,
+                where and where.postcode,
+                offset,
+            ],
+        )
+
+
+class WorkProjection:
+    """Fulfillment orders that each location was given, on the last day (UTC) that it was given any."""
+
+    name = "work"
+    topics = ("order.events",)
+    tables: LiteralString = """
+    create table if not exists work (location text primary key, day date not null, released bigint not null)
+    """
+
+    def apply(self, connection: psycopg.Connection[Any], records: Sequence[Record]) -> None:
+        given: Counter[tuple[date, str]] = Counter()
+        for record in records:
+            envelope = Envelope.parse(record.headers)
+            if envelope.type == ReleasedToFulfillment.TYPE:
+                event = ReleasedToFulfillment.decode(record.value or b"")
+                given[envelope.time.date(), event.location] += 1
+        for (day, location), released in sorted(given.items()):
+            connection.execute(
+                "insert into work values (%s, %s, %s) on conflict (location) do update set"
+                " released = case when work.day = excluded.day then work.released else 0 end + excluded.released,"
+                " day = excluded.day where work.day <= excluded.day",
+                [location, day, released],
+            )
+
 
 class AvailabilityLoader:
-    """Fetches availability for sourcing: by SKU, then by location. A SKU that nobody ever had is empty.
+    """Fetches availability for sourcing: by SKU, then by location, each with what is known of the place. A SKU that nobody ever had is empty.
 
     That a SKU is unknown is only believed once the table has followed inventory's events to where they ended when it
     was first asked for: an order right after the first receipt of its goods must not be held for it.
@@ -76,12 +131,14 @@ class AvailabilityLoader:
             return found
         try:
             rows = self._connect().execute(
-                "select sku, location, available, source_offset from availability"
+                "select sku, location, available, availability.source_offset,"
+                " coalesce(priority, 0), daily_capacity, country, region, postcode, day, coalesce(released, 0)"
+                " from availability left join places using (location) left join work using (location)"
                 " where sku = any(%s) order by sku, location",
                 [list(keys)],
             )
-            for sku, location, available, offset in rows:
-                found[sku][location] = Availability(available, offset)
+            for sku, location, available, offset, *place in rows:
+                found[sku][location] = Availability(available, offset, Place(*place))
             self._believe([sku for sku in keys if not found[sku]])
         except psycopg.OperationalError as error:
             self._connection = None
@@ -119,6 +176,7 @@ class AvailabilityLoader:
             with making_tables(self._connection, self._schema):
                 self._connection.execute(TRACKING)
                 self._connection.execute(AvailabilityProjection.tables)
+                self._connection.execute(WorkProjection.tables)
         return self._connection
 
 

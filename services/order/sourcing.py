@@ -1,23 +1,24 @@
 """Where the goods of an order come from: one decision over all its open lines, from what was seen to be available.
 
-Rules, version 1. The location that can complete most of the lines that are left comes first, so one that has everything
-wins alone; then the one that can provide most units, then the one with more of these goods in stock, then by name. The next is chosen for what is still left, until
-nobody can add anything. A location is never asked for a line that it is barred from. What is to be collected at a
+The location that is best by the rules (sourcing_rules.py) comes first, so one that has everything wins alone. The next
+is chosen for what is still left, until nobody can add anything. A location is never asked for a line that it is barred from. What is to be collected at a
 location comes from there alone, and first, so that it draws no parcel to a counter. Pure; reads no message.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import NamedTuple
 
+from contracts.address import Area
 from contracts.order import Candidate, SeenAvailability
+from services.order.sourcing_rules import UNDESCRIBED, Place, Score, farthest, lost_to, ranked
 
-__all__ = ["RULES_VERSION", "Availability", "Demanded", "Plan", "Sourced", "Stock", "plan"]
+__all__ = ["Availability", "Demanded", "Plan", "Sourced", "Stock", "plan"]
 
-RULES_VERSION = 1
 CHOSEN_MAX = 50
 """Locations that one decision may spread an order over; what is left then counts as short."""
 CANDIDATES_MAX = 16
@@ -27,10 +28,12 @@ SEEN_MAX = 10_000
 
 
 class Availability(NamedTuple):
-    """What a location has available of a SKU, and the offset in inventory's events that says so."""
+    """What a location has available of a SKU, the offset in inventory's events that says so, and what is known of the
+    place."""
 
     available: int
     offset: int
+    place: Place = UNDESCRIBED
 
 
 Stock = Mapping[str, Mapping[str, Availability]]
@@ -39,7 +42,8 @@ Stock = Mapping[str, Mapping[str, Availability]]
 
 @dataclass(frozen=True, slots=True)
 class Demanded:
-    """Open units of a line, the locations that may not serve it, and the one that alone may: where it is collected."""
+    """Open units of a line, the locations that may not serve it, the one that alone may (where it is collected), and
+    the area that it is shipped to."""
 
     line: str
     sku: str
@@ -47,6 +51,7 @@ class Demanded:
     quantity: int
     barred: tuple[str, ...] = ()
     only_at: str | None = None
+    area: Area | None = None
 
     def may_come_from(self, place: str) -> bool:
         """Whether a location may serve it."""
@@ -71,37 +76,32 @@ class Plan(NamedTuple):
     seen: tuple[SeenAvailability, ...]
 
 
-class _Score(NamedTuple):
-    """How good a location is for what is left: lines that it can complete, units that it can provide (units of different
-    goods cannot be compared, so lines come first), and its stock of these goods."""
-
-    lines: int
-    provides: int
-    available: int
-
-
 _Wanted = list[tuple[Demanded, int]]
 """Demands, and how much of each is still wanted."""
 
 
-def plan(demands: Sequence[Demanded], stock: Stock, *, taking: bool = True) -> Plan:
-    """Source every demand from what is available; deterministic, whatever the order of the maps.
+def plan(demands: Sequence[Demanded], stock: Stock, today: date, *, taking: bool = True) -> Plan:
+    """Source every demand from what is available, `today` (UTC); deterministic, whatever the order of the maps.
 
     Without `taking` the locations are only ranked, and everything is missing.
     """
     left = {(sku, place): max(0, seen.available) for sku, at in stock.items() for place, seen in at.items()}
-    scores = _scores([(demand, demand.quantity) for demand in demands], left)
+    places = {place: seen.place for at in stock.values() for place, seen in at.items()}
+    scores = _scores([(demand, demand.quantity) for demand in demands], left, places, today)
     barred = {place for at in stock.values() for place in at} - scores.keys()
-    ranking = (*_ranked(scores), *sorted(barred))
+    ranking = (*ranked(scores), *sorted(barred))
     sourced: list[Sourced] = []
     collected = [(demand, demand.quantity) for demand in demands if demand.only_at]
     missing = [(demand, demand.quantity) for demand in demands if not demand.only_at]
     if taking:
         collected = _take_where_collected(collected, left, sourced)
-        missing = _spread(missing, left, sourced)
+        missing = _spread(missing, left, sourced, places, today)
     chosen = tuple(dict.fromkeys(part.location for part in sourced))
     wanted = sum(demand.quantity for demand in demands)
-    lost = {place: _why(place, scores.get(place), demands, wanted, taking) for place in ranking if place not in chosen}
+    first = next((place for place in ranking if place in chosen), None)
+    lost = {
+        place: _why(place, first, scores, demands, wanted, taking=taking) for place in ranking if place not in chosen
+    }
     candidates = _candidates(ranking, scores, chosen, lost)
     return Plan(tuple(sourced), (*collected, *missing), ranking, candidates, _seen(demands, stock, candidates))
 
@@ -113,44 +113,56 @@ def _take_where_collected(wanted: _Wanted, left: dict[tuple[str, str], int], sou
     return wanted
 
 
-def _spread(wanted: _Wanted, left: dict[tuple[str, str], int], sourced: list[Sourced]) -> _Wanted:
+def _spread(
+    wanted: _Wanted,
+    left: dict[tuple[str, str], int],
+    sourced: list[Sourced],
+    places: Mapping[str, Place],
+    today: date,
+) -> _Wanted:
     """Give each demand what the best location has of it, then the best for the rest; returns what is still wanted."""
     for _ in range(CHOSEN_MAX):
-        now = _scores(wanted, left)
-        best = next(iter(_ranked(now)), None)
+        now = _scores(wanted, left, places, today)
+        best = next(iter(ranked(now)), None)
         if best is None or not now[best].provides:
             break
         wanted = _take(best, wanted, left, sourced)
     return wanted
 
 
-def _scores(wanted: Iterable[tuple[Demanded, int]], left: Mapping[tuple[str, str], int]) -> dict[str, _Score]:
-    places = defaultdict(list)
+def _scores(
+    wanted: _Wanted, left: Mapping[tuple[str, str], int], places: Mapping[str, Place], today: date
+) -> dict[str, Score]:
+    """How good each location is for what is still wanted; none that may serve nothing of it."""
+    having = defaultdict(list)
     for sku, place in left:
-        places[sku].append(place)
+        having[sku].append(place)
     needed: dict[tuple[str, str], int] = defaultdict(int)
     lines: dict[tuple[str, str], int] = defaultdict(int)
     for demand, quantity in wanted:
-        for place in places[demand.sku] if demand.only_at is None else [demand.only_at]:
+        for place in having[demand.sku] if demand.only_at is None else [demand.only_at]:
             if demand.may_come_from(place):
                 needed[demand.sku, place] += quantity
                 lines[demand.sku, place] += 1
-    scores: dict[str, _Score] = defaultdict(lambda: _Score(0, 0, 0))
-    for (sku, place), quantity in needed.items():
-        before, available = scores[place], left.get((sku, place), 0)
-        complete = lines[sku, place] if available >= quantity else 0
-        scores[place] = _Score(
-            before.lines + complete, before.provides + min(quantity, available), before.available + available
+    scores: dict[str, Score] = {}
+    areas = list(dict.fromkeys(demand.area for demand, _ in wanted if demand.area is not None))
+    for (sku, name), quantity in needed.items():
+        before, available = (
+            scores.get(name) or _of_place(places.get(name, UNDESCRIBED), areas, today),
+            left.get((sku, name), 0),
         )
-    return scores
+        scores[name] = before._replace(
+            lines=before.lines + (lines[sku, name] if available >= quantity else 0),
+            provides=before.provides + min(quantity, available),
+            available=before.available + available,
+        )
+    total = sum(quantity for _, quantity in wanted)
+    return {place: score._replace(whole=score.provides >= total) for place, score in scores.items()}
 
 
-def _ranked(scores: Mapping[str, _Score]) -> list[str]:
-    def worth(place: str) -> tuple[int, int, int, str]:
-        score = scores[place]
-        return -score.lines, -score.provides, -score.available, place
-
-    return sorted(scores, key=worth)
+def _of_place(place: Place, areas: Sequence[Area], today: date) -> Score:
+    """What the place itself is compared by."""
+    return Score(priority=place.priority, distance=farthest(place, areas), room=place.room(today))
 
 
 def _take(place: str, wanted: _Wanted, left: dict[tuple[str, str], int], sourced: list[Sourced]) -> _Wanted:
@@ -166,37 +178,64 @@ def _take(place: str, wanted: _Wanted, left: dict[tuple[str, str], int], sourced
     return still
 
 
+class _Lost(NamedTuple):
+    """By which criterion a location lost, and that as a sentence."""
+
+    by: str
+    because: str
+
+
 def _candidates(
-    ranking: Sequence[str], scores: Mapping[str, _Score], chosen: Sequence[str], lost: Mapping[str, str]
+    ranking: Sequence[str], scores: Mapping[str, Score], chosen: Sequence[str], lost: Mapping[str, _Lost]
 ) -> tuple[Candidate, ...]:
     """The best locations with why each lost; those chosen are always among them, those barred come last."""
     shown = dict.fromkeys([*chosen, *ranking][: max(CANDIDATES_MAX, len(chosen))])
     return tuple(
-        Candidate(
-            location=place,
-            rank=rank,
-            units=scores[place].provides if place in scores else 0,
-            chosen=place in chosen,
-            lost_because=lost.get(place),
-        )
+        _candidate(place, rank, scores.get(place), lost.get(place))
         for rank, place in enumerate(ranking, start=1)
         if place in shown
     )
 
 
-def _why(place: str, score: _Score | None, demands: Sequence[Demanded], wanted: int, taking: bool) -> str:
-    """Why a location lost; it has no score where it may serve no line that wants its goods."""
+def _candidate(place: str, rank: int, score: Score | None, lost: _Lost | None) -> Candidate:
+    compared = score or Score()
+    return Candidate(
+        location=place,
+        rank=rank,
+        units=compared.provides,
+        chosen=lost is None,
+        lost_because=lost.because if lost else None,
+        lost_by=lost.by if lost else None,
+        lines=compared.lines,
+        stock=compared.available,
+        priority=compared.priority,
+        distance=score.distance if score else None,
+        room=compared.room,
+    )
+
+
+def _why(
+    place: str,
+    first: str | None,
+    scores: Mapping[str, Score],
+    demands: Sequence[Demanded],
+    wanted: int,
+    *,
+    taking: bool,
+) -> _Lost:
+    """Why a location lost to the `first` that was chosen. It has no score where it may serve no line that wants its
+    goods, and may be better than any that was chosen where the goods that it has are collected elsewhere."""
+    score = scores.get(place)
     if score is None and any(place in demand.barred for demand in demands):
-        return "is barred from these lines: it refused them or did not find them"
+        return _Lost("barred", "is barred from these lines: it refused them or did not find them")
     if score is None:
-        return "is not where these lines are collected"
+        return _Lost("collected", "is not where these lines are collected")
     if not taking:
-        return "refused too often; what is left waits"
+        return _Lost("attempts", "refused too often; what is left waits")
     if not score.provides:
-        return "has none of it available"
-    if score.provides < wanted:
-        return f"has {score.provides} of {wanted} units; others have more of them or complete the order"
-    return "has everything too, but less of it in stock, or comes later by name"
+        return _Lost("goods", "has none of it available")
+    lost = None if first is None else lost_to(first, place, scores, wanted)
+    return _Lost(*lost) if lost else _Lost("unneeded", "has nothing that the others did not provide already")
 
 
 def _seen(demands: Sequence[Demanded], stock: Stock, candidates: Sequence[Candidate]) -> tuple[SeenAvailability, ...]:

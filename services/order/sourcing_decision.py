@@ -34,8 +34,9 @@ from services.order.order import (
     units,
 )
 from services.order.reservation_answers import cancel_rest, too_late
-from services.order.sourcing import RULES_VERSION, Demanded, Plan, Stock, plan
-from services.order.ways import counters
+from services.order.sourcing import Demanded, Plan, Stock, plan
+from services.order.sourcing_rules import RULES_VERSION
+from services.order.ways import counters, ship_groups
 
 if TYPE_CHECKING:
     from services.order.stream import OrderStream
@@ -55,7 +56,7 @@ SHOWN_MAX = 20
 def open_demands(state: OrderStream) -> list[Demanded]:
     """What has to be sourced, in line order: units that nothing has been decided about."""
     lines = sorted(state.order.lines.items(), key=lambda item: item[1].index)
-    collected_at = counters(state.order.terms)
+    collected_at, groups = counters(state.order.terms), ship_groups(state.order.terms)
     found = []
     for name, line in lines:
         quantity = line_units(line, Bucket.ORDERED)
@@ -63,7 +64,9 @@ def open_demands(state: OrderStream) -> list[Demanded]:
             placed = line_of(state.order, name)
             barred = (*state.reservation.barred.get(name, ()), *state.reservation.refused.get(name, ()))
             only_at = collected_at.get(placed.ship_group)
-            found.append(Demanded(name, placed.sku, placed.unit, quantity, barred, only_at))
+            group = groups.get(placed.ship_group)
+            area = group.ship_to.area if group and group.ship_to and only_at is None else None
+            found.append(Demanded(name, placed.sku, placed.unit, quantity, barred, only_at, area))
     return found
 
 
@@ -82,7 +85,7 @@ def source(state: OrderStream, context: Context) -> Sequence[Event]:
     attempt = state.reservation.attempt + 1
     demands = open_demands(state)
     stock: Stock = {sku: context.needed.get(sku, {}) for sku in sorted({demand.sku for demand in demands})}
-    made = plan(demands, stock, taking=attempt <= ATTEMPTS_MAX)
+    made = plan(demands, stock, context.now.date(), taking=attempt <= ATTEMPTS_MAX)
     ranks = {place: rank for rank, place in enumerate(made.ranking)}
     missing = [
         _Missing(demand, quantity, _policy(state, demand, context), _eligible(state, demand, stock, ranks))

@@ -53,7 +53,10 @@ def test_what_an_item_is_goes_to_its_own_stream(doors: Doors) -> None:
 
 def test_what_a_location_is_goes_to_its_own_stream(doors: Doors) -> None:
     address = {"address_lines": ["Hafenstr. 7"], "city": "Berlin", "postcode": "12099", "country": "DE"}
-    answer = doors.post("/locations", location="berlin", kind="store", address=address, time_zone="Europe/Berlin")
+    sourced = {"priority": 2, "daily_capacity": 40}
+    answer = doors.post(
+        "/locations", location="berlin", kind="store", address=address, time_zone="Europe/Berlin", **sourced
+    )
 
     assert (answer.status_code, answer.headers["location"]) == (202, "/locations/berlin")
     stream, command = doors.said()
@@ -63,6 +66,8 @@ def test_what_a_location_is_goes_to_its_own_stream(doors: Doors) -> None:
         kind=LocationKind.STORE,
         address=LocationAddress(address_lines=("Hafenstr. 7",), city="Berlin", postcode="12099", country="DE"),
         time_zone="Europe/Berlin",
+        priority=2,
+        daily_capacity=40,
     )
 
 
@@ -76,6 +81,7 @@ def test_what_a_location_is_goes_to_its_own_stream(doors: Doors) -> None:
         ("/locations", {"location": "berlin", "time_zone": "../etc/passwd"}, "body.time_zone"),
         ("/locations", {"location": "berlin", "address": {"country": "Germany"}}, "body.address.country"),
         ("/locations", {"location": "berlin", "kind": "tower"}, "body.kind"),
+        ("/locations", {"location": "berlin", "daily_capacity": 0}, "body.daily_capacity"),
     ],
 )
 def test_what_cannot_be_is_told_by_its_place(doors: Doors, path: str, body: dict[str, Any], where: str) -> None:

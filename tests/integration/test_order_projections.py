@@ -11,14 +11,25 @@ import pytest
 from psycopg.sql import SQL, Identifier
 
 from chassis.log import Record
+from chassis.memory import MemoryLog
 from chassis.testing import DAWN, Outcome, Spec
 from chassis.web import Problem
-from contracts.inventory import AdjustmentReason, AdjustStock, ReceiveStock
+from contracts.inventory import (
+    AdjustmentReason,
+    AdjustStock,
+    DescribeLocation,
+    LocationAddress,
+    LocationKind,
+    ReceiveStock,
+)
 from contracts.order import CancelOrder, PlaceHold, RecordNoticeRefused, RecordNoticeSent, ReleaseHold
+from services.inventory.catalogue import LOCATION
 from services.inventory.stock_item import STOCK_ITEM
 from services.order.api import page
 from services.order.finding import find_order
-from services.order.projections import AvailabilityProjection, OrdersProjection
+from services.order.projections import AvailabilityLoader, AvailabilityProjection, OrdersProjection, WorkProjection
+from services.order.sourcing import Availability
+from services.order.sourcing_rules import UNDESCRIBED, Place
 from services.order.tests.story import ORDER_ID, Story, eur, order
 
 Connection = psycopg.Connection[Any]
@@ -26,11 +37,11 @@ Connection = psycopg.Connection[Any]
 
 @pytest.fixture
 def schema(database: str, namespace: str) -> Iterator[Connection]:
-    """A schema of its own, with the tables of both projections."""
+    """A schema of its own, with the tables of all projections."""
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute(SQL("create schema {}").format(Identifier(namespace)))
         connection.execute(SQL("set search_path to {}").format(Identifier(namespace)))
-        for projection in (OrdersProjection(), AvailabilityProjection()):
+        for projection in (OrdersProjection(), AvailabilityProjection(), WorkProjection()):
             connection.execute(projection.tables)
         yield connection
 
@@ -111,6 +122,47 @@ def test_availability_is_what_the_last_event_of_a_location_says_and_where(schema
     AvailabilityProjection().apply(schema, records("inventory.events", *told))
     found = schema.execute("select * from availability order by location").fetchall()
     assert found == [("A", "north", 3, 2), ("A", "south", 5, 1)]
+
+
+def test_a_location_is_what_was_said_of_it_last(schema: Connection) -> None:
+    spec, address = Spec(LOCATION, "inventory"), LocationAddress(country="DE", region="BE", postcode="12099")
+    for described in (
+        DescribeLocation(location="berlin", kind=LocationKind.OWN, daily_capacity=5),
+        DescribeLocation(location="berlin", kind=LocationKind.OWN, priority=2, address=address),
+    ):
+        AvailabilityProjection().apply(schema, records("inventory.events", spec.when(described)))
+    assert schema.execute("select * from places").fetchall() == [("berlin", 2, None, "DE", "BE", "12099", 0)]
+
+
+def test_the_work_of_a_location_is_counted_by_the_day(schema: Connection) -> None:
+    today, tomorrow = (released(Story().later(span)) for span in (timedelta(), timedelta(days=1)))
+    for told, day, count in ((today, 0, 1), (today, 0, 2), (tomorrow, 1, 1), (today, 1, 1)):
+        WorkProjection().apply(schema, records("order.events", told))
+        assert schema.execute("select * from work").fetchall() == [("north", DAWN.date() + timedelta(days=day), count)]
+
+
+def test_sourcing_is_told_of_a_location_what_the_tables_say(schema: Connection, database: str, namespace: str) -> None:
+    # given goods at two locations, of which one was described and has work
+    stock, place = Spec(STOCK_ITEM, "inventory"), Spec(LOCATION, "inventory")
+    told = [
+        stock.when(ReceiveStock(sku="A", location=location, quantity=5, unit="each")) for location in ("north", "south")
+    ]
+    address = LocationAddress(country="DE", postcode="12099")
+    described = DescribeLocation(location="north", kind=LocationKind.OWN, daily_capacity=5, address=address)
+    told.append(place.when(described))
+    AvailabilityProjection().apply(schema, records("inventory.events", *told))
+    WorkProjection().apply(schema, records("order.events", released(Story())))
+    # when sourcing needs it
+    found = AvailabilityLoader(database, namespace, MemoryLog(lambda: DAWN), "inventory.events").fetch(["A"])
+    # then both are there, and what is known of the one
+    north = Place(daily_capacity=5, country="DE", postcode="12099", worked_on=DAWN.date(), released=1)
+    assert found == {"A": {"north": Availability(5, 0, north), "south": Availability(5, 1, UNDESCRIBED)}}
+
+
+def released(story: Story) -> Outcome:
+    """What comes of the answer that lets an order go to its node."""
+    story.placed(("A", 2, 1000)).reserved()
+    return story.authorized()
 
 
 @pytest.mark.parametrize(
