@@ -37,6 +37,9 @@ __all__ = [
     "HardeningRefused",
     "ItemChangeRefused",
     "ItemDescribed",
+    "KitComponent",
+    "KitRefusal",
+    "KitRefused",
     "Level",
     "LocationAddress",
     "LocationDescribed",
@@ -686,9 +689,27 @@ class LocationDescribed(Event):
     daily_capacity: Positive | None = None
 
 
+class KitComponent(Value):
+    """What one kit has of an article, in its base unit. `weight` is its share of the kit's price beside the weights of
+    the others; where nobody said one, its quantity."""
+
+    sku: str
+    quantity: Positive
+    unit: str = "each"
+    weight: NotNegative | None = None
+
+
+class KitRefusal(StrEnum):
+    """Why components make no kit: the kit is one of them, or one is listed twice."""
+
+    CONTAINS_ITSELF = "contains_itself"
+    LISTED_TWICE = "listed_twice"
+
+
 class DescribeItem(Command):
     """Say what an item is: the whole description, which replaces the one before. `unit` is its base unit, in which its
-    stock is counted; `weight_grams` is of one of them, and `gtin` its Global Trade Item Number (8 to 14 digits)."""
+    stock is counted; `weight_grams` is of one of them, and `gtin` its Global Trade Item Number (8 to 14 digits).
+    With `components` it is a kit: orders of it leave as those."""
 
     sku: str
     unit: str
@@ -697,6 +718,7 @@ class DescribeItem(Command):
     weight_grams: Positive | None = None
     category: str | None = None
     tax_class: str | None = None
+    components: tuple[KitComponent, ...] = ()
 
 
 class ItemDescribed(Event):
@@ -709,6 +731,7 @@ class ItemDescribed(Event):
     weight_grams: Positive | None = None
     category: str | None = None
     tax_class: str | None = None
+    components: tuple[KitComponent, ...] = ()
 
 
 class ItemChangeRefused(Event):
@@ -718,3 +741,10 @@ class ItemChangeRefused(Event):
     sku: str
     unit: str
     expected_unit: str
+
+
+class KitRefused(Event):
+    """A description whose components make no kit. Nothing changed."""
+
+    sku: str
+    reason: KitRefusal

@@ -94,6 +94,9 @@ class OrderLine(Value):
     `quantity` counts the base unit and is what was sent, even at or below zero (then a hold stands); `ordered` is the
     unit that the customer used (2 cases). `amount` is the extended amount (minor units) and the truth; `unit_price`
     with its `price_basis` (`1`, `100`, `kg`) only informs. Discounts and fees of the line are `charges`.
+
+    A kit is followed by lines for its components: they have no `channel_line`, `relates_to` its line, and as `amount`
+    a share of all that it costs. Goods leave by those, and by no line of a kit.
     """
 
     line: str

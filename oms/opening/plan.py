@@ -16,10 +16,11 @@ from oms.importing.errors import FileRefused
 from oms.importing.form import Form
 from oms.importing.reading import open_rows
 from services.inventory.api import Receipt
-from services.inventory.catalogue_api import ItemDescription, LocationDescription
+from services.inventory.catalogue_api import Component, ItemDescription, LocationDescription
 
 __all__ = [
     "ITEM_COLUMNS",
+    "KIT_COLUMNS",
     "LOCATION_COLUMNS",
     "ROWS_MAX",
     "STOCK_COLUMNS",
@@ -53,7 +54,9 @@ LOCATION_COLUMNS = (
 ITEM_COLUMNS = ("sku", "unit", "description", "gtin", "weight_grams", "category", "tax_class")
 STOCK_COLUMNS = ("sku", "location", "quantity", "unit")
 
-LOCATIONS, ITEMS, STOCK = "locations.csv", "items.csv", "stock.csv"
+KIT_COLUMNS = ("kit", "sku", "quantity", "unit", "weight")
+
+LOCATIONS, ITEMS, KITS, STOCK = "locations.csv", "items.csv", "kits.csv", "stock.csv"
 DOCUMENT = "opening-stock"
 """The document that every opening receipt names."""
 
@@ -89,12 +92,14 @@ def read_folder(folder: Path) -> Plan:
     Raises FileRefused, naming every row that is wrong (the first PROBLEMS_SHOWN_MAX of them).
     """
     if not folder.is_dir():
-        raise FileRefused(f"{folder} is no folder; put {LOCATIONS}, {ITEMS} and {STOCK} into one, or leave it out")
-    files = {LOCATIONS: LOCATION_COLUMNS, ITEMS: ITEM_COLUMNS, STOCK: STOCK_COLUMNS}
+        raise FileRefused(
+            f"{folder} is no folder; put {LOCATIONS}, {ITEMS}, {KITS} and {STOCK} into one, or leave it out"
+        )
+    files = {LOCATIONS: LOCATION_COLUMNS, ITEMS: ITEM_COLUMNS, KITS: KIT_COLUMNS, STOCK: STOCK_COLUMNS}
     found = {name: _read(folder / name, columns) for name, columns in files.items() if (folder / name).exists()}
     if not found:
         raise FileRefused(f"{folder} has none of the files {LOCATIONS}, {ITEMS} and {STOCK}")
-    return make_plan(found.get(LOCATIONS), found.get(ITEMS), found.get(STOCK))
+    return make_plan(found.get(LOCATIONS), found.get(ITEMS), found.get(STOCK), found.get(KITS))
 
 
 def _read(path: Path, columns: Sequence[str]) -> list[Asked]:
@@ -116,17 +121,26 @@ def _read(path: Path, columns: Sequence[str]) -> list[Asked]:
     return rows
 
 
-def make_plan(locations: Sequence[Asked] | None, items: Sequence[Asked] | None, stock: Sequence[Asked] | None) -> Plan:
+def make_plan(
+    locations: Sequence[Asked] | None,
+    items: Sequence[Asked] | None,
+    stock: Sequence[Asked] | None,
+    kits: Sequence[Asked] | None = None,
+) -> Plan:
     """The plan of these rows; None where nothing is said of a kind. Raises FileRefused as `read_folder` does."""
     checks = _Checks()
     described = [checks.location(row) for row in locations or ()]
     listed = [checks.item(row) for row in items or ()]
     places = None if locations is None else checks.places
     units = None if items is None else checks.units
+    for row in kits or ():
+        checks.component(row)
     opening = [checks.stock(row, places, units) for row in stock or ()]
     checks.refuse()
     return Plan(
-        [one for one in described if one], [one for one in listed if one], [one for one in opening if one is not None]
+        [one for one in described if one],
+        [checks.with_components(one) for one in listed if one],
+        [one for one in opening if one is not None],
     )
 
 
@@ -137,6 +151,7 @@ class _Checks:
     problems: list[str] = field(default_factory=list)
     places: set[str] = field(default_factory=set)
     units: dict[str, str] = field(default_factory=dict)
+    _components: dict[str, list[Component]] = field(default_factory=dict)
     _shelves: set[tuple[str, str]] = field(default_factory=set)
 
     def location(self, row: Asked) -> LocationDescription | None:
@@ -157,6 +172,18 @@ class _Checks:
             self._note(row, f"sku: {found.sku} stands above already; say all of it in one row")
         self.units[row.cells.get("sku", "")] = found.unit if found else "each"
         return found
+
+    def component(self, row: Asked) -> None:
+        """What a kit has of an article, in a row of its own."""
+        cells = dict(row.cells)
+        kit = cells.pop("kit", "")
+        if kit not in self.units:
+            self._note(row, f"kit: {kit or 'nothing'} is not in {ITEMS}")
+        if found := self._made(Component, cells, row):
+            self._components.setdefault(kit, []).append(found)
+
+    def with_components(self, item: ItemDescription) -> ItemDescription:
+        return item.model_copy(update={"components": tuple(self._components.get(item.sku, ()))})
 
     def stock(self, row: Asked, places: set[str] | None, units: Mapping[str, str] | None) -> OpeningStock | None:
         """Where locations and items are said too, stock for one that is not among them is a slip of the pen."""

@@ -15,6 +15,8 @@ from contracts.inventory import (
     DescribeLocation,
     ItemChangeRefused,
     ItemDescribed,
+    KitRefusal,
+    KitRefused,
     LocationDescribed,
 )
 from contracts.message import Event
@@ -54,7 +56,17 @@ def _describe_item(message: DescribeItem, item: Item, context: Context) -> Seque
     known = item.described
     if known is not None and known.unit != message.unit:
         return (ItemChangeRefused(sku=message.sku, unit=message.unit, expected_unit=known.unit),)
+    if refusal := _no_kit(message):
+        return (KitRefused(sku=message.sku, reason=refusal),)
     return (ItemDescribed(**dict(message)),)
+
+
+def _no_kit(message: DescribeItem) -> KitRefusal | None:
+    """Why its components make no kit, if so. That a component is a kit itself is its own stream's to know."""
+    named = [component.sku for component in message.components]
+    if message.sku in named:
+        return KitRefusal.CONTAINS_ITSELF
+    return KitRefusal.LISTED_TWICE if len(set(named)) < len(named) else None
 
 
 def _describe_location(message: DescribeLocation, location: Location, context: Context) -> Sequence[Event]:

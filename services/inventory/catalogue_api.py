@@ -10,20 +10,25 @@ from fastapi import APIRouter, Depends
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from chassis.decider import StreamKind
-from chassis.web import NUMBER_MAX, Caller, Gate, Name, Problem, caller_of, submit
+from chassis.web import NUMBER_MAX, Caller, Gate, Name, Positive, Problem, caller_of, submit
 from contracts.ids import aggregate_id, stream
 from contracts.inventory import (
     DescribeItem,
     DescribeLocation,
     ItemChangeRefused,
+    KitComponent,
+    KitRefused,
     LocationAddress,
     LocationKind,
 )
 from services.inventory.catalogue import ITEM, LOCATION
 
-__all__ = ["ItemDescription", "LocationDescription", "router"]
+__all__ = ["Component", "ItemDescription", "LocationDescription", "router"]
 
 ADDRESS_LINES_MAX = 6
+
+COMPONENTS_MAX = 100
+"""Articles that a kit may have: each is a line of every order of it."""
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 
@@ -61,8 +66,18 @@ class LocationDescription(BaseModel):
     daily_capacity: Annotated[int, Field(gt=0, le=NUMBER_MAX)] | None = None
 
 
+class Component(BaseModel):
+    """What one kit has of an article; `weight` is its share of the kit's price, by default its quantity."""
+
+    sku: Name
+    quantity: Positive
+    unit: Name = "each"
+    weight: Annotated[int, Field(ge=0, le=NUMBER_MAX)] | None = None
+
+
 class ItemDescription(BaseModel):
-    """What an item is, whole: it replaces what was said before, all but `unit`, the base unit of its stock."""
+    """What an item is, whole: it replaces what was said before, all but `unit`, the base unit of its stock. With
+    `components` it is a kit: orders of it leave as those."""
 
     sku: Name
     unit: Name = "each"
@@ -71,6 +86,7 @@ class ItemDescription(BaseModel):
     weight_grams: Annotated[int, Field(gt=0, le=NUMBER_MAX)] | None = None
     category: Name | None = None
     tax_class: Name | None = None
+    components: Annotated[tuple[Component, ...], Field(max_length=COMPONENTS_MAX)] = ()
 
 
 def router(gate: Gate) -> APIRouter:
@@ -91,8 +107,10 @@ def router(gate: Gate) -> APIRouter:
     @routes.post("/items", status_code=202)
     async def describe_item(body: ItemDescription, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
         """Say what an item is."""
-        place, command = f"/items/{quote(body.sku, safe='')}", DescribeItem(**dict(body))
-        return await submit(gate, caller, target(ITEM, body.sku), command, place, refusals=(ItemChangeRefused,))
+        components = tuple(KitComponent(**dict(one)) for one in body.components)
+        place, command = f"/items/{quote(body.sku, safe='')}", DescribeItem(**{**dict(body), "components": components})
+        refusals = (ItemChangeRefused, KitRefused)
+        return await submit(gate, caller, target(ITEM, body.sku), command, place, refusals=refusals)
 
     def shown(kind: StreamKind, name: str) -> dict[str, Any]:
         seen = gate.reads.stream(target(kind, name))

@@ -22,7 +22,7 @@ from contracts.ids import split_stream
 from contracts.message import CATALOGUE, Message
 from contracts.order import CancelReason, OrderCancelRequested, OrderPlaced
 from services.order.channel_out import ChannelOut, Publish
-from services.order.channel_updates import FOLLOWED, KnownLine, KnownOrder, known_order, update_of
+from services.order.channel_updates import FOLLOWED, KnownLine, KnownOrder, KnownPart, counted, known_order, update_of
 
 __all__ = ["CHANNEL_ACCOUNTS", "ChannelUpdates", "Positions", "Written"]
 
@@ -98,7 +98,7 @@ class ChannelUpdates:
         """
     create table if not exists channel_orders (
         id text primary key, tenant text not null, channel_account text not null, external_id text not null,
-        number text not null, lines json not null, cancelling text);
+        number text not null, lines json not null, cancelling text, parts json not null);
     """
         + CHANNEL_ACCOUNTS
     )
@@ -139,12 +139,12 @@ def _evolve(order: KnownOrder | None, event: Message) -> KnownOrder | None:
         return known_order(event)
     if order is not None and isinstance(event, OrderCancelRequested):
         return replace(order, cancelling=event.cause)
-    return order
+    return None if order is None else counted(order, event)
 
 
 def _load(connection: psycopg.Connection[Any], streams: set[str]) -> dict[str, KnownOrder]:
     rows = connection.execute(
-        "select id, tenant, channel_account, external_id, number, lines, cancelling from channel_orders"
+        "select id, tenant, channel_account, external_id, number, lines, cancelling, parts from channel_orders"
         " where id = any(%s)",
         [[split_stream(stream)[1] for stream in sorted(streams)]],
     )
@@ -156,16 +156,17 @@ def _load(connection: psycopg.Connection[Any], streams: set[str]) -> dict[str, K
             number,
             {ours: KnownLine(**line) for ours, line in lines.items()},
             CancelReason(cancelling) if cancelling else None,
+            {ours: KnownPart(**part) for ours, part in parts.items()},
         )
-        for order, tenant, account, external_id, number, lines, cancelling in rows
+        for order, tenant, account, external_id, number, lines, cancelling, parts in rows
     }
 
 
 def _store(connection: psycopg.Connection[Any], orders: Mapping[str, KnownOrder]) -> None:
     with connection.cursor() as cursor:
         cursor.executemany(
-            "insert into channel_orders values (%s, %s, %s, %s, %s, %s, %s)"
-            " on conflict (id) do update set cancelling = excluded.cancelling",
+            "insert into channel_orders values (%s, %s, %s, %s, %s, %s, %s, %s)"
+            " on conflict (id) do update set cancelling = excluded.cancelling, parts = excluded.parts",
             [_row(split_stream(stream)[1], order) for stream, order in sorted(orders.items())],
         )
         cursor.executemany(
@@ -184,4 +185,5 @@ def _row(identifier: str, order: KnownOrder) -> tuple[str | None, ...]:
         order.number,
         lines,
         order.cancelling.value if order.cancelling else None,
+        json.dumps({ours: asdict(part) for ours, part in order.parts.items()}),
     )

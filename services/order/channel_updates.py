@@ -7,9 +7,9 @@ and writes the updates, is `channel_follower.py`.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from contracts.channel import ChannelLineUpdate, ChannelPackage, ChannelUpdate, UpdateKind
@@ -39,8 +39,9 @@ from contracts.order import (
     OrderPlaced,
     QuantityMoved,
 )
+from services.order.value import parts_of_kits
 
-__all__ = ["FOLLOWED", "KnownLine", "KnownOrder", "known_order", "update_of"]
+__all__ = ["FOLLOWED", "KnownLine", "KnownOrder", "KnownPart", "counted", "known_order", "update_of"]
 
 TELLS_WHY = frozenset(
     {
@@ -71,9 +72,20 @@ class KnownLine:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownPart:
+    """A component line of ours: the line of its kit, its quantity in one kit, and how many units of it ever came to a
+    bucket that channels hear of."""
+
+    kit: str
+    per: int
+    came: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class KnownOrder:
     """What an update needs to know of its order: whose it is, and its lines by our ids. A line that the channel never
-    sent is not among them. `cancelling` is why nodes are being asked to let go of it."""
+    sent is not among them, but among the `parts` of the kits that it sent. `cancelling` is why nodes are being asked to
+    let go of it."""
 
     tenant: str
     channel_account: str
@@ -81,6 +93,7 @@ class KnownOrder:
     number: str
     lines: Mapping[str, KnownLine]
     cancelling: CancelReason | None = None
+    parts: Mapping[str, KnownPart] = field(default_factory=dict)
 
 
 def known_order(placed: OrderPlaced) -> KnownOrder:
@@ -90,7 +103,60 @@ def known_order(placed: OrderPlaced) -> KnownOrder:
         for line in placed.lines
         if line.channel_line is not None
     }
-    return KnownOrder(placed.tenant, placed.channel_account, placed.external_id, placed.number, lines)
+    parts = {part.line: KnownPart(part.kit, part.per) for part in parts_of_kits(placed)}
+    return KnownOrder(placed.tenant, placed.channel_account, placed.external_id, placed.number, lines, parts=parts)
+
+
+def counted(order: KnownOrder, event: Message) -> KnownOrder:
+    """The order once the units that an event moved are counted as parts of kits."""
+    if not order.parts or not isinstance(event, QuantityMoved):
+        return order
+    parts = dict(order.parts)
+    for move in event.moves:
+        if move.line in parts and move.target in _OF_KITS:
+            came = parts[move.line].came
+            grown = {**came, move.target.value: came.get(move.target.value, 0) + move.quantity}
+            parts[move.line] = replace(parts[move.line], came=grown)
+    return order if parts == order.parts else replace(order, parts=parts)
+
+
+def _fewest(units: int, per: int) -> int:
+    """Kits that so many units of a component suffice for."""
+    return units // per
+
+
+def _touched(units: int, per: int) -> int:
+    """Kits that so many units of a component are missing from."""
+    return -(-units // per)
+
+
+_OF_KITS: Mapping[Bucket, tuple[Callable[[Iterable[int]], int], Callable[[int, int], int]]] = {
+    Bucket.FULFILLED: (min, _fewest),
+    Bucket.DELIVERED: (min, _fewest),
+    Bucket.CANCELLED: (max, _touched),
+}
+"""How kits are counted from their components: one has left when all of it has, and is given up when any of it is."""
+
+
+def _with_kits(order: KnownOrder, moved: Mapping[str, int], target: Bucket) -> Mapping[str, int]:
+    """Units of lines that came to a bucket just now, and with them the kits that this completes. The order has counted
+    them already."""
+    best, kits_of = _OF_KITS[target]
+    after: dict[str, list[int]] = defaultdict(list)
+    before: dict[str, list[int]] = defaultdict(list)
+    for line, part in order.parts.items():
+        came = part.came.get(target.value, 0)
+        after[part.kit].append(kits_of(came, part.per))
+        before[part.kit].append(kits_of(came - moved.get(line, 0), part.per))
+    return {**moved, **{kit: more for kit in after if (more := best(after[kit]) - best(before[kit])) > 0}}
+
+
+def _of_these(order: KnownOrder, units: Mapping[str, int]) -> Mapping[str, int]:
+    """These units, and with them the kits that they are by themselves."""
+    kits: dict[str, list[int]] = defaultdict(list)
+    for line, part in order.parts.items():
+        kits[part.kit].append(_fewest(units.get(line, 0), part.per))
+    return {**units, **{kit: min(each) for kit, each in kits.items() if min(each)}}
 
 
 def update_of(event: Message, envelope: Envelope, order: KnownOrder) -> ChannelUpdate | None:
@@ -123,14 +189,14 @@ def _moved(event: QuantityMoved, target: Bucket, order: KnownOrder) -> tuple[Cha
     for move in event.moves:
         if move.target is target:
             moved[move.line] += move.quantity
-    return _units(order, moved)
+    return _units(order, _with_kits(order, moved, target))
 
 
 def _contents(contents: Iterable[PackageContent], order: KnownOrder) -> tuple[ChannelLineUpdate, ...]:
     packed: Counter[str] = Counter()
     for content in contents:
         packed[content.line] += content.quantity
-    return _units(order, packed)
+    return _units(order, _of_these(order, packed))
 
 
 def _package(package: Package, order: KnownOrder) -> ChannelPackage:
@@ -152,7 +218,8 @@ def _accepted(event: OrderPlaced, order: KnownOrder) -> Told:
 
 
 def _held(event: HoldPlaced, order: KnownOrder) -> Told:
-    concerned = {ours: line.quantity for ours, line in order.lines.items() if ours in event.lines}
+    named = {order.parts[line].kit if line in order.parts else line for line in event.lines}
+    concerned = {ours: line.quantity for ours, line in order.lines.items() if ours in named}
     why = event.detail if event.kind in TELLS_WHY else None
     return {"kind": UpdateKind.HELD, "hold": event.kind, "lines": _units(order, concerned), "detail": why}
 
@@ -170,7 +237,9 @@ def _conflicted(event: OrderConflicted, order: KnownOrder) -> Told:
 
 
 def _backordered(event: LineBackordered, order: KnownOrder) -> Told:
-    return {"kind": UpdateKind.BACKORDERED, "lines": _units(order, {event.line: event.quantity})}
+    part = order.parts.get(event.line)
+    waits = {event.line: event.quantity} if part is None else {part.kit: _touched(event.quantity, part.per)}
+    return {"kind": UpdateKind.BACKORDERED, "lines": _units(order, waits)}
 
 
 def _confirmed(event: OrderConfirmed, order: KnownOrder) -> Told:
@@ -196,7 +265,7 @@ def _cancel_refused(event: CancelRefused, order: KnownOrder) -> Told:
 def _ready(event: FulfillmentReady, order: KnownOrder) -> Told:
     return {
         "kind": UpdateKind.READY_FOR_PICKUP,
-        "lines": _units(order, {each.line: each.quantity for each in event.lines}),
+        "lines": _units(order, _of_these(order, {each.line: each.quantity for each in event.lines})),
         "location": event.location,
         "collect_by": event.collect_by,
     }

@@ -45,7 +45,8 @@ from contracts.order import (
     ReleaseHold,
 )
 from services.order.checks import MONEY_HOLDS, NOT_ACCEPTABLE, OF_THE_WAY, Finding, findings
-from services.order.value import line_values, part_of, rated_lines, tenders_total, totals
+from services.order.kits import exploded
+from services.order.value import line_values, part_of, parts_of_kits, rated_lines, tenders_total, totals
 from services.order.ways import handed_out
 
 __all__ = [
@@ -115,7 +116,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class OrderState:
-    """An order. `units` sums the lines by bucket; `revision` and `fingerprint` are the newest that were heard of;
+    """An order. `lines` are those that goods leave by: of a kit its components. `units` sums the lines by bucket; `revision` and `fingerprint` are the newest that were heard of;
     `captured` is in minor units; `cancelled_because` why units were cancelled last, should nothing be left; `ended` the
     event that closed it: nothing is decided about it any more."""
 
@@ -240,9 +241,10 @@ def evolve(state: OrderState, event: Event) -> OrderState:
 
 
 def _placed(state: OrderState, event: OrderPlaced) -> OrderState:
-    lines = {}
+    lines, kits = {}, {part.kit for part in parts_of_kits(event)}
     for index, line in enumerate(event.lines):
-        lines[line.line] = LineState(index, (max(0, line.quantity), *NONE_MOVED[1:]))
+        if line.line not in kits:
+            lines[line.line] = LineState(index, (max(0, line.quantity), *NONE_MOVED[1:]))
     total = sum(line.units[0] for line in lines.values())
     return replace(
         state,
@@ -291,13 +293,13 @@ def _shift(counts: tuple[int, ...], move: Move) -> tuple[int, ...]:
 
 
 def place_order(message: PlaceOrder, state: OrderState, context: Context) -> Sequence[Event]:
-    """A message that parses becomes an order; what does not add up becomes holds."""
+    """A message that parses becomes an order, with its kits exploded; what does not add up becomes holds."""
     if state.placed is not None:
         return _placed_again(message, state)
     identifier = split_stream(context.stream)[1]
     terms = {name: getattr(message, name) for name in OrderTerms.model_fields}
     placed = OrderPlaced(
-        **terms,
+        **{**terms, "lines": exploded(message.lines, context.needed)},
         tenant=context.tenant,
         order_id=identifier,
         number=order_number(identifier),

@@ -3,6 +3,7 @@ of orders, for people."""
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -15,7 +16,7 @@ from chassis.projection import TRACKING
 from chassis.store import StoreAway, StoreBehind, connect, making_tables
 from contracts.envelope import Envelope
 from contracts.ids import split_stream
-from contracts.inventory import LocationDescribed
+from contracts.inventory import ItemDescribed, KitComponent, LocationDescribed
 from contracts.message import CATALOGUE
 from contracts.order import (
     HoldPlaced,
@@ -27,6 +28,7 @@ from contracts.order import (
     OrderPlaced,
     ReleasedToFulfillment,
 )
+from services.order.kits import Kit, is_kit_key, kit_key
 from services.order.sourcing import Availability
 from services.order.sourcing_rules import Place
 
@@ -38,7 +40,7 @@ UNKNOWN_MAX = 10_000
 
 
 class AvailabilityProjection:
-    """Available to sell by SKU and location, and what locations are, as inventory's events say, each with the offset
+    """Available to sell by SKU and location, what kits are made of, and what locations are, as inventory's events say, each with the offset
     that says so."""
 
     name = "availability"
@@ -49,6 +51,7 @@ class AvailabilityProjection:
     create table if not exists places (
         location text primary key, priority bigint not null, daily_capacity bigint, country text, region text,
         postcode text, source_offset bigint not null);
+    create table if not exists kits (sku text primary key, components json not null);
     """
 
     def apply(self, connection: psycopg.Connection[Any], records: Sequence[Record]) -> None:
@@ -57,6 +60,8 @@ class AvailabilityProjection:
             message = CATALOGUE[Envelope.parse(record.headers).type].decode(record.value or b"")
             if isinstance(message, LocationDescribed):
                 self._describe(connection, message, record.offset)
+            if isinstance(message, ItemDescribed):
+                self._compose(connection, message)
             sku = getattr(message, "sku", None)
             for level in getattr(message, "levels", ()):
                 latest[(str(sku), level.location)] = (level.available, record.offset)
@@ -68,6 +73,17 @@ class AvailabilityProjection:
                 " set available = excluded.available, source_offset = excluded.source_offset",
                 [list(column) for column in zip(*rows, strict=True)],
             )
+
+    def _compose(self, connection: psycopg.Connection[Any], item: ItemDescribed) -> None:
+        """An item described without components is no kit any more."""
+        if not item.components:
+            connection.execute("delete from kits where sku = %s", [item.sku])
+            return
+        components = json.dumps([component.model_dump(mode="json") for component in item.components])
+        connection.execute(
+            "insert into kits values (%s, %s) on conflict (sku) do update set components = excluded.components",
+            [item.sku, components],
+        )
 
     def _describe(self, connection: psycopg.Connection[Any], place: LocationDescribed, offset: int) -> None:
         """Each location has one stream, so its descriptions come in order."""
@@ -125,28 +141,49 @@ class AvailabilityLoader:
         self._connection: psycopg.Connection[Any] | None = None
         self._unknown: dict[str, dict[int, int]] = {}
 
-    def fetch(self, keys: Sequence[str]) -> Mapping[str, Mapping[str, Availability]]:
-        found: dict[str, dict[str, Availability]] = {sku: {} for sku in keys}
+    def fetch(self, keys: Sequence[str]) -> Mapping[str, Any]:
+        """Availability by SKU, and by `kit_key` an article that is a kit, with that of its components."""
         if not keys:
-            return found
+            return {}
         try:
-            rows = self._connect().execute(
-                "select sku, location, available, availability.source_offset,"
-                " coalesce(priority, 0), daily_capacity, country, region, postcode, day, coalesce(released, 0)"
-                " from availability left join places using (location) left join work using (location)"
-                " where sku = any(%s) order by sku, location",
-                [list(keys)],
-            )
-            for sku, location, available, offset, *place in rows:
-                found[sku][location] = Availability(available, offset, Place(*place))
-            self._believe([sku for sku in keys if not found[sku]])
+            kits = self._kits(keys)
+            parts = {component.sku for components in kits.values() for component in components}
+            asked = [key for key in keys if not is_kit_key(key)]
+            skus = sorted(parts.union(sku for sku in asked if kit_key(sku) not in kits))
+            found = self._available(skus)
+            unknown = [sku for sku in skus if not found[sku]]
+            self._believe(unknown)
+            if unknown and self._kits(keys) != kits:
+                raise StoreBehind("an article became a kit while it was looked for")
         except psycopg.OperationalError as error:
             self._connection = None
             raise StoreAway(f"availability cannot be read: {error}") from error
         except LogError as error:
             raise StoreAway(f"where inventory's events end is not known: {error}") from error
-        for sku in keys:
+        for sku in skus:
             self._unknown.pop(sku, None)
+        made = {key: Kit(parts, {part.sku: found[part.sku] for part in parts}) for key, parts in kits.items()}
+        return {**{sku: found.get(sku, {}) for sku in asked}, **made}
+
+    def _kits(self, keys: Sequence[str]) -> dict[str, Sequence[KitComponent]]:
+        """The components of what is a kit of these."""
+        asked = [key.removeprefix(kit_key("")) for key in keys if is_kit_key(key)]
+        if not asked:
+            return {}
+        rows = self._connect().execute("select sku, components from kits where sku = any(%s)", [asked])
+        return {kit_key(sku): tuple(KitComponent(**one) for one in components) for sku, components in rows}
+
+    def _available(self, skus: Sequence[str]) -> dict[str, dict[str, Availability]]:
+        found: dict[str, dict[str, Availability]] = {sku: {} for sku in skus}
+        rows = self._connect().execute(
+            "select sku, location, available, availability.source_offset,"
+            " coalesce(priority, 0), daily_capacity, country, region, postcode, day, coalesce(released, 0)"
+            " from availability left join places using (location) left join work using (location)"
+            " where sku = any(%s) order by sku, location",
+            [list(skus)],
+        )
+        for sku, location, available, offset, *place in rows:
+            found[sku][location] = Availability(available, offset, Place(*place))
         return found
 
     def _believe(self, unknown: Sequence[str]) -> None:

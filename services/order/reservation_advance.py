@@ -32,6 +32,7 @@ from contracts.order import (
     PlaceOrder,
     ReleaseHold,
 )
+from services.order.kits import kit_key
 from services.order.order import (
     NOT_RELEASED,
     WITH_CUSTOMER,
@@ -56,11 +57,12 @@ __all__ = ["advance", "needs"]
 
 
 def needs(message: Message, state: OrderStream) -> Sequence[str]:
-    """The SKUs whose availability is read with the stream, wherever this message may lead to a sourcing decision: so may
+    """The SKUs whose availability (at placement also whose components) is read with the stream, wherever this message may lead to a sourcing decision: so may
     any that answers what a hold was placed for."""
     if isinstance(message, PlaceOrder):
         gone = {line.line for line in handed_out(message)}
-        wanted = {line.sku for line in message.lines if line.quantity > 0 and line.line not in gone}
+        ordered = [line for line in message.lines if line.quantity > 0]
+        wanted = {line.sku for line in ordered if line.line not in gone} | {kit_key(line.sku) for line in ordered}
         return () if state.order.placed else sorted(wanted)
     if not state.order.open:
         return ()

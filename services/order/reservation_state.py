@@ -37,6 +37,7 @@ from contracts.order import (
     StepAskedAgain,
     StepUnanswered,
 )
+from services.order.value import rated_lines
 
 __all__ = [
     "AUTHORIZE",
@@ -140,7 +141,7 @@ def _opened(moves: Iterable[Move]) -> int:
 
 def _placed(state: ReservationState, event: OrderPlaced) -> ReservationState:
     limits = {limit for line in event.lines if (limit := line.cancel_after or event.cancel_after) is not None}
-    open_units = sum(max(0, line.quantity) for line in event.lines)
+    open_units = sum(line.quantity for line in rated_lines(event))
     return replace(state, open_units=open_units, cancel_afters=tuple(sorted(limits)))
 
 

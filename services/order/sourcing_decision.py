@@ -7,6 +7,7 @@ last moments, attempts.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,6 +26,7 @@ from contracts.order import (
     SourcingDecided,
 )
 from services.order import order as orders
+from services.order.kits import with_components
 from services.order.order import (
     WITH_CUSTOMER,
     line_of,
@@ -36,6 +38,7 @@ from services.order.order import (
 from services.order.reservation_answers import cancel_rest, too_late
 from services.order.sourcing import Demanded, Plan, Stock, plan
 from services.order.sourcing_rules import RULES_VERSION
+from services.order.value import parts_of_kits
 from services.order.ways import counters, ship_groups
 
 if TYPE_CHECKING:
@@ -84,13 +87,15 @@ def source(state: OrderStream, context: Context) -> Sequence[Event]:
     again and again waits for supply, where refusing is not possible."""
     attempt = state.reservation.attempt + 1
     demands = open_demands(state)
-    stock: Stock = {sku: context.needed.get(sku, {}) for sku in sorted({demand.sku for demand in demands})}
-    made = plan(demands, stock, context.now.date(), taking=attempt <= ATTEMPTS_MAX)
+    known = with_components(context.needed)
+    stock: Stock = {sku: known.get(sku, {}) for sku in sorted({demand.sku for demand in demands})}
+    made, given_up = _of_whole_kits(state, demands, stock, context, taking=attempt <= ATTEMPTS_MAX)
     ranks = {place: rank for rank, place in enumerate(made.ranking)}
     missing = [
         _Missing(demand, quantity, _policy(state, demand, context), _eligible(state, demand, stock, ranks))
         for demand, quantity in made.missing
     ]
+    missing += [_Missing(demand, quantity, ShortagePolicy.CANCEL_LINE, ()) for demand, quantity in given_up]
     waiting = [part for part in missing if part.policy is ShortagePolicy.BACKORDER]
     if stuck := [part.demand for part in waiting if not part.eligible]:
         return (_nowhere(state, stuck, stock),)
@@ -98,6 +103,34 @@ def source(state: OrderStream, context: Context) -> Sequence[Event]:
     allocations = () if cancels_order else _allocations(state, made, waiting)
     decided = _decided_by(state, context, made, attempt, allocations, missing)
     return (decided, *_cancelled_by_policy(state, missing, cancels_order))
+
+
+def _of_whole_kits(
+    state: OrderStream, demands: Sequence[Demanded], stock: Stock, context: Context, *, taking: bool
+) -> tuple[Plan, list[tuple[Demanded, int]]]:
+    """The plan, and what is given up beside it: where a component that does not wait is short, all that is for the same
+    kits, so that nobody gets a part of a kit."""
+    made = plan(demands, stock, context.now.date(), taking=taking)
+    parts = {part.line: part for part in parts_of_kits(state.order.terms)}
+    lost: dict[str, int] = {}
+    for demand, quantity in made.missing:
+        part = parts.get(demand.line)
+        if part and _policy(state, demand, context) is ShortagePolicy.CANCEL_LINE:
+            lost[part.kit] = max(lost.get(part.kit, 0), -(-quantity // part.per))
+    if not lost:
+        return made, []
+    given_up, kept = [], []
+    for demand in demands:
+        part = parts.get(demand.line)
+        gone = min(demand.quantity, lost.get(part.kit, 0) * part.per) if part else 0
+        if gone:
+            given_up.append((demand, gone))
+        if gone < demand.quantity:
+            kept.append(replace(demand, quantity=demand.quantity - gone))
+    if not kept:
+        return made._replace(sourced=(), missing=(), candidates=()), given_up
+    made, more = _of_whole_kits(state, kept, stock, context, taking=taking)
+    return made, [*given_up, *more]
 
 
 def _eligible(state: OrderStream, demand: Demanded, stock: Stock, ranks: Mapping[str, int]) -> tuple[str, ...]:
@@ -121,13 +154,26 @@ def _nowhere(state: OrderStream, stuck: Sequence[Demanded], stock: Stock) -> Eve
 
 def _policy(state: OrderStream, demand: Demanded, context: Context) -> ShortagePolicy:
     """What becomes of units that nobody has. Past the line's last moment, or once the order is confirmed and the rest
-    of it under way, a wish to wait or to cancel the order means the line."""
+    of it under way, a wish to wait or to cancel the order means the line. A kit that is claimed in part waits for the
+    rest, until its last moment."""
     chosen = line_of(state.order, demand.line).shortage or state.order.terms.shortage
     if too_late(state.order, demand.line, context.now):
         return ShortagePolicy.CANCEL_LINE
-    if chosen is ShortagePolicy.CANCEL_ORDER and state.order.confirmed:
-        return ShortagePolicy.CANCEL_LINE
-    return chosen
+    if chosen is ShortagePolicy.CANCEL_ORDER and not state.order.confirmed:
+        return chosen
+    if _kit_begun(state, demand.line):
+        return ShortagePolicy.BACKORDER
+    return ShortagePolicy.CANCEL_LINE if chosen is ShortagePolicy.CANCEL_ORDER else chosen
+
+
+def _kit_begun(state: OrderStream, line: str) -> bool:
+    """Whether something is claimed already for the kit that a component is of: then it waits to be whole."""
+    if line_of(state.order, line).relates_to is None:
+        return False
+    parts = parts_of_kits(state.order.terms)
+    kit = next((part.kit for part in parts if part.line == line), None)
+    siblings = [state.order.lines[part.line] for part in parts if part.kit == kit]
+    return any(line_units(each, Bucket.ORDERED, Bucket.CANCELLED) < sum(each.units) for each in siblings)
 
 
 def _decided_by(

@@ -9,9 +9,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from contracts.money import Charge, Money, TaxLine, Tender, share, share_by_weight
-from contracts.order import OrderLine, OrderTerms, Totals
+from contracts.order import OrderLine, OrderTerms, RelationKind, Totals
 
-__all__ = ["LineValue", "line_values", "part_of", "rated_lines", "tenders_for", "tenders_total", "totals"]
+__all__ = [
+    "LineValue",
+    "Part",
+    "line_values",
+    "own_value",
+    "part_of",
+    "parts_of_kits",
+    "rated_lines",
+    "tenders_for",
+    "tenders_total",
+    "totals",
+]
 
 
 class LineValue(NamedTuple):
@@ -23,9 +34,31 @@ class LineValue(NamedTuple):
     other: int
 
 
+class Part(NamedTuple):
+    """A component line of ours, the line of its kit, and its quantity in one kit."""
+
+    line: str
+    kit: str
+    per: int
+
+
+def parts_of_kits(terms: OrderTerms) -> tuple[Part, ...]:
+    """The component lines that kits were exploded into: no channel sent them. What a channel itself calls a component is
+    a line like any other, with an amount of its own."""
+    return tuple(
+        Part(line.line, line.relates_to.line, line.relates_to.quantity_per or 1)
+        for line in terms.lines
+        if line.channel_line is None
+        and line.relates_to is not None
+        and line.relates_to.kind is RelationKind.COMPONENT_OF
+    )
+
+
 def rated_lines(terms: OrderTerms) -> tuple[OrderLine, ...]:
-    """The lines that can be fulfilled: a quantity at or below zero has no units to take a share with."""
-    return tuple(line for line in terms.lines if line.quantity > 0)
+    """The lines that can be fulfilled: a quantity at or below zero has no units to take a share with, and a kit has
+    those of its components."""
+    kits = {part.kit for part in parts_of_kits(terms)}
+    return tuple(line for line in terms.lines if line.quantity > 0 and line.line not in kits)
 
 
 def line_values(terms: OrderTerms, adjustments: Sequence[Charge] = ()) -> Mapping[str, LineValue]:
@@ -40,7 +73,7 @@ def line_values(terms: OrderTerms, adjustments: Sequence[Charge] = ()) -> Mappin
         else:
             common += _charged(group.charges)
     _spread(common, lines, other)
-    return {line.line: LineValue(line.quantity, _own(line), other[line.line]) for line in lines}
+    return {line.line: LineValue(line.quantity, own_value(line), other[line.line]) for line in lines}
 
 
 def _spread(amount: int, lines: Sequence[OrderLine], other: dict[str, int]) -> None:
@@ -51,7 +84,8 @@ def _spread(amount: int, lines: Sequence[OrderLine], other: dict[str, int]) -> N
         other[line.line] += part
 
 
-def _own(line: OrderLine) -> int:
+def own_value(line: OrderLine) -> int:
+    """What a line is worth, taxes that come on top and its own charges included, in minor units."""
     taxes = 0 if line.tax_included else _taxed(line.taxes)
     return line.amount.amount + taxes + _charged(line.charges)
 

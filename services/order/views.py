@@ -12,6 +12,7 @@ from contracts.order import ShipGroup
 from services.order.notices import Notice
 from services.order.order import BUCKETS, LineState, OrderState, due, line_of, status
 from services.order.stream import ORDER
+from services.order.value import parts_of_kits
 from services.order.waiting import Waiting
 
 __all__ = ["order_view", "waiting_view"]
@@ -44,6 +45,7 @@ def order_view(stream: Stream) -> dict[str, Any]:
         "confirmed": order.confirmed,
         "ship_groups": [_way(group) for group in placed.ship_groups],
         "holds": [_hold(held) for _, held in sorted(order.holds.items())],
+        "kits": [_kit(order, kit) for kit in dict.fromkeys(part.kit for part in parts_of_kits(placed))],
         "lines": [_line(order, name) for name in sorted(order.lines, key=lambda name: order.lines[name].index)],
         "notices": [_notice(number, notice) for number, notice in _in_order(state.notices.notices)],
         "fulfillment_orders": [_work(name, work) for name, work in sorted(state.fulfillment.works.items())],
@@ -82,11 +84,27 @@ def _work(name: str, work: Any) -> dict[str, Any]:
     }
 
 
+def _kit(order: OrderState, name: str) -> dict[str, Any]:
+    """A kit as it was ordered; its units are those of the lines that relate to it."""
+    line = next(line for line in order.terms.lines if line.line == name)
+    return {
+        "line": name,
+        "channel_line": line.channel_line,
+        "sku": line.sku,
+        "description": line.description,
+        "quantity": line.quantity,
+        "unit": line.unit,
+        "amount": line.amount.amount,
+        "ship_group": line.ship_group,
+    }
+
+
 def _line(order: OrderState, name: str) -> dict[str, Any]:
     line, state = line_of(order, name), order.lines[name]
     return {
         "line": name,
         "channel_line": line.channel_line,
+        **({} if line.relates_to is None else {"relates_to": line.relates_to.model_dump(mode="json")}),
         "sku": line.sku,
         "description": line.description,
         "quantity": line.quantity,

@@ -12,7 +12,7 @@ from chassis.waiters import Waiters
 from chassis.web import Gate
 from contracts.envelope import Envelope
 from contracts.ids import aggregate_id
-from contracts.inventory import DescribeItem, DescribeLocation, LocationAddress, LocationKind
+from contracts.inventory import DescribeItem, DescribeLocation, KitComponent, LocationAddress, LocationKind
 from contracts.message import CATALOGUE
 from services.inventory import catalogue_api
 from services.inventory.app import declare
@@ -51,6 +51,15 @@ def test_what_an_item_is_goes_to_its_own_stream(doors: Doors) -> None:
     )
 
 
+def test_a_kit_is_described_with_its_components(doors: Doors) -> None:
+    parts = [{"sku": "CUP", "quantity": 2}, {"sku": "POT", "quantity": 1, "weight": 3}]
+    assert doors.post("/items", sku="SET", components=parts).status_code == 202
+    assert doors.said()[1].components == (
+        KitComponent(sku="CUP", quantity=2),
+        KitComponent(sku="POT", quantity=1, weight=3),
+    )
+
+
 def test_what_a_location_is_goes_to_its_own_stream(doors: Doors) -> None:
     address = {"address_lines": ["Hafenstr. 7"], "city": "Berlin", "postcode": "12099", "country": "DE"}
     sourced = {"priority": 2, "daily_capacity": 40}
@@ -75,6 +84,7 @@ def test_what_a_location_is_goes_to_its_own_stream(doors: Doors) -> None:
     ("path", "body", "where"),
     [
         ("/items", {"sku": "TEA", "gtin": "12"}, "body.gtin"),
+        ("/items", {"sku": "SET", "components": [{"sku": "CUP", "quantity": 0}]}, "body.components.0.quantity"),
         ("/items", {"sku": ""}, "body.sku"),
         ("/items", {"sku": "TEA", "weight_grams": 10**16}, "body.weight_grams"),
         ("/locations", {"location": "berlin", "time_zone": "CEST"}, "body.time_zone"),

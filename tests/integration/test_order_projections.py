@@ -17,16 +17,19 @@ from chassis.web import Problem
 from contracts.inventory import (
     AdjustmentReason,
     AdjustStock,
+    DescribeItem,
     DescribeLocation,
+    KitComponent,
     LocationAddress,
     LocationKind,
     ReceiveStock,
 )
 from contracts.order import CancelOrder, PlaceHold, RecordNoticeRefused, RecordNoticeSent, ReleaseHold
-from services.inventory.catalogue import LOCATION
+from services.inventory.catalogue import ITEM, LOCATION
 from services.inventory.stock_item import STOCK_ITEM
 from services.order.api import page
 from services.order.finding import find_order
+from services.order.kits import Kit, kit_key
 from services.order.projections import AvailabilityLoader, AvailabilityProjection, OrdersProjection, WorkProjection
 from services.order.sourcing import Availability
 from services.order.sourcing_rules import UNDESCRIBED, Place
@@ -157,6 +160,33 @@ def test_sourcing_is_told_of_a_location_what_the_tables_say(schema: Connection, 
     # then both are there, and what is known of the one
     north = Place(daily_capacity=5, country="DE", postcode="12099", worked_on=DAWN.date(), released=1)
     assert found == {"A": {"north": Availability(5, 0, north), "south": Availability(5, 1, UNDESCRIBED)}}
+
+
+def test_sourcing_is_told_what_a_kit_is_made_of_and_what_there_is_of_that(
+    schema: Connection, database: str, namespace: str
+) -> None:
+    # given an article that is a kit, one that was, and goods of one component
+    parts = (KitComponent(sku="CUP", quantity=2), KitComponent(sku="POT", quantity=1, weight=3))
+    told = [
+        Spec(ITEM, "inventory").when(described)
+        for described in (
+            DescribeItem(sku="SET", unit="each", components=parts),
+            DescribeItem(sku="OLD", unit="each", components=parts),
+            DescribeItem(sku="OLD", unit="each"),
+        )
+    ]
+    told += [
+        Spec(STOCK_ITEM, "inventory").when(ReceiveStock(sku=sku, location="north", quantity=5, unit="each"))
+        for sku in ("CUP", "POT", "OLD")
+    ]
+    AvailabilityProjection().apply(schema, records("inventory.events", *told))
+    # when an order of both is placed
+    loader = AvailabilityLoader(database, namespace, MemoryLog(lambda: DAWN), "inventory.events")
+    schema.execute(WorkProjection.tables)
+    found = loader.fetch(["OLD", "SET", kit_key("OLD"), kit_key("SET")])
+    # then the kit has the availability of its components, and the other is an article
+    there = {sku: {"north": Availability(5, offset)} for sku, offset in (("CUP", 3), ("POT", 4))}
+    assert found == {"OLD": {"north": Availability(5, 5)}, "SET": {}, kit_key("SET"): Kit(parts, there)}
 
 
 def released(story: Story) -> Outcome:

@@ -233,3 +233,23 @@ def test_the_guide_names_every_column() -> None:
     columns = {*plan.LOCATION_COLUMNS, *plan.ITEM_COLUMNS, *plan.STOCK_COLUMNS}
 
     assert {name for name in columns if f"`{name}`" not in GUIDE and not name.startswith("address_")} == set()
+
+
+def _kits(folder: Path, rows: str) -> Path:
+    """A folder with two items, and what kits there are."""
+    (folder / "items.csv").write_text("sku,unit\nSET,each\nCUP,each\n", "utf-8")
+    (folder / "kits.csv").write_text(f"kit,sku,quantity,weight\n{rows}", "utf-8")
+    return folder
+
+
+def test_components_of_a_kit_are_said_with_it(tmp_path: Path) -> None:
+    plan = read_folder(_kits(tmp_path, "SET,CUP,2,\nSET,POT,1,3\n"))
+    assert [[(one.sku, one.quantity, one.weight) for one in item.components] for item in plan.items] == [
+        [("CUP", 2, None), ("POT", 1, 3)],
+        [],
+    ]
+
+
+def test_components_of_what_is_no_item_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileRefused, match=r"kits.csv row 2.*kit: BOX is not in items.csv"):
+        read_folder(_kits(tmp_path, "BOX,CUP,2,\n"))

@@ -9,8 +9,8 @@ import pytest
 
 from contracts.channel import ChannelOrder, ChannelShipGroup, ChannelTender
 from contracts.fulfillment import PickLine, RecordAcceptance, RecordPick, RecordReady
-from contracts.ids import split_stream, stream
-from contracts.inventory import StockHandedOut
+from contracts.ids import aggregate_id, split_stream, stream
+from contracts.inventory import DescribeItem, KitComponent, StockHandedOut
 from contracts.money import TenderMethod
 from contracts.order import (
     Bucket,
@@ -55,6 +55,22 @@ def test_an_order_of_three_lines_is_delivered_and_paid(seed: int) -> None:
     assert units(order, Bucket.DELIVERED) == 6
     assert captured(world) == 3499
     assert len(world.of(ReleasedToFulfillment)) == 1
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_kits_leave_as_their_components_from_two_locations_and_are_paid_as_kits(seed: int) -> None:
+    world = World(seed)
+    parts = (KitComponent(sku="A", quantity=1, weight=3), KitComponent(sku="B", quantity=2, weight=1))
+    item = stream("item", aggregate_id("default", "item", "SET"))
+    world.tell("inventory", item, DescribeItem(sku="SET", unit="each", components=parts))
+    receive(world, "A", "north", 3)
+    receive(world, "B", "south", 6)
+    name = place(world, channel_order("1001", ("SET", 3, 1000)))
+    Floor(world).work()
+    order = world.state("order", name).order
+    assert status(order) is OrderStatus.COMPLETED
+    assert units(order, Bucket.DELIVERED) == 9
+    assert captured(world) == 1000
 
 
 @pytest.mark.parametrize("seed", SEEDS)

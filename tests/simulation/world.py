@@ -21,9 +21,11 @@ from chassis.testing import DAWN
 from contracts.chassis import DeadlinePassed, MessageParked
 from contracts.envelope import Envelope, root_traceparent
 from contracts.ids import aggregate_id, split_stream, stream
+from contracts.inventory import ItemDescribed, KitComponent
 from contracts.message import CATALOGUE, Event, Message
 from services.fulfillment import fulfillment_order
 from services.inventory import stock_item
+from services.order.kits import Kit, is_kit_key, kit_key
 from services.order.sourcing import Availability
 from services.order.stream import KINDS as ORDER_KINDS
 from services.payments import payment
@@ -63,6 +65,7 @@ class World:
         self._choice = random.Random(seed)
         self._queues: dict[tuple[str, str], deque[_Letter]] = {}
         self.available: dict[str, dict[str, Availability]] = {}
+        self.kits: dict[str, Sequence[KitComponent]] = {}
         self._posted = 0
 
     def post(self, service: str, name: str, message: Message, door: str | None = "spec") -> None:
@@ -117,7 +120,7 @@ class World:
             kind,
             before,
             Incoming(record, letter.envelope),
-            lambda skus: {sku: dict(self.available.get(sku, {})) for sku in skus},
+            self._known,
         )
         self.streams[key] = handling.stream
         for emitted in handling.events:
@@ -131,8 +134,18 @@ class World:
         for sent in handling.sends:
             self._enqueue(_Letter(sent.service, sent.stream, sent.envelope, sent.value))
 
+    def _known(self, keys: Sequence[str]) -> dict[str, Any]:
+        """What the order service's loader would find now."""
+        found: dict[str, Any] = {key: dict(self.available.get(key, {})) for key in keys if not is_kit_key(key)}
+        for key in self.kits.keys() & keys:
+            parts = self.kits[key]
+            found[key] = Kit(parts, {part.sku: dict(self.available.get(part.sku, {})) for part in parts})
+        return found
+
     def _happened(self, letter: _Letter, event: Event) -> None:
         self.events.append((letter.stream, event))
+        if isinstance(event, ItemDescribed) and event.components:
+            self.kits[kit_key(event.sku)] = event.components
         for level in getattr(event, "levels", ()):
             sku = getattr(event, "sku", "")
             self.available.setdefault(sku, {})[level.location] = Availability(level.available, len(self.events))

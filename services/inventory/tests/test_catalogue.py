@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import pytest
+
 from chassis.testing import Spec
 from contracts.inventory import (
     DescribeItem,
     DescribeLocation,
     ItemChangeRefused,
     ItemDescribed,
+    KitComponent,
+    KitRefusal,
+    KitRefused,
     LocationAddress,
     LocationDescribed,
     LocationKind,
@@ -33,6 +38,26 @@ def test_the_base_unit_of_an_item_never_changes() -> None:
     )
 
     assert spec.state.described == ItemDescribed(sku="TEA", unit="g")
+
+
+@pytest.mark.parametrize(
+    ("components", "reason"),
+    [(("SET", "CUP"), KitRefusal.CONTAINS_ITSELF), (("CUP", "POT", "CUP"), KitRefusal.LISTED_TWICE)],
+)
+def test_components_that_make_no_kit_are_refused_by_name(components: tuple[str, ...], reason: KitRefusal) -> None:
+    parts = tuple(KitComponent(sku=sku, quantity=1) for sku in components)
+    spec = Spec(ITEM, "inventory").given(ItemDescribed(sku="SET", unit="each"))
+    spec.when(DescribeItem(sku="SET", unit="each", components=parts)).then(KitRefused(sku="SET", reason=reason))
+    assert spec.state.described.components == ()
+
+
+def test_an_item_with_components_is_a_kit_until_it_is_described_without() -> None:
+    parts = (KitComponent(sku="CUP", quantity=2), KitComponent(sku="POT", quantity=1, weight=5))
+    spec = Spec(ITEM, "inventory")
+    spec.when(DescribeItem(sku="SET", unit="each", components=parts)).then(
+        ItemDescribed(sku="SET", unit="each", components=parts)
+    )
+    spec.when(DescribeItem(sku="SET", unit="each")).then(ItemDescribed(sku="SET", unit="each"))
 
 
 def test_what_is_said_of_a_location_replaces_what_was_said_before() -> None:

@@ -27,6 +27,7 @@ from contracts.order import (
     ShortagePolicy,
 )
 from contracts.payments import CaptureRefusal, CaptureRefused, DeclineReason, PaymentDeclined
+from services.order.kits import kit_key
 from services.order.order import OrderStatus, due, status
 from services.order.reservation_advance import needs
 from services.order.sourcing import Availability
@@ -287,6 +288,6 @@ def test_a_parcel_without_an_address_is_not_accepted_until_it_is_cancelled_and_t
     assert authorization_of(outcome).amount == eur(800)
 
 
-def test_a_till_needs_to_know_nothing_of_what_is_in_stock() -> None:
-    assert needs(order(**sale(("A", 2, 800))), Story({}).view) == []
-    assert needs(order(**mixed()), Story({}).view) == ["B"]
+def test_a_till_needs_to_know_what_is_a_kit_and_nothing_of_what_is_in_stock() -> None:
+    assert needs(order(**sale(("A", 2, 800))), Story({}).view) == [kit_key("A")]
+    assert needs(order(**mixed()), Story({}).view) == ["B", kit_key("A"), kit_key("B")]

@@ -20,7 +20,7 @@ from contracts.fulfillment import (
     FulfillmentRejected,
     RefusalReason,
 )
-from contracts.inventory import BreakReason, ReservationBroken
+from contracts.inventory import BreakReason, KitComponent, ReservationBroken
 from contracts.order import (
     Bucket,
     CancelOrder,
@@ -39,7 +39,8 @@ from contracts.order import (
 )
 from contracts.payments import DeclineReason, PaymentDeclined
 from services.order.fulfillment_state import Work, fulfilled_in_order
-from services.order.order import WITH_CUSTOMER, due, line_units
+from services.order.kits import Kit, kit_key
+from services.order.order import WITH_CUSTOMER, due, line_of, line_units
 from services.order.sourcing import Availability
 from services.order.stream import ORDER
 from services.order.tests.story import ORDER_ID, PAYMENT, SHIP_TO, Story, demand, eur, order
@@ -177,7 +178,21 @@ def _of_its_way(work: Work) -> Sequence[str]:
     return ("labelled", "shipped") if work.shipment else ()
 
 
-@given(st.fixed_dictionaries({"A": levels, "B": levels}), st.sampled_from(ShortagePolicy), actions)
+def _tea_set(pots: Any, cups: Any) -> dict[str, Any]:
+    """Article A as a kit of a pot and two cups."""
+    components = (KitComponent(sku="POT", quantity=1), KitComponent(sku="CUP", quantity=2))
+    there = {"POT": pots, "CUP": cups}
+    return {kit_key("A"): Kit(components, there), **there}
+
+
+stocks = st.builds(
+    lambda goods, kit: {**goods, **kit},
+    st.fixed_dictionaries({"A": levels, "B": levels}),
+    st.just({}) | st.builds(_tea_set, levels, levels),
+)
+
+
+@given(stocks, st.sampled_from(ShortagePolicy), actions)
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_units_always_sum_and_nothing_is_captured_that_was_not_fulfilled(
     stock: Any, policy: ShortagePolicy, deeds: list[tuple[str, int, int]]
@@ -193,9 +208,8 @@ def check(story: Story) -> None:
     state = story.view.order
     assert not [event for event, _, _ in story.log if isinstance(event, MessageParked)]
     assert state.ended != OrderCancelled.__name__, "a line was handed out at the till"
-    for number, (_, quantity, _) in enumerate(LINES, start=1):
-        counts = state.lines[str(number)].units
-        assert sum(counts) == quantity and min(counts) >= 0
+    for name, moved in state.lines.items():
+        assert sum(moved.units) == line_of(state, name).quantity and min(moved.units) >= 0
     fulfilled = [event for event, _, _ in story.log if isinstance(event, LinesFulfilled)]
     assert state.captured <= sum(event.amount.amount for event in fulfilled) <= due(state)
     values = line_values(state.terms, state.adjustments)
@@ -217,7 +231,8 @@ def _check_notices(story: Story) -> None:
     state = story.view.order
     to_come = [event for event, _, _ in story.log if isinstance(event, OrderConfirmed) and not event.all_left]
     assert [notice.kind for notice in notices].count(NoticeKind.CONFIRMED) == len(to_come)
-    for line, group in zip(sorted(state.lines), OF_LINES, strict=True):
+    for line in sorted(state.lines):
+        group = line_of(state, line).ship_group
         told = {kind: _told_of(line, kind, notices) for kind in NoticeKind}
         left = line_units(state.lines[line], *WITH_CUSTOMER)
         assert told[NoticeKind.SHIPPED] == (left if group == "1" else 0)
