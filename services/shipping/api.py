@@ -10,18 +10,20 @@ from pydantic import BaseModel
 from chassis.web import Caller, Gate, Name, Problem, caller_of, stream_of, submit
 from contracts.message import Instant
 from contracts.shipping import RecordTracking, ShipmentRefused, TrackingStatus
+from services.shipping.carriers import words_of
 from services.shipping.shipment import SHIPMENT, Shipment
 
 __all__ = ["router"]
 
 
 class Tracking(BaseModel):
-    """One report of a carrier about a package, by the carrier's own event id."""
+    """One report of a carrier about a package, by the carrier's own event id. `status` is the carrier's own word; our
+    fleet, and who is not in the table of carriers, uses ours: `in_transit`, `delivered`, `lost` and so on."""
 
     carrier: Name
     event_id: Name
     package: Name
-    status: TrackingStatus
+    status: Name
     place: str | None = None
     detail: str | None = None
     occurred_at: Instant
@@ -44,10 +46,19 @@ def router(gate: Gate) -> APIRouter:
     async def track(identifier: str, body: Tracking, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
         """The carrier reports where a package is."""
         target = stream_of(SHIPMENT.kind, identifier)
-        command, location = RecordTracking(**dict(body)), f"/shipments/{identifier}"
+        command, location = RecordTracking(**(dict(body) | {"status": _status(body)})), f"/shipments/{identifier}"
         return await submit(gate, caller, target, command, location, refusals=(ShipmentRefused,))
 
     return routes
+
+
+def _status(body: Tracking) -> TrackingStatus:
+    """Read here, so that what is recorded keeps its meaning when a carrier changes its words."""
+    words = words_of(body.carrier)
+    if body.status not in words:
+        known = ", ".join(sorted(words))
+        raise Problem(422, f"{body.carrier} has no status {body.status}", f"Send one of these: {known}.")
+    return words[body.status]
 
 
 def _view(state: Shipment) -> dict[str, Any]:

@@ -1,18 +1,17 @@
 """Our own carrier: which services it has, which zone an address lies in, and what its weight bands are.
 
-Pure tables; a carrier outside is a port with a worker behind it. What it charges comes with the rates.
+Pure tables behind the port of carrier.py. What it charges comes with the rates.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from contracts.address import Area
 from contracts.shipping import ShipmentRefusal
+from services.shipping.carrier import OUR_WORDS, Declined, Quote
 
-__all__ = ["CARRIER", "Quote", "quote", "weight_band", "why_not"]
-
-CARRIER = "own-fleet"
+__all__ = ["OWN_FLEET"]
 
 STANDARD, EXPRESS = "standard", "express"
 
@@ -42,40 +41,36 @@ ZONES = {
 """The zones, and which services run there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """The service that will be used, and the zone that the ship-to lies in."""
+class OwnFleet:
+    """Drivers and vans of our own: a package is followed by its SSCC, and drivers report in our words."""
 
-    service: str
-    zone: str
+    name = "own-fleet"
+    services = WEIGHT_MAX_GRAMS
+    statuses = OUR_WORDS
 
+    def quote(
+        self, service_level: str | None, origin: Area | None, ship_to: Area, weights_grams: Sequence[int]
+    ) -> Quote | Declined:
+        """See Carrier.quote; no wish for a service means standard."""
+        service, zone = service_level or STANDARD, _zone(origin, ship_to)
+        if service not in ZONES[zone]:
+            return Declined(ShipmentRefusal.NO_SERVICE, f"{self.name} has no service {service} to where this goes")
+        limit, heaviest = WEIGHT_MAX_GRAMS[service], max(weights_grams)
+        if heaviest > limit:
+            said = f"{self.name} takes {limit} g by {service}, and a package has {heaviest} g"
+            return Declined(ShipmentRefusal.TOO_HEAVY, said)
+        return Quote(service, zone)
 
-def quote(
-    service_level: str | None,
-    origin: Area | None,
-    ship_to: Area,
-    weights_grams: list[int],
-) -> Quote | ShipmentRefusal:
-    """What the fleet offers for these packages, or why it does not; no wish for a service means standard."""
-    service, zone = service_level or STANDARD, _zone(origin, ship_to)
-    if service not in ZONES[zone]:
-        return ShipmentRefusal.NO_SERVICE
-    if max(weights_grams) > WEIGHT_MAX_GRAMS[service]:
-        return ShipmentRefusal.TOO_HEAVY
-    return Quote(service, zone)
+    def billed_grams(self, weight_grams: int) -> int:
+        """The upper edge of the band that holds the package; one above the last band is billed as it is."""
+        return next((edge for edge in WEIGHT_BANDS_GRAMS if weight_grams <= edge), weight_grams)
 
-
-def why_not(refusal: ShipmentRefusal, service_level: str | None, weights_grams: list[int]) -> str:
-    """A refusal of `quote` in words."""
-    service = service_level or STANDARD
-    if refusal is ShipmentRefusal.TOO_HEAVY:
-        return f"{CARRIER} takes {WEIGHT_MAX_GRAMS[service]} g by {service}, and a package has {max(weights_grams)} g"
-    return f"{CARRIER} has no service {service} to where this goes"
+    def tracking_number(self, sscc: str) -> str:
+        """See Carrier.tracking_number."""
+        return sscc
 
 
-def weight_band(weight_grams: int) -> int:
-    """The upper edge (grams) of the band that a package is billed by; one above the last band is billed as it is."""
-    return next((edge for edge in WEIGHT_BANDS_GRAMS if weight_grams <= edge), weight_grams)
+OWN_FLEET = OwnFleet()
 
 
 def _zone(origin: Area | None, ship_to: Area) -> str:

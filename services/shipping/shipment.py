@@ -38,7 +38,8 @@ from contracts.shipping import (
     TrackingRecorded,
     TrackingStatus,
 )
-from services.shipping.own_fleet import CARRIER, quote, weight_band, why_not
+from services.shipping.carrier import Carrier, Declined
+from services.shipping.carriers import CARRIERS
 from services.shipping.sscc import COMPANY_PREFIX, sscc
 from services.shipping.sscc_series import SSCC_SERIES
 
@@ -154,13 +155,14 @@ def _create(command: CreateShipment, state: Shipment, context: Context) -> Seque
         return [] if same else [_refused(command, context, ShipmentRefusal.EXISTS)]
     if state.stage is Stage.CANCELLED:
         return [_refused(command, context, ShipmentRefusal.CANCELLED)]
-    if command.carrier != CARRIER:
+    carrier = CARRIERS.get(command.carrier)
+    if carrier is None:
         detail = f"no carrier is called {command.carrier}"
         return [_refused(command, context, ShipmentRefusal.NO_SERVICE, detail)]
     weights = [package.weight_grams for package in command.packages]
-    offer = quote(command.service_level, command.origin, command.ship_to.area, weights)
-    if isinstance(offer, ShipmentRefusal):
-        return [_refused(command, context, offer, why_not(offer, command.service_level, weights))]
+    offer = carrier.quote(command.service_level, command.origin, command.ship_to.area, weights)
+    if isinstance(offer, Declined):
+        return [_refused(command, context, offer.reason, offer.detail)]
     return [
         ShipmentCreated(
             **{name: getattr(command, name) for name in _ASKED_FIELDS},
@@ -194,21 +196,21 @@ def _label(answer: SerialsAllotted, state: Shipment, context: Context) -> Sequen
     """Late numbers, of a shipment that is cancelled or labelled already, stay unused."""
     if state.stage is not Stage.CREATED:
         return []
-    asked = state.asked
+    asked, carrier = state.asked, CARRIERS[state.asked.carrier]
     labels = tuple(
-        _label_of(package, sscc(asked.company_prefix, answer.first + place))
+        _label_of(package, carrier, sscc(asked.company_prefix, answer.first + place))
         for place, package in enumerate(asked.packages)
     )
     return [LabelIssued(**_common(state), zone=asked.zone, labels=labels)]
 
 
-def _label_of(package: Package, code: str) -> Label:
+def _label_of(package: Package, carrier: Carrier, code: str) -> Label:
     return Label(
         package=package.package,
         sscc=code,
-        tracking_number=code,
+        tracking_number=carrier.tracking_number(code),
         weight_grams=package.weight_grams,
-        billed_grams=weight_band(package.weight_grams),
+        billed_grams=carrier.billed_grams(package.weight_grams),
     )
 
 

@@ -1,1 +1,1 @@
-"""What two implementations of one port must do alike: the real one and the one in memory."""
+"""What all implementations of one port must do alike: real ones, and those in memory or made up for it."""
