@@ -160,7 +160,8 @@ class ChannelLine(Value):
 class ChannelShipGroup(Value):
     """Lines that go one way to one place. Lines that name no group belong to the first. What is collected (`pickup`) or
     was handed out at a till (`carry_out`) names its `location`, by the name that stock has there, and needs no address;
-    `pickup_person` is who may collect it, where it is not the buyer."""
+    `pickup_person` is who may collect it, where it is not the buyer. `complete`: nothing of it leaves before everything
+    can; otherwise what is there leaves, and the rest follows."""
 
     group: Key
     method: ShipMethod = ShipMethod.SHIP

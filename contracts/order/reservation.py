@@ -84,8 +84,8 @@ class AuthorizationRecorded(Event):
 
 
 class OrderConfirmed(Event):
-    """Everything not cancelled is reserved, or has left already, and secured: the order will be fulfilled. `amount` is
-    what is owed. `all_left`: nothing of it has still to leave us."""
+    """Everything not cancelled is reserved, waits for supply, or has left already, and all of it is secured: the order
+    will be fulfilled. `amount` is what is owed. `all_left`: nothing of it has still to leave us."""
 
     amount: Money
     all_left: bool = False

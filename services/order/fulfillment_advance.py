@@ -39,7 +39,7 @@ from services.order.fulfillment_state import (
     fulfilled_in_order,
     works_in_order,
 )
-from services.order.leaving import worth
+from services.order.leaving import kept_back, worth
 from services.order.order import (
     IN_FULFILLMENT,
     NOT_RELEASED,
@@ -131,10 +131,14 @@ def _captures(state: OrderStream, context: Context) -> Sequence[Event]:
 
 
 def _release(state: OrderStream, context: Context) -> Sequence[Event]:
-    """Everything reserved goes to its nodes: a fulfillment order for each location and ship group."""
+    """Everything reserved that waits for no others goes to its nodes: a fulfillment order for each location and ship
+    group."""
     parts: dict[tuple[str, str], list[ReleasedLine]] = defaultdict(list)
+    kept = kept_back(state.order)
     held = sorted(state.reservation.held.values(), key=lambda part: (part.sequence, part.location))
     for part in held:
+        if part.line in kept:
+            continue
         line = line_of(state.order, part.line)
         parts[part.location, line.ship_group].append(
             ReleasedLine(line=line.line, sequence=part.sequence, sku=line.sku, quantity=part.quantity, unit=line.unit)

@@ -194,7 +194,7 @@ STEPS: Mapping[str, Step] = {
     for step in (
         _asked(
             name=RELEASE,
-            when="the order is confirmed and units are reserved that no node has: one for each location and ship group",
+            when="the order is confirmed, units are reserved and wait for no others: one for each location and ship group",
             asked_by=ReleasedToFulfillment,
             service="fulfillment",
             sends=CreateFulfillmentOrder,

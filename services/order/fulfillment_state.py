@@ -71,6 +71,7 @@ __all__ = [
     "deadlines_of",
     "evolve",
     "fulfilled_in_order",
+    "given_to",
     "to_pick",
     "work_of",
     "works_in_order",
@@ -165,6 +166,13 @@ def to_pick(state: FulfillmentState, sequence: int) -> bool:
         line.sequence == sequence and work.open and count(work, Bucket.RELEASED, line.line)
         for work in state.works.values()
         for line in work.lines
+    )
+
+
+def given_to(state: FulfillmentState, location: str, sequence: int) -> bool:
+    """Whether a node at this location was ever given units of a claim (its sequence)."""
+    return any(
+        line.sequence == sequence for work in state.works.values() if work.location == location for line in work.lines
     )
 
 

@@ -1,4 +1,5 @@
-"""Goods that leave us, and what they are worth: the next units from the bottom of each line, with their share of its value.
+"""Goods that leave us: which may not yet, and of those that do what they are worth, the next units from the bottom of
+each line with their share of its value.
 
 However they leave, it is one event, which captures and completion listen to.
 """
@@ -14,10 +15,30 @@ from contracts.money import Money
 from contracts.order import Bucket, FulfilledKind, LinesFulfilled, Move
 from contracts.payments import CaptureLine
 from services.order.order import WITH_CUSTOMER, OrderState, line_units, move, units
-from services.order.value import LineValue, line_values, part_of
+from services.order.value import LineValue, line_values, part_of, parts_of_kits, rated_lines
 from services.order.ways import handed_out, ship_groups
 
-__all__ = ["hand_out", "lines_fulfilled", "worth"]
+__all__ = ["hand_out", "kept_back", "lines_fulfilled", "worth"]
+
+_WAITING = (Bucket.ORDERED, Bucket.BACKORDERED)
+"""Where units are that others of their ship group or kit may have to wait for."""
+
+
+def kept_back(order: OrderState) -> frozenset[str]:
+    """The lines of which nothing goes to a node yet: those of a ship group that must be complete, and of a kit, while any
+    unit of that group or kit waits."""
+    if not units(order, *_WAITING):
+        return frozenset()
+    complete = {name for name, group in ship_groups(order.terms).items() if group.complete}
+    kits = {part.line: part.kit for part in parts_of_kits(order.terms)}
+    together: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for line in rated_lines(order.terms):
+        if line.ship_group in complete:
+            together["group", line.ship_group].append(line.line)
+        elif line.line in kits:
+            together["kit", kits[line.line]].append(line.line)
+    waiting = [names for names in together.values() if any(line_units(order.lines[each], *_WAITING) for each in names)]
+    return frozenset(name for names in waiting for name in names)
 
 
 def lines_fulfilled(

@@ -14,6 +14,7 @@ from contracts.ids import provider_key
 from contracts.message import Event
 from contracts.money import Money, share
 from contracts.order import Bucket, NoticeKind, NoticeLine, NoticeRequested, OrderLine
+from services.order.leaving import kept_back
 from services.order.notices import LINES_TOLD_MAX, NOTICE, News
 from services.order.order import IN_FULFILLMENT, NOT_RELEASED, OrderState, due, line_units
 from services.order.value import rated_lines
@@ -87,16 +88,25 @@ def _owed(order: OrderState) -> Mapping[str, Any]:
 
 
 def _following(order: OrderState, news: News) -> Mapping[str, int]:
-    """Units that come later: at the confirmation those that wait for supply, otherwise all that are still on their way
-    to the customer and not in this very notice."""
+    """Units that come later: at the confirmation those that wait for supply, or for such; otherwise all that are still on
+    their way to the customer and not in this very notice."""
     match news.kind:
         case NoticeKind.HELD:
             return {}
         case NoticeKind.CONFIRMED:
-            return _units(order, Bucket.ORDERED, Bucket.BACKORDERED)
+            return _waiting(order)
         case NoticeKind.READY_FOR_PICKUP:
             return Counter(_units(order, *NOT_RELEASED, *IN_FULFILLMENT)) - Counter(dict(news.units))
     return _units(order, *NOT_RELEASED, *IN_FULFILLMENT)
+
+
+def _waiting(order: OrderState) -> dict[str, int]:
+    """Units by line that nobody has yet, and reserved ones that may not leave without them."""
+    kept = kept_back(order)
+    return {
+        name: line_units(line, Bucket.ORDERED, Bucket.BACKORDERED, *((Bucket.RESERVED,) if name in kept else ()))
+        for name, line in order.lines.items()
+    }
 
 
 def _units(order: OrderState, *buckets: Bucket) -> dict[str, int]:

@@ -1,8 +1,8 @@
 """The next steps of the reservation saga: source what is open, secure the money, confirm.
 
 Asked whenever the order's state has changed; each takes one step that this state allows. What a step asks of whom is
-the table in reservation_saga.py. Policy: an order is confirmed, and released, when every unit is reserved or
-cancelled; one that waits for supply waits whole.
+the table in reservation_saga.py. Policy: an order is confirmed, once and whole, when every unit is reserved, waits for
+supply or is cancelled; what of it may leave then is leaving.py's to say.
 """
 
 from __future__ import annotations
@@ -107,9 +107,9 @@ def advance(state: OrderStream, context: Context) -> Sequence[Event]:
         return ()
     if units(order, Bucket.ORDERED):
         return () if blocked(order, HeldStep.SOURCING) else source(state, context)
-    if order.confirmed or units(order, Bucket.BACKORDERED) or blocked(order, HeldStep.AUTHORIZATION):
+    if order.confirmed or blocked(order, HeldStep.AUTHORIZATION):
         return ()
-    if not units(order, Bucket.RESERVED, *WITH_CUSTOMER):
+    if not units(order, Bucket.BACKORDERED, Bucket.RESERVED, *WITH_CUSTOMER):
         return (OrderCancelled(cause=order.cancelled_because or CancelReason.NOTHING_TO_FULFILL),)
     return _authorize(state, context) or _confirm(state)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from chassis.decider import Context
 from contracts.inventory import (
+    BreakReason,
     ClaimReleased,
     ClaimRepeated,
     DemandQueued,
@@ -42,6 +43,7 @@ from contracts.payments import (
     PaymentVoided,
 )
 from services.order import order as orders
+from services.order.fulfillment_state import given_to
 from services.order.order import OrderState, line_of, move, moves_to_cancelled
 from services.order.reservation_state import AUTHORIZE, ONLY, Claim, claims_in_order, held_key
 
@@ -121,10 +123,13 @@ def _on_rejected(message: StockRejected, state: OrderStream, context: Context) -
 
 def _on_broken(message: ReservationBroken, state: OrderStream, context: Context) -> Sequence[Event]:
     """Only what no node has heard of is sourced again. A node that has the work says itself what it did not find,
-    and a short pick breaks the same units that its pick reports."""
+    and a short pick breaks the same units that its pick reports. Should it have broken the rest of such a claim too,
+    which waits to be released, the pick of that rest will tell."""
     claim = _live(state, message.sequence)
     held = state.reservation.held.get(held_key(message.sequence, message.location))
     if claim is None or held is None:
+        return ()
+    if message.reason is BreakReason.SHORT_PICK and given_to(state.fulfillment, message.location, message.sequence):
         return ()
     quantity = min(message.quantity, held.quantity)
     lost = ReservationLost(

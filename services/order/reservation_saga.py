@@ -143,7 +143,7 @@ STEPS: Mapping[str, Step] = {
         ),
         Step(
             name=AUTHORIZE,
-            when="every unit is reserved or cancelled, or some were handed out at a till, and something is owed",
+            when="every unit is reserved, backordered or cancelled, or some were handed out at a till; something is owed",
             asked_by=AuthorizationRequested,
             keys=lambda event: (ONLY,),
             service="payments",

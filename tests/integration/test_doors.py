@@ -283,11 +283,13 @@ def test_an_order_that_does_not_add_up_is_held_and_released_by_a_person(site: Si
 
 
 def test_an_order_says_what_it_waits_for_and_how_it_was(site: Site) -> None:
-    # given an order that waits for goods
+    # given an order that must be complete and waits for goods
     site.receive("SKU-WHY", 1)
     lines = [{"line_id": "a", "sku": "SKU-WHY", "quantity": 3, "amount": 2000}]
-    placed = site.placed("1006", lines=lines)
-    eventually(lambda: site.status("1006") == "backordered", because="the order in the queue")
+    groups = [{**group, "complete": True} for group in order("1006")["ship_groups"]]
+    placed = site.placed("1006", lines=lines, ship_groups=groups)
+    eventually(lambda: site.get("/orders/1006").get("confirmed"), because="the order confirmed")
+    assert site.status("1006") == "backordered"
     # then it says so, with where the goods may arrive
     found = site.get("/orders/1006/why")
     assert "to arrive since 20" in found["sentence"]
@@ -295,7 +297,7 @@ def test_an_order_says_what_it_waits_for_and_how_it_was(site: Site) -> None:
     # when the goods come, then it is shown as it was before, and as it is now
     then = site.get("/orders/1006")["changed_at"]
     site.receive("SKU-WHY", 5)
-    eventually(lambda: site.get("/orders/1006")["confirmed"], because="the order confirmed")
+    eventually(lambda: site.status("1006") == "in_fulfillment", because="the order at its node")
     assert site.http.get("/orders/1006", params={"at": then}).json()["status"] == "backordered"
     assert site.get(placed["location"])["status"] != "backordered"
     # and before it was placed, or at no time at all, the answer says what to do

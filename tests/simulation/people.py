@@ -33,9 +33,10 @@ ADDRESS = ChannelParty(name="Ada", address_lines=("1 Main St",), city="Bonn", po
 
 
 PARCEL = ChannelShipGroup(group="1", ship_to=ADDRESS)
+WHOLE = ChannelShipGroup(group="whole", ship_to=ADDRESS, complete=True)
 COUNTER = ChannelShipGroup(group="counter", method=ShipMethod.PICKUP, location="north", pickup_person=ADDRESS)
 TILL = ChannelShipGroup(group="till", method=ShipMethod.CARRY_OUT, location="north")
-WAYS = (PARCEL, COUNTER, TILL)
+WAYS = (PARCEL, WHOLE, COUNTER, TILL)
 """How goods of the web shop go."""
 
 

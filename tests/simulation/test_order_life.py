@@ -29,10 +29,10 @@ from contracts.order import (
     ShortagePolicy,
     SourcingDecided,
 )
-from contracts.payments import PaymentCaptured, PaymentVoided
+from contracts.payments import PaymentAuthorized, PaymentCaptured, PaymentVoided
 from contracts.shipping import ShipmentCreated
 from services.order.order import OrderStatus, status, units
-from tests.simulation.people import COUNTER, PARCEL, TILL, WAYS, Floor, channel_order, place, receive
+from tests.simulation.people import COUNTER, PARCEL, TILL, WAYS, WHOLE, Floor, channel_order, place, receive
 from tests.simulation.world import World, stock_stream
 
 SEEDS = range(5)
@@ -86,19 +86,41 @@ def test_an_order_over_two_locations_is_captured_in_shares_that_sum(seed: int) -
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_short_order_waits_and_is_served_when_stock_arrives(seed: int) -> None:
+def test_of_a_short_order_what_is_there_leaves_and_the_rest_follows_when_stock_arrives(seed: int) -> None:
     world = World(seed)
     receive(world, "A", "north", 1)
-    name = place(world, channel_order("1001", ("A", 4, 400)))
+    name = place(world, channel_order("1001", ("A", 4, 401)))
     floor = Floor(world)
     floor.work()
-    assert status(world.state("order", name).order) is OrderStatus.BACKORDERED
+    assert status(world.state("order", name).order) is OrderStatus.PARTLY_FULFILLED
     receive(world, "A", "north", 1)
-    assert status(world.state("order", name).order) is OrderStatus.BACKORDERED
+    floor.work()
+    assert units(world.state("order", name).order, Bucket.DELIVERED) == 2
     receive(world, "A", "north", 2)
     floor.work()
     assert status(world.state("order", name).order) is OrderStatus.COMPLETED
-    assert captured(world) == 400
+    # each part was captured, and what was secured once is taken to the cent
+    assert len(world.of(LinesFulfilled)) == len(world.of(PaymentCaptured)) == 3
+    [secured] = world.of(PaymentAuthorized)
+    assert captured(world) == secured.amount.amount == 401
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_short_group_that_must_be_complete_leaves_in_one_parcel_once_all_is_there(seed: int) -> None:
+    world = World(seed)
+    receive(world, "A", "north", 1)
+    receive(world, "B", "north", 1)
+    name = place(world, channel_order("1001", ("A", 2, 400), ("B", 1, 100), ways=[WHOLE]))
+    floor = Floor(world)
+    floor.work()
+    assert status(world.state("order", name).order) is OrderStatus.BACKORDERED
+    assert world.state("order", name).order.confirmed
+    assert not world.of(ReleasedToFulfillment)
+    receive(world, "A", "north", 1)
+    floor.work()
+    assert status(world.state("order", name).order) is OrderStatus.COMPLETED
+    assert len(world.of(LinesFulfilled)) == 1
+    assert captured(world) == 500
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -289,7 +311,7 @@ def test_goods_that_never_come_are_cancelled_after_the_last_moment() -> None:
     name = place(world, order)
     floor = Floor(world)
     floor.work()
-    assert status(world.state("order", name).order) is OrderStatus.BACKORDERED
+    assert status(world.state("order", name).order) is OrderStatus.PARTLY_FULFILLED
     world.wait(timedelta(days=6))
     floor.work()
     found = world.state("order", name).order

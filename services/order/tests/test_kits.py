@@ -38,7 +38,7 @@ from services.order.kits import Kit, exploded, kit_key
 from services.order.order import OrderStatus, due, status
 from services.order.reservation_advance import needs
 from services.order.sourcing import Availability
-from services.order.tests.story import ORDER_ID, Story, eur, order, units_of
+from services.order.tests.story import ORDER_ID, Story, eur, kinds, order, units_of
 from services.order.views import order_view
 
 POT, CUP = KitComponent(sku="POT", quantity=1, weight=3), KitComponent(sku="CUP", quantity=2, weight=1)
@@ -188,7 +188,23 @@ def test_a_kit_that_waits_for_cups_waits_whole() -> None:
     story.reserved(0)
     story.reserved(1)
     story.queued(2)
+    # then it is confirmed, and nothing of it goes to a node
+    assert "ReleasedToFulfillment" not in kinds(story.authorized())
     assert status(story.view.order) is OrderStatus.BACKORDERED
+    # until the last cup is there
+    story.reserved(2)
+    assert units_of(story, "1.1") == {Bucket.RELEASED: 2}
+    assert units_of(story, "1.2") == {Bucket.RELEASED: 4}
+
+
+def test_a_kit_that_waits_keeps_no_other_line_back() -> None:
+    towels = {"TOWEL": {"north": Availability(1, 1)}}
+    story = Story({**stocked(cups=3), **towels}).placed(("SET", 2, 1001), ("TOWEL", 1, 500))
+    for claim in story.view.reservation.claims.values():
+        story.queued(claim.sequence) if claim.queue else story.reserved(claim.sequence)
+    story.authorized()
+    assert units_of(story, "2") == {Bucket.RELEASED: 1}
+    assert units_of(story, "1.1") == {Bucket.RESERVED: 2}
 
 
 # What the channel hears

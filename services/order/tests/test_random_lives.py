@@ -1,5 +1,5 @@
-"""Whatever comes, in any order and again: units of a line always sum, only what was fulfilled is captured, and the
-customer hears of each unit once."""
+"""Whatever comes, in any order and again: units of a line always sum, only what was fulfilled is captured, nothing goes
+to a node without what it has to wait for, and the customer hears of each unit once."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from contracts.inventory import BreakReason, KitComponent, ReservationBroken
 from contracts.order import (
     Bucket,
     CancelOrder,
+    HeldStep,
     LinesFulfilled,
     NoticeKind,
     NoticeRequested,
@@ -32,6 +33,7 @@ from contracts.order import (
     PlaceHold,
     RecordNoticeRefused,
     RecordNoticeSent,
+    ReleasedToFulfillment,
     ReleaseHold,
     ShipGroup,
     ShipMethod,
@@ -40,11 +42,12 @@ from contracts.order import (
 from contracts.payments import DeclineReason, PaymentDeclined
 from services.order.fulfillment_state import Work, fulfilled_in_order
 from services.order.kits import Kit, kit_key
-from services.order.order import WITH_CUSTOMER, due, line_of, line_units
+from services.order.order import WITH_CUSTOMER, blocked, due, line_of, line_units
 from services.order.sourcing import Availability
 from services.order.stream import ORDER
 from services.order.tests.story import ORDER_ID, PAYMENT, SHIP_TO, Story, demand, eur, order
-from services.order.value import line_values
+from services.order.value import line_values, parts_of_kits
+from services.order.ways import ship_groups
 
 LINES = (("A", 3, 1000), ("B", 2, 501), ("A", 1, 0), ("B", 2, 333), ("A", 1, 77))
 PLACES = ("north", "south")
@@ -78,13 +81,13 @@ levels = st.dictionaries(st.sampled_from(PLACES), st.integers(0, 4).map(lambda n
 class Life:
     """Does what an action says, where it can be said at all."""
 
-    def __init__(self, stock: Any, policy: ShortagePolicy) -> None:
+    def __init__(self, stock: Any, policy: ShortagePolicy, complete: Sequence[str]) -> None:
         self.story = Story(stock)
         lines = zip(order(*LINES).lines, OF_LINES, strict=True)
         self.story.placed(
             *LINES,
             lines=tuple(line.model_copy(update={"ship_group": group}) for line, group in lines),
-            ship_groups=WAYS,
+            ship_groups=tuple(way.model_copy(update={"complete": way.group in complete}) for way in WAYS),
             shortage=policy,
             cancel_after="2026-01-20T00:00:00Z",
         )
@@ -192,15 +195,37 @@ stocks = st.builds(
 )
 
 
-@given(stocks, st.sampled_from(ShortagePolicy), actions)
+@given(stocks, st.sampled_from(ShortagePolicy), st.lists(st.sampled_from(("1", "counter"))), actions)
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_units_always_sum_and_nothing_is_captured_that_was_not_fulfilled(
-    stock: Any, policy: ShortagePolicy, deeds: list[tuple[str, int, int]]
+    stock: Any, policy: ShortagePolicy, complete: list[str], deeds: list[tuple[str, int, int]]
 ) -> None:
-    life = Life(stock, policy)
+    life = Life(stock, policy, complete)
     for deed in deeds:
+        known = len(life.story.log)
         life.do(*deed)
         check(life.story)
+        _check_released(life.story, known)
+
+
+def _check_released(story: Story, known: int) -> None:
+    """Of a group that must be complete, and of a kit, nothing was released after the first `known` events while a unit
+    of it waits; and nothing else lies reserved that may leave."""
+    state, groups = story.view.order, ship_groups(story.view.order.terms)
+    kits = {part.line: part.kit for part in parts_of_kits(state.terms)}
+    waiting = [name for name, line in state.lines.items() if line_units(line, Bucket.ORDERED, Bucket.BACKORDERED)]
+    waiting_groups = {line_of(state, name).ship_group for name in waiting}
+    waiting_kits = {kits[name] for name in waiting if name in kits}
+
+    def may_leave(name: str) -> bool:
+        group = line_of(state, name).ship_group
+        return kits.get(name) not in waiting_kits and not (groups[group].complete and group in waiting_groups)
+
+    fresh = [event for event, _, _ in story.log[known:] if isinstance(event, ReleasedToFulfillment)]
+    assert all(may_leave(line.line) for event in fresh for line in event.lines)
+    held_up = not (state.open and state.confirmed) or story.view.fulfillment.cancelling
+    if not held_up and not story.view.reservation.unanswered and not blocked(state, HeldStep.RELEASE):
+        assert not [name for name, line in state.lines.items() if line_units(line, Bucket.RESERVED) and may_leave(name)]
 
 
 def check(story: Story) -> None:

@@ -54,9 +54,10 @@ def test_an_answer_that_is_late_says_when_it_is_asked_for_again() -> None:
 
 
 def test_units_in_the_queue_name_the_goods_and_where_they_may_arrive() -> None:
-    # given an order of which nothing is there, and inventory's answer a minute later
+    # given an order of which nothing is there, inventory's answer a minute later, and what it costs secured
     story = Story(SHORT).placed(("A", 2, 1000))
     story.later(MINUTE).queued()
+    story.authorized()
     (wait, since), *rest = of(story).waits
     assert wait.what == "2 each of A (line 1) to arrive"
     assert wait.mover == "goods received at north can serve it"
