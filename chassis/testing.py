@@ -6,7 +6,7 @@ outcome also rebuilds the stream from its stored events, and from its snapshot, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,10 +21,36 @@ from contracts.envelope import Actor, Envelope, root_traceparent
 from contracts.ids import aggregate_id, stream
 from contracts.message import CATALOGUE, Event, Message
 
-__all__ = ["DAWN", "Outcome", "Spec"]
+__all__ = ["DAWN", "WATCHERS", "Happening", "Outcome", "Spec", "Step"]
 
 DAWN = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 """When specifications happen, unless they say otherwise."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One event of a stream, and what deciders saw before and after it."""
+
+    before: Any
+    event: Event
+    after: Any
+
+
+@dataclass(frozen=True)
+class Happening:
+    """What a specification did to a stream of `kind`: the message that came (None: the events were given), what stood
+    before it, each event, and what was sent."""
+
+    kind: StreamKind
+    service: str
+    message: Message | None
+    before: Any
+    steps: tuple[Step, ...]
+    sent: tuple[Send, ...]
+
+
+WATCHERS: list[Callable[[Happening], None]] = []
+"""Who is told of everything that happens in specifications, such as who draws what they reached. None, most of the time."""
 
 
 class Spec:
@@ -48,8 +74,10 @@ class Spec:
         for event in events:
             self._messages += 1
             cause = f"given-{self._messages}"
+            before, known = self.stream, len(self.log)
             self.stream = evolve(self.kind, self.stream, event, cause, self._now)
             self.log.append((event, cause, self._now))
+            self._tell(None, before, known, ())
         return self
 
     def at(self, moment: datetime | timedelta) -> Spec:
@@ -96,10 +124,10 @@ class Spec:
             Incoming(record, envelope),
             lambda keys: {key: known[key] for key in keys if key in known},
         )
-        return self._outcome(handling)
+        return self._outcome(message, handling)
 
-    def _outcome(self, handling: Handling) -> Outcome:
-        events = []
+    def _outcome(self, message: Message, handling: Handling) -> Outcome:
+        before, known, events = self.stream, len(self.log), []
         for emitted in handling.events:
             event = CATALOGUE[emitted.envelope.type].decode(emitted.value)
             assert isinstance(event, Event), f"{type(event).__name__} was emitted as an event and is none"
@@ -107,7 +135,22 @@ class Spec:
             self.log.append((event, emitted.envelope.causation_id, emitted.envelope.time))
         self.stream = handling.stream
         self._rebuilds()
-        return Outcome(self, handling, tuple(events))
+        outcome = Outcome(self, handling, tuple(events))
+        self._tell(message, before, known, outcome.sent)
+        return outcome
+
+    def _tell(self, message: Message | None, before: Stream, known: int, sent: tuple[Send, ...]) -> None:
+        """Those who watch hear what came of a message, from the `known`-th event on."""
+        if not WATCHERS:
+            return
+        steps, stream = [], before
+        for event, cause, time in self.log[known:]:
+            evolved = evolve(self.kind, stream, event, cause, time)
+            steps.append(Step(stream.view(self.kind), event, evolved.view(self.kind)))
+            stream = evolved
+        happening = Happening(self.kind, self.service, message, before.view(self.kind), tuple(steps), sent)
+        for watch in WATCHERS:
+            watch(happening)
 
     def _rebuilds(self) -> None:
         rebuilt = fresh(self.kind, self.name)

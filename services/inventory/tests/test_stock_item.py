@@ -470,6 +470,14 @@ def test_a_count_settles_suspects_finds_and_loses() -> None:
     assert only(spec.when(count(5)), ReservationBroken).reason is BreakReason.COUNT
 
 
+def test_what_a_count_finds_serves_those_who_wait() -> None:
+    spec = stock_item()
+    spec.when(claim(quantity=2), reply_to="order:order/o1")
+    outcome = spec.when(count(3)).answered("order:order/o1")
+    assert kinds(outcome) == [StockCounted, StockReserved]
+    assert (north(spec).sellable, north(spec).available) == (3, 1)
+
+
 def test_a_full_pick_uses_up_the_claim_and_going_out_ends_it() -> None:
     spec = stock_item()
     spec.when(receive(3))

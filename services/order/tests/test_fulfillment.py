@@ -286,11 +286,14 @@ def _withdrawn() -> FulfillmentCancelled:
     return FulfillmentCancelled(order_id=ORDER_ID, location="north", lines=(), seen=True)
 
 
-def test_a_cancel_asks_the_node_and_undoes_the_label_once_it_let_go() -> None:
+@pytest.mark.parametrize("labels_there", [False, True])
+def test_a_cancel_asks_the_node_and_undoes_the_label_once_it_let_go(labels_there: bool) -> None:
     story = Story().released(("A", 2, 1000))
     story.listed()
     story.picked()
     story.packed()
+    if labels_there:
+        story.labelled()
     outcome = story.tell(CancelOrder())
     assert [type(send.message) for send in outcome.sent] == [CancelFulfillment]
     story.tell(CancelOrder()).then(CancelRefused(reason=CancelRefusal.UNDER_WAY))

@@ -376,7 +376,7 @@ ODD = [
     "é" * 128,
     "\u202eabc",
     "--=_9dc2e61c-e5bd-500c-b216-154c1ae34111--",
-    "{{ 7 * 7 }}{% raw %}",
+    "{{ 7777 * 7777 }}{% raw %}",
     "<script>alert(1)</script>",
     "%(number)s %s %",
     "&amp;</bdi></td></table>",
@@ -387,6 +387,7 @@ typed = st.one_of(st.sampled_from(ODD), st.text(max_size=120))
 
 @given(*[typed] * 7)
 @example(*[ODD[0]] * 7)
+@example(*["{{ 7777 * 7777 }}{% raw %}"] * 7)
 @example(*["=?utf-8?q?=0D=0ABcc:_x@y?="] * 7)
 @example(*["--=_9dc2e61c-e5bd-500c-b216-154c1ae34111--"] * 7)
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -406,6 +407,4 @@ def test_whatever_was_typed_makes_no_header_no_part_and_no_tag(
     expected = written(SHIPPED.model_copy(update={"following": (TEAPOT,)}))
     tags, usual = _Read(part(message, "html")).tags, _Read(part(expected, "html")).tags
     assert {tag for tag in tags if tag[0] != "html"} <= {tag for tag in usual if tag[0] != "html"}
-    assert "49" not in part(message, "plain") or any(
-        "49" in text for text in (name, brand, number, description, unit, carrier, tracking)
-    )
+    assert str(7777 * 7777) not in part(message, "plain")

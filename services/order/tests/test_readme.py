@@ -9,7 +9,6 @@ import pytest
 
 from chassis.saga import table
 from services.order import fulfillment_saga, notices, reservation_saga, sourcing_rules
-from services.order.notices import NoticeStatus
 from services.order.stream import ORDER
 
 PAGE = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
@@ -22,11 +21,6 @@ def test_the_table_of_a_saga_is_the_one_in_the_code(saga: object) -> None:
 
 def test_the_table_of_notices_is_the_one_in_the_code() -> None:
     assert notices.table() in PAGE
-
-
-@pytest.mark.parametrize("status", NoticeStatus)
-def test_every_state_of_a_notice_is_in_its_diagram(status: NoticeStatus) -> None:
-    assert f"> {status}: Notice" in PAGE
 
 
 def test_the_waits_of_a_notice_are_those_in_the_code() -> None:

@@ -106,6 +106,21 @@ def test_queued_units_wait_and_are_reserved_when_stock_arrives_elsewhere() -> No
     assert units_of(story) == {Bucket.RESERVED: 5}
 
 
+@pytest.mark.parametrize("answered", [True, False], ids=["reserved", "no answer"])
+def test_a_cancel_undoes_what_was_asked_for_answered_or_not(answered: bool) -> None:
+    # given a line that is claimed, or may be, and another that waits for supply
+    story = Story({**SPLIT, "B": {"north": Availability(0, 1)}}).placed(("A", 2, 1000), ("B", 1, 500))
+    story.queued(1)
+    if answered:
+        story.reserved(0)
+        assert story.view.reservation.authorization is not None
+    # when the order is cancelled
+    outcome = story.tell(CancelOrder(), door="console")
+    # then every claim is given back, and the money where it was asked for
+    assert messages(outcome) == ["VoidPayment"] * answered + ["ReleaseClaim", "ReleaseClaim"]
+    assert [units_of(story, line) for line in ("1", "2")] == [{Bucket.CANCELLED: 2}, {Bucket.CANCELLED: 1}]
+
+
 def test_a_claim_served_in_part_counts_each_part_once() -> None:
     story = Story({"A": {"north": Availability(0, 1)}}).placed(("A", 5, 1000))
     story.reserved(quantity=2)

@@ -114,6 +114,18 @@ def test_what_the_channel_authorised_lapses_and_the_order_hears_of_it() -> None:
     assert refused.reason is CaptureRefusal.ABOVE_AUTHORIZED
 
 
+@pytest.mark.parametrize(("before", "amount"), [((), 1_000), ((capture(300),), 700)])
+def test_what_lapses_is_what_was_not_captured(before: tuple[Command, ...], amount: int) -> None:
+    # given one tender that the channel had authorised, captured in part or not at all
+    spec = after(authorize(EXTERNAL), *before)
+    # when its time is over
+    expired = event_of(spec.at(LAPSES).when(DeadlinePassed(name=f"{EXPIRY}0", due=LAPSES)))
+    # then the rest is gone, and not a cent can be captured any more
+    assert isinstance(expired, AuthorizationExpired) and expired.amount == eur(amount)
+    refused = event_of(spec.when(capture(1, "s2"), reply_to=ORDER))
+    assert refused.reason is CaptureRefusal.ABOVE_AUTHORIZED
+
+
 @pytest.mark.parametrize("then", [VOID, capture(1_000)])
 def test_what_is_used_up_or_voided_no_longer_lapses(then: Command) -> None:
     spec = after(authorize(EXTERNAL), then)
