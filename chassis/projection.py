@@ -7,7 +7,7 @@ bug in one never stops a loop. Several processes may be willing to run one; an a
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, LiteralString, Protocol
 
 import psycopg
@@ -15,8 +15,10 @@ import psycopg
 from chassis.faultpoints import faultpoint
 from chassis.log import Log, LogError, Record, TopicPartition
 from chassis.store import StoreAway, TrackingMoved, connect, making_tables
+from contracts.envelope import Envelope
+from contracts.message import CATALOGUE, Event
 
-__all__ = ["PROJECTED_MAX", "TRACKING", "Projection", "ProjectionFailed", "ProjectionFollower"]
+__all__ = ["PROJECTED_MAX", "TRACKING", "Projection", "ProjectionFailed", "ProjectionFollower", "events_among"]
 
 PROJECTED_MAX = 2_000
 """Records applied in one SQL transaction."""
@@ -49,6 +51,15 @@ class Projection(Protocol):
 
     def apply(self, connection: psycopg.Connection[Any], records: Sequence[Record]) -> None:
         """Write what these records, in order within their partitions, change."""
+
+
+def events_among(records: Sequence[Record], kinds: Sequence[type[Event]]) -> Iterator[tuple[Envelope, Any]]:
+    """The events of these kinds, each with its envelope; the others are not decoded."""
+    types = {kind.TYPE for kind in kinds}
+    for record in records:
+        envelope = Envelope.parse(record.headers)
+        if envelope.type in types:
+            yield envelope, CATALOGUE[envelope.type].decode(record.value or b"")
 
 
 class ProjectionFollower:

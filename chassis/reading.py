@@ -5,7 +5,7 @@ Never writes. What is read is as old as the follower is behind; every answer say
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +14,7 @@ from typing import Any, LiteralString
 
 from psycopg.errors import UndefinedTable
 
+from chassis.horizon import Horizon
 from chassis.kafka import partition_of
 from chassis.service import Service
 from chassis.snapshots import restore, state_version
@@ -22,7 +23,7 @@ from chassis.stream import Stream
 from contracts.ids import split_stream
 from contracts.message import CATALOGUE, Event, parse_instant
 
-__all__ = ["READERS_MAX", "History", "Known", "Reads", "Seen"]
+__all__ = ["READERS_MAX", "Followed", "History", "Known", "Reads", "Seen"]
 
 READERS_MAX = 4
 """Connections of one process to one service's store."""
@@ -35,16 +36,26 @@ HISTORY_MAX = 2_000
 
 
 @dataclass(frozen=True, slots=True)
+class Followed:
+    """How far an answer goes: of each partition of a topic that it rests on, the offset before which everything is in
+    it. `age_seconds` is the age of the oldest event that is not; 0 as long as none is known."""
+
+    topic: str
+    offsets: Mapping[int, int]
+    age_seconds: float
+
+    def document(self) -> dict[str, Any]:
+        """As every read says it."""
+        offsets = {str(number): offset for number, offset in sorted(self.offsets.items())}
+        return {"topic": self.topic, "offsets": offsets, "age_seconds": round(self.age_seconds, 3)}
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
-    """A stream as of an offset of its partition of events: everything before that is in it."""
+    """A stream, and how far it was followed."""
 
     stream: Stream
-    partition: int
-    offset: int
-
-    def followed(self) -> dict[str, int]:
-        """How far this answer goes, for whoever compares."""
-        return {"partition": self.partition, "offset": self.offset}
+    followed: Followed
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +88,9 @@ class _ReadStore(Store):
 class Reads:
     """The store of one service, for several readers at once. Methods raise StoreAway while it does not answer."""
 
-    def __init__(self, url: str, service: Service, partitions: int) -> None:
-        self._service, self._partitions = service, partitions
+    def __init__(self, url: str, service: Service, partitions: int, horizon: Horizon | None = None) -> None:
+        """`horizon`: by which answers say how old they are."""
+        self._service, self._partitions, self._horizon = service, partitions, horizon or Horizon()
         make: Callable[[], _ReadStore] = lambda: _ReadStore(url, service.schema, service.events)  # noqa: E731
         self._free: LifoQueue[_ReadStore] = LifoQueue()
         for _ in range(READERS_MAX):
@@ -110,7 +122,26 @@ class Reads:
             except UndefinedTable as error:
                 raise StoreAway(f"{store.schema} has no tables yet: its service was never started") from error
         state = restore(kind, name, loaded.snapshots.get(name), loaded.events.get(name, ()))
-        return Seen(state, partition, loaded.tracked.get(partition, 0))
+        return Seen(state, self._followed({partition: loaded.tracked.get(partition, 0)}))
+
+    def followed(self, name: str) -> Followed:
+        """How far the store is with the partition of a stream."""
+        partition = partition_of(name.encode(), self._partitions)
+        rows = self.rows(
+            "select position from tracking where topic = %s and partition = %s", [self._service.events, partition]
+        )
+        return self._followed({partition: rows[0][0] if rows else 0})
+
+    def followed_by(self, projection: str) -> Followed:
+        """How far a projection over the service's own events is."""
+        rows = self.rows(
+            "select partition, position from projection_tracking where projection = %s and topic = %s",
+            [projection, self._service.events],
+        )
+        return self._followed({**dict.fromkeys(range(self._partitions), 0), **dict(rows)})
+
+    def _followed(self, offsets: Mapping[int, int]) -> Followed:
+        return Followed(self._service.events, offsets, self._horizon.age(self._service.events, offsets))
 
     def history(self, name: str, after: int = 0) -> History:
         """Events of a stream after a version, HISTORY_MAX at most."""

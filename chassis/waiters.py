@@ -9,10 +9,12 @@ import asyncio
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
+from chassis.horizon import Horizon
 from chassis.log import LogError
 from chassis.streaming import CONSUMER_SETTINGS
 from contracts.message import CATALOGUE, Event
@@ -90,10 +92,10 @@ class Waiters:
 
 
 class EventsWatch:
-    """Follows topics of events from their end, in no group, and tells the waiters."""
+    """Follows topics of events from their end, in no group, and tells the waiters, and the horizon what it saw."""
 
-    def __init__(self, bootstrap: str, topics: Sequence[str], waiters: Waiters) -> None:
-        self._bootstrap, self._topics, self._waiters = bootstrap, topics, waiters
+    def __init__(self, bootstrap: str, topics: Sequence[str], waiters: Waiters, horizon: Horizon) -> None:
+        self._bootstrap, self._topics, self._waiters, self._horizon = bootstrap, topics, waiters, horizon
         self._task: asyncio.Task[None] | None = None
         self._consumer: AIOKafkaConsumer | None = None
 
@@ -119,8 +121,10 @@ class EventsWatch:
                 raise LogError(f"the topic {topic} does not exist; `oms up` makes the topics")
             partitions += [TopicPartition(topic, number) for number in sorted(known)]
         consumer.assign(partitions)
-        for partition, end in (await consumer.end_offsets(partitions)).items():
+        ends = await consumer.end_offsets(partitions)
+        for partition, end in ends.items():
             consumer.seek(partition, end)
+        self._horizon.begin({(where.topic, where.partition): end for where, end in ends.items()})
 
     async def _follow(self, consumer: AIOKafkaConsumer) -> None:
         while True:
@@ -130,7 +134,9 @@ class EventsWatch:
                 log.warning("the events are not followed for now: %s", error)
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
-            for batch in batches.values():
+            for where, batch in batches.items():
+                first_at = datetime.fromtimestamp(batch[0].timestamp / 1_000, UTC)
+                self._horizon.saw((where.topic, where.partition), batch[-1].offset, first_at)
                 self._waiters.happened(batch)
 
     async def stop(self) -> None:

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from chassis.access import guarded_app
 from chassis.doors import Door
 from chassis.entry import start
+from chassis.horizon import Horizon
 from chassis.reading import Reads
 from chassis.sealing import FileMasterKey, Sealer
 from chassis.service import Service
@@ -64,7 +65,9 @@ class _Server(uvicorn.Server):
         yield
 
 
-def make_app(settings: Settings, writer: Writer, waiters: Waiters, seal: Seal, opened: Opened) -> FastAPI:
+def make_app(
+    settings: Settings, writer: Writer, waiters: Waiters, horizon: Horizon, seal: Seal, opened: Opened
+) -> FastAPI:
     """Every service's routes on one application."""
     app = guarded_app("Orderlog", "The doors of the order management system.", Tokens(settings.tokens), RULES)
 
@@ -72,7 +75,7 @@ def make_app(settings: Settings, writer: Writer, waiters: Waiters, seal: Seal, o
         return Door(name, writer, settings.partitions, settings.namespace)
 
     def gate(service: Service) -> Gate:
-        reads = Reads(settings.database, service, settings.partitions)
+        reads = Reads(settings.database, service, settings.partitions, horizon)
         return Gate(service, door(HTTP_DOOR), reads, waiters)
 
     namespace = settings.namespace
@@ -97,9 +100,9 @@ async def _open(settings: Settings, life: Life) -> None:
     Tokens(settings.tokens).grants()  # nobody could come in without it: say so at once
     vault = PostgresVault(settings.vault)
     sealer = Sealer(vault, FileMasterKey(settings.master_key))
-    writer, waiters = KafkaWriter(settings.bootstrap), Waiters()
+    writer, waiters, horizon = KafkaWriter(settings.bootstrap), Waiters(), Horizon()
     followed = [topics.events(service, settings.namespace) for service in topics.SERVICES]
-    watch = EventsWatch(settings.bootstrap, followed, waiters)
+    watch = EventsWatch(settings.bootstrap, followed, waiters, horizon)
     async with AsyncExitStack() as ends:
         ends.callback(vault.close)
         for start, stop in ((writer.start, writer.stop), (watch.start, watch.stop)):
@@ -113,7 +116,8 @@ async def _open(settings: Settings, life: Life) -> None:
         subscribe(broker, orders, topics.named("doors", settings.namespace), channel.take, life.failed)
         ends.push_async_callback(broker.stop)
         await keep_trying(broker.start, life.waits)
-        await _serve(settings, make_app(settings, writer, waiters, sealer.seal, sealer.open), life)
+        app = make_app(settings, writer, waiters, horizon, sealer.seal, sealer.open)
+        await _serve(settings, app, life)
 
 
 async def _serve(settings: Settings, app: FastAPI, life: Life) -> None:

@@ -25,6 +25,11 @@ COMMANDS = {
     "offsets": "oms.operating:offsets",
     "order": "oms.orders:order_commands",
     "stock": "oms.orders:stock_commands",
+    "fulfillment": "oms.lists:fulfillment_commands",
+    "shipment": "oms.lists:shipment_commands",
+    "payment": "oms.lists:payment_commands",
+    "item": "oms.lists:item_commands",
+    "location": "oms.lists:location_commands",
     "person": "oms.persons:person_commands",
     "token": "oms.tokens:token_commands",
 }

@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from chassis.settings import Settings, load_settings
+from oms.calls import CALL_SECONDS, DOOR_EXIT_CODE
 from oms.opening.carrying_out import DoorsAway, Outcome, Result, carry_out
 from oms.opening.plan import Asked, Plan, make_plan, read_folder
-from oms.orders import CALL_SECONDS, DOOR_EXIT_CODE
 from oms.tokens import console_token
 
 __all__ = ["connect", "init"]

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, LiteralString
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, Field, StringConstraints
 
+from chassis.listing import Listing, PageAsked, any_of, list_page, text_key
 from chassis.sealing import PersonalDataForgotten, PersonalDataUnreadable
 from chassis.web import Caller, Gate, Name, Problem, caller_of, stream_of, submit
 from contracts.fulfillment import (
@@ -26,12 +27,13 @@ from contracts.fulfillment import (
     RecordReady,
 )
 from contracts.ids import guest_subject_id, split_stream
-from contracts.message import Command, Instant
+from contracts.message import Command, Instant, parse_instant
 from contracts.personal import Personal, PersonalContent
 from services.fulfillment.fulfillment_order import FULFILLMENT_ORDER
-from services.fulfillment.fulfillment_order_state import FulfillmentOrder
+from services.fulfillment.fulfillment_order_state import FulfillmentOrder, Stage
+from services.fulfillment.projections import FulfillmentOrdersProjection
 
-__all__ = ["Opened", "Seal", "router"]
+__all__ = ["FULFILLMENT_ORDERS", "Opened", "Seal", "router"]
 
 Seal = Callable[[str, PersonalContent], Personal]
 """Seals what belongs to a subject (its id), under that subject's key."""
@@ -93,9 +95,47 @@ class Collection(Document):
     collected_by: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = None
 
 
+FULFILLMENT_ORDERS = Listing(
+    name="fulfillment_orders",
+    projection=FulfillmentOrdersProjection.name,
+    table="fulfillment_orders",
+    columns={
+        "id": "id",
+        "order_id": "order_id",
+        "location": "location",
+        "sequence": "sequence",
+        "ship_group": "ship_group",
+        "method": "method",
+        "service_level": "service_level",
+        "priority": "priority",
+        "ship_by": "ship_by",
+        "quantity": "quantity",
+        "stage": "stage",
+        "created_at": "created_at",
+        "changed_at": "changed_at",
+    },
+    key={"created_at": parse_instant, "id": text_key},
+)
+
+
 def router(gate: Gate, seal: Seal, opened: Opened) -> APIRouter:
     """The routes."""
     routes = APIRouter(prefix="/fulfillment-orders", tags=["fulfillment"])
+
+    @routes.get("")
+    def list_work(
+        asked: PageAsked,
+        location: Name | None = None,
+        stage: Annotated[list[Stage] | None, Query(description="Several may be asked for.")] = None,
+        order: Name | None = None,
+    ) -> dict[str, Any]:
+        """The work of nodes, the oldest first; `order` is an order's id."""
+        conditions: dict[LiteralString, Any] = {
+            "location = %s": location,
+            "stage = any(%s)": any_of(stage),
+            "order_id = %s": order,
+        }
+        return list_page(gate.reads, FULFILLMENT_ORDERS, asked, conditions)
 
     @routes.get("/{identifier}")
     def show(identifier: str) -> dict[str, Any]:
@@ -106,7 +146,7 @@ def router(gate: Gate, seal: Seal, opened: Opened) -> APIRouter:
                 404, f"No fulfillment order {identifier} is known", "GET /orders/{id} names those of an order."
             )
         view = _view(seen.stream.view(FULFILLMENT_ORDER))
-        return {"id": identifier, "version": seen.stream.version, **view, "followed": seen.followed()}
+        return {"id": identifier, "version": seen.stream.version, **view, "followed": seen.followed.document()}
 
     @routes.post("/{identifier}/acceptance", status_code=202)
     async def accept(identifier: str, body: Acceptance, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
@@ -169,7 +209,8 @@ def _add_counter(routes: APIRouter, gate: Gate, seal: Seal, opened: Opened) -> N
             raise Problem(410, "Who may collect it was forgotten", "Ask for the number of the order.") from error
         except PersonalDataUnreadable as error:
             raise Problem(500, "Who may collect it cannot be read", f"{error}.") from error
-        return person.model_dump(include=set(CHECKED_AT_THE_COUNTER), exclude_none=True)
+        shown = person.model_dump(include=set(CHECKED_AT_THE_COUNTER), exclude_none=True)
+        return {**shown, "followed": seen.followed.document()}
 
 
 def _view(state: FulfillmentOrder) -> dict[str, Any]:

@@ -1,9 +1,9 @@
-"""The inventory service over HTTP: receive, expect, count and adjust stock, look at an item."""
+"""The inventory service over HTTP: receive, expect, count and adjust stock, look at an item, list them."""
 
 from __future__ import annotations
 
 from heapq import nsmallest
-from typing import Annotated, Any
+from typing import Annotated, Any, LiteralString
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends
@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field, model_validator
 
 from chassis.doors import Entry
+from chassis.listing import Listing, PageAsked, list_page, text_key
 from chassis.web import NUMBER_MAX, Caller, Gate, Name, Positive, Problem, caller_of, submit
 from contracts.ids import aggregate_id, stream
 from contracts.inventory import (
@@ -24,11 +25,12 @@ from contracts.inventory import (
     TracedQuantity,
 )
 from contracts.message import Command, Instant, format_instant
+from services.inventory.projections import StockProjection
 from services.inventory.stock_book import StockBook
 from services.inventory.stock_facts import moves_nothing
 from services.inventory.stock_item import STOCK_ITEM
 
-__all__ = ["router"]
+__all__ = ["STOCK_ITEMS", "router"]
 
 DELIVERED_LINES_MAX = 1_000
 """Articles that one delivery may bring: each is a message of its own."""
@@ -115,6 +117,22 @@ class Supply(BaseModel):
     expected_at: Instant
 
 
+STOCK_ITEMS = Listing(
+    name="stock_items",
+    projection=StockProjection.name,
+    table="stock_items i",
+    columns={
+        "sku": "i.sku",
+        "unit": "i.unit",
+        "waiting": "(select coalesce(sum(waiting), 0)::bigint from claims c where c.sku = i.sku)",
+        "levels": "coalesce((select json_agg(json_build_object('location', location, 'on_hand', on_hand, 'sellable',"
+        " sellable, 'suspect', suspect, 'damaged', damaged, 'on_hold', on_hold, 'picked', picked, 'reserved', reserved,"
+        " 'soft', soft, 'available', available) order by location) from stock_levels l where l.sku = i.sku), '[]')",
+    },
+    key={"i.sku": text_key},
+)
+
+
 def router(gate: Gate) -> APIRouter:
     """The routes."""
     routes = APIRouter(prefix="/stock-items", tags=["stock"])
@@ -156,6 +174,19 @@ def router(gate: Gate) -> APIRouter:
         """Say what was counted on the shelf: the book follows it, and claims that no longer fit are broken."""
         return await change(sku, CountStock(sku=sku, **dict(body)), caller)
 
+    @routes.get("")
+    def list_stock(
+        asked: PageAsked, location: Name | None = None, waiting: bool = False, suspect: bool = False
+    ) -> dict[str, Any]:
+        """Items with their numbers at each location, by SKU. `waiting`: those that demand waits for; `suspect`: those
+        with goods that a picker did not find."""
+        conditions: dict[LiteralString, Any] = {
+            "exists (select from stock_levels l where l.sku = i.sku and location = %s)": location,
+            "exists (select from claims c where c.sku = i.sku and waiting > 0)": waiting,
+            "exists (select from stock_levels l where l.sku = i.sku and suspect > 0)": suspect,
+        }
+        return list_page(gate.reads, STOCK_ITEMS, asked, conditions)
+
     @routes.get("/{sku:path}")
     def show(sku: Name) -> dict[str, Any]:
         """The item at all its locations, and who waits for it."""
@@ -163,7 +194,7 @@ def router(gate: Gate) -> APIRouter:
         if seen.stream.version == 0:
             raise Problem(404, f"No stock item {sku} is known", "Receive some with POST /stock-items/{sku}/receipts.")
         view = _view(seen.stream.view(STOCK_ITEM))
-        return {"sku": sku, "version": seen.stream.version, **view, "followed": seen.followed()}
+        return {"sku": sku, "version": seen.stream.version, **view, "followed": seen.followed.document()}
 
     return routes
 

@@ -1,15 +1,16 @@
-"""Items and locations over HTTP: say what each is, and look at it."""
+"""Items and locations over HTTP: say what each is, look at it, list them."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, LiteralString
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from chassis.decider import StreamKind
+from chassis.listing import Listing, PageAsked, list_page, text_key
 from chassis.web import NUMBER_MAX, Caller, Gate, Name, Positive, Problem, caller_of, submit
 from contracts.ids import aggregate_id, stream
 from contracts.inventory import (
@@ -22,10 +23,12 @@ from contracts.inventory import (
     LocationKind,
 )
 from services.inventory.catalogue import ITEM, LOCATION
+from services.inventory.projections import CatalogueProjection
 
-__all__ = ["Component", "ItemDescription", "LocationDescription", "router"]
+__all__ = ["ITEMS", "LOCATIONS", "Component", "ItemDescription", "LocationDescription", "router"]
 
 ADDRESS_LINES_MAX = 6
+COUNTRY = r"^[A-Z]{2}$"
 
 COMPONENTS_MAX = 100
 """Articles that a kit may have: each is a line of every order of it."""
@@ -48,7 +51,7 @@ class Address(BaseModel):
     city: Text | None = None
     postcode: Annotated[str, StringConstraints(min_length=1, max_length=32)] | None = None
     region: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
-    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+    country: Annotated[str, StringConstraints(pattern=COUNTRY)]
 
 
 class LocationDescription(BaseModel):
@@ -89,6 +92,44 @@ class ItemDescription(BaseModel):
     components: Annotated[tuple[Component, ...], Field(max_length=COMPONENTS_MAX)] = ()
 
 
+ITEMS = Listing(
+    name="items",
+    projection=CatalogueProjection.name,
+    table="items",
+    columns={
+        "sku": "sku",
+        "unit": "unit",
+        "description": "description",
+        "gtin": "gtin",
+        "category": "category",
+        "tax_class": "tax_class",
+        "kit": "kit",
+        "described_at": "described_at",
+    },
+    key={"sku": text_key},
+)
+
+LOCATIONS = Listing(
+    name="locations",
+    projection=CatalogueProjection.name,
+    table="locations",
+    columns={
+        "location": "location",
+        "kind": "kind",
+        "name": "name",
+        "legal_entity": "legal_entity",
+        "country": "country",
+        "region": "region",
+        "postcode": "postcode",
+        "time_zone": "time_zone",
+        "priority": "priority",
+        "daily_capacity": "daily_capacity",
+        "described_at": "described_at",
+    },
+    key={"location": text_key},
+)
+
+
 def router(gate: Gate) -> APIRouter:
     """The routes."""
     routes = APIRouter(tags=["items and locations"])
@@ -122,7 +163,26 @@ def router(gate: Gate) -> APIRouter:
                 f"Say it with POST /{kind.kind}s; stock needs it not.",
             )
         said = described.model_dump(mode="json", exclude_none=True)
-        return {**said, "version": seen.stream.version, "followed": seen.followed()}
+        return {**said, "version": seen.stream.version, "followed": seen.followed.document()}
+
+    @routes.get("/locations")
+    def list_locations(
+        asked: PageAsked,
+        kind: LocationKind | None = None,
+        country: Annotated[str | None, Query(pattern=COUNTRY)] = None,
+    ) -> dict[str, Any]:
+        """Locations that somebody described, by name; a location that was only stocked is on the list of stock."""
+        return list_page(gate.reads, LOCATIONS, asked, {"kind = %s": kind and kind.value, "country = %s": country})
+
+    @routes.get("/items")
+    def list_items(asked: PageAsked, category: Name | None = None, kit: bool | None = None) -> dict[str, Any]:
+        """Items that somebody described, by SKU; an item that was only stocked is on the list of stock."""
+        conditions: dict[LiteralString, Any] = {
+            "category = %s": category,
+            "kit": kit is True,
+            "not kit": kit is False,
+        }
+        return list_page(gate.reads, ITEMS, asked, conditions)
 
     @routes.get("/locations/{location:path}")
     def show_location(location: Name) -> dict[str, Any]:

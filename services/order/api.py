@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, LiteralString
 
 import orjson
 from fastapi import APIRouter, Depends, Query, Request
@@ -15,23 +15,41 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from chassis.doors import Door
+from chassis.listing import Listing, PageAsked, any_of, list_page, text_key
 from chassis.reading import Reads
 from chassis.store import Recorded
-from chassis.web import Caller, Gate, Problem, caller_of, submit, timeline
+from chassis.web import Caller, Gate, Name, Problem, caller_of, submit, timeline
 from contracts.channel import ChannelOrder
 from contracts.ids import split_stream, stream
 from contracts.message import CATALOGUE, Event, format_instant, parse_instant
 from contracts.order import CancelOrder, CancelReason, CancelRefused, HoldChangeRefused, OrderConflicted, ReleaseHold
 from services.order.channel import channel_key
-from services.order.finding import Rows, find_order, unknown_order
+from services.order.finding import find_order, unknown_order
 from services.order.intake import Seal, order_id, place_order
+from services.order.projections import OrdersProjection, OrderStage
 from services.order.views import order_view, waiting_view
 from services.order.waiting import Happened, waiting
 
-__all__ = ["LIST_MAX", "page", "router"]
+__all__ = ["ORDERS", "router"]
 
-LIST_MAX = 200
-"""Orders that one page of a list shows."""
+ORDERS = Listing(
+    name="orders",
+    projection=OrdersProjection.name,
+    table="orders",
+    columns={
+        "order_id": "id",
+        "number": "number",
+        "channel_account": "channel_account",
+        "external_id": "external_id",
+        "placed_at": "placed_at",
+        "changed_at": "changed_at",
+        "holds": "holds",
+        "stage": "stage",
+        "failed_notices": "(select count(*) from failed_notices where failed_notices.id = orders.id)",
+    },
+    key={"placed_at": parse_instant, "id": text_key},
+    newest_first=True,
+)
 
 _ORDER_SCHEMA = {"$id": "urn:orderlog:ChannelOrder", **ChannelOrder.model_json_schema()}
 
@@ -103,42 +121,53 @@ def router(gate: Gate, channel_door: Door, seal: Seal) -> APIRouter:
 def _add_reads(routes: APIRouter, gate: Gate) -> None:
     @routes.get("/orders")
     def list_orders(
-        limit: Annotated[int, Query(ge=1, le=LIST_MAX)] = 50,
-        cursor: str | None = None,
-        stage: str | None = None,
+        asked: PageAsked,
+        stage: Annotated[list[OrderStage] | None, Query(description="Several may be asked for.")] = None,
+        channel_account: Name | None = None,
+        held: bool = False,
         notice_failed: bool = False,
     ) -> dict[str, Any]:
-        """Orders, the last changed first; with `notice_failed` those of which the customer could not be told something.
-        `cursor` is the `next` of the page before."""
-        return page(gate.reads, limit, cursor, stage, notice_failed)
+        """Orders, the last placed first. `held`: those on hold; `notice_failed`: those of which the customer could not
+        be told something."""
+        conditions: dict[LiteralString, Any] = {
+            "stage = any(%s)": any_of(stage),
+            "channel_account = %s": channel_account,
+            "holds > 0": held,
+            "id in (select id from failed_notices)": notice_failed,
+        }
+        return list_page(gate.reads, ORDERS, asked, conditions)
 
     @routes.get("/orders/{name}")
     def show(name: str, at: str | None = None) -> dict[str, Any]:
         """An order by its id, its number or the channel's external id; as it was recorded `at` a moment (RFC 3339)."""
         target = find_order(gate.reads, name)
         if at is not None:
-            return _as_recorded(gate.reads, target, name, at)
+            followed = gate.reads.followed(target)
+            return {**_as_recorded(gate.reads, target, name, at), "followed": followed.document()}
         seen = gate.reads.stream(target)
         if seen.stream.version == 0:
             raise unknown_order(name)
-        return {**order_view(seen.stream), "followed": seen.followed()}
+        return {**order_view(seen.stream), "followed": seen.followed.document()}
 
     @routes.get("/orders/{name}/why")
     def why(name: str) -> dict[str, Any]:
         """What an order waits for: in a sentence, since when, until when, and who can move it."""
         target = find_order(gate.reads, name)
+        followed = gate.reads.followed(target)
         found = waiting(target, (_happened(event) for event in gate.reads.events(target)))
         if found is None:
             raise unknown_order(name)
-        return waiting_view(found)
+        return {**waiting_view(found), "followed": followed.document()}
 
     @routes.get("/orders/{name}/timeline")
     def show_timeline(name: str, after: Annotated[int, Query(ge=0)] = 0) -> dict[str, Any]:
         """What happened to an order: who, when, what, and what caused it."""
-        found = gate.reads.history(find_order(gate.reads, name), after)
+        target = find_order(gate.reads, name)
+        followed = gate.reads.followed(target)
+        found = gate.reads.history(target, after)
         if not found.events and not after:
             raise unknown_order(name)
-        return timeline(found)
+        return {**timeline(found), "followed": followed.document()}
 
 
 def _read_order(body: bytes, key: str) -> ChannelOrder:
@@ -176,44 +205,3 @@ def _happened(event: Recorded) -> Happened:
     message = CATALOGUE[event.type].decode(event.value)
     assert isinstance(message, Event)
     return message, event.headers["ce_causationid"], parse_instant(event.headers["ce_time"])
-
-
-_COLUMNS = (
-    "order_id",
-    "number",
-    "channel_account",
-    "external_id",
-    "placed_at",
-    "changed_at",
-    "holds",
-    "stage",
-    "failed_notices",
-)
-
-
-def page(reads: Rows, limit: int, cursor: str | None, stage: str | None, notice_failed: bool) -> dict[str, Any]:
-    """A page of the list of orders."""
-    changed, identifier = _position(cursor)
-    rows = reads.rows(
-        "select id, number, channel_account, external_id, placed_at, changed_at, holds, stage,"
-        " (select count(*) from failed_notices where failed_notices.id = orders.id) from orders"
-        " where (%s::timestamptz is null or (changed_at, id) < (%s::timestamptz, %s))"
-        " and (%s::text is null or stage = %s) and (not %s or id in (select id from failed_notices))"
-        " order by changed_at desc, id desc limit %s",
-        [changed, changed, identifier, stage, stage, notice_failed, limit + 1],
-    )
-    orders = [dict(zip(_COLUMNS, row, strict=True)) for row in rows[:limit]]
-    for order in orders:
-        order["placed_at"], order["changed_at"] = (format_instant(order[at]) for at in ("placed_at", "changed_at"))
-    if len(rows) <= limit:
-        return {"orders": orders}
-    return {"orders": orders, "next": f"{orders[-1]['changed_at']}~{orders[-1]['order_id']}"}
-
-
-def _position(cursor: str | None) -> tuple[str | None, str]:
-    if cursor is None:
-        return None, ""
-    changed, tilde, identifier = cursor.partition("~")
-    if not tilde or not changed.endswith("Z"):
-        raise Problem(400, "The cursor cannot be read", "Leave it out, or send the `next` of the page before as it is.")
-    return changed, identifier

@@ -7,12 +7,13 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
+from enum import StrEnum
 from typing import Any, LiteralString
 
 import psycopg
 
 from chassis.log import Log, LogError, Record
-from chassis.projection import TRACKING
+from chassis.projection import TRACKING, events_among
 from chassis.store import StoreAway, StoreBehind, connect, making_tables
 from contracts.envelope import Envelope
 from contracts.ids import split_stream
@@ -32,7 +33,7 @@ from services.order.kits import Kit, is_kit_key, kit_key
 from services.order.sourcing import Availability
 from services.order.sourcing_rules import Place
 
-__all__ = ["AvailabilityLoader", "AvailabilityProjection", "OrdersProjection", "WorkProjection"]
+__all__ = ["AvailabilityLoader", "AvailabilityProjection", "OrderStage", "OrdersProjection", "WorkProjection"]
 
 
 UNKNOWN_MAX = 10_000
@@ -217,6 +218,15 @@ class AvailabilityLoader:
         return self._connection
 
 
+class OrderStage(StrEnum):
+    """How far an order is, as the list of orders has it."""
+
+    PLACED = "placed"
+    CONFIRMED = "confirmed"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+
+
 class OrdersProjection:
     """One row an order, for lists and for finding an order by any of its names; one a notice that failed, for the order
     desk. `placed_at` is the channel's own time, `changed_at` ours."""
@@ -228,7 +238,7 @@ class OrdersProjection:
         id text primary key, tenant text not null, number text not null, channel_account text not null,
         external_id text not null, placed_at timestamptz not null, changed_at timestamptz not null,
         holds int not null default 0, stage text not null);
-    create index if not exists orders_changed on orders (changed_at desc, id);
+    create index if not exists orders_placed on orders (placed_at desc, id desc);
     create index if not exists orders_number on orders (number);
     create index if not exists orders_external on orders (external_id);
     create table if not exists failed_notices (
@@ -238,10 +248,8 @@ class OrdersProjection:
 
     def apply(self, connection: psycopg.Connection[Any], records: Sequence[Record]) -> None:
         with connection.cursor() as cursor:
-            for record in records:
-                envelope = Envelope.parse(record.headers)
-                if envelope.type in _FOLDED:
-                    self._fold(cursor, envelope, CATALOGUE[envelope.type].decode(record.value or b""))
+            for envelope, event in events_among(records, _FOLDED):
+                self._fold(cursor, envelope, event)
 
     def _fold(self, cursor: psycopg.Cursor[Any], envelope: Envelope, event: object) -> None:
         _, order = split_stream(envelope.subject)
@@ -249,7 +257,7 @@ class OrdersProjection:
             case OrderPlaced():
                 cursor.execute(
                     "insert into orders (id, tenant, number, channel_account, external_id, placed_at, changed_at, stage)"
-                    " values (%s, %s, %s, %s, %s, %s, %s, 'placed') on conflict do nothing",
+                    " values (%s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing",
                     [
                         order,
                         envelope.tenant,
@@ -258,6 +266,7 @@ class OrdersProjection:
                         event.external_id,
                         event.placed_at,
                         envelope.time,
+                        OrderStage.PLACED,
                     ],
                 )
             case HoldPlaced():
@@ -265,11 +274,11 @@ class OrdersProjection:
             case HoldReleased():
                 self._hold(cursor, order, envelope, -1)
             case OrderConfirmed():
-                self._stage(cursor, order, envelope, "confirmed")
+                self._stage(cursor, order, envelope, OrderStage.CONFIRMED)
             case OrderCompleted():
-                self._end(cursor, order, envelope, "completed")
+                self._end(cursor, order, envelope, OrderStage.COMPLETED)
             case OrderCancelled():
-                self._end(cursor, order, envelope, "cancelled")
+                self._end(cursor, order, envelope, OrderStage.CANCELLED)
             case NoticeFailed():
                 self._failed(cursor, order, envelope, event)
 
@@ -285,16 +294,21 @@ class OrdersProjection:
             "update orders set holds = holds + %s, changed_at = %s where id = %s", [more, envelope.time, order]
         )
 
-    def _stage(self, cursor: psycopg.Cursor[Any], order: str, envelope: Envelope, stage: str) -> None:
+    def _stage(self, cursor: psycopg.Cursor[Any], order: str, envelope: Envelope, stage: OrderStage) -> None:
         cursor.execute("update orders set stage = %s, changed_at = %s where id = %s", [stage, envelope.time, order])
 
-    def _end(self, cursor: psycopg.Cursor[Any], order: str, envelope: Envelope, stage: str) -> None:
+    def _end(self, cursor: psycopg.Cursor[Any], order: str, envelope: Envelope, stage: OrderStage) -> None:
         """Nobody looks after the holds of an order that has ended."""
         self._stage(cursor, order, envelope, stage)
         cursor.execute("update orders set holds = 0 where id = %s", [order])
 
 
-_FOLDED = {
-    kind.TYPE
-    for kind in (OrderPlaced, HoldPlaced, HoldReleased, OrderConfirmed, OrderCompleted, OrderCancelled, NoticeFailed)
-}
+_FOLDED = (
+    OrderPlaced,
+    HoldPlaced,
+    HoldReleased,
+    OrderConfirmed,
+    OrderCompleted,
+    OrderCancelled,
+    NoticeFailed,
+)

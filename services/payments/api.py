@@ -2,20 +2,54 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, LiteralString
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
+from chassis.listing import Listing, PageAsked, any_of, list_page, text_key
 from chassis.web import Gate, Problem, stream_of
-from contracts.message import format_instant
+from contracts.message import format_instant, parse_instant
 from services.payments.payment import PAYMENT, Payment, split_capture_key
+from services.payments.projections import PaymentsProjection, PaymentStage
 
-__all__ = ["router"]
+__all__ = ["PAYMENTS", "router"]
+
+
+PAYMENTS = Listing(
+    name="payments",
+    projection=PaymentsProjection.name,
+    table="payments",
+    columns={
+        "order_id": "order_id",
+        "currency": "currency",
+        "authorized": "authorized",
+        "captured": "captured",
+        "remaining": "remaining",
+        "stage": "stage",
+        "asked_at": "asked_at",
+        "changed_at": "changed_at",
+    },
+    key={"asked_at": parse_instant, "order_id": text_key},
+    newest_first=True,
+)
 
 
 def router(gate: Gate) -> APIRouter:
     """The routes."""
     routes = APIRouter(prefix="/payments", tags=["payments"])
+
+    @routes.get("")
+    def list_payments(
+        asked: PageAsked,
+        stage: Annotated[list[PaymentStage] | None, Query(description="Several may be asked for.")] = None,
+        currency: Annotated[str | None, Query(pattern=r"^[A-Z]{3}$")] = None,
+    ) -> dict[str, Any]:
+        """Payments of orders, the last asked for first; amounts in minor units."""
+        conditions: dict[LiteralString, Any] = {
+            "stage = any(%s)": any_of(stage),
+            "currency = %s": currency,
+        }
+        return list_page(gate.reads, PAYMENTS, asked, conditions)
 
     @routes.get("/{order_id}")
     def show(order_id: str) -> dict[str, Any]:
@@ -24,7 +58,7 @@ def router(gate: Gate) -> APIRouter:
         if seen.stream.version == 0:
             raise Problem(404, f"No payment of the order {order_id} is known", "Ask by the order's id.")
         view = _view(seen.stream.view(PAYMENT))
-        return {"order_id": order_id, "version": seen.stream.version, **view, "followed": seen.followed()}
+        return {"order_id": order_id, "version": seen.stream.version, **view, "followed": seen.followed.document()}
 
     return routes
 

@@ -6,6 +6,7 @@ from chassis.runtime import installation_of, run_service
 from chassis.service import Service
 from chassis.settings import Settings
 from services.payments.payment import KINDS
+from services.payments.projections import PaymentsProjection
 
 __all__ = ["declare", "run"]
 
@@ -17,4 +18,4 @@ def declare(namespace: str = "") -> Service:
 
 def run(settings: Settings) -> int:
     """Run one process until it is asked to stop; its exit code."""
-    return run_service(declare(settings.namespace), installation_of(settings))
+    return run_service(declare(settings.namespace), installation_of(settings), projections=(PaymentsProjection(),))

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, LiteralString
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
+from chassis.listing import Listing, PageAsked, any_of, list_page, text_key
 from chassis.web import Caller, Gate, Name, Problem, caller_of, stream_of, submit
-from contracts.message import Instant
+from contracts.message import Instant, parse_instant
 from contracts.shipping import RecordTracking, ShipmentRefused, TrackingStatus
 from services.shipping.carriers import words_of
-from services.shipping.shipment import SHIPMENT, Shipment
+from services.shipping.projections import ShipmentsProjection
+from services.shipping.shipment import SHIPMENT, Shipment, Stage
 
-__all__ = ["router"]
+__all__ = ["SHIPMENTS", "router"]
 
 
 class Tracking(BaseModel):
@@ -29,9 +31,51 @@ class Tracking(BaseModel):
     occurred_at: Instant
 
 
+SHIPMENTS = Listing(
+    name="shipments",
+    projection=ShipmentsProjection.name,
+    table="shipments",
+    columns={
+        "id": "id",
+        "order_id": "order_id",
+        "fulfillment_order": "fulfillment_order",
+        "location": "location",
+        "carrier": "carrier",
+        "service": "service",
+        "packages": "packages",
+        "delivered": "delivered",
+        "stage": "stage",
+        "created_at": "created_at",
+        "changed_at": "changed_at",
+    },
+    key={"created_at": parse_instant, "id": text_key},
+    newest_first=True,
+)
+
+
 def router(gate: Gate) -> APIRouter:
     """The routes."""
     routes = APIRouter(prefix="/shipments", tags=["shipping"])
+
+    @routes.get("")
+    def list_shipments(
+        asked: PageAsked,
+        location: Name | None = None,
+        carrier: Name | None = None,
+        stage: Annotated[list[Stage] | None, Query(description="Several may be asked for.")] = None,
+        order: Name | None = None,
+        under_way: bool = False,
+    ) -> dict[str, Any]:
+        """Shipments, the last created first; `order` is an order's id. `under_way`: those that have left, and of which
+        a package has not arrived."""
+        conditions: dict[LiteralString, Any] = {
+            "location = %s": location,
+            "carrier = %s": carrier,
+            "stage = any(%s)": any_of(stage),
+            "order_id = %s": order,
+            "stage = 'shipped' and delivered < packages": under_way,
+        }
+        return list_page(gate.reads, SHIPMENTS, asked, conditions)
 
     @routes.get("/{identifier}")
     def show(identifier: str) -> dict[str, Any]:
@@ -40,7 +84,7 @@ def router(gate: Gate) -> APIRouter:
         if seen.stream.version == 0:
             raise Problem(404, f"No shipment {identifier} is known", "The timeline of an order names its shipments.")
         view = _view(seen.stream.view(SHIPMENT))
-        return {"id": identifier, "version": seen.stream.version, **view, "followed": seen.followed()}
+        return {"id": identifier, "version": seen.stream.version, **view, "followed": seen.followed.document()}
 
     @routes.post("/{identifier}/tracking", status_code=202)
     async def track(identifier: str, body: Tracking, caller: Annotated[Caller, Depends(caller_of)]) -> Any:

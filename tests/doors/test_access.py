@@ -16,6 +16,7 @@ from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
 
 from chassis.access import TOLD_A_MINUTE
+from chassis.horizon import Horizon
 from chassis.reading import Reads
 from chassis.settings import Settings
 from chassis.store import StoreAway
@@ -65,7 +66,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Site:
     for role in Role:
         tokens.tell(role, f"the-{role}", role)
     monkeypatch.setattr("oms.doors.Tokens", lambda path: tokens)
-    app = make_app(Settings(), writer, Waiters(1), seal, away)
+    app = make_app(Settings(), writer, Waiters(1), Horizon(), seal, away)
     return Site(app, TestClient(app), tokens, writer)
 
 

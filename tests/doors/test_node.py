@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from chassis.doors import Door
-from chassis.reading import Reads, Seen
+from chassis.reading import Followed, Reads, Seen
 from chassis.sealing import PersonalDataForgotten, PersonalDataUnreadable, open_sealed
 from chassis.stream import fresh
 from chassis.tokens import Role
@@ -35,7 +35,7 @@ class Works(ToldReads):
 
     def stream(self, name: str) -> Seen:
         known = WORK.endswith(name.partition("/")[2])
-        return Seen(self._known if known else fresh(FULFILLMENT_ORDER, name), 0, 0)
+        return Seen(self._known if known else fresh(FULFILLMENT_ORDER, name), Followed("t.events", {0: 0}, 0.0))
 
 
 class Node:
@@ -104,7 +104,8 @@ def test_a_collection_by_whom_nobody_asked_names_nobody() -> None:
 def test_those_who_hand_it_over_see_who_may_collect_it_and_no_more_of_them() -> None:
     node = Node(seal("ada", ADA))
     answer = node.client.get(f"{WORK}/pickup-person")
-    assert answer.json() == {"name": "Ada Lindqvist", "phone": "+49 228 1"}
+    assert answer.json().keys() == {"name", "phone", "followed"}
+    assert (answer.json()["name"], answer.json()["phone"]) == ("Ada Lindqvist", "+49 228 1")
     assert answer.headers["cache-control"] == "no-store"
     shown = node.client.get(WORK)
     assert (shown.json()["stage"], shown.json()["shelf"]) == ("ready", "rack 7")

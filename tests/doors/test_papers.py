@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from chassis.doors import Door
-from chassis.reading import Reads, Seen
+from chassis.reading import Followed, Reads, Seen
 from chassis.sealing import FileMasterKey, Sealer, create_master_key
 from chassis.stream import fresh
 from chassis.testing import Spec
@@ -47,7 +47,7 @@ class _Shipments:
 
     def stream(self, name: str) -> Seen:
         known = self.spec is not None and name == f"shipment/{SHIPMENT_ID}"
-        return Seen(cast(Spec, self.spec).stream if known else fresh(SHIPMENT, name), 0, 0)
+        return Seen(cast(Spec, self.spec).stream if known else fresh(SHIPMENT, name), Followed("t.events", {0: 0}, 0.0))
 
 
 class Site:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -191,7 +192,7 @@ def test_an_order_by_http_is_placed_confirmed_and_told_to_the_customer_once(site
     assert received.json()["events"][0]["type"] == "StockReceived"
     level = eventually(lambda: site.get("/stock-items/SKU-1").get("levels"))[0]
     assert (level["location"], level["available"]) == ("dc-1", 10)
-    eventually(lambda: site.get("/stock-items/SKU-1")["followed"]["offset"] > 0)
+    eventually(lambda: sum(site.get("/stock-items/SKU-1")["followed"]["offsets"].values()) > 0)
 
     placed = site.placed("1001", total=2000)
     assert placed["events"][0]["type"] == "OrderPlaced"
@@ -199,7 +200,8 @@ def test_an_order_by_http_is_placed_confirmed_and_told_to_the_customer_once(site
 
     shown = site.get(placed["location"])
     assert shown["lines"][0]["quantity"] == 2
-    assert shown["followed"]["offset"] > 0
+    assert sum(shown["followed"]["offsets"].values()) > 0
+    assert shown["followed"]["topic"].endswith("order.events")
     assert site.get(f"/orders/{shown['number'].lower()}")["order_id"] == shown["order_id"]
     mail = message_from_bytes(eventually(lambda: _mails(site))[0].read_bytes(), policy=default)
     assert isinstance(mail, EmailMessage)
@@ -349,7 +351,7 @@ def test_an_order_is_collected_at_a_counter_and_paid_when_it_was(site: Site) -> 
     )
     assert said[0]["for"].startswith("the customer (2 units wait at dc-1 to be collected until 20")
     eventually(lambda: site.get(node)["stage"] == "ready", because="the counter's list")
-    assert site.get(f"{node}/pickup-person") == {"name": "Ben Okri"}
+    assert site.get(f"{node}/pickup-person")["name"] == "Ben Okri"
     assert site.get(node)["shelf"] == "rack 7"
     # when he took it, then the order is paid and over, and the goods are gone
     site.report(node, {"collection": {"collected_by": "Ben Okri"}})
@@ -402,7 +404,7 @@ def test_lists_go_page_by_page_and_problems_say_how_to_mend_them(site: Site) -> 
             found += [one["external_id"] for one in page["orders"]]
             if "next" not in page:
                 return found
-            cursor = f"&cursor={page['next']}"
+            cursor = f"&after={page['next']}"
 
     placed = [site.placed(f"20{number}")["location"] for number in range(3)]
     eventually(lambda: {"200", "201", "202"} <= set(everything()))
@@ -420,6 +422,44 @@ def test_lists_go_page_by_page_and_problems_say_how_to_mend_them(site: Site) -> 
         assert answer.status_code == status, answer.text
         assert answer.headers["content-type"] == "application/problem+json"
         assert answer.json()["detail"]
+
+
+def test_what_happened_to_an_order_is_on_the_list_of_every_service(site: Site) -> None:
+    # given an order that its node has handed over
+    site.receive("SKU-5", 5)
+    site.placed("5001", lines=[{"line_id": "a", "sku": "SKU-5", "quantity": 2, "amount": 2000}])
+    _, node = site.work("5001")
+    contents = {"line": "1", "sequence": 0, "quantity": 2}
+    site.report(
+        node,
+        {
+            "acceptance": {},
+            "pick": {"lines": [contents]},
+            "pack": {"packages": [{"number": 1, "contents": [contents], "weight_grams": 900}]},
+            "hand-over": {},
+        },
+    )
+    identifier = site.get("/orders/5001")["order_id"]
+
+    def listed(path: str, name: str) -> Any:
+        return [row for row in site.get(path)[name] if row["order_id"] == identifier]
+
+    def stands(path: str, name: str, stage: str) -> bool:
+        return [row["stage"] for row in listed(path, name)] == [stage]
+
+    # then each list has it, and says when it follows no further than it did
+    for path, name, stage in (
+        (f"/fulfillment-orders?order={identifier}&stage=handed_over", "fulfillment_orders", "handed_over"),
+        (f"/shipments?order={identifier}&under_way=true", "shipments", "shipped"),
+        ("/payments?stage=captured", "payments", "captured"),
+        ("/orders?stage=confirmed&stage=completed", "orders", "completed"),
+    ):
+        eventually(partial(stands, path, name, stage), because=path)
+        followed = site.get(path)["followed"]
+        assert (followed["age_seconds"] < 60, sum(followed["offsets"].values()) > 0) == (True, True)
+    (item,) = [item for item in site.get("/stock-items?location=dc-1")["stock_items"] if item["sku"] == "SKU-5"]
+    assert item["levels"][0]["on_hand"] == 3
+    assert site.get("/claims?sku=SKU-5")["claims"] == []
 
 
 def test_the_command_line_places_shows_lists_and_cancels(
@@ -446,6 +486,14 @@ def test_the_command_line_places_shows_lists_and_cancels(
     assert "held" in shown
     assert "OrderPlaced" in shown
     assert "3001" in oms("order", "list")
+    assert "order list --limit 1 --channel-account webshop-eu --after" in oms(
+        "order", "list", "--limit", "1", "--channel-account", "webshop-eu"
+    )
+    eventually(lambda: "dc-1 5/5" in oms("stock", "list", "--location", "dc-1"))
+    for group in ("fulfillment", "shipment", "payment", "item", "location"):
+        assert "followed" in json.loads(oms(group, "list", "--json"))
+        oms(group, "list")
+    assert "`next`" in oms("stock", "claims", "--after", "nonsense", code=12)
     assert "OrderCancelled" in oms("order", "cancel", "3001", "--detail", "a mistake")
     assert "No order is called" in oms("order", "show", "nobody", code=12)
     assert "is not JSON" in oms("order", "place", __file__, code=12)

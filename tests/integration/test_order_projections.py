@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from typing import Any, LiteralString
+from typing import Any, LiteralString, cast
 
 import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from chassis.log import Record
+from chassis.doors import Door
 from chassis.memory import MemoryLog
+from chassis.reading import Followed, Reads
 from chassis.testing import DAWN, Outcome, Spec
-from chassis.web import Problem
+from chassis.waiters import Waiters
+from chassis.web import Gate, Problem
 from contracts.inventory import (
     AdjustmentReason,
     AdjustStock,
@@ -27,13 +29,16 @@ from contracts.inventory import (
 from contracts.order import CancelOrder, PlaceHold, RecordNoticeRefused, RecordNoticeSent, ReleaseHold
 from services.inventory.catalogue import ITEM, LOCATION
 from services.inventory.stock_item import STOCK_ITEM
-from services.order.api import page
+from services.order import api
+from services.order.app import declare
 from services.order.finding import find_order
 from services.order.kits import Kit, kit_key
 from services.order.projections import AvailabilityLoader, AvailabilityProjection, OrdersProjection, WorkProjection
 from services.order.sourcing import Availability
 from services.order.sourcing_rules import UNDESCRIBED, Place
 from services.order.tests.story import ORDER_ID, Story, eur, order
+from tests.doors.fakes import KeptWriter, guarded_client, seal
+from tests.integration.lists import records_of
 
 Connection = psycopg.Connection[Any]
 
@@ -58,14 +63,8 @@ class Reader:
     def rows(self, query: LiteralString, parameters: Sequence[Any]) -> list[Any]:
         return self._connection.execute(query, parameters).fetchall()
 
-
-def records(topic: str, *outcomes: Outcome) -> list[Record]:
-    """The events of these outcomes as they stand in a topic."""
-    emitted = [event for outcome in outcomes for event in outcome.handling.events]
-    return [
-        Record(topic, 0, offset, DAWN, event.envelope.subject.encode(), event.value, event.envelope.headers())
-        for offset, event in enumerate(emitted)
-    ]
+    def followed_by(self, projection: str) -> Followed:
+        return Followed("order.events", {0: 0}, 0.0)
 
 
 def listed(schema: Connection) -> list[tuple[Any, ...]]:
@@ -75,7 +74,7 @@ def listed(schema: Connection) -> list[tuple[Any, ...]]:
 def test_an_order_is_listed_as_placed_when_its_channel_said_with_the_holds_that_stand(schema: Connection) -> None:
     story = Story().later(timedelta(hours=8))
     told = [story.tell(order(("A", 2, 1000), stated_total=eur(900), tenders=())), story.tell(ReleaseHold(hold="1"))]
-    OrdersProjection().apply(schema, records("order.events", *told))
+    OrdersProjection().apply(schema, records_of("order.events", *told))
     assert listed(schema) == [("1001", DAWN, 1, "placed")]
 
 
@@ -93,7 +92,7 @@ def test_an_order_whose_customer_could_not_be_told_is_listed_for_the_order_desk(
         other.tell(RecordNoticeSent(notice="1", name="k")),
     ]
     for _ in range(2):
-        OrdersProjection().apply(schema, records("order.events", *told, *fine))
+        OrdersProjection().apply(schema, records_of("order.events", *told, *fine))
     # then the list has it, and only it where that is asked for
     rows = {order["external_id"]: order["failed_notices"] for order in shown(schema)}
     assert rows == {"1001": 1, "1002": 0}
@@ -102,15 +101,45 @@ def test_an_order_whose_customer_could_not_be_told_is_listed_for_the_order_desk(
     assert failed == [("1", "cancelled", "550 no such user")]
 
 
-def shown(schema: Connection, notice_failed: bool = False) -> list[dict[str, Any]]:
-    orders: list[dict[str, Any]] = page(Reader(schema), 50, None, None, notice_failed)["orders"]
+def shown(schema: Connection, **asked: Any) -> list[dict[str, Any]]:
+    door = Door("http", KeptWriter(), 4)
+    gate = Gate(declare(), door, cast(Reads, Reader(schema)), Waiters(1))
+    client, _ = guarded_client(api.router(gate, door, seal))
+    orders: list[dict[str, Any]] = client.get("/orders", params=asked).json()["orders"]
     return orders
+
+
+def test_orders_are_listed_the_last_placed_first_and_by_what_a_desk_asks(schema: Connection) -> None:
+    # given an order on hold, one that was cancelled later, and one of another account placed last
+    held, gone, other = Story(), Story(external_id="1002"), Story(external_id="1003")
+    told = [
+        gone.tell(order(("A", 2, 1000), external_id="1002", placed_at=DAWN + timedelta(minutes=1))),
+        held.tell(order(("A", 2, 1000), stated_total=eur(900), tenders=())),
+        other.tell(
+            order(
+                ("A", 2, 1000),
+                external_id="1003",
+                channel_account="webshop-us",
+                placed_at=DAWN + timedelta(minutes=2),
+            )
+        ),
+        gone.tell(CancelOrder()),
+    ]
+    OrdersProjection().apply(schema, records_of("order.events", *told))
+
+    def names(**asked: Any) -> list[str]:
+        return [one["external_id"] for one in shown(schema, **asked)]
+
+    assert names() == ["1003", "1002", "1001"]
+    assert names(held=True) == ["1001"]
+    assert names(stage="cancelled") == ["1002"]
+    assert names(stage=["cancelled", "placed"], channel_account="webshop-eu") == ["1002", "1001"]
 
 
 def test_what_ended_has_no_holds_any_more(schema: Connection) -> None:
     story = Story()
     told = [story.tell(order(("A", 2, 1000))), story.tell(PlaceHold(detail="look")), story.tell(CancelOrder())]
-    OrdersProjection().apply(schema, records("order.events", *told))
+    OrdersProjection().apply(schema, records_of("order.events", *told))
     assert listed(schema) == [("1001", DAWN, 0, "cancelled")]
 
 
@@ -122,7 +151,7 @@ def test_availability_is_what_the_last_event_of_a_location_says_and_where(schema
     told.append(
         stock.when(AdjustStock(sku="A", location="north", quantity=2, unit="each", reason=AdjustmentReason.LOST))
     )
-    AvailabilityProjection().apply(schema, records("inventory.events", *told))
+    AvailabilityProjection().apply(schema, records_of("inventory.events", *told))
     found = schema.execute("select * from availability order by location").fetchall()
     assert found == [("A", "north", 3, 2), ("A", "south", 5, 1)]
 
@@ -133,14 +162,14 @@ def test_a_location_is_what_was_said_of_it_last(schema: Connection) -> None:
         DescribeLocation(location="berlin", kind=LocationKind.OWN, daily_capacity=5),
         DescribeLocation(location="berlin", kind=LocationKind.OWN, priority=2, address=address),
     ):
-        AvailabilityProjection().apply(schema, records("inventory.events", spec.when(described)))
+        AvailabilityProjection().apply(schema, records_of("inventory.events", spec.when(described)))
     assert schema.execute("select * from places").fetchall() == [("berlin", 2, None, "DE", "BE", "12099", 0)]
 
 
 def test_the_work_of_a_location_is_counted_by_the_day(schema: Connection) -> None:
     today, tomorrow = (released(Story().later(span)) for span in (timedelta(), timedelta(days=1)))
     for told, day, count in ((today, 0, 1), (today, 0, 2), (tomorrow, 1, 1), (today, 1, 1)):
-        WorkProjection().apply(schema, records("order.events", told))
+        WorkProjection().apply(schema, records_of("order.events", told))
         assert schema.execute("select * from work").fetchall() == [("north", DAWN.date() + timedelta(days=day), count)]
 
 
@@ -153,8 +182,8 @@ def test_sourcing_is_told_of_a_location_what_the_tables_say(schema: Connection, 
     address = LocationAddress(country="DE", postcode="12099")
     described = DescribeLocation(location="north", kind=LocationKind.OWN, daily_capacity=5, address=address)
     told.append(place.when(described))
-    AvailabilityProjection().apply(schema, records("inventory.events", *told))
-    WorkProjection().apply(schema, records("order.events", released(Story())))
+    AvailabilityProjection().apply(schema, records_of("inventory.events", *told))
+    WorkProjection().apply(schema, records_of("order.events", released(Story())))
     # when sourcing needs it
     found = AvailabilityLoader(database, namespace, MemoryLog(lambda: DAWN), "inventory.events").fetch(["A"])
     # then both are there, and what is known of the one
@@ -179,7 +208,7 @@ def test_sourcing_is_told_what_a_kit_is_made_of_and_what_there_is_of_that(
         Spec(STOCK_ITEM, "inventory").when(ReceiveStock(sku=sku, location="north", quantity=5, unit="each"))
         for sku in ("CUP", "POT", "OLD")
     ]
-    AvailabilityProjection().apply(schema, records("inventory.events", *told))
+    AvailabilityProjection().apply(schema, records_of("inventory.events", *told))
     # when an order of both is placed
     loader = AvailabilityLoader(database, namespace, MemoryLog(lambda: DAWN), "inventory.events")
     schema.execute(WorkProjection.tables)
@@ -202,13 +231,13 @@ def test_an_order_is_found_by_whatever_it_is_called(schema: Connection, name: st
     story = Story()
     external_id = name if name.startswith("7C16") else "1001"
     placed = story.tell(order(("A", 2, 1000), external_id=external_id))
-    OrdersProjection().apply(schema, records("order.events", placed))
+    OrdersProjection().apply(schema, records_of("order.events", placed))
     assert find_order(Reader(schema), name) == story.name
 
 
 @pytest.mark.parametrize("name", ["1002", "QQNX5-E2MGN-V", "", "%"])
 def test_what_no_order_is_called_is_said_so(schema: Connection, name: str) -> None:
-    OrdersProjection().apply(schema, records("order.events", Story().tell(order(("A", 2, 1000)))))
+    OrdersProjection().apply(schema, records_of("order.events", Story().tell(order(("A", 2, 1000)))))
     with pytest.raises(Problem, match="No order is called"):
         find_order(Reader(schema), name)
 

@@ -20,10 +20,10 @@ from chassis.store import StoreAway
 from chassis.tokens import TokensRefused
 from deploy.local import errors
 from deploy.local.process import free_port
+from oms.calls import DOOR_EXIT_CODE
 from oms.endings import LOG_EXIT_CODE, MASTER_KEY_EXIT_CODE, ending_of
 from oms.importing.command import REJECTED_EXIT_CODE
 from oms.importing.errors import FileRefused
-from oms.orders import DOOR_EXIT_CODE
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "operating.md"
 

@@ -1,0 +1,148 @@
+"""Lists over read models: page by page, by a cursor over a key that never changes, the same at every door.
+
+Rows that are there when a reader begins, and stay, are each shown once, whatever comes or changes meanwhile.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, LiteralString, Protocol
+
+import orjson
+from fastapi import Depends, Query
+
+from chassis.reading import Followed
+from chassis.web import Problem
+from contracts.message import format_instant
+
+__all__ = ["PAGE_DEFAULT", "PAGE_MAX", "Listing", "PageAsked", "Rows", "any_of", "list_page", "number_key", "text_key"]
+
+PAGE_MAX = 200
+"""Rows that one page shows."""
+
+PAGE_DEFAULT = 50
+CURSOR_CHARS_MAX = 2_000
+
+
+class Rows(Protocol):
+    """Asks the tables of a read model, and how far it is."""
+
+    def rows(self, query: LiteralString, parameters: Sequence[Any]) -> list[Any]: ...
+
+    def followed_by(self, projection: str) -> Followed: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    limit: int
+    after: str | None
+
+
+def _asked(
+    limit: Annotated[int, Query(ge=1, le=PAGE_MAX, description="Rows of a page.")] = PAGE_DEFAULT,
+    after: Annotated[
+        str | None, Query(max_length=CURSOR_CHARS_MAX, description="The `next` of the page before.")
+    ] = None,
+) -> _Asked:
+    return _Asked(limit, after)
+
+
+PageAsked = Annotated[_Asked, Depends(_asked)]
+"""Which page a caller asks for: `limit` rows `after` those of the page before."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A list: its `name` in the answer, the projection that fills `table`, and each shown column with its expression.
+
+    `key` are the expressions by whose values the rows stand, and how each value is read from a cursor: unique together,
+    and never changed of a row. `newest_first` turns the order round.
+    """
+
+    name: str
+    projection: str
+    table: LiteralString
+    columns: Mapping[str, LiteralString]
+    key: Mapping[LiteralString, Callable[[Any], Any]]
+    newest_first: bool = False
+
+    def query(self, conditions: Sequence[LiteralString]) -> LiteralString:
+        """The statement, of rows of the columns and then the key; its last parameter is how many."""
+        selected = ", ".join((*self.columns.values(), *self.key))
+        where = f" where {' and '.join(conditions)}" if conditions else ""
+        order = ", ".join(f"{part} desc" if self.newest_first else part for part in self.key)
+        return f"select {selected} from {self.table}{where} order by {order} limit %s"
+
+    def later(self) -> LiteralString:
+        """The condition of those that stand behind a cursor."""
+        key, places = ", ".join(self.key), ", ".join(["%s"] * len(self.key))
+        return f"({key}) {'<' if self.newest_first else '>'} ({places})"
+
+    def cursor(self, row: Sequence[Any]) -> str:
+        """The place of a row."""
+        key = [_told(value) for value in row[len(self.columns) :]]
+        return base64.urlsafe_b64encode(orjson.dumps(key)).decode().rstrip("=")
+
+    def place(self, cursor: str) -> list[Any]:
+        """The key's values in a cursor; raises Problem when it is none of this list."""
+        try:
+            values = orjson.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True))
+            return [read(value) for read, value in zip(self.key.values(), values, strict=True)]
+        except (ValueError, TypeError) as error:
+            raise Problem(
+                400, "`after` cannot be read", "Leave it out, or send the `next` of the page before as it is."
+            ) from error
+
+    def shown(self, row: Sequence[Any]) -> dict[str, Any]:
+        """A row as people see it; what it lacks is left out."""
+        named = zip(self.columns, row, strict=False)
+        return {name: _told(value) for name, value in named if value is not None}
+
+
+def any_of(values: Sequence[StrEnum] | None) -> list[str] | None:
+    """The parameter of `= any(%s)`; None where nobody asked for any."""
+    return [value.value for value in values] if values else None
+
+
+def text_key(value: Any) -> str:
+    """A text of a key, out of a cursor; raises ValueError when it is none that a table keeps."""
+    if not isinstance(value, str) or "\0" in value:
+        raise ValueError(f"{value!r} is no text of a key")
+    return value
+
+
+def number_key(value: Any) -> int:
+    """A number of a key, out of a cursor; raises ValueError when it is none that a table keeps."""
+    if not isinstance(value, int) or not -(2**63) <= value < 2**63:
+        raise ValueError(f"{value!r} is no number of a key")
+    return value
+
+
+def _told(value: Any) -> Any:
+    return format_instant(value.astimezone(UTC)) if isinstance(value, datetime) else value
+
+
+def list_page(
+    reads: Rows, listing: Listing, asked: _Asked, conditions: Mapping[LiteralString, Any] | None = None
+) -> dict[str, Any]:
+    """A page of a list, with `next` where there are more, and how far its tables have followed.
+
+    `conditions` are expressions with their parameter, for each place of it: None where nobody asked for it, True or
+    False for an expression without one. Raises Problem for a cursor that cannot be read.
+    """
+    asked_for = {text: value for text, value in (conditions or {}).items() if value is not None and value is not False}
+    parameters = [value for text, value in asked_for.items() for _ in range(text.count("%s"))]
+    wanted = list(asked_for)
+    if asked.after is not None:
+        wanted.append(listing.later())
+        parameters += listing.place(asked.after)
+    # First how far the tables are, then the rows: they are at least as new.
+    followed = reads.followed_by(listing.projection)
+    rows = reads.rows(listing.query(wanted), [*parameters, asked.limit + 1])
+    page = rows[: asked.limit]
+    more = {"next": listing.cursor(page[-1])} if len(rows) > asked.limit else {}
+    return {listing.name: [listing.shown(row) for row in page], **more, "followed": followed.document()}

@@ -1,0 +1,89 @@
+"""What the fulfillment service lists for people: the work of each node, and how far it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, LiteralString
+
+import psycopg
+
+from chassis.log import Record
+from chassis.projection import events_among
+from contracts.fulfillment import (
+    Collected,
+    FulfillmentAccepted,
+    FulfillmentCancelled,
+    FulfillmentOrderCreated,
+    FulfillmentRejected,
+    HandedOver,
+    Packed,
+    Picked,
+    ReadyForPickup,
+)
+from contracts.ids import split_stream
+from services.fulfillment.fulfillment_order_state import FulfillmentOrder, Stage, evolve
+
+__all__ = ["FulfillmentOrdersProjection"]
+
+_FOLDED = (
+    FulfillmentOrderCreated,
+    FulfillmentAccepted,
+    FulfillmentRejected,
+    Picked,
+    Packed,
+    ReadyForPickup,
+    HandedOver,
+    Collected,
+    FulfillmentCancelled,
+)
+
+
+class FulfillmentOrdersProjection:
+    """One row a fulfillment order. One that was cancelled before it came has none."""
+
+    name = "fulfillment_orders"
+    topics = ("fulfillment.events",)
+    tables: LiteralString = """
+    create table if not exists fulfillment_orders (
+        id text primary key, order_id text not null, location text not null, sequence bigint not null,
+        ship_group text not null, method text not null, service_level text, priority bigint not null,
+        ship_by timestamptz, quantity bigint not null, stage text not null, created_at timestamptz not null,
+        changed_at timestamptz not null);
+    create index if not exists fulfillment_orders_created on fulfillment_orders (created_at, id);
+    create index if not exists fulfillment_orders_location on fulfillment_orders (location, created_at, id);
+    create index if not exists fulfillment_orders_order on fulfillment_orders (order_id);
+    """
+
+    def apply(self, connection: psycopg.Connection[Any], records: Sequence[Record]) -> None:
+        with connection.cursor() as cursor:
+            for envelope, event in events_among(records, _FOLDED):
+                _, identifier = split_stream(envelope.subject)
+                if isinstance(event, FulfillmentOrderCreated):
+                    self._created(cursor, identifier, event, envelope.time)
+                    continue
+                # What a fact makes of the work does not depend on what was before it.
+                stage = evolve(FulfillmentOrder(), event).stage
+                cursor.execute(
+                    "update fulfillment_orders set stage = %s, changed_at = %s where id = %s",
+                    [stage, envelope.time, identifier],
+                )
+
+    def _created(self, cursor: psycopg.Cursor[Any], identifier: str, event: FulfillmentOrderCreated, at: Any) -> None:
+        cursor.execute(
+            "insert into fulfillment_orders values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            [
+                identifier,
+                event.order_id,
+                event.location,
+                event.sequence,
+                event.ship_group,
+                event.method,
+                event.service_level,
+                event.priority,
+                event.ship_by,
+                sum(line.quantity for line in event.lines),
+                Stage.OPEN,
+                at,
+                at,
+            ],
+        )

@@ -1,0 +1,108 @@
+"""What the payments service lists for people: what is secured, taken and open of each order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, LiteralString
+
+import psycopg
+
+from chassis.log import Record
+from chassis.projection import events_among
+from contracts.payments import (
+    AuthorizationExpired,
+    PaymentAuthorized,
+    PaymentCaptured,
+    PaymentDeclined,
+    PaymentVoided,
+)
+
+__all__ = ["PaymentStage", "PaymentsProjection"]
+
+
+class PaymentStage(StrEnum):
+    """How far the payment of an order is; `expired`: nothing that was secured can be taken any more."""
+
+    DECLINED = "declined"
+    AUTHORIZED = "authorized"
+    PARTLY_CAPTURED = "partly_captured"
+    CAPTURED = "captured"
+    EXPIRED = "expired"
+    VOIDED = "voided"
+
+
+class PaymentsProjection:
+    """One row a payment that anybody tried to secure; amounts in minor units of its currency. `remaining` may still be
+    taken. What was declined after it was secured changes nothing, nor does a void of what was never asked for."""
+
+    name = "payments"
+    topics = ("payments.events",)
+    tables: LiteralString = """
+    create table if not exists payments (
+        order_id text primary key, currency text not null, authorized bigint not null, captured bigint not null,
+        remaining bigint not null, stage text not null, asked_at timestamptz not null, changed_at timestamptz not null);
+    create index if not exists payments_asked on payments (asked_at desc, order_id desc);
+    """
+
+    def apply(self, connection: psycopg.Connection[Any], records: Sequence[Record]) -> None:
+        kinds = (PaymentAuthorized, PaymentDeclined, PaymentCaptured, AuthorizationExpired, PaymentVoided)
+        with connection.cursor() as cursor:
+            for envelope, event in events_among(records, kinds):
+                self._fold(cursor, event, envelope.time)
+
+    def _fold(self, cursor: psycopg.Cursor[Any], event: Any, at: datetime) -> None:
+        match event:
+            case PaymentDeclined():
+                cursor.execute(
+                    "insert into payments values (%s, %s, 0, 0, 0, %s, %s, %s) on conflict do nothing",
+                    [event.order_id, event.amount.currency, PaymentStage.DECLINED, at, at],
+                )
+            case PaymentAuthorized():
+                cursor.execute(
+                    "insert into payments values (%s, %s, %s, 0, %s, %s, %s, %s) on conflict (order_id) do update set"
+                    " (currency, authorized, remaining, stage, changed_at) = (excluded.currency, excluded.authorized,"
+                    " excluded.remaining, excluded.stage, excluded.changed_at)",
+                    [
+                        event.order_id,
+                        event.amount.currency,
+                        event.amount.amount,
+                        event.amount.amount,
+                        PaymentStage.AUTHORIZED,
+                        at,
+                        at,
+                    ],
+                )
+            case PaymentCaptured():
+                whole = not event.remaining.amount
+                self._change(
+                    cursor,
+                    event.order_id,
+                    PaymentStage.CAPTURED if whole else PaymentStage.PARTLY_CAPTURED,
+                    event.captured.amount,
+                    event.remaining.amount,
+                    at,
+                )
+            case AuthorizationExpired():
+                cursor.execute(
+                    "update payments set remaining = remaining - %s, changed_at = %s,"
+                    " stage = case when remaining = %s then %s else stage end where order_id = %s",
+                    [event.amount.amount, at, event.amount.amount, PaymentStage.EXPIRED, event.order_id],
+                )
+            case PaymentVoided(captured=captured) if captured is not None:
+                self._change(cursor, event.order_id, PaymentStage.VOIDED, captured.amount, 0, at)
+
+    def _change(
+        self,
+        cursor: psycopg.Cursor[Any],
+        order: str,
+        stage: PaymentStage,
+        captured: int,
+        remaining: int,
+        at: datetime,
+    ) -> None:
+        cursor.execute(
+            "update payments set stage = %s, captured = %s, remaining = %s, changed_at = %s where order_id = %s",
+            [stage, captured, remaining, at, order],
+        )

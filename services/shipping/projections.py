@@ -1,0 +1,73 @@
+"""What the shipping service lists for people: shipments, where they stand, and how many packages have arrived."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, LiteralString
+
+import psycopg
+
+from chassis.log import Record
+from chassis.projection import events_among
+from contracts.ids import split_stream
+from contracts.message import Event
+from contracts.shipping import Delivered, LabelIssued, ShipmentCancelled, ShipmentCreated, Shipped
+from services.shipping.shipment import Stage
+
+__all__ = ["ShipmentsProjection"]
+
+_STAGES: Mapping[type[Event], Stage] = {
+    LabelIssued: Stage.LABELLED,
+    Shipped: Stage.SHIPPED,
+    ShipmentCancelled: Stage.CANCELLED,
+}
+
+
+class ShipmentsProjection:
+    """One row a shipment. One that was cancelled before it came has none."""
+
+    name = "shipments"
+    topics = ("shipping.events",)
+    tables: LiteralString = """
+    create table if not exists shipments (
+        id text primary key, order_id text not null, fulfillment_order text not null, location text not null,
+        carrier text not null, service text not null, packages bigint not null, delivered bigint not null,
+        stage text not null, created_at timestamptz not null, changed_at timestamptz not null);
+    create index if not exists shipments_created on shipments (created_at desc, id desc);
+    create index if not exists shipments_order on shipments (order_id);
+    """
+
+    def apply(self, connection: psycopg.Connection[Any], records: Sequence[Record]) -> None:
+        with connection.cursor() as cursor:
+            for envelope, event in events_among(records, (ShipmentCreated, Delivered, *_STAGES)):
+                _, identifier = split_stream(envelope.subject)
+                match event:
+                    case ShipmentCreated():
+                        self._created(cursor, identifier, event, envelope.time)
+                    case Delivered():
+                        cursor.execute(
+                            "update shipments set delivered = packages - %s, changed_at = %s where id = %s",
+                            [event.outstanding, envelope.time, identifier],
+                        )
+                    case _:
+                        cursor.execute(
+                            "update shipments set stage = %s, changed_at = %s where id = %s",
+                            [_STAGES[type(event)], envelope.time, identifier],
+                        )
+
+    def _created(self, cursor: psycopg.Cursor[Any], identifier: str, event: ShipmentCreated, at: Any) -> None:
+        cursor.execute(
+            "insert into shipments values (%s, %s, %s, %s, %s, %s, %s, 0, %s, %s, %s)",
+            [
+                identifier,
+                event.order_id,
+                event.fulfillment_order,
+                event.location,
+                event.carrier,
+                event.service,
+                len(event.packages),
+                Stage.CREATED,
+                at,
+                at,
+            ],
+        )
