@@ -26,6 +26,7 @@ RULES: Rules = {
     ("GET", "/orders/{name}/timeline"): ORDERS_SEEN,
     ("GET", "/orders/{name}/why"): ORDERS_SEEN,
     ("POST", "/orders/{name}/cancel"): ORDERS_SERVED,
+    ("POST", "/orders/{name}/holds"): _and_admin(Role.CSR, Role.FINANCE),
     ("POST", "/orders/{name}/holds/{hold}/release"): _and_admin(Role.CSR, Role.FINANCE),
     ("GET", "/stock-items"): STOCK_SEEN,
     ("GET", "/stock-items/{sku}"): STOCK_SEEN,

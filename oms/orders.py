@@ -63,7 +63,8 @@ def show(
         lines.add_row(line["line"], escape(line["sku"]), f"{line['quantity']} {line['unit']}", way, stands)
     console.print(lines)
     for held in order["holds"]:
-        console.print(f"[yellow]held[/] {held['hold']}: {held['kind']}", highlight=False)
+        alone = f", lines {', '.join(held['lines'])} alone" if "lines" in held else ""
+        console.print(f"[yellow]held[/] {held['hold']}: {held['kind']}{escape(alone)}", highlight=False)
     for notice in order["notices"]:
         console.print(f"notice {notice['notice']}: {notice['kind']}, {notice['status']}", highlight=False)
     events = Table("when", "what", "who", "why", box=None, pad_edge=False)
@@ -101,6 +102,31 @@ def cancel(
 ) -> None:
     """Cancel what has not left of an order."""
     _outcome(call("POST", f"/orders/{part(name)}/cancel", {"detail": detail}, key), as_json)
+
+
+@order_commands.command("hold")
+def hold(
+    name: Annotated[str, typer.Argument(help="The order's id, number or external id.")],
+    detail: Annotated[str, typer.Option(help="Why, in words.")],
+    line: Annotated[list[str] | None, typer.Option(help="A line that is to wait alone; may be repeated.")] = None,
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:
+    """Keep an order, or some lines of it, from going on until the hold is released."""
+    body = {"detail": detail, "lines": line or []}
+    _outcome(_call("POST", f"/orders/{_part(name)}/holds", body, key), as_json)
+
+
+@order_commands.command("release")
+def release(
+    name: Annotated[str, typer.Argument(help="The order's id, number or external id.")],
+    held: Annotated[str, typer.Argument(metavar="HOLD", help="The hold's number, as `oms order show` names it.")],
+    detail: Annotated[str | None, typer.Option(help="Why, in words.")] = None,
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:
+    """Accept what a hold shows, so that the order goes on."""
+    _outcome(_call("POST", f"/orders/{_part(name)}/holds/{_part(held)}/release", {"detail": detail}, key), as_json)
 
 
 @stock_commands.command("receive")

@@ -67,11 +67,14 @@ ALL_STEPS = (HeldStep.SOURCING, HeldStep.AUTHORIZATION, HeldStep.RELEASE)
 
 
 class PlaceHold(Command):
-    """A person or a system keeps the order from going on."""
+    """A person or a system keeps the order from going on, or of it these `lines` alone: a kit's line, or that of a
+    component, means all components of the kit. The money is secured for the whole order, so a hold of lines never
+    blocks that."""
 
     kind: HoldKind = HoldKind.MANUAL
     detail: str
     blocks: tuple[HeldStep, ...] = ALL_STEPS
+    lines: tuple[str, ...] = ()
 
 
 class ReleaseHold(Command):
@@ -85,7 +88,8 @@ class HoldPlaced(Event):
     """The steps that it `blocks` wait until somebody releases `hold` or cancels the order; `owner` should act.
 
     `expected` and `found` show a difference in money; `lines` are those concerned (the first hundred); `step` and
-    `key` name a step of a saga that is asked for again when the hold is released.
+    `key` name a step of a saga that is asked for again when the hold is released. `held_lines` are the lines that
+    goods leave by whose steps alone wait; none: those of the whole order do, whatever `lines` shows.
     """
 
     hold: str
@@ -98,30 +102,35 @@ class HoldPlaced(Event):
     step: str | None = None
     key: str | None = None
     owner: str
+    held_lines: tuple[str, ...] = ()
 
 
 class HoldReleased(Event):
-    """Somebody accepted what the hold showed, or the answer that it was placed for came; its steps may be taken."""
+    """Somebody accepted what the hold showed, or the answer that it was placed for came; its steps may be taken, of
+    the `held_lines` if it held some alone."""
 
     hold: str
     kind: HoldKind
     detail: str | None = None
     step: str | None = None
     key: str | None = None
+    held_lines: tuple[str, ...] = ()
 
 
 class HoldChangeRefusal(StrEnum):
-    """Why a hold was not placed or released: no such order or hold; the order is closed; or what it shows cannot be
+    """Why a hold was not placed or released: no such order, hold or line; the order is closed; or what it shows cannot be
     accepted (an address or a currency is missing), so that the order can only be cancelled."""
 
     UNKNOWN_ORDER = "unknown_order"
     UNKNOWN_HOLD = "unknown_hold"
+    UNKNOWN_LINE = "unknown_line"
     CLOSED = "closed"
     CANNOT_BE_ACCEPTED = "cannot_be_accepted"
 
 
 class HoldChangeRefused(Event):
-    """A hold was not placed or released."""
+    """A hold was not placed or released; `lines` are those that the order does not have."""
 
     hold: str | None = None
     reason: HoldChangeRefusal
+    lines: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""The order service over HTTP: place, look at, list and cancel orders, release their holds.
+"""The order service over HTTP: place, look at, list and cancel orders, place and release holds.
 
 Decides nothing: a POST becomes a command in the inbox, a GET is rebuilt from the store and says how far that is.
 """
@@ -12,17 +12,27 @@ from typing import Annotated, Any, LiteralString
 import orjson
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from chassis.doors import Door
 from chassis.listing import Listing, PageAsked, any_of, list_page, text_key
 from chassis.reading import Reads
 from chassis.store import Recorded
 from chassis.web import Caller, Gate, Name, Problem, caller_of, submit, timeline
-from contracts.channel import ChannelOrder
+from contracts.channel import LINES_MAX, ChannelOrder, Text
 from contracts.ids import split_stream, stream
 from contracts.message import CATALOGUE, Event, format_instant, parse_instant
-from contracts.order import CancelOrder, CancelReason, CancelRefused, HoldChangeRefused, OrderConflicted, ReleaseHold
+from contracts.order import (
+    ALL_STEPS,
+    CancelOrder,
+    CancelReason,
+    CancelRefused,
+    HeldStep,
+    HoldChangeRefused,
+    OrderConflicted,
+    PlaceHold,
+    ReleaseHold,
+)
 from services.order.channel import channel_key
 from services.order.finding import find_order, unknown_order
 from services.order.intake import Seal, order_id, place_order
@@ -59,6 +69,14 @@ class Cancel(BaseModel):
 
     cause: CancelReason = CancelReason.CUSTOMER
     detail: str | None = None
+
+
+class NewHold(BaseModel):
+    """Why a person keeps an order, or these `lines` of it alone (our ids), from going on, and which steps wait."""
+
+    detail: Text
+    lines: Annotated[tuple[str, ...], Field(max_length=LINES_MAX)] = ()
+    blocks: Annotated[tuple[HeldStep, ...], Field(min_length=1)] = ALL_STEPS
 
 
 class Release(BaseModel):
@@ -105,6 +123,13 @@ def router(gate: Gate, channel_door: Door, seal: Seal) -> APIRouter:
         wish = body or Cancel()
         command = CancelOrder(cause=wish.cause, detail=wish.detail)
         return await submit(gate, caller, target, command, _location(target), refusals=(CancelRefused,))
+
+    @routes.post("/orders/{name}/holds", status_code=202)
+    async def place_hold(name: str, caller: Annotated[Caller, Depends(caller_of)], body: NewHold) -> Any:
+        """Keep an order, or some lines of it, from going on until the hold is released."""
+        target = await asyncio.to_thread(find_order, gate.reads, name)
+        command = PlaceHold(detail=body.detail, lines=body.lines, blocks=body.blocks)
+        return await submit(gate, caller, target, command, _location(target), refusals=(HoldChangeRefused,))
 
     @routes.post("/orders/{name}/holds/{hold}/release", status_code=202)
     async def release(

@@ -218,14 +218,19 @@ def _accepted(event: OrderPlaced, order: KnownOrder) -> Told:
 
 
 def _held(event: HoldPlaced, order: KnownOrder) -> Told:
-    named = {order.parts[line].kit if line in order.parts else line for line in event.lines}
-    concerned = {ours: line.quantity for ours, line in order.lines.items() if ours in named}
     why = event.detail if event.kind in TELLS_WHY else None
-    return {"kind": UpdateKind.HELD, "hold": event.kind, "lines": _units(order, concerned), "detail": why}
+    lines = _whole_lines(event.held_lines or event.lines, order)
+    return {"kind": UpdateKind.HELD, "hold": event.kind, "lines": lines, "detail": why}
 
 
 def _hold_released(event: HoldReleased, order: KnownOrder) -> Told:
-    return {"kind": UpdateKind.HOLD_RELEASED, "hold": event.kind}
+    return {"kind": UpdateKind.HOLD_RELEASED, "hold": event.kind, "lines": _whole_lines(event.held_lines, order)}
+
+
+def _whole_lines(lines: Iterable[str], order: KnownOrder) -> tuple[ChannelLineUpdate, ...]:
+    """Lines with all that was ordered of them; a component of a kit is the kit's line."""
+    named = {order.parts[line].kit if line in order.parts else line for line in lines}
+    return _units(order, {ours: line.quantity for ours, line in order.lines.items() if ours in named})
 
 
 def _changed(event: OrderAdjusted, order: KnownOrder) -> Told:

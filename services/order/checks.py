@@ -12,7 +12,7 @@ from contracts.money import Money
 from contracts.order import HoldKind, OrderLine, OrderTerms, ShipMethod
 from services.order.value import LineValue, line_values, tenders_total, totals
 
-__all__ = ["CURRENCIES", "MONEY_HOLDS", "NOT_ACCEPTABLE", "OF_THE_WAY", "Finding", "findings"]
+__all__ = ["CURRENCIES", "MONEY_HOLDS", "NOT_ACCEPTABLE", "OF_THE_WAY", "SHOWN_LINES_MAX", "Finding", "findings"]
 
 MONEY_HOLDS = frozenset(
     {HoldKind.NOT_POSITIVE, HoldKind.NEGATIVE_AMOUNT, HoldKind.TOTAL_DIFFERS, HoldKind.TENDERS_DIFFER}
@@ -45,6 +45,7 @@ CURRENCIES = frozenset(_ISO_4217.split())
 """What an order may be paid in. Source: ISO 4217, list one, without funds, metals and test codes."""
 
 SHOWN_LINES_MAX = 100
+"""Lines that a hold shows as those concerned."""
 
 
 class Finding(NamedTuple):

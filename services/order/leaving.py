@@ -12,9 +12,9 @@ from typing import Any
 
 from contracts.ids import aggregate_id
 from contracts.money import Money
-from contracts.order import Bucket, FulfilledKind, LinesFulfilled, Move
+from contracts.order import Bucket, FulfilledKind, HeldStep, LinesFulfilled, Move
 from contracts.payments import CaptureLine
-from services.order.order import WITH_CUSTOMER, OrderState, line_units, move, units
+from services.order.order import NOT_RELEASED, WITH_CUSTOMER, OrderState, held_lines, line_units, move, units
 from services.order.value import LineValue, line_values, part_of, parts_of_kits, rated_lines
 from services.order.ways import handed_out, ship_groups
 
@@ -25,9 +25,10 @@ _WAITING = (Bucket.ORDERED, Bucket.BACKORDERED)
 
 
 def kept_back(order: OrderState) -> frozenset[str]:
-    """The lines of which nothing goes to a node yet: those of a ship group that must be complete, and of a kit, while any
-    unit of that group or kit waits."""
-    if not units(order, *_WAITING):
+    """The lines of which nothing goes to a node yet: those that are held, and those of a ship group that must be complete,
+    and of a kit, while any unit of that group or kit waits or is held."""
+    held = held_lines(order, HeldStep.RELEASE)
+    if not held and not units(order, *_WAITING):
         return frozenset()
     complete = {name for name, group in ship_groups(order.terms).items() if group.complete}
     kits = {part.line: part.kit for part in parts_of_kits(order.terms)}
@@ -37,8 +38,13 @@ def kept_back(order: OrderState) -> frozenset[str]:
             together["group", line.ship_group].append(line.line)
         elif line.line in kits:
             together["kit", kits[line.line]].append(line.line)
-    waiting = [names for names in together.values() if any(line_units(order.lines[each], *_WAITING) for each in names)]
-    return frozenset(name for names in waiting for name in names)
+    waiting = [names for names in together.values() if any(_waits(order, each, held) for each in names)]
+    return held.union(*waiting)
+
+
+def _waits(order: OrderState, line: str, held: frozenset[str]) -> bool:
+    """Whether others of its ship group or kit may have to wait for units of a line."""
+    return line_units(order.lines[line], *(NOT_RELEASED if line in held else _WAITING)) > 0
 
 
 def lines_fulfilled(

@@ -44,7 +44,7 @@ from contracts.order import (
     QuantityMoved,
     ReleaseHold,
 )
-from services.order.checks import MONEY_HOLDS, NOT_ACCEPTABLE, OF_THE_WAY, Finding, findings
+from services.order.checks import MONEY_HOLDS, NOT_ACCEPTABLE, OF_THE_WAY, SHOWN_LINES_MAX, Finding, findings
 from services.order.kits import exploded
 from services.order.value import line_values, part_of, parts_of_kits, rated_lines, tenders_total, totals
 from services.order.ways import handed_out
@@ -62,6 +62,8 @@ __all__ = [
     "OrderStatus",
     "blocked",
     "due",
+    "held_lines",
+    "held_units",
     "hold",
     "line_of",
     "line_units",
@@ -105,13 +107,14 @@ class LineState:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A hold that stands."""
+    """A hold that stands, of the whole order or of some `lines` alone."""
 
     hold: str
     kind: HoldKind
     blocks: tuple[HeldStep, ...]
     step: str | None = None
     key: str | None = None
+    lines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +180,18 @@ def line_of(state: OrderState, line: str) -> OrderLine:
 
 
 def blocked(state: OrderState, step: HeldStep) -> bool:
-    """Whether a hold keeps a step from being taken."""
-    return any(step in hold.blocks for hold in state.holds.values())
+    """Whether a hold of the whole order keeps a step from being taken."""
+    return any(step in hold.blocks and not hold.lines for hold in state.holds.values())
+
+
+def held_lines(state: OrderState, step: HeldStep) -> frozenset[str]:
+    """The lines for which holds of their own keep a step from being taken."""
+    return frozenset(line for hold in state.holds.values() if step in hold.blocks for line in hold.lines)
+
+
+def held_units(state: OrderState, step: HeldStep, *buckets: Bucket) -> int:
+    """Units in these buckets of the lines for which holds of their own keep a step from being taken."""
+    return sum(line_units(state.lines[line], *buckets) for line in held_lines(state, step))
 
 
 def due(state: OrderState) -> int:
@@ -195,7 +208,7 @@ def status(state: OrderState) -> OrderStatus | None:
         return None
     if state.ended is not None:
         return OrderStatus.CANCELLED if state.ended == OrderCancelled.__name__ else OrderStatus.COMPLETED
-    if any(held.blocks for held in state.holds.values()):
+    if any(blocked(state, step) for step in ALL_STEPS) or _all_held(state):
         return OrderStatus.HELD
     working, gone = units(state, *IN_FULFILLMENT), units(state, *WITH_CUSTOMER)
     waiting = units(state, *NOT_RELEASED)
@@ -208,6 +221,15 @@ def status(state: OrderState) -> OrderStatus | None:
     if state.confirmed:
         return OrderStatus.CONFIRMED
     return OrderStatus.PLACED if units(state, Bucket.ORDERED) else OrderStatus.RESERVED
+
+
+def _all_held(state: OrderState) -> bool:
+    """Whether all that has still to leave belongs to lines that are held."""
+    if not any(held.lines for held in state.holds.values()):
+        return False
+    held = set().union(*(held_lines(state, step) for step in ALL_STEPS))
+    still = units(state, *NOT_RELEASED, *IN_FULFILLMENT)
+    return 0 < still == sum(line_units(state.lines[line], *NOT_RELEASED) for line in held)
 
 
 # Evolve
@@ -223,7 +245,7 @@ def evolve(state: OrderState, event: Event) -> OrderState:
         case OrderChangeRequested():
             return replace(state, revision=event.revision, fingerprint=event.fingerprint)
         case HoldPlaced():
-            held = Hold(event.hold, event.kind, event.blocks, event.step, event.key)
+            held = Hold(event.hold, event.kind, event.blocks, event.step, event.key, event.held_lines)
             return replace(state, holds=state.holds.insert(event.hold, held), holds_placed=state.holds_placed + 1)
         case HoldReleased():
             return replace(state, holds=state.holds.discard(event.hold))
@@ -360,34 +382,53 @@ def hold(
     lines: Sequence[str] = (),
     step: str | None = None,
     key: str | None = None,
+    held: Sequence[str] = (),
 ) -> HoldPlaced:
-    """The next hold of an order, which blocks those steps that may still be taken. `step` and `key` name a step of a
-    saga that is asked for again on release."""
+    """The next hold of an order, or of the lines `held` alone, which blocks those steps that may still be taken. `step`
+    and `key` name a step of a saga that is asked for again on release."""
     return HoldPlaced(
         hold=str(state.holds_placed + 1),
         kind=kind,
         detail=detail,
-        blocks=tuple(step for step in blocks if _may_come(state, step)),
+        blocks=tuple(step for step in blocks if _may_come(state, step, held)),
         lines=tuple(lines),
         step=step,
         key=key,
         owner=ORDER_DESK,
+        held_lines=tuple(held),
     )
 
 
-def _may_come(state: OrderState, step: HeldStep) -> bool:
-    """Whether a hold can keep a step from being taken: what has left is neither sourced nor released any more."""
+def _may_come(state: OrderState, step: HeldStep, held: Sequence[str]) -> bool:
+    """Whether a hold can keep a step from being taken: what has left is neither sourced nor released any more, and the
+    money is secured for the whole order or not at all."""
+    if held:
+        still = any(line_units(state.lines[line], *NOT_RELEASED, *IN_FULFILLMENT) for line in held)
+        return still and step is not HeldStep.AUTHORIZATION
     if units(state, *NOT_RELEASED, *IN_FULFILLMENT):
         return True
     return step is HeldStep.AUTHORIZATION and not state.confirmed
 
 
 def place_hold(message: PlaceHold, state: OrderState, context: Context) -> Sequence[Event]:
-    """A person or a system keeps an open order from going on."""
+    """A person or a system keeps an open order, or some lines of it, from going on."""
     if not state.open:
         known = HoldChangeRefusal.CLOSED if state.placed else HoldChangeRefusal.UNKNOWN_ORDER
         return (HoldChangeRefused(reason=known),)
-    return (hold(state, message.kind, message.detail, message.blocks),)
+    named = tuple(dict.fromkeys(message.lines))
+    if unknown := tuple(sorted(set(named) - {line.line for line in state.terms.lines})):
+        return (HoldChangeRefused(reason=HoldChangeRefusal.UNKNOWN_LINE, lines=unknown[:SHOWN_LINES_MAX]),)
+    shown, held = named[:SHOWN_LINES_MAX], _leaving_with(state.terms, named)
+    return (hold(state, message.kind, message.detail, message.blocks, shown, held=held),)
+
+
+def _leaving_with(terms: OrderTerms, named: Sequence[str]) -> tuple[str, ...]:
+    """The lines, in line order, that goods of these lines leave by: of a kit all of its components, since nobody gets a
+    part of a kit."""
+    parts = parts_of_kits(terms)
+    kits = {part.kit for part in parts if part.kit in named or part.line in named}
+    with_kits = {part.line for part in parts if part.kit in kits} | (set(named) - kits)
+    return tuple(line.line for line in terms.lines if line.line in with_kits)
 
 
 def release_hold(message: ReleaseHold, state: OrderState, context: Context) -> Sequence[Event]:
@@ -395,7 +436,14 @@ def release_hold(message: ReleaseHold, state: OrderState, context: Context) -> S
     held = state.holds.get(message.hold)
     if held is None or not _acceptable(state, held):
         return (HoldChangeRefused(hold=message.hold, reason=_why_not(state, held)),)
-    released = HoldReleased(hold=held.hold, kind=held.kind, detail=message.detail, step=held.step, key=held.key)
+    released = HoldReleased(
+        hold=held.hold,
+        kind=held.kind,
+        detail=message.detail,
+        step=held.step,
+        key=held.key,
+        held_lines=held.lines,
+    )
     others = [other.kind for other in state.holds.values() if other.hold != held.hold]
     if held.kind in MONEY_HOLDS and MONEY_HOLDS.isdisjoint(others):
         return (released, *_accepted_difference(state))
@@ -426,4 +474,4 @@ def _accepted_difference(state: OrderState) -> Iterable[OrderAdjusted]:
     return (OrderAdjusted(charge=Charge(kind=ChargeKind.ROUNDING, amount=amount, tax_included=True)),)
 
 
-FOLD = Fold("order", 3, OrderState(), evolve)
+FOLD = Fold("order", 4, OrderState(), evolve)

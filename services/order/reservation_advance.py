@@ -2,7 +2,8 @@
 
 Asked whenever the order's state has changed; each takes one step that this state allows. What a step asks of whom is
 the table in reservation_saga.py. Policy: an order is confirmed, once and whole, when every unit is reserved, waits for
-supply or is cancelled; what of it may leave then is leaving.py's to say.
+supply, is held by its line or is cancelled; what of it may leave then is leaving.py's to say. One of which nothing but
+held lines is left waits for those.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from services.order.order import (
     WITH_CUSTOMER,
     blocked,
     due,
+    held_units,
     line_of,
     units,
 )
@@ -90,7 +92,8 @@ def _skus_of(message: Message, state: OrderStream) -> set[str] | None:
             lines = {line.line for line in message.lines if line.short}
             return {line_of(order, line).sku for line in sorted(lines) if line in order.lines}
         case ReleaseHold():
-            return set()
+            released = order.holds.get(message.hold)
+            return {line_of(order, line).sku for line in released.lines} if released else set()
         case DeadlinePassed(name="cancel_after"):
             return {claim.sku for claim in reservation.claims.values() if claim.live and may_wait(claim)}
     return None
@@ -105,12 +108,15 @@ def advance(state: OrderStream, context: Context) -> Sequence[Event]:
         return asked
     if reservation.unanswered:
         return ()
-    if units(order, Bucket.ORDERED):
-        return () if blocked(order, HeldStep.SOURCING) else source(state, context)
+    open_units = units(order, Bucket.ORDERED)
+    if open_units and blocked(order, HeldStep.SOURCING):
+        return ()
+    if open_units > (held := held_units(order, HeldStep.SOURCING, Bucket.ORDERED)):
+        return source(state, context)
     if order.confirmed or blocked(order, HeldStep.AUTHORIZATION):
         return ()
     if not units(order, Bucket.BACKORDERED, Bucket.RESERVED, *WITH_CUSTOMER):
-        return (OrderCancelled(cause=order.cancelled_because or CancelReason.NOTHING_TO_FULFILL),)
+        return () if held else (OrderCancelled(cause=order.cancelled_because or CancelReason.NOTHING_TO_FULFILL),)
     return _authorize(state, context) or _confirm(state)
 
 

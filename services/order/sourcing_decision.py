@@ -29,6 +29,7 @@ from services.order import order as orders
 from services.order.kits import with_components
 from services.order.order import (
     WITH_CUSTOMER,
+    held_lines,
     line_of,
     line_units,
     move,
@@ -57,13 +58,14 @@ SHOWN_MAX = 20
 
 
 def open_demands(state: OrderStream) -> list[Demanded]:
-    """What has to be sourced, in line order: units that nothing has been decided about."""
+    """What has to be sourced, in line order: units that nothing has been decided about, of lines that are not held."""
     lines = sorted(state.order.lines.items(), key=lambda item: item[1].index)
     collected_at, groups = counters(state.order.terms), ship_groups(state.order.terms)
+    held = held_lines(state.order, HeldStep.SOURCING)
     found = []
     for name, line in lines:
         quantity = line_units(line, Bucket.ORDERED)
-        if quantity:
+        if quantity and name not in held:
             placed = line_of(state.order, name)
             barred = (*state.reservation.barred.get(name, ()), *state.reservation.refused.get(name, ()))
             only_at = collected_at.get(placed.ship_group)

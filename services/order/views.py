@@ -10,7 +10,7 @@ from chassis.stream import Stream
 from contracts.message import format_instant
 from contracts.order import ShipGroup
 from services.order.notices import Notice
-from services.order.order import BUCKETS, LineState, OrderState, due, line_of, status
+from services.order.order import BUCKETS, Hold, LineState, OrderState, due, line_of, status
 from services.order.stream import ORDER
 from services.order.value import parts_of_kits
 from services.order.waiting import Waiting
@@ -61,8 +61,10 @@ def _way(group: ShipGroup) -> dict[str, Any]:
     }
 
 
-def _hold(held: Any) -> dict[str, Any]:
-    return {"hold": held.hold, "kind": held.kind, "blocks": list(held.blocks)}
+def _hold(held: Hold) -> dict[str, Any]:
+    """`lines` where these alone are held."""
+    lines = {"lines": list(held.lines)} if held.lines else {}
+    return {"hold": held.hold, "kind": held.kind, "blocks": list(held.blocks), **lines}
 
 
 def _in_order(notices: Mapping[str, Notice]) -> list[tuple[str, Notice]]:

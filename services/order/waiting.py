@@ -24,7 +24,7 @@ from services.order.fulfillment_state import (
     Work,
     works_in_order,
 )
-from services.order.order import ORDER_DESK, OrderStatus, status
+from services.order.order import ORDER_DESK, Hold, OrderStatus, status
 from services.order.reservation_state import AUTHORIZE, CLAIM, claims_in_order
 from services.order.stream import ORDER, STEPS, OrderStream
 
@@ -99,14 +99,25 @@ def _waits(state: OrderStream, holds: Mapping[str, HoldPlaced]) -> list[Wait]:
 
 
 def _held(state: OrderStream, holds: Mapping[str, HoldPlaced]) -> Iterator[Wait]:
-    """Holds that block every step come first."""
-    for hold in sorted(state.order.holds, key=lambda each: (-len(state.order.holds[each].blocks), int(each))):
+    """Holds that block every step come first, those of lines alone last."""
+
+    def first(hold: Hold) -> tuple[bool, int, int]:
+        return bool(hold.lines), -len(hold.blocks), int(hold.hold)
+
+    for hold in (held.hold for held in sorted(state.order.holds.values(), key=first)):
         placed = holds[hold]
         yield Wait(
             f"hold/{hold}",
-            f"somebody to look at hold {hold} ({placed.kind}: {placed.detail})",
+            f"somebody to look at hold {hold}{_of_lines(placed)} ({placed.kind}: {placed.detail})",
             f"{placed.owner} can release the hold, or cancel the order",
         )
+
+
+def _of_lines(hold: HoldPlaced) -> str:
+    """Which lines wait, where not the whole order does: in the words of whoever named them."""
+    if not hold.held_lines:
+        return ""
+    return f" of line {hold.lines[0]}" if len(hold.lines) == 1 else f" of lines {', '.join(hold.lines)}"
 
 
 def _unanswered(state: OrderStream) -> Iterator[Wait]:

@@ -284,6 +284,32 @@ def test_an_order_that_does_not_add_up_is_held_and_released_by_a_person(site: Si
     eventually(lambda: site.get("/orders/1005")["due"] == 1990)
 
 
+def test_a_person_holds_one_line_while_the_other_leaves(site: Site) -> None:
+    # given an order that a person keeps from going to its node
+    for sku in ("SKU-HELD", "SKU-FREE"):
+        site.receive(sku, 1)
+    lines = [{"line_id": sku, "sku": sku, "quantity": 1, "amount": 1000} for sku in ("SKU-HELD", "SKU-FREE")]
+    placed = site.placed("1007", lines=lines, total=1)
+    here = placed["location"]
+    assert site.post(f"{here}/holds", {"detail": "engraving", "lines": ["9"]}).status_code == 409
+    held = site.post(f"{here}/holds", {"detail": "engraving", "lines": ["1"]})
+    assert held.status_code == 200, held.text
+    [own] = [event["hold"] for event in held.json()["events"]]
+    for event in placed["events"]:
+        if event["type"] == "HoldPlaced":
+            site.post(f"{here}/holds/{event['hold']}/release", {})
+    # then the other line leaves, and the order says which one waits
+    eventually(lambda: site.get(here)["status"] == "in_fulfillment", because="the line that is not held at its node")
+    waits = [wait["for"] for wait in site.get(f"{here}/why")["waits"]]
+    assert f"somebody to look at hold {own} of line 1 (manual: engraving)" in waits
+    assert site.get(here)["holds"] == [
+        {"hold": own, "kind": "manual", "blocks": ["sourcing", "release"], "lines": ["1"]}
+    ]
+    # and once it is released, it follows
+    assert site.post(f"{here}/holds/{own}/release", {"detail": "done"}).status_code == 200
+    eventually(lambda: len(site.get(here)["fulfillment_orders"]) == 2, because="the held line at its node")
+
+
 def test_an_order_says_what_it_waits_for_and_how_it_was(site: Site) -> None:
     # given an order that must be complete and waits for goods
     site.receive("SKU-WHY", 1)

@@ -190,6 +190,10 @@ CASES: list[tuple[Event, dict[str, Any]]] = [
         {"kind": UpdateKind.HOLD_RELEASED, "hold": HoldKind.MANUAL},
     ),
     (
+        HoldReleased(hold="h", kind=HoldKind.MANUAL, held_lines=("2",)),
+        {"kind": UpdateKind.HOLD_RELEASED, "hold": HoldKind.MANUAL, "lines": units(cup=6)},
+    ),
+    (
         OrderAdjusted(charge=Charge(kind=ChargeKind.ROUNDING, amount=eur(-1))),
         {"kind": UpdateKind.CHANGED, "amount": eur(-1), "detail": "rounding"},
     ),

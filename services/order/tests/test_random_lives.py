@@ -42,7 +42,7 @@ from contracts.order import (
 from contracts.payments import DeclineReason, PaymentDeclined
 from services.order.fulfillment_state import Work, fulfilled_in_order
 from services.order.kits import Kit, kit_key
-from services.order.order import WITH_CUSTOMER, blocked, due, line_of, line_units
+from services.order.order import WITH_CUSTOMER, blocked, due, held_lines, line_of, line_units
 from services.order.sourcing import Availability
 from services.order.stream import ORDER
 from services.order.tests.story import ORDER_ID, PAYMENT, SHIP_TO, Story, demand, eur, order
@@ -104,7 +104,7 @@ class Life:
         elif action == "cancel":
             story.tell(CancelOrder())
         elif action == "hold":
-            story.tell(PlaceHold(detail="look"))
+            story.tell(PlaceHold(detail="look", lines=(str(1 + one % len(LINES)),) if two % 2 else ()))
         elif action == "release_hold":
             story.tell(ReleaseHold(hold=str(one + 1)))
         elif action == "deadline":
@@ -209,17 +209,23 @@ def test_units_always_sum_and_nothing_is_captured_that_was_not_fulfilled(
 
 
 def _check_released(story: Story, known: int) -> None:
-    """Of a group that must be complete, and of a kit, nothing was released after the first `known` events while a unit
-    of it waits; and nothing else lies reserved that may leave."""
+    """Of a line that is held, and of a group that must be complete or a kit while a unit of it waits or is held, nothing
+    was released after the first `known` events; and nothing else lies reserved that may leave."""
     state, groups = story.view.order, ship_groups(story.view.order.terms)
     kits = {part.line: part.kit for part in parts_of_kits(state.terms)}
+    held = held_lines(state, HeldStep.RELEASE)
     waiting = [name for name, line in state.lines.items() if line_units(line, Bucket.ORDERED, Bucket.BACKORDERED)]
+    waiting += [name for name in held if line_units(state.lines[name], Bucket.RESERVED)]
     waiting_groups = {line_of(state, name).ship_group for name in waiting}
     waiting_kits = {kits[name] for name in waiting if name in kits}
 
     def may_leave(name: str) -> bool:
         group = line_of(state, name).ship_group
-        return kits.get(name) not in waiting_kits and not (groups[group].complete and group in waiting_groups)
+        return (
+            name not in held
+            and kits.get(name) not in waiting_kits
+            and not (groups[group].complete and group in waiting_groups)
+        )
 
     fresh = [event for event, _, _ in story.log[known:] if isinstance(event, ReleasedToFulfillment)]
     assert all(may_leave(line.line) for event in fresh for line in event.lines)
