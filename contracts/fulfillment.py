@@ -17,9 +17,14 @@ from contracts.message import Command, Event, Instant, Value
 from contracts.personal import Personal
 
 __all__ = [
+    "CancelAnswer",
+    "CancelDecided",
+    "CancelDecision",
     "CancelFulfillment",
+    "CancelRequested",
     "Collected",
     "CreateFulfillmentOrder",
+    "DecidedLine",
     "FulfillmentAccepted",
     "FulfillmentCancelRefused",
     "FulfillmentCancelled",
@@ -40,6 +45,7 @@ __all__ = [
     "PickedLine",
     "ReadyForPickup",
     "RecordAcceptance",
+    "RecordCancelDecision",
     "RecordCollection",
     "RecordHandOver",
     "RecordPack",
@@ -69,7 +75,9 @@ class RefusalReason(StrEnum):
     `already_done`: another document reported this step; `closed`: nothing is left to do; `wrong_method`: what is shipped
     is not collected at a counter, nor the other way round;
     `unknown_line`, `line_missing`: the lines are not those asked for; `differs_from_picked`: what is packed is not
-    what was picked; `duplicate_package`: a package number appears twice.
+    what was picked; `duplicate_package`: a package number appears twice; `not_asked`: nobody waits for an answer to a
+    cancel, or not any more; `more_than_asked`: more units are let go than there are; `reason_missing`: units are kept
+    and nobody says why.
     """
 
     CANCELLED = "cancelled"
@@ -87,6 +95,19 @@ class RefusalReason(StrEnum):
     LINE_MISSING = "line_missing"
     DIFFERS_FROM_PICKED = "differs_from_picked"
     DUPLICATE_PACKAGE = "duplicate_package"
+    NOT_ASKED = "not_asked"
+    MORE_THAN_ASKED = "more_than_asked"
+    REASON_MISSING = "reason_missing"
+
+
+class CancelDecision(StrEnum):
+    """What ended a request to cancel: the node's own answer, its silence until the deadline, the goods that left first,
+    or a pick that found nothing of it."""
+
+    ANSWERED = "answered"
+    SILENCE = "silence"
+    LEFT = "left"
+    NOTHING_LEFT = "nothing_left"
 
 
 class FulfillmentLine(Value):
@@ -144,6 +165,28 @@ class PackedPackage(Value):
     weight_grams: Positive
 
 
+class CancelAnswer(Value):
+    """How many units of a line the node lets go of; where that is not all of them, why it keeps the others, in its own
+    words and without the name of a person."""
+
+    line: str
+    sequence: int
+    granted: NotNegative
+    reason: str | None = None
+
+
+class DecidedLine(Value):
+    """What became of the units of a line that were to be cancelled: `granted` never leave, `refused` go on."""
+
+    line: str
+    sequence: int
+    sku: str
+    granted: int
+    refused: int
+    unit: str
+    reason: str | None = None
+
+
 class PackageContent(Value):
     """A quantity of an order's line inside a package."""
 
@@ -192,10 +235,12 @@ class CreateFulfillmentOrder(Command):
 
 
 class CancelFulfillment(Command):
-    """Ask that nothing of it leaves. Taken in every state, never seen included; refused once the goods are gone.
-    What was picked is put back on the shelf."""
+    """Ask that nothing of it leaves. Taken in every state, never seen included: done at once until the node accepts the
+    work, then a request that the node answers, and refused once the goods are gone. `request` counts the cancels of the
+    order; the same again changes nothing."""
 
     cause: str | None = None
+    request: NotNegative = 0
 
 
 class RecordAcceptance(Command):
@@ -245,6 +290,16 @@ class RecordCollection(Command):
 
     document: str
     collected_by: Personal | None = None
+    occurred_at: Instant | None = None
+
+
+class RecordCancelDecision(Command):
+    """The node answers a request to cancel: every line once, with the units that it lets go of. `packages` are those
+    that remain, of work that is packed and not let go of whole."""
+
+    document: str
+    lines: Annotated[tuple[CancelAnswer, ...], Field(min_length=1)]
+    packages: tuple[PackedPackage, ...] = ()
     occurred_at: Instant | None = None
 
 
@@ -361,6 +416,36 @@ class FulfillmentCancelled(Event):
     put_back: tuple[PickedLine, ...] = ()
     seen: bool
     cause: str | None = None
+    reply_to: str | None = None
+
+
+class CancelRequested(Event):
+    """The node has the work, so it decides about these units, line by line, by `answer_by`; silence keeps them all.
+    Until then the work may go on."""
+
+    order_id: str
+    location: str
+    lines: tuple[FulfillmentLine, ...]
+    request: int
+    cause: str | None = None
+    answer_by: Instant
+    reply_to: str | None = None
+
+
+class CancelDecided(Event):
+    """How a request to cancel ended, line by line. `put_back` goes back on the shelf; `packages` are those that remain.
+    Where every unit is granted nothing of the work is left; else the rest goes on where it stood. `document` is the
+    node's, none of its silence."""
+
+    order_id: str
+    location: str
+    request: int
+    decision: CancelDecision
+    document: str | None = None
+    lines: tuple[DecidedLine, ...]
+    put_back: tuple[PickedLine, ...] = ()
+    packages: tuple[Package, ...] = ()
+    occurred_at: Instant | None = None
     reply_to: str | None = None
 
 

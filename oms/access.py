@@ -51,6 +51,7 @@ RULES: Rules = {
     ("POST", "/fulfillment-orders/{identifier}/pick"): GOODS_MOVED,
     ("POST", "/fulfillment-orders/{identifier}/pack"): GOODS_MOVED,
     ("POST", "/fulfillment-orders/{identifier}/hand-over"): GOODS_MOVED,
+    ("POST", "/fulfillment-orders/{identifier}/cancel-decision"): GOODS_MOVED,
     ("POST", "/fulfillment-orders/{identifier}/ready"): GOODS_MOVED,
     ("POST", "/fulfillment-orders/{identifier}/collection"): GOODS_MOVED,
     ("GET", "/fulfillment-orders/{identifier}/pickup-person"): GOODS_MOVED,

@@ -145,12 +145,16 @@ def list_work(
     location: Location = None,
     stage: Stages = None,
     order: Order = None,
+    cancel_asked: Annotated[
+        bool, typer.Option("--cancel-asked", help="Those whose cancel waits for an answer.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """List fulfillment orders, the oldest first."""
     columns = [_field(name) for name in ("id", "location", "order_id", "method", "quantity", "stage", "changed_at")]
     asked = {"limit": limit, "after": after, "location": location, "stage": stage, "order": order}
-    _show("/fulfillment-orders", "fulfillment_orders", "fulfillment list", columns, as_json, **asked)
+    path = "/fulfillment-orders"
+    _show(path, "fulfillment_orders", "fulfillment list", columns, as_json, **asked, cancel_asked=cancel_asked)
 
 
 @shipment_commands.command("list")

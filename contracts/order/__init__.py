@@ -9,12 +9,15 @@ hold is imported from here.
 from __future__ import annotations
 
 from contracts.order.cancelling import (
+    CancelLeftToNode,
     CancelOrder,
     CancelReason,
     CancelRefusal,
     CancelRefused,
     FulfillmentWithdrawn,
+    KeptLine,
     LinesCancelled,
+    LinesWithdrawn,
     OrderCancelled,
     OrderCancelRequested,
 )
@@ -113,6 +116,7 @@ __all__ = [
     "AuthorizationRequested",
     "Bucket",
     "CancelAfterPassed",
+    "CancelLeftToNode",
     "CancelOrder",
     "CancelReason",
     "CancelRefusal",
@@ -139,6 +143,7 @@ __all__ = [
     "HoldPlaced",
     "HoldReleased",
     "IgnoreReason",
+    "KeptLine",
     "LineBackordered",
     "LineReserved",
     "LinesCancelled",
@@ -147,6 +152,7 @@ __all__ = [
     "LinesPacked",
     "LinesPicked",
     "LinesShort",
+    "LinesWithdrawn",
     "Move",
     "NotSentReason",
     "NoticeDelayed",

@@ -1,22 +1,31 @@
-"""Cancelling units or an order: before release at once, afterwards as each node answers."""
+"""Cancelling units or an order: at once until a node takes the work, afterwards as each node answers, line by line."""
 
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
 
-from contracts.message import Command, Event, Instant
+from pydantic import Field
+
+from contracts.fulfillment import Package
+from contracts.message import Command, Event, Instant, Value
 from contracts.order.units import QuantityMoved
 
 __all__ = [
+    "CancelLeftToNode",
     "CancelOrder",
     "CancelReason",
     "CancelRefusal",
     "CancelRefused",
     "FulfillmentWithdrawn",
+    "KeptLine",
     "LinesCancelled",
+    "LinesWithdrawn",
     "OrderCancelRequested",
     "OrderCancelled",
 ]
+
+Positive = Annotated[int, Field(gt=0)]
 
 
 class CancelReason(StrEnum):
@@ -60,6 +69,24 @@ class FulfillmentWithdrawn(QuantityMoved, Event):
     fulfillment_order: str
 
 
+class CancelLeftToNode(Event):
+    """The node took the work before the cancel came: it decides line by line, by `decide_by`, and silence refuses. A
+    person has to look where no decision has come by `answer_by`."""
+
+    fulfillment_order: str
+    decide_by: Instant
+    answer_by: Instant
+
+
+class LinesWithdrawn(QuantityMoved, Event):
+    """A node let go of these units; the rest of its work goes on. `packages` are those that remain, where it had packed:
+    they get new labels, and the `shipment` that was asked for before is given up."""
+
+    fulfillment_order: str
+    packages: tuple[Package, ...] = ()
+    shipment: str | None = None
+
+
 class OrderCancelled(QuantityMoved, Event):
     """Nothing of the order will be fulfilled: its claims are released and its payment is voided."""
 
@@ -79,9 +106,19 @@ class CancelRefusal(StrEnum):
     REFUSED_BY_NODE = "refused_by_node"
 
 
+class KeptLine(Value):
+    """Units of a line that a node goes on with, and why, in its own words."""
+
+    line: str
+    quantity: Positive
+    reason: str | None = None
+
+
 class CancelRefused(Event):
-    """The order, or one fulfillment order of it, is not cancelled."""
+    """The order, or one fulfillment order of it, is not cancelled; where a node let go of a part, `lines` are those that
+    it keeps."""
 
     reason: CancelRefusal
     fulfillment_order: str | None = None
     detail: str | None = None
+    lines: tuple[KeptLine, ...] = ()

@@ -50,6 +50,7 @@ class Floor:
         self._staff, self._carrier = staff, carrier
         self._open: dict[str, Work] = {}
         self._labelled: set[str] = set()
+        self._asked: dict[str, Seen] = {}
         self._underway: dict[str, Seen] = {}
         self._deeds: asyncio.Queue[Deed] = asyncio.Queue(WAITING_MAX)
         self._started = False
@@ -59,6 +60,8 @@ class Floor:
         self._started = True
         for work in list(self._open.values()):
             await self._act(work)
+        for request in list(self._asked.values()):
+            await self.do(lambda event=request: self._decide(event))  # type: ignore[misc]
         for shipped in list(self._underway.values()):
             await self.do(lambda event=shipped: self._deliver(event))  # type: ignore[misc]
 
@@ -99,6 +102,8 @@ class Floor:
                     await self._act_live(event.id)
             case "LabelIssued":
                 await self._note_label(event.value["fulfillment_order"])
+            case "CancelRequested" | "CancelDecided":
+                await self._note_cancel(event)
             case "HandedOver" | "Collected" | "FulfillmentCancelled" | "FulfillmentRejected":
                 self._open.pop(event.id, None)
             case "Shipped":
@@ -109,6 +114,17 @@ class Floor:
             case "Delivered":
                 if not event.value["outstanding"]:
                     self._underway.pop(event.id, None)
+
+    async def _note_cancel(self, event: Seen) -> None:
+        """What was let go of whole is not worked on any more."""
+        if event.name == "CancelRequested":
+            self._asked[event.id] = event
+            if self._started:
+                await self.do(lambda: self._decide(event))
+            return
+        self._asked.pop(event.id, None)
+        if not any(line["refused"] for line in event.value["lines"]):
+            self._open.pop(event.id, None)
 
     async def _note_label(self, order: str) -> None:
         """The label may be seen before the packing that it is for: they come from two topics."""
@@ -160,6 +176,17 @@ class Floor:
 
     async def _collect(self, fact: Seen, _: Work) -> None:
         await self._report(fact.id, "collection", {})
+
+    async def _decide(self, request: Seen) -> None:
+        """What nobody has picked is let go of; what is picked already goes out."""
+        work = self._open.get(request.id)
+        picks = work is not None and work.fact.name == "FulfillmentAccepted"
+        lines = [
+            {"line": line["line"], "sequence": line["sequence"], "granted": line["quantity"] if picks else 0}
+            | ({} if picks else {"reason": "picked already"})
+            for line in request.value["lines"]
+        ]
+        await self._report(request.id, "cancel-decision", {"lines": lines})
 
     async def _report(self, order: str, step: str, body: dict[str, Any]) -> None:
         document = f"{step}-{order}"

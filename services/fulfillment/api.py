@@ -16,10 +16,13 @@ from chassis.listing import Listing, PageAsked, any_of, list_page, text_key
 from chassis.sealing import PersonalDataForgotten, PersonalDataUnreadable
 from chassis.web import Caller, Gate, Name, Problem, caller_of, stream_of, submit
 from contracts.fulfillment import (
+    CancelAnswer,
+    CancelRequested,
     FulfillmentRefused,
     PackedPackage,
     PickLine,
     RecordAcceptance,
+    RecordCancelDecision,
     RecordCollection,
     RecordHandOver,
     RecordPack,
@@ -83,6 +86,19 @@ class HandOver(Document):
     handed_to: str | None = None
 
 
+class Answer(CancelAnswer):
+    """How many units of a line are let go of; of others why they are kept. No name of a person."""
+
+    reason: Name | None = None
+
+
+class Decision(Document):
+    """The answer to a request to cancel, line by line; the packages that remain, where packed ones were opened."""
+
+    lines: Annotated[tuple[Answer, ...], Field(min_length=1)]
+    packages: tuple[PackedPackage, ...] = ()
+
+
 class Ready(Document):
     """What was picked lies ready to be collected: on which shelf or in which bin. No name of a person."""
 
@@ -111,6 +127,7 @@ FULFILLMENT_ORDERS = Listing(
         "ship_by": "ship_by",
         "quantity": "quantity",
         "stage": "stage",
+        "cancel_answer_by": "cancel_answer_by",
         "created_at": "created_at",
         "changed_at": "changed_at",
     },
@@ -128,12 +145,15 @@ def router(gate: Gate, seal: Seal, opened: Opened) -> APIRouter:
         location: Name | None = None,
         stage: Annotated[list[Stage] | None, Query(description="Several may be asked for.")] = None,
         order: Name | None = None,
+        cancel_asked: bool = False,
     ) -> dict[str, Any]:
-        """The work of nodes, the oldest first; `order` is an order's id."""
+        """The work of nodes, the oldest first; `order` is an order's id. `cancel_asked`: work that is to be cancelled,
+        and the node has not answered."""
         conditions: dict[LiteralString, Any] = {
             "location = %s": location,
             "stage = any(%s)": any_of(stage),
             "order_id = %s": order,
+            "cancel_answer_by is not null": cancel_asked,
         }
         return list_page(gate.reads, FULFILLMENT_ORDERS, asked, conditions)
 
@@ -167,6 +187,11 @@ def router(gate: Gate, seal: Seal, opened: Opened) -> APIRouter:
     async def hand_over(identifier: str, body: HandOver, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
         """The packages left the node."""
         return await _record(gate, identifier, RecordHandOver(**dict(body)), caller)
+
+    @routes.post("/{identifier}/cancel-decision", status_code=202)
+    async def decide(identifier: str, body: Decision, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
+        """The node answers whether its work can still be cancelled."""
+        return await _record(gate, identifier, RecordCancelDecision(**dict(body)), caller)
 
     _add_counter(routes, gate, seal, opened)
     return routes
@@ -216,14 +241,21 @@ def _add_counter(routes: APIRouter, gate: Gate, seal: Seal, opened: Opened) -> N
 def _view(state: FulfillmentOrder) -> dict[str, Any]:
     asked: dict[str, Any] = {}
     if state.created is not None:
-        hidden = {"door_digest", "reply_to", "ship_to", "pickup_person", "instructions", "gift_message"}
+        hidden = {"door_digest", "reply_to", "lines", "ship_to", "pickup_person", "instructions", "gift_message"}
         asked = state.created.model_dump(mode="json", exclude_none=True, exclude=hidden)
     return {
         **asked,
         "stage": state.stage,
+        "lines": [line.model_dump(mode="json", exclude_none=True) for line in state.to_pick],
+        **({"cancel_asked": _request(state.cancel)} if state.cancel else {}),
         **({"shelf": state.ready.shelf} if state.ready and state.ready.shelf else {}),
         "picked": [line.model_dump(mode="json", exclude_none=True) for line in state.picked.lines]
         if state.picked
         else [],
         "packages": [package.model_dump(mode="json", exclude_none=True) for package in state.packages],
     }
+
+
+def _request(asked: CancelRequested) -> dict[str, Any]:
+    """What a node needs to answer a cancel."""
+    return asked.model_dump(mode="json", exclude_none=True, include={"lines", "cause", "answer_by"})

@@ -1,7 +1,8 @@
 """A fulfillment order: the work of one node for one order, from its list to the carrier's hands, or its customer's.
 
 Fulfillment owns the facts picked, put back and gone, and sends them on to the stock items. The state stands in
-fulfillment_order_state.py; what becomes of the node's facts is decided in node_facts.py.
+fulfillment_order_state.py; what becomes of the node's facts is decided in node_facts.py, what of a cancel in
+cancelling.py.
 """
 
 from __future__ import annotations
@@ -10,33 +11,33 @@ from collections.abc import Sequence
 from typing import Any
 
 from chassis.decider import Answer, Context, Fold, Outgoing, Send, StreamKind
+from contracts.chassis import DeadlinePassed
 from contracts.fulfillment import (
+    CancelDecided,
     CancelFulfillment,
     Collected,
     CreateFulfillmentOrder,
-    FulfillmentCancelled,
-    FulfillmentCancelRefused,
     FulfillmentOrderCreated,
     HandedOver,
     Packed,
     Picked,
     PickedLine,
     ReadyForPickup,
+    RecordCancelDecision,
     RefusalReason,
 )
 from contracts.ids import aggregate_id, stream
 from contracts.inventory import Demand, RecordGone, RecordPicked, RecordPutBack
 from contracts.message import Event
-from services.fulfillment import node_facts
+from services.fulfillment import cancelling, node_facts
 from services.fulfillment.fulfillment_order_state import (
-    GONE,
-    INSIDE,
-    PROGRESS,
     FulfillmentOrder,
     Stage,
+    deadlines_of,
     evolve,
+    key_of,
 )
-from services.fulfillment.node_facts import refused
+from services.fulfillment.refusals import refused
 
 __all__ = ["FULFILLMENT_ORDER", "KINDS"]
 
@@ -60,33 +61,6 @@ def _create(command: CreateFulfillmentOrder, state: FulfillmentOrder, context: C
 _CREATED_FIELDS = tuple(CreateFulfillmentOrder.model_fields)
 
 
-def _cancel(command: CancelFulfillment, state: FulfillmentOrder, context: Context) -> Sequence[Event]:
-    if state.created is None:
-        return [FulfillmentCancelled(lines=(), seen=False, cause=command.cause, reply_to=context.reply_to)]
-    asked, reply_to = state.created, context.reply_to or state.created.reply_to
-    if state.stage in GONE:
-        return [
-            FulfillmentCancelRefused(
-                order_id=asked.order_id,
-                location=asked.location,
-                lines=asked.lines,
-                reason=RefusalReason.ALREADY_DONE,
-                reply_to=reply_to,
-            )
-        ]
-    return [
-        FulfillmentCancelled(
-            order_id=asked.order_id,
-            location=asked.location,
-            lines=asked.lines if state.stage in PROGRESS else (),
-            put_back=state.lines_inside if state.stage in INSIDE else (),
-            seen=True,
-            cause=command.cause,
-            reply_to=reply_to,
-        )
-    ]
-
-
 # React
 
 
@@ -107,10 +81,13 @@ def _facts_for_stock(state: FulfillmentOrder, event: Event) -> list[Send]:
         case HandedOver() | Collected():
             return [
                 _to_stock(state, RecordGone(**_of_line(state, line, event.document), occurred_at=event.occurred_at))
-                for line in state.lines_inside
+                for line in state.inside
             ]
-        case FulfillmentCancelled(put_back=lines) if lines:
-            return [_to_stock(state, RecordPutBack(**_of_line(state, line, "cancelled"))) for line in lines]
+        case CancelDecided(document=str(document)):
+            return [
+                _to_stock(state, RecordPutBack(**_of_line(state, line, document), occurred_at=event.occurred_at))
+                for line in event.put_back
+            ]
     return []
 
 
@@ -139,8 +116,8 @@ def _picks(state: FulfillmentOrder, line: PickedLine, event: Picked) -> list[Rec
 
 def _left_over(state: FulfillmentOrder, event: Packed | ReadyForPickup) -> list[RecordPutBack]:
     """What was picked beyond what was asked for goes back on the shelf when the rest is packed, or set aside unpacked."""
-    kept = {(line.line, line.sequence): line.quantity for line in state.lines_inside}
-    left = ((line, line.quantity - kept.get((line.line, line.sequence), 0)) for line in state.lines_taken)
+    kept = {key_of(line): line.quantity for line in state.inside}
+    left = ((line, line.quantity - kept.get(key_of(line), 0)) for line in state.taken)
     return [
         RecordPutBack(**{**_of_line(state, line, event.document), "quantity": quantity}, occurred_at=event.occurred_at)
         for line, quantity in left
@@ -183,10 +160,12 @@ def _story(state: FulfillmentOrder) -> str | None:
 
 FULFILLMENT_ORDER = StreamKind(
     kind="fulfillment_order",
-    folds=(Fold("fulfillment_order", 3, FulfillmentOrder(), evolve, _react),),
+    folds=(Fold("fulfillment_order", 4, FulfillmentOrder(), evolve, _react, deadlines_of),),
     decide={
         CreateFulfillmentOrder: _create,
-        CancelFulfillment: _cancel,
+        CancelFulfillment: cancelling.cancel,
+        RecordCancelDecision: cancelling.record_decision,
+        DeadlinePassed: cancelling.answer_late,
         **node_facts.decide,
     },
     story=_story,

@@ -1,19 +1,25 @@
 """The state of a fulfillment order: what was asked of the node, and each fact that it has reported.
 
-What may happen is decided in fulfillment_order.py and, for the node's facts, in node_facts.py.
+What may happen is decided in fulfillment_order.py, for the node's facts in node_facts.py, and for what is to be
+cancelled while the node has the work in cancelling.py.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 
 from contracts.fulfillment import (
+    CancelDecided,
+    CancelDecision,
+    CancelRequested,
     Collected,
     FulfillmentAccepted,
     FulfillmentCancelled,
+    FulfillmentLine,
     FulfillmentOrderCreated,
     FulfillmentRejected,
     HandedOver,
@@ -27,7 +33,25 @@ from contracts.fulfillment import (
 from contracts.message import Event
 from contracts.order import ShipMethod
 
-__all__ = ["GONE", "INSIDE", "PROGRESS", "FulfillmentOrder", "Stage", "content_of", "evolve"]
+__all__ = [
+    "CANCEL_ANSWER",
+    "GONE",
+    "INSIDE",
+    "PROGRESS",
+    "FulfillmentOrder",
+    "Key",
+    "Stage",
+    "content_of",
+    "deadlines_of",
+    "evolve",
+    "key_of",
+]
+
+CANCEL_ANSWER = "cancel_answer"
+"""The deadline of a node's answer to a cancel."""
+
+Key = tuple[str, int]
+"""A line and the sequence of its claim, which together name what a node gets of an order's line."""
 
 
 class Stage(StrEnum):
@@ -58,7 +82,12 @@ PROGRESS = (Stage.OPEN, Stage.ACCEPTED, *INSIDE, *GONE)
 
 @dataclass(frozen=True, slots=True)
 class FulfillmentOrder:
-    """What was asked for, how far it is, and the event of each fact: a node reports each step once."""
+    """What was asked for, how far it is, and the event of each fact: a node reports each step once.
+
+    `to_pick` is what is asked for, until it is picked less what was let go of; `taken` what was picked, until it is packed
+    or ready less what was put back; `inside` and `packages` are what is with the node for this order now. `cancel` is a
+    request that the node has not answered, `decided` how the last one ended, `request` its number.
+    """
 
     stage: Stage = Stage.UNKNOWN
     created: FulfillmentOrderCreated | None = None
@@ -69,6 +98,13 @@ class FulfillmentOrder:
     ready: ReadyForPickup | None = None
     handed_over: HandedOver | None = None
     collected: Collected | None = None
+    to_pick: tuple[FulfillmentLine, ...] = ()
+    taken: tuple[PickedLine, ...] = ()
+    inside: tuple[PickedLine, ...] = ()
+    packages: tuple[Package, ...] = ()
+    cancel: CancelRequested | None = None
+    decided: CancelDecided | None = None
+    request: int = 0
 
     @property
     def asked(self) -> FulfillmentOrderCreated:
@@ -82,58 +118,88 @@ class FulfillmentOrder:
         return self.asked.method == ShipMethod.PICKUP
 
     @property
-    def lines_taken(self) -> tuple[PickedLine, ...]:
-        """The lines of which something was picked."""
-        return () if self.picked is None else tuple(line for line in self.picked.lines if line.quantity)
-
-    @property
-    def lines_inside(self) -> tuple[PickedLine, ...]:
-        """What of them is with the node for this order: all that was picked, once it is packed what is in packages, once
-        it is ready what is."""
-        if self.ready is not None:
-            return self.ready.lines
-        if self.packed is None:
-            return self.lines_taken
-        packed = content_of(self.packed.packages)
-        return tuple(
-            line.model_copy(update={"quantity": packed[line.line, line.sequence]})
-            for line in self.lines_taken
-            if packed[line.line, line.sequence]
-        )
-
-    @property
-    def packages(self) -> tuple[Package, ...]:
-        return () if self.packed is None else self.packed.packages
+    def wanted(self) -> dict[Key, int]:
+        """The units of each line that are still to leave: what is to be picked, once it is picked what is here of it. What
+        was taken beyond that goes back."""
+        if self.stage is Stage.ACCEPTED:
+            return {key_of(line): line.quantity for line in self.to_pick}
+        return {key_of(line): min(line.quantity, line.expected) for line in self.inside}
 
 
-def content_of(packages: Iterable[Package | PackedPackage]) -> Counter[tuple[str, int]]:
+def key_of(line: FulfillmentLine | PickedLine) -> Key:
+    return line.line, line.sequence
+
+
+def content_of(packages: Iterable[Package | PackedPackage]) -> Counter[Key]:
     """The quantities in packages, by line and sequence."""
-    found: Counter[tuple[str, int]] = Counter()
+    found: Counter[Key] = Counter()
     for package in packages:
         for content in package.contents:
             found[content.line, content.sequence] += content.quantity
     return found
 
 
+def deadlines_of(state: FulfillmentOrder) -> Mapping[str, datetime]:
+    return {} if state.cancel is None else {CANCEL_ANSWER: state.cancel.answer_by}
+
+
 def evolve(state: FulfillmentOrder, event: Event) -> FulfillmentOrder:
     match event:
         case FulfillmentOrderCreated():
-            return replace(state, stage=Stage.OPEN, created=event)
+            return replace(state, stage=Stage.OPEN, created=event, to_pick=event.lines)
         case FulfillmentAccepted():
             return replace(state, stage=Stage.ACCEPTED, accepted=event)
         case FulfillmentRejected():
             return replace(state, stage=Stage.REJECTED, rejected=event)
         case Picked():
-            stage = Stage.PICKED if any(line.quantity for line in event.lines) else Stage.CLOSED
-            return replace(state, stage=stage, picked=event)
+            taken = tuple(line for line in event.lines if line.quantity)
+            return replace(
+                state, stage=Stage.PICKED if taken else Stage.CLOSED, picked=event, taken=taken, inside=taken
+            )
         case Packed():
-            return replace(state, stage=Stage.PACKED, packed=event)
+            inside = _packed_of(state.taken, event.packages)
+            return replace(state, stage=Stage.PACKED, packed=event, inside=inside, packages=event.packages)
         case ReadyForPickup():
-            return replace(state, stage=Stage.READY, ready=event)
+            return replace(state, stage=Stage.READY, ready=event, inside=event.lines)
         case HandedOver():
             return replace(state, stage=Stage.HANDED_OVER, handed_over=event)
         case Collected():
             return replace(state, stage=Stage.COLLECTED, collected=event)
         case FulfillmentCancelled():
-            return replace(state, stage=Stage.CANCELLED)
+            return replace(state, stage=Stage.CANCELLED, cancel=None)
+        case CancelRequested():
+            return replace(state, cancel=event, request=event.request)
+        case CancelDecided():
+            return _let_go(replace(state, cancel=None, decided=event), event)
     return state
+
+
+def _packed_of(taken: Iterable[PickedLine], packages: Iterable[Package]) -> tuple[PickedLine, ...]:
+    packed = content_of(packages)
+    return tuple(line.model_copy(update={"quantity": packed[key_of(line)]}) for line in taken if packed[key_of(line)])
+
+
+def _let_go(state: FulfillmentOrder, event: CancelDecided) -> FulfillmentOrder:
+    """What the node let go of is no longer to be picked, or no longer here. Steps reported before stay as they were."""
+    granted = {(line.line, line.sequence): line.granted for line in event.lines if line.granted}
+    if event.decision is not CancelDecision.ANSWERED or not granted:
+        return state
+    whole = not any(line.refused for line in event.lines)
+    stage = Stage.CANCELLED if whole else state.stage
+    if state.stage is Stage.ACCEPTED:
+        left = ((line, line.quantity - granted.get(key_of(line), 0)) for line in state.to_pick)
+        to_pick = tuple(line.model_copy(update={"quantity": quantity}) for line, quantity in left if quantity)
+        return replace(state, stage=stage, to_pick=to_pick)
+    inside = _without(state.inside, event.put_back)
+    taken = inside if state.stage is Stage.PICKED else state.taken
+    return replace(state, stage=stage, inside=inside, taken=taken, packages=event.packages)
+
+
+def _without(lines: Iterable[PickedLine], put_back: Iterable[PickedLine]) -> tuple[PickedLine, ...]:
+    back = {key_of(line): line.quantity for line in put_back}
+    left = ((line, back.get(key_of(line), 0)) for line in lines)
+    return tuple(
+        line.model_copy(update={"quantity": line.quantity - less, "expected": line.expected - less})
+        for line, less in left
+        if line.quantity > less
+    )

@@ -14,15 +14,10 @@ from contracts.fulfillment import (
     Collected,
     FulfillmentAccepted,
     FulfillmentLine,
-    FulfillmentRefused,
     FulfillmentRejected,
     HandedOver,
     NodeDocumentRepeated,
-    Package,
-    PackageContent,
     Packed,
-    PackedContent,
-    PackedPackage,
     Picked,
     PickedLine,
     PickLine,
@@ -35,11 +30,13 @@ from contracts.fulfillment import (
     RecordReady,
     RefusalReason,
 )
-from contracts.ids import aggregate_id, split_stream
 from contracts.message import Event, Message
-from services.fulfillment.fulfillment_order_state import PROGRESS, FulfillmentOrder, Stage, content_of
+from services.fulfillment.cancelling import ended_by
+from services.fulfillment.fulfillment_order_state import PROGRESS, FulfillmentOrder, Stage, content_of, key_of
+from services.fulfillment.packages import numbered_twice, packages_of
+from services.fulfillment.refusals import ENDED, refused
 
-__all__ = ["decide", "refused"]
+__all__ = ["decide"]
 
 NodeFact = RecordAcceptance | RecordPick | RecordPack | RecordHandOver | RecordReady | RecordCollection
 
@@ -56,33 +53,7 @@ _NEEDED: Mapping[type[Message], tuple[tuple[Stage, ...], RefusalReason]] = {
 _OF_PICKUP: Mapping[type[Message], bool] = {RecordHandOver: False, RecordReady: True, RecordCollection: True}
 """The facts of one way alone: whether of what is collected, or of what is shipped."""
 
-_ENDED: Mapping[Stage, RefusalReason] = {
-    Stage.UNKNOWN: RefusalReason.UNKNOWN,
-    Stage.CANCELLED: RefusalReason.CANCELLED,
-    Stage.REJECTED: RefusalReason.CLOSED,
-    Stage.CLOSED: RefusalReason.CLOSED,
-}
-
-
 Reported = FulfillmentAccepted | FulfillmentRejected | Picked | Packed | HandedOver | ReadyForPickup | Collected
-
-
-def refused(
-    command: Message,
-    state: FulfillmentOrder,
-    context: Context,
-    reason: RefusalReason,
-    detail: str | None = None,
-) -> FulfillmentRefused:
-    return FulfillmentRefused(
-        step=type(command).__name__,
-        reason=reason,
-        detail=detail,
-        document=getattr(command, "document", None),
-        order_id=None if state.created is None else state.created.order_id,
-        location=None if state.created is None else state.created.location,
-        reply_to=context.reply_to,
-    )
 
 
 def _reported(command: NodeFact, state: FulfillmentOrder) -> Reported | None:
@@ -118,7 +89,8 @@ def _fact(
             wrong_way = reason is RefusalReason.WRONG_METHOD
             detail = f"its method is {state.asked.method}" if wrong_way else f"it is {state.stage}"
             return [refused(command, state, context, reason, detail)]
-        return [take(command, state, context)]
+        taken = take(command, state, context)
+        return [taken, *ended_by(taken, state)]
 
     return decide
 
@@ -131,8 +103,8 @@ def _content(event: Event) -> Event:
 def _stage_refusal(command: NodeFact, state: FulfillmentOrder) -> RefusalReason | None:
     """Why this fact does not fit the stage, if it does not."""
     needed, too_early = _NEEDED[type(command)]
-    if state.stage in _ENDED:
-        return _ENDED[state.stage]
+    if state.stage in ENDED:
+        return ENDED[state.stage]
     if _OF_PICKUP.get(type(command), state.for_pickup) is not state.for_pickup:
         return RefusalReason.WRONG_METHOD
     if state.stage in needed:
@@ -164,7 +136,7 @@ def _accept(command: RecordAcceptance, state: FulfillmentOrder, context: Context
 
 
 def _pick(command: RecordPick, state: FulfillmentOrder, context: Context) -> Event:
-    asked = {(line.line, line.sequence): line for line in state.asked.lines}
+    asked = {key_of(line): line for line in state.to_pick}
     taken = {(line.line, line.sequence): line for line in command.lines}
     if unknown := [key for key in taken if key not in asked]:
         return refused(
@@ -198,44 +170,13 @@ def _picked_line(asked: FulfillmentLine, taken: PickLine) -> PickedLine:
 
 
 def _pack(command: RecordPack, state: FulfillmentOrder, context: Context) -> Event:
-    numbers = [package.number for package in command.packages]
-    if len(set(numbers)) < len(numbers):
+    if numbered_twice(command.packages):
         return refused(command, state, context, RefusalReason.DUPLICATE_PACKAGE)
-    picked = {(line.line, line.sequence): line for line in state.lines_taken}
-    if content_of(command.packages) != {key: min(line.quantity, line.expected) for key, line in picked.items()}:
+    if content_of(command.packages) != {key_of(line): min(line.quantity, line.expected) for line in state.taken}:
         detail = "the packages must hold exactly what was picked, and no more than was asked for"
         return refused(command, state, context, RefusalReason.DIFFERS_FROM_PICKED, detail)
-    packages = tuple(_package(package, picked, context) for package in command.packages)
+    packages = packages_of(command.packages, state.taken, context)
     return Packed(**_common(command, state), packages=packages)
-
-
-def _package(
-    packed: PackedPackage,
-    picked: Mapping[tuple[str, int], PickedLine],
-    context: Context,
-) -> Package:
-    _, fulfillment_order = split_stream(context.stream)
-    return Package(
-        package=aggregate_id(context.tenant, "package", fulfillment_order, str(packed.number)),
-        number=packed.number,
-        contents=tuple(
-            _packed_content(content, picked[content.line, content.sequence], fulfillment_order)
-            for content in packed.contents
-        ),
-        weight_grams=packed.weight_grams,
-    )
-
-
-def _packed_content(packed: PackedContent, picked: PickedLine, fulfillment_order: str) -> PackageContent:
-    return PackageContent(
-        fulfillment_order=fulfillment_order,
-        line=picked.line,
-        sequence=picked.sequence,
-        sku=picked.sku,
-        quantity=packed.quantity,
-        unit=picked.unit,
-        traced=packed.traced,
-    )
 
 
 def _hand_over(command: RecordHandOver, state: FulfillmentOrder, context: Context) -> Event:
@@ -243,12 +184,13 @@ def _hand_over(command: RecordHandOver, state: FulfillmentOrder, context: Contex
 
 
 def _ready(command: RecordReady, state: FulfillmentOrder, context: Context) -> Event:
-    lines = (line.model_copy(update={"quantity": min(line.quantity, line.expected)}) for line in state.lines_inside)
+    here = state.inside if state.ready is None else state.ready.lines
+    lines = (line.model_copy(update={"quantity": min(line.quantity, line.expected)}) for line in here)
     return ReadyForPickup(**_common(command, state), lines=tuple(lines), shelf=command.shelf)
 
 
 def _collect(command: RecordCollection, state: FulfillmentOrder, context: Context) -> Event:
-    return Collected(**_common(command, state), lines=state.lines_inside, collected_by=command.collected_by)
+    return Collected(**_common(command, state), lines=state.inside, collected_by=command.collected_by)
 
 
 decide: Mapping[type[Message], Callable[[Any, FulfillmentOrder, Context], Sequence[Event]]] = {

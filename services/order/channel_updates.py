@@ -30,6 +30,7 @@ from contracts.order import (
     LinesCancelled,
     LinesDelivered,
     LinesFulfilled,
+    LinesWithdrawn,
     OrderAdjusted,
     OrderCancelled,
     OrderCancelRequested,
@@ -256,7 +257,7 @@ def _order_cancelled(event: OrderCancelled, order: KnownOrder) -> Told:
     return {"kind": UpdateKind.CANCELLED, "lines": units, "cancel_reason": event.cause, "closed": True}
 
 
-def _units_cancelled(event: LinesCancelled | FulfillmentWithdrawn, order: KnownOrder) -> Told | None:
+def _units_cancelled(event: LinesCancelled | FulfillmentWithdrawn | LinesWithdrawn, order: KnownOrder) -> Told | None:
     """Nothing, where claims are given back and no unit of the channel's is given up."""
     reason = event.reason if isinstance(event, LinesCancelled) else order.cancelling
     units = _moved(event, Bucket.CANCELLED, order)
@@ -264,7 +265,14 @@ def _units_cancelled(event: LinesCancelled | FulfillmentWithdrawn, order: KnownO
 
 
 def _cancel_refused(event: CancelRefused, order: KnownOrder) -> Told:
-    return {"kind": UpdateKind.CANCEL_REFUSED, "detail": event.reason.value}
+    kept: Counter[str] = Counter()
+    for line in event.lines:
+        kept[line.line] += line.quantity
+    return {
+        "kind": UpdateKind.CANCEL_REFUSED,
+        "lines": _units(order, _of_these(order, kept)),
+        "detail": event.reason.value,
+    }
 
 
 def _ready(event: FulfillmentReady, order: KnownOrder) -> Told:
@@ -314,6 +322,7 @@ _TOLD: dict[type[Message], Callable[[Any, KnownOrder], Told | None]] = {
     OrderConfirmed: _confirmed,
     LinesCancelled: _units_cancelled,
     FulfillmentWithdrawn: _units_cancelled,
+    LinesWithdrawn: _units_cancelled,
     OrderCancelled: _order_cancelled,
     CancelRefused: _cancel_refused,
     FulfillmentReady: _ready,

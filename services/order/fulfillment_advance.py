@@ -86,7 +86,7 @@ def _next_of(state: OrderStream, key: str, work: Work, context: Context) -> Sequ
     if work.given_up or work.method is ShipMethod.PICKUP:
         return ()
     if work.packages and work.shipment is None and (work.handed_over or key not in state.fulfillment.withdrawing):
-        shipment = aggregate_id(state.order.terms.tenant, "shipment", key, "0")
+        shipment = aggregate_id(state.order.terms.tenant, "shipment", key, str(work.shipments))
         by = context.now + STEPS[LABEL].answer_within
         return (ShipmentRequested(shipment=shipment, fulfillment_order=key, carrier=CARRIER, answer_by=by),)
     if work.shipment is None:

@@ -1,6 +1,7 @@
 """What the fulfillment of an order makes of answers: the facts of nodes and carriers, and what payments took.
 
-A fact is never refused: it moves units, whatever the order had in mind. Next steps are in fulfillment_advance.py.
+A fact is never refused: it moves units, whatever the order had in mind. What nodes answer to a cancel is in
+cancel_answers.py, next steps in fulfillment_advance.py.
 """
 
 from __future__ import annotations
@@ -13,8 +14,6 @@ from chassis.decider import Context
 from contracts.fulfillment import (
     CreateFulfillmentOrder,
     FulfillmentAccepted,
-    FulfillmentCancelled,
-    FulfillmentCancelRefused,
     FulfillmentOrderCreated,
     FulfillmentRefused,
     FulfillmentRejected,
@@ -28,15 +27,12 @@ from contracts.message import Event, Message
 from contracts.money import Money
 from contracts.order import (
     Bucket,
-    CancelRefusal,
-    CancelRefused,
     CaptureRecorded,
     FulfilledKind,
     FulfillmentAcceptedByNode,
     FulfillmentDeclined,
     FulfillmentHandedOver,
     FulfillmentListed,
-    FulfillmentWithdrawn,
     HeldStep,
     HoldKind,
     LinesDelivered,
@@ -74,8 +70,7 @@ from services.order.order import (
 if TYPE_CHECKING:
     from services.order.stream import OrderStream
 
-__all__ = ["decide", "of_node"]
-
+__all__ = ["all_of", "decide", "of_node"]
 
 # Answers
 
@@ -104,7 +99,7 @@ def _on_rejected(message: FulfillmentRejected, state: OrderStream, context: Cont
         return ()
     key, work = found
     claims = tuple(dict.fromkeys(line.sequence for line in work.lines))
-    moves = [*_all_of(work, Bucket.ORDERED), *_elsewhere(state, claims)]
+    moves = [*all_of(work, Bucket.ORDERED), *_elsewhere(state, claims)]
     declined = FulfillmentDeclined(
         fulfillment_order=key,
         location=work.location,
@@ -116,7 +111,7 @@ def _on_rejected(message: FulfillmentRejected, state: OrderStream, context: Cont
     return (declined,)
 
 
-def _all_of(work: Work, target: Bucket) -> list[Move]:
+def all_of(work: Work, target: Bucket) -> list[Move]:
     """Everything that a fulfillment order still has, to one bucket."""
     lines = dict.fromkeys(line.line for line in work.lines)
     return [
@@ -308,22 +303,6 @@ def _on_capture_refused(message: CaptureRefused, state: OrderStream, context: Co
     return (orders.hold(state.order, HoldKind.STEP_REFUSED, detail, (HeldStep.RELEASE,), step=CAPTURE, key=key),)
 
 
-def _on_withdrawn(message: FulfillmentCancelled, state: OrderStream, context: Context) -> Sequence[Event]:
-    found, key = of_node(state, context), split_stream(context.subject)[1]
-    if found is None and key not in state.fulfillment.withdrawing:
-        return ()
-    moves = _all_of(found[1], Bucket.CANCELLED) if found else ()
-    return (FulfillmentWithdrawn(fulfillment_order=key, moves=tuple(moves)),)
-
-
-def _on_cancel_refused(message: FulfillmentCancelRefused, state: OrderStream, context: Context) -> Sequence[Event]:
-    key = split_stream(context.subject)[1]
-    if key not in state.fulfillment.withdrawing:
-        return ()
-    reason = CancelRefusal.REFUSED_BY_NODE
-    return (CancelRefused(reason=reason, fulfillment_order=key, detail=message.reason),)
-
-
 def _nothing(message: Message, state: OrderStream, context: Context) -> Sequence[Event]:
     """What becomes of labels that are not needed changes nothing in the order."""
     return ()
@@ -344,8 +323,6 @@ decide: Mapping[type[Message], Any] = {
     PaymentCaptured: _on_captured,
     CaptureRepeated: _on_captured,
     CaptureRefused: _on_capture_refused,
-    FulfillmentCancelled: _on_withdrawn,
-    FulfillmentCancelRefused: _on_cancel_refused,
     ShipmentCancelled: _nothing,
     ShipmentCancelRefused: _nothing,
 }

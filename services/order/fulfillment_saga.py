@@ -1,7 +1,8 @@
 """The fulfillment saga: give nodes their work, have it shipped or collected, and take the money for what left.
 
 It folds the order's own stream. Here are the table and the messages that go out; its state is in fulfillment_state.py,
-what it makes of answers in fulfillment_answers.py and counter_answers.py, and its next steps in fulfillment_advance.py.
+what it makes of answers in fulfillment_answers.py, counter_answers.py and cancel_answers.py, and its next steps in
+fulfillment_advance.py.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 from chassis.decider import Fold, Outgoing, Send
 from chassis.saga import Step, ask, asked_by
 from contracts.fulfillment import (
+    CancelDecided,
     CancelFulfillment,
+    CancelRequested,
     Collected,
     CreateFulfillmentOrder,
     FulfillmentAccepted,
@@ -34,6 +37,7 @@ from contracts.inventory import Demand, RecordHandedOut
 from contracts.message import Event
 from contracts.money import Money
 from contracts.order import (
+    CancelLeftToNode,
     CaptureRequested,
     DispatchRequested,
     FulfilledKind,
@@ -41,6 +45,7 @@ from contracts.order import (
     FulfillmentReady,
     FulfillmentWithdrawn,
     LinesFulfilled,
+    LinesWithdrawn,
     OrderCancelRequested,
     OrderCompleted,
     ReleasedToFulfillment,
@@ -65,6 +70,7 @@ from contracts.shipping import (
 from services.order.fulfillment_state import (
     CAPTURE,
     COLLECT,
+    DECIDE,
     DISPATCH,
     LABEL,
     RELEASE,
@@ -125,7 +131,7 @@ def _create(state: OrderStream, key: str) -> Sequence[Send]:
 
 
 def _withdraw(state: OrderStream, key: str) -> Sequence[Send]:
-    message = CancelFulfillment(cause=state.fulfillment.cancel_cause)
+    message = CancelFulfillment(cause=state.fulfillment.cancel_cause, request=state.fulfillment.cancels)
     return [Send("fulfillment", stream("fulfillment_order", key), message, wants_answer=True)]
 
 
@@ -152,7 +158,10 @@ def _label(state: OrderStream, key: str) -> Sequence[Send]:
 
 
 def _cancel_shipment(state: OrderStream, key: str) -> Sequence[Send]:
-    shipment = state.fulfillment.works[key].shipment
+    return _give_up_shipment(state, state.fulfillment.works[key].shipment)
+
+
+def _give_up_shipment(state: OrderStream, shipment: str | None) -> Sequence[Send]:
     message = CancelShipment(cause=state.fulfillment.cancel_cause)
     return [Send("shipping", stream("shipment", shipment), message)] if shipment else ()
 
@@ -268,9 +277,21 @@ STEPS: Mapping[str, Step] = {
             keys=lambda event: event.fulfillment_orders,
             service="fulfillment",
             sends=CancelFulfillment,
-            answers=(FulfillmentCancelled, FulfillmentCancelRefused),
+            answers=(FulfillmentCancelled, CancelRequested, FulfillmentCancelRefused),
             answer_within=timedelta(minutes=15),
             ask=_withdraw,
+        ),
+        _asked(
+            name=DECIDE,
+            when="CancelRequested: the node has accepted the work, and answers within a time of its own; then",
+            asked_by=CancelLeftToNode,
+            service="fulfillment",
+            sends=None,
+            answers=(CancelDecided,),
+            answer_within=timedelta(minutes=15),
+            asks_max=1,
+            on_silence="hold no_answer, which blocks nothing",
+            ask=_wait,
         ),
     )
 }
@@ -286,6 +307,8 @@ def react(state: OrderStream, event: Event) -> Sequence[Outgoing]:
             return ask(STEPS, event.step, event.key, state)
         case FulfillmentWithdrawn() | FulfillmentDeclined():
             return STEPS[LABEL].undo(state, event.fulfillment_order)
+        case LinesWithdrawn():
+            return _give_up_shipment(state, event.shipment)
         case LinesFulfilled(kind=FulfilledKind.HANDED_OUT):
             return _handed_out(state.order, event)
         case OrderCompleted():
@@ -324,4 +347,4 @@ def _void_rest(state: OrderStream) -> Sequence[Send]:
     return void_payment(state, "")
 
 
-FOLD = Fold("fulfillment", 4, FulfillmentState(), evolve, react, deadlines_of)
+FOLD = Fold("fulfillment", 5, FulfillmentState(), evolve, react, deadlines_of)

@@ -20,6 +20,7 @@ from contracts.message import Event
 from contracts.money import Money
 from contracts.order import (
     Bucket,
+    CancelLeftToNode,
     CancelReason,
     CancelRefused,
     CaptureNotNeeded,
@@ -37,6 +38,7 @@ from contracts.order import (
     LinesPacked,
     LinesPicked,
     LinesShort,
+    LinesWithdrawn,
     Move,
     OrderCancelled,
     OrderCancelRequested,
@@ -59,6 +61,7 @@ from services.order.order import (
 __all__ = [
     "CAPTURE",
     "COLLECT",
+    "DECIDE",
     "DISPATCH",
     "LABEL",
     "RELEASE",
@@ -84,7 +87,8 @@ LABEL = "label"
 DISPATCH = "dispatch"
 CAPTURE = "capture"
 WITHDRAW = "withdraw"
-STEP_NAMES = (RELEASE, WORK, COLLECT, LABEL, DISPATCH, CAPTURE, WITHDRAW)
+DECIDE = "decide"
+STEP_NAMES = (RELEASE, WORK, COLLECT, LABEL, DISPATCH, CAPTURE, WITHDRAW, DECIDE)
 
 
 # State
@@ -94,7 +98,8 @@ STEP_NAMES = (RELEASE, WORK, COLLECT, LABEL, DISPATCH, CAPTURE, WITHDRAW)
 class Work:
     """A fulfillment order as the order knows it. `counts` are the units of each of its lines that it still has, by
     bucket name and line; `ready` once they lie ready to be collected; `open` until its units are fulfilled, cancelled or sourced again; `left` once they are
-    fulfilled."""
+    fulfilled. `shipments` were asked for so far, of which `shipment` is the last; `let_go` are the lines of which the
+    node let go of units before it picked."""
 
     location: str
     sequence: int
@@ -104,6 +109,7 @@ class Work:
     counts: HashTrieMap[str, int]
     packages: tuple[Package, ...] = ()
     shipment: str | None = None
+    shipments: int = 0
     labelled: bool = False
     handed_over: str | None = None
     handed_over_at: datetime | None = None
@@ -111,6 +117,7 @@ class Work:
     ready: bool = False
     open: bool = True
     left: bool = False
+    let_go: tuple[str, ...] = ()
 
     @property
     def given_up(self) -> bool:
@@ -139,13 +146,14 @@ class Fulfilled:
 @dataclass(frozen=True, slots=True)
 class FulfillmentState:
     """How far fulfillment is: `works` by fulfillment order, what was `fulfilled` by the id that captures name.
-    `cancelling` stands once a cancel was wished for, `withdrawing` are the fulfillment orders whose answer to it is
-    open."""
+    `cancelling` stands once a cancel was wished for, `cancels` counts them, `withdrawing` are the fulfillment orders
+    whose answer to the last is open."""
 
     works: HashTrieMap[str, Work] = HashTrieMap()
     fulfilled: HashTrieMap[str, Fulfilled] = HashTrieMap()
     asks: Asks = HashTrieMap()
     cancelling: bool = False
+    cancels: int = 0
     cancel_cause: CancelReason = CancelReason.CUSTOMER
     withdrawing: tuple[str, ...] = ()
 
@@ -230,8 +238,23 @@ def _listed(state: FulfillmentState, event: FulfillmentListed | FulfillmentAccep
 def _declined(state: FulfillmentState, event: FulfillmentDeclined | FulfillmentWithdrawn) -> FulfillmentState:
     key = event.fulfillment_order
     work = replace(state.works[key], open=False, counts=HashTrieMap())
-    state = replace(state, withdrawing=tuple(other for other in state.withdrawing if other != key))
-    return _with(state, key, work, RELEASE, WORK, COLLECT, LABEL, WITHDRAW)
+    return _with(_decided(state, key), key, work, RELEASE, WORK, COLLECT, LABEL)
+
+
+def _decided(state: FulfillmentState, key: str) -> FulfillmentState:
+    """A node has answered a cancel, or has nothing left to be asked about."""
+    asks = settle(settle(state.asks, WITHDRAW, key), DECIDE, key)
+    return replace(state, asks=asks, withdrawing=tuple(other for other in state.withdrawing if other != key))
+
+
+def _lines_withdrawn(state: FulfillmentState, event: LinesWithdrawn) -> FulfillmentState:
+    key, before = event.fulfillment_order, state.works[event.fulfillment_order]
+    unpicked = (each.line for each in event.moves if each.source is Bucket.RELEASED)
+    work = replace(_moved(before, event.moves), let_go=tuple(dict.fromkeys((*before.let_go, *unpicked))))
+    state = _decided(state, key)
+    if not before.packages:
+        return _with(state, key, work)
+    return _with(state, key, replace(work, packages=event.packages, shipment=None, labelled=False), LABEL)
 
 
 def _picked(state: FulfillmentState, event: LinesPicked) -> FulfillmentState:
@@ -255,7 +278,8 @@ def _packed(state: FulfillmentState, event: LinesPacked) -> FulfillmentState:
 
 def _shipment_requested(state: FulfillmentState, event: ShipmentRequested) -> FulfillmentState:
     key = event.fulfillment_order
-    state = _with(state, key, replace(state.works[key], shipment=event.shipment))
+    before = state.works[key]
+    state = _with(state, key, replace(before, shipment=event.shipment, shipments=before.shipments + 1))
     return replace(state, asks=note(state.asks, LABEL, key, event.answer_by))
 
 
@@ -316,15 +340,26 @@ def _cancel_requested(state: FulfillmentState, event: OrderCancelRequested) -> F
     asks = state.asks
     for key in event.fulfillment_orders:
         asks = note(asks, WITHDRAW, key, event.answer_by)
-    return replace(state, asks=asks, cancelling=True, cancel_cause=event.cause, withdrawing=event.fulfillment_orders)
+    return replace(
+        state,
+        asks=asks,
+        cancelling=True,
+        cancels=state.cancels + 1,
+        cancel_cause=event.cause,
+        withdrawing=event.fulfillment_orders,
+    )
+
+
+def _left_to_node(state: FulfillmentState, event: CancelLeftToNode) -> FulfillmentState:
+    key = event.fulfillment_order
+    return replace(state, asks=note(settle(state.asks, WITHDRAW, key), DECIDE, key, event.answer_by))
 
 
 def _cancel_refused(state: FulfillmentState, event: CancelRefused) -> FulfillmentState:
     key = event.fulfillment_order
     if key is None:
         return state
-    left = tuple(other for other in state.withdrawing if other != key)
-    return replace(state, withdrawing=left, asks=settle(state.asks, WITHDRAW, key))
+    return _decided(state, key)
 
 
 def _hold_placed(state: FulfillmentState, event: HoldPlaced) -> FulfillmentState:
@@ -356,6 +391,7 @@ _EVOLVERS: Mapping[type[Event], Any] = {
     FulfillmentAcceptedByNode: _listed,
     FulfillmentDeclined: _declined,
     FulfillmentWithdrawn: _declined,
+    LinesWithdrawn: _lines_withdrawn,
     LinesPicked: _picked,
     LinesShort: _short,
     LinesPacked: _packed,
@@ -369,6 +405,7 @@ _EVOLVERS: Mapping[type[Event], Any] = {
     CaptureRecorded: _captured,
     CaptureNotNeeded: _captured,
     OrderCancelRequested: _cancel_requested,
+    CancelLeftToNode: _left_to_node,
     CancelRefused: _cancel_refused,
     HoldPlaced: _hold_placed,
     StepAskedAgain: _asked_again,

@@ -28,6 +28,7 @@ from contracts.order import (
     HoldPlaced,
     LinesCancelled,
     LinesFulfilled,
+    LinesWithdrawn,
     NoticeDelayed,
     NoticeFailed,
     NoticeKind,
@@ -126,7 +127,7 @@ def _units_cancelled(event: LinesCancelled) -> News | None:
     return News(NoticeKind.CANCELLED, units=units, reason=event.reason) if units else None
 
 
-def _withdrawn(event: FulfillmentWithdrawn) -> News | None:
+def _withdrawn(event: FulfillmentWithdrawn | LinesWithdrawn) -> News | None:
     units = _moved_to(event, Bucket.CANCELLED)
     return News(NoticeKind.CANCELLED, units=units) if units else None
 
@@ -154,6 +155,7 @@ LEADS_TO: Mapping[type[Event], Row] = {
         Row(LinesFulfilled, NoticeKind.SHIPPED, "it was shipped: one a shipment", _shipped),
         Row(LinesCancelled, NoticeKind.CANCELLED, "units are cancelled by it", _units_cancelled),
         Row(FulfillmentWithdrawn, NoticeKind.CANCELLED, "units are cancelled by it", _withdrawn),
+        Row(LinesWithdrawn, NoticeKind.CANCELLED, "always: what a node let go of", _withdrawn),
         Row(OrderCancelled, NoticeKind.CANCELLED, "always", _order_cancelled),
     )
 }

@@ -225,9 +225,14 @@ def _held_by(state: OrderStream, claim: Claim) -> int:
 
 def cancel_rest(state: OrderStream, reason: CancelReason) -> LinesCancelled:
     """Cancel every unit that no node has heard of, and give back the claims that still hold or await something: for
-    such units, or for a node that let go of its work before it picked."""
+    such units, or for a node that let go of them before it picked."""
     holding = {held.sequence for held in state.reservation.held.values()}
-    holding |= {line.sequence for work in state.fulfillment.works.values() if work.given_up for line in work.lines}
+    holding |= {
+        line.sequence
+        for work in state.fulfillment.works.values()
+        for line in work.lines
+        if work.given_up or line.line in work.let_go
+    }
     released = tuple(
         claim.sequence
         for claim in claims_in_order(state.reservation.claims)

@@ -32,6 +32,7 @@ from contracts.order import (
     LinesCancelled,
     LinesPicked,
     LinesShort,
+    LinesWithdrawn,
     OrderCancelled,
     SourcingDecided,
     StepAskedAgain,
@@ -174,7 +175,7 @@ def react(state: OrderStream, event: Event) -> Sequence[Outgoing]:
             return _give_back(state, event.released_claims)
         case FulfillmentDeclined():
             return _give_back(state, event.claims)
-        case LinesPicked() | LinesShort() | FulfillmentWithdrawn():
+        case LinesPicked() | LinesShort() | LinesWithdrawn() | FulfillmentWithdrawn():
             return _give_back_after(state, event.fulfillment_order)
         case OrderCancelled():
             return undo(STEPS, state.reservation.asks, state)

@@ -34,6 +34,7 @@ from contracts.order import (
     StepUnanswered,
 )
 from services.order import (
+    cancel_answers,
     counter_answers,
     fulfillment_advance,
     fulfillment_answers,
@@ -46,7 +47,7 @@ from services.order import (
     reservation_answers,
     reservation_saga,
 )
-from services.order.fulfillment_state import COLLECT, WITHDRAW, WORK, FulfillmentState
+from services.order.fulfillment_state import COLLECT, DECIDE, WITHDRAW, WORK, FulfillmentState
 from services.order.leaving import hand_out
 from services.order.notices import NoticesState
 from services.order.order import NOT_RELEASED, WITH_CUSTOMER, OrderState, moves_to_cancelled, units
@@ -56,6 +57,9 @@ from services.order.reservation_state import CANCEL_AFTER, ReservationState
 __all__ = ["KINDS", "ORDER", "STEPS", "OrderStream"]
 
 STEPS = {**reservation_saga.STEPS, **fulfillment_saga.STEPS}
+
+PATIENT = (WORK, COLLECT, DECIDE)
+"""Steps that people take, at a node or a counter: late, they may still come, and keep nothing else from going on."""
 
 MISSED = (HoldKind.NO_ANSWER, HoldKind.NOT_COLLECTED)
 """Holds for want of an answer, which may still come."""
@@ -123,13 +127,13 @@ def _again(step: str, key: str, asks: int, context: Context) -> StepAskedAgain:
 
 
 def _give_up(asked: Asked, state: OrderStream) -> Sequence[Event]:
-    """A person has to look. A node or a customer who is late blocks nothing else: they may still come."""
+    """A person has to look."""
     unanswered = StepUnanswered(step=asked.step, key=asked.key, asks=asked.asks)
     kind, detail = HoldKind.NO_ANSWER, f"{STEPS[asked.step].service} has not answered {name_of(asked.step, asked.key)}"
     if asked.step == COLLECT:
         location = state.fulfillment.works[asked.key].location
         kind, detail = HoldKind.NOT_COLLECTED, f"nobody collects what lies ready at {location}"
-    blocks = () if asked.step in (WORK, COLLECT) else ALL_STEPS
+    blocks = () if asked.step in PATIENT else ALL_STEPS
     return unanswered, order.hold(state.order, kind, detail, blocks, step=asked.step, key=asked.key)
 
 
@@ -206,6 +210,7 @@ _DECIDE: Mapping[type[Message], Callable[[Any, Any, Context], Sequence[Event]]] 
     **reservation_answers.decide,
     **fulfillment_answers.decide,
     **counter_answers.decide,
+    **cancel_answers.decide,
 }
 
 ORDER = StreamKind(

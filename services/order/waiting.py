@@ -16,6 +16,7 @@ from contracts.order import Bucket, HoldPlaced, ShipMethod
 from services.order.fulfillment_state import (
     CAPTURE,
     COLLECT,
+    DECIDE,
     DISPATCH,
     LABEL,
     RELEASE,
@@ -40,7 +41,7 @@ _ASKED_OF = {
     LABEL: "shipping to label its packages at {location}",
     DISPATCH: "shipping to send off its packages from {location}",
     CAPTURE: "payments to capture what left {location}",
-    WITHDRAW: "{location} to say whether the work can still be cancelled",
+    WITHDRAW: "fulfillment to tell {location} of the cancel",
 }
 
 
@@ -127,10 +128,20 @@ def _unanswered(state: OrderStream) -> Iterator[Wait]:
         subject = state.fulfillment.works.get(each.key) or state.fulfillment.fulfilled.get(each.key)
         location = (subject.location if subject else None) or "a till"
         service = STEPS[each.step].service
-        who = location if each.step == WITHDRAW else f"the {service} service"
+        if each.step == DECIDE:
+            yield _decision(each, location)
+            continue
         times = f", asked {each.asks} times" if each.asks > 1 else ""
         what = _ASKED_OF[each.step].format(location=location) + times
-        yield Wait(f"{each.step}/{each.key}", what, f"{who} can answer", each.due)
+        yield Wait(f"{each.step}/{each.key}", what, f"the {service} service can answer", each.due)
+
+
+def _decision(asked: Asked, location: str) -> Wait:
+    """A node that thinks about a cancel: by its own deadline, when silence refuses."""
+    assert asked.due is not None
+    until = asked.due - STEPS[DECIDE].answer_within
+    what = f"{location} to say what it can still cancel (until {until:%Y-%m-%d %H:%M:%S} UTC, then nothing)"
+    return Wait(f"{asked.step}/{asked.key}", what, f"{location} can answer", until)
 
 
 def _oldest(asked: Asked) -> tuple[datetime, str, str]:

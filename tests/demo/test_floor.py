@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from contracts.fulfillment import (
     RecordAcceptance,
+    RecordCancelDecision,
     RecordCollection,
     RecordHandOver,
     RecordPack,
@@ -98,6 +99,24 @@ def test_what_is_collected_is_laid_ready_and_handed_over_the_counter() -> None:
     for message, (_, body, key) in zip((RecordReady, RecordCollection), calls[2:], strict=True):
         assert message.model_validate(body).document == key  # type: ignore[attr-defined]
     assert deeds_after([created, ACCEPTED, PICKED, ready, collected], [], expected=0) == []
+
+
+def test_a_cancel_is_granted_until_the_goods_are_picked_and_refused_with_a_reason_afterwards() -> None:
+    asked = seen("CancelRequested", lines=[LINE], answer_by="2026-01-31T04:00:00.000Z")
+    for past, granted, reason in (([ACCEPTED], 3, None), ([ACCEPTED, PICKED], 0, "picked already")):
+        answers = [
+            deeds_after([CREATED, *past, asked], [], expected=2)[-1],
+            deeds_after([CREATED, *past], [asked], expected=2)[-1],
+        ]
+        for path, body, _ in answers:
+            assert path == "/fulfillment-orders/fo-1/cancel-decision"
+            [answer] = RecordCancelDecision.model_validate(body).lines
+            assert (answer.granted, answer.reason) == (granted, reason)
+
+
+def test_work_that_was_let_go_of_is_left_alone() -> None:
+    decided = seen("CancelDecided", lines=[{"line": "1", "refused": 0}])
+    assert deeds_after([CREATED, ACCEPTED, seen("CancelRequested", lines=[LINE]), decided], [], expected=0) == []
 
 
 def test_packed_goods_wait_for_their_label() -> None:

@@ -13,12 +13,12 @@ from chassis.stream import fresh
 from chassis.tokens import Role
 from chassis.waiters import Waiters
 from chassis.web import Gate
-from contracts.fulfillment import RecordCollection, RecordPick, RecordReady
+from contracts.fulfillment import RecordCancelDecision, RecordCollection, RecordPick, RecordReady
 from contracts.personal import Personal, PersonalContent
 from services.fulfillment import api
 from services.fulfillment.app import declare
 from services.fulfillment.fulfillment_order import FULFILLMENT_ORDER
-from services.fulfillment.tests.test_fulfillment_order import ACCEPT, CREATE_PICKUP, PICK_ALL, READY, after
+from services.fulfillment.tests.test_fulfillment_order import ACCEPT, CANCEL, CREATE_PICKUP, PICK_ALL, READY, after
 from tests.doors.fakes import KEY, KeptWriter, ToldReads, guarded_client, seal
 
 WORK = "/fulfillment-orders/bdebd2b8-5485-59e2-b9dd-65081be601f6"
@@ -28,10 +28,10 @@ ADA = PersonalContent(name="Ada Lindqvist", email="ada@example.org", city="Bonn"
 class Works(ToldReads):
     """A store that knows one fulfillment order, ready to be collected by somebody (or by nobody known)."""
 
-    def __init__(self, person: Personal | None) -> None:
+    def __init__(self, person: Personal | None, cancel: bool) -> None:
         super().__init__()
         asked = CREATE_PICKUP.model_copy(update={"pickup_person": person})
-        self._known = after(asked, ACCEPT, PICK_ALL, READY).stream
+        self._known = after(asked, ACCEPT, PICK_ALL, READY, *((CANCEL,) if cancel else ())).stream
 
     def stream(self, name: str) -> Seen:
         known = WORK.endswith(name.partition("/")[2])
@@ -39,16 +39,17 @@ class Works(ToldReads):
 
 
 class Node:
-    """The routes of fulfillment, and the inbox behind them. `fails` is why nothing sealed can be opened."""
+    """The routes of fulfillment, and the inbox behind them. `fails` is why nothing sealed can be opened; `cancel` whether
+    the order asks to let go of it."""
 
-    def __init__(self, person: Personal | None = None, fails: Exception | None = None) -> None:
+    def __init__(self, person: Personal | None = None, fails: Exception | None = None, cancel: bool = False) -> None:
         def opened(sealed: Personal) -> PersonalContent:
             if fails is not None:
                 raise fails
             return open_sealed(KEY, sealed)
 
         self.writer = KeptWriter()
-        gate = Gate(declare(), Door("http", self.writer, 4), cast(Reads, Works(person)), Waiters(1))
+        gate = Gate(declare(), Door("http", self.writer, 4), cast(Reads, Works(person, cancel)), Waiters(1))
         self.client, self.tokens = guarded_client(api.router(gate, seal, opened))
 
     def reports(self, step: str, body: Any) -> Any:
@@ -71,6 +72,8 @@ def test_a_pick_names_another_item_where_one_was_taken() -> None:
         ("pick", {"document": "p1", "lines": [{"line": "1", "sequence": 1, "quantity": 1, "sku": "A\x1fB"}]}, "sku"),
         ("pick", {"document": "p1", "lines": [{"line": "1", "sequence": 1, "quantity": 10**20}]}, "smaller number"),
         ("pack", {"document": "k1", "packages": [{"number": 1, "contents": [], "weight_grams": 5}]}, "contents"),
+        ("cancel-decision", {"document": "d1", "lines": []}, "body.lines"),
+        ("cancel-decision", {"document": "d1", "lines": [{"line": "1", "sequence": 1, "granted": -1}]}, "granted"),
         ("ready", {"document": "r1", "shelf": "rack\n7"}, "body.shelf"),
         ("collection", {"document": "c1", "collected_by": ""}, "body.collected_by"),
     ],
@@ -93,6 +96,20 @@ def test_a_node_says_where_goods_lie_ready_and_who_took_them_is_sealed_at_the_do
     assert first.collected_by is not None
     assert open_sealed(KEY, first.collected_by) == PersonalContent(name="Ben Ada")
     assert not any(b"Ben" in record.value for record in node.writer.records)
+
+
+def test_a_node_is_shown_what_it_is_asked_to_let_go_of_and_answers_line_by_line() -> None:
+    node = Node(cancel=True)
+    shown = node.client.get(WORK).json()["cancel_asked"]
+    assert [(line["line"], line["quantity"]) for line in shown["lines"]] == [("1", 3), ("2", 1)]
+    assert shown["answer_by"] == "2026-01-05T13:00:00.000Z"
+    lines = [
+        {"line": "1", "sequence": 1, "granted": 2, "reason": "one is sold at the counter"},
+        {"line": "2", "sequence": 1, "granted": 1},
+    ]
+    assert node.reports("cancel-decision", {"document": "d1", "lines": lines}).status_code == 202
+    first, second = RecordCancelDecision.decode(node.writer.records[0].value).lines
+    assert (first.granted, first.reason, second.granted) == (2, "one is sold at the counter", 1)
 
 
 def test_a_collection_by_whom_nobody_asked_names_nobody() -> None:

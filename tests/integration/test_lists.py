@@ -37,8 +37,10 @@ from contracts.payments import AuthorizePayment
 from contracts.shipping import TrackingStatus
 from services.fulfillment import api as fulfillment_api
 from services.fulfillment import app as fulfillment
+from services.fulfillment.cancelling import ANSWER_WITHIN
 from services.fulfillment.fulfillment_order import FULFILLMENT_ORDER
 from services.fulfillment.projections import FulfillmentOrdersProjection
+from services.fulfillment.tests import test_cancelling as cancels
 from services.fulfillment.tests import test_fulfillment_order as work
 from services.inventory import api as inventory_api
 from services.inventory import app as inventory
@@ -219,6 +221,9 @@ def test_what_was_said_of_items_and_locations_is_listed(connection: psycopg.Conn
         ((work.CREATE_PICKUP, work.ACCEPT, work.PICK_ALL, work.READY), "ready"),
         ((work.CREATE_PICKUP, work.ACCEPT, work.PICK_ALL, work.READY, work.COLLECT), "collected"),
         ((work.CREATE, work.CANCEL), "cancelled"),
+        ((work.CREATE, work.ACCEPT, cancels.FIRST), "accepted"),
+        ((work.CREATE, work.ACCEPT, work.PICK_ALL, cancels.FIRST, cancels.PART), "picked"),
+        ((work.CREATE, work.ACCEPT, cancels.FIRST, cancels.ALL), "cancelled"),
         ((work.CANCEL,), None),
     ],
 )
@@ -259,6 +264,27 @@ def test_a_node_finds_its_work_the_oldest_first_and_each_once(
     both = client.get("/fulfillment-orders", params=stages).json()["fulfillment_orders"]
     assert len(both) == 5
     assert client.get("/fulfillment-orders?stage=accepted&order=o3").json()["fulfillment_orders"][0]["quantity"] == 4
+
+
+def test_a_node_finds_what_it_is_asked_to_let_go_of_until_it_has_answered(
+    connection: psycopg.Connection[Any], namespace: str
+) -> None:
+    spec, tables = Spec(FULFILLMENT_ORDER, "fulfillment"), Tables(connection, namespace, FulfillmentOrdersProjection())
+    client = _node_client(tables)
+
+    def waiting() -> list[tuple[Any, Any]]:
+        rows = client.get("/fulfillment-orders?cancel_asked=true").json()["fulfillment_orders"]
+        return [(row["cancel_answer_by"], row["quantity"]) for row in rows]
+
+    for command, expected in (
+        (work.CREATE, []),
+        (work.ACCEPT, []),
+        (cancels.FIRST, [(format_instant(DAWN + ANSWER_WITHIN), 4)]),
+        (cancels.PART, []),
+    ):
+        tables.follow(records_of("fulfillment.events", spec.when(command)))
+        assert waiting() == expected
+    assert client.get("/fulfillment-orders").json()["fulfillment_orders"][0]["quantity"] == 2
 
 
 def test_shipments_are_listed_with_how_many_packages_arrived(

@@ -8,11 +8,14 @@ from typing import Any
 
 from contracts.channel import ChannelLine, ChannelOrder, ChannelParty, ChannelShipGroup, ChannelTender
 from contracts.fulfillment import (
+    CancelAnswer,
+    CancelRequested,
     FulfillmentOrderCreated,
     PackedContent,
     PackedPackage,
     PickLine,
     RecordAcceptance,
+    RecordCancelDecision,
     RecordCollection,
     RecordHandOver,
     RecordPack,
@@ -94,6 +97,16 @@ def receive(world: World, sku: str, location: str, quantity: int) -> None:
     world.tell("inventory", stock_stream(sku), ReceiveStock(sku=sku, location=location, quantity=quantity, unit="each"))
 
 
+def lets_go(world: World, name: str, keeps: int = 0) -> RecordCancelDecision:
+    """What a node says that lets go of all of its work, or of all but so many units of each line."""
+    wanted = world.state("fulfillment", name).wanted
+    answers = [
+        CancelAnswer(line=line, sequence=sequence, granted=max(0, there - keeps), reason="packed already")
+        for (line, sequence), there in wanted.items()
+    ]
+    return RecordCancelDecision(document="d", lines=tuple(answers))
+
+
 class Floor:
     """Nodes and the carrier: they do whatever work they see, once. `missing` are units that a node does not find, by
     (location, SKU); `only` the fulfillment orders that are worked on, where not all are."""
@@ -117,6 +130,8 @@ class Floor:
         match event:
             case FulfillmentOrderCreated() if self._only is None or split_stream(name)[1] in self._only:
                 self._fulfil(name, event)
+            case CancelRequested() if self.world.state("fulfillment", name).cancel is not None:
+                self.world.post("fulfillment", name, lets_go(self.world, name))
             case LabelIssued():
                 fulfillment_order = stream("fulfillment_order", event.fulfillment_order)
                 self.world.post("fulfillment", fulfillment_order, RecordHandOver(document="h"))

@@ -8,7 +8,15 @@ from datetime import timedelta
 import pytest
 
 from contracts.channel import ChannelOrder, ChannelShipGroup, ChannelTender
-from contracts.fulfillment import PickLine, RecordAcceptance, RecordPick, RecordReady
+from contracts.fulfillment import (
+    PackedContent,
+    PackedPackage,
+    PickLine,
+    RecordAcceptance,
+    RecordPack,
+    RecordPick,
+    RecordReady,
+)
 from contracts.ids import aggregate_id, split_stream, stream
 from contracts.inventory import DescribeItem, KitComponent, StockHandedOut
 from contracts.money import TenderMethod
@@ -32,7 +40,7 @@ from contracts.order import (
 from contracts.payments import PaymentAuthorized, PaymentCaptured, PaymentVoided
 from contracts.shipping import ShipmentCreated
 from services.order.order import OrderStatus, status, units
-from tests.simulation.people import COUNTER, PARCEL, TILL, WAYS, WHOLE, Floor, channel_order, place, receive
+from tests.simulation.people import COUNTER, PARCEL, TILL, WAYS, WHOLE, Floor, channel_order, lets_go, place, receive
 from tests.simulation.world import World, stock_stream
 
 SEEDS = range(5)
@@ -229,9 +237,67 @@ def test_what_nobody_collects_is_put_back_once_a_person_cancels_it() -> None:
     [held] = [held for held in world.of(HoldPlaced) if held.kind is HoldKind.NOT_COLLECTED]
     assert held.blocks == ()
     world.tell("order", name, CancelOrder())
+    world.tell("fulfillment", node, lets_go(world, node))
     assert status(world.state("order", name).order) is OrderStatus.CANCELLED
     assert world.available["A"]["north"].available == 2
     assert captured(world) == 0
+
+
+@pytest.mark.parametrize("picks", [False, True], ids=["before it picks", "after"])
+def test_of_what_a_node_keeps_the_order_takes_the_money_and_inventory_the_goods(picks: bool) -> None:
+    # given a node that has accepted two lines of three, picked or not, and is asked to let go of them
+    world = World()
+    for sku in ("A", "B"):
+        receive(world, sku, "north", 5)
+    name = place(world, channel_order("1001", ("A", 3, 1000), ("B", 3, 500)))
+    [work] = world.run().of(ReleasedToFulfillment)
+    node = stream("fulfillment_order", work.fulfillment_order)
+    world.tell("fulfillment", node, RecordAcceptance(document="a"))
+    if picks:
+        world.tell("fulfillment", node, _picked(world, node))
+    world.tell("order", name, CancelOrder())
+    # when it keeps a unit of each, and goes on
+    world.tell("fulfillment", node, lets_go(world, node, keeps=1))
+    if not picks:
+        world.tell("fulfillment", node, _picked(world, node))
+    world.tell("fulfillment", node, _packed(world, node))
+    Floor(world, only=()).work()
+    # then that much is delivered and taken, and all the rest is free again
+    order = world.state("order", name).order
+    assert (status(order), units(order, Bucket.DELIVERED)) == (OrderStatus.COMPLETED, 2)
+    assert captured(world) == 333 + 166
+    assert [world.available[sku]["north"].available for sku in ("A", "B")] == [4, 4]
+
+
+def _picked(world: World, node: str) -> RecordPick:
+    wanted = world.state("fulfillment", node).wanted
+    return RecordPick(
+        document="p", lines=tuple(PickLine(line=line, sequence=seq, quantity=n) for (line, seq), n in wanted.items())
+    )
+
+
+def _packed(world: World, node: str) -> RecordPack:
+    wanted = world.state("fulfillment", node).wanted
+    contents = tuple(PackedContent(line=line, sequence=seq, quantity=n) for (line, seq), n in wanted.items())
+    return RecordPack(document="k", packages=(PackedPackage(number=1, contents=contents, weight_grams=500),))
+
+
+def test_a_node_that_says_nothing_to_a_cancel_goes_on_with_its_work() -> None:
+    world = World()
+    receive(world, "A", "north", 2)
+    name = place(world, channel_order("1001", ("A", 2, 500)))
+    [work] = world.run().of(ReleasedToFulfillment)
+    node = stream("fulfillment_order", work.fulfillment_order)
+    for fact in (RecordAcceptance(document="a"), _picked):
+        world.tell("fulfillment", node, fact(world, node) if callable(fact) else fact)
+    world.tell("order", name, CancelOrder())
+    world.wait(timedelta(hours=5))
+    [refused] = world.of(CancelRefused)
+    assert refused.detail == "north has not answered in time"
+    world.tell("fulfillment", node, _packed(world, node))
+    Floor(world, only=()).work()
+    assert status(world.state("order", name).order) is OrderStatus.COMPLETED
+    assert captured(world) == 500
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -4,12 +4,15 @@ answers are late. Whatever the order of things, what each service believes of an
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from contracts.fulfillment import (
+    CancelAnswer,
+    CancelRequested,
     FulfillmentAccepted,
     FulfillmentOrderCreated,
     PackedContent,
@@ -18,6 +21,7 @@ from contracts.fulfillment import (
     PickLine,
     ReadyForPickup,
     RecordAcceptance,
+    RecordCancelDecision,
     RecordCollection,
     RecordHandOver,
     RecordPack,
@@ -72,23 +76,44 @@ class Crew:
             case FulfillmentOrderCreated():
                 accepted = self._chance.random() > 0.25
                 self._world.post("fulfillment", name, RecordAcceptance(document="a", accepted=accepted))
-            case FulfillmentAccepted():
+            case FulfillmentAccepted() if self._world.state("fulfillment", name).to_pick:
                 self._world.post("fulfillment", name, self._pick(name))
-            case Picked() if any(line.quantity for line in event.lines):
+            case Picked() if self._world.state("fulfillment", name).wanted:
                 packs = not self._for_pickup(name) or self._chance.random() < 0.5
-                self._world.post("fulfillment", name, _pack(event) if packs else RecordReady(document="r"))
+                self._world.post("fulfillment", name, self._pack(name) if packs else RecordReady(document="r"))
             case PackedByNode():
                 gone = RecordReady(document="r") if self._for_pickup(name) else RecordHandOver(document="h")
                 self._world.post("fulfillment", name, gone)
             case ReadyForPickup():
                 self._world.post("fulfillment", name, RecordCollection(document="c"))
+            case CancelRequested():
+                self._decide(name, event.request)
         return True
+
+    def _decide(self, name: str, request: int) -> None:
+        """Lets go of some units, none or all; packages are opened for that. One answer in ten is forgotten."""
+        state = self._world.state("fulfillment", name)
+        share = self._chance.choice((0, 0.5, 1))
+        granted = {key: int(there * share) for key, there in state.wanted.items()}
+        if not granted or self._chance.random() < 0.1:
+            return
+        answers = [
+            CancelAnswer(line=line, sequence=sequence, granted=quantity, reason="busy")
+            for (line, sequence), quantity in granted.items()
+        ]
+        stays = {key: there - granted[key] for key, there in state.wanted.items() if there > granted[key]}
+        packages = (_package(stays),) if state.packages and stays and any(granted.values()) else ()
+        decision = RecordCancelDecision(document=f"d{request}", lines=tuple(answers), packages=packages)
+        self._world.post("fulfillment", name, decision)
+
+    def _pack(self, name: str) -> RecordPack:
+        return RecordPack(document="k", packages=(_package(self._world.state("fulfillment", name).wanted),))
 
     def _for_pickup(self, name: str) -> bool:
         return bool(self._world.state("fulfillment", name).for_pickup)
 
     def _pick(self, name: str) -> RecordPick:
-        asked = self._world.state("fulfillment", name).asked.lines
+        asked = self._world.state("fulfillment", name).to_pick
         found = [
             line.quantity if self._chance.random() > 0.2 else self._chance.randint(0, line.quantity) for line in asked
         ]
@@ -99,16 +124,14 @@ class Crew:
         return RecordPick(document="p", lines=tuple(lines))
 
 
-_WORK = (FulfillmentOrderCreated, FulfillmentAccepted, Picked, PackedByNode, ReadyForPickup)
+_WORK = (FulfillmentOrderCreated, FulfillmentAccepted, Picked, PackedByNode, ReadyForPickup, CancelRequested)
 
 
-def _pack(picked: Picked) -> RecordPack:
+def _package(wanted: Mapping[tuple[str, int], int]) -> PackedPackage:
     contents = [
-        PackedContent(line=line.line, sequence=line.sequence, quantity=line.quantity)
-        for line in picked.lines
-        if line.quantity
+        PackedContent(line=line, sequence=sequence, quantity=quantity) for (line, sequence), quantity in wanted.items()
     ]
-    return RecordPack(document="k", packages=(PackedPackage(number=1, contents=tuple(contents), weight_grams=500),))
+    return PackedPackage(number=1, contents=tuple(contents), weight_grams=500)
 
 
 def _rough_day(seed: int) -> tuple[World, list[str]]:
@@ -142,7 +165,10 @@ def _rough_day(seed: int) -> tuple[World, list[str]]:
         world.run()
         while crew.do_something():
             world.run()
-        if not sum(_release_holds(world, name) for name in names):
+        thinking = _nodes_that_think(world)
+        if thinking:
+            world.wait(timedelta(hours=5))
+        if not sum(_release_holds(world, name) for name in names) and not thinking:
             return world, names
     raise AssertionError("the day never ends")
 
@@ -166,6 +192,12 @@ def _release_holds(world: World, name: str) -> int:
     for hold in holds:
         world.post("order", name, ReleaseHold(hold=hold.hold))
     return len(holds)
+
+
+def _nodes_that_think(world: World) -> bool:
+    """Whether a cancel waits for a node's answer."""
+    works = [name for service, name in world.streams if service == "fulfillment"]
+    return any(world.state("fulfillment", name).cancel for name in works)
 
 
 def _touch_stock(world: World, chance: random.Random) -> None:

@@ -7,15 +7,12 @@ from typing import Any
 
 import pytest
 
-from chassis.decider import Send
 from chassis.testing import DAWN, Outcome, Spec
 from contracts.fulfillment import (
     CancelFulfillment,
     Collected,
     CreateFulfillmentOrder,
     FulfillmentAccepted,
-    FulfillmentCancelled,
-    FulfillmentCancelRefused,
     FulfillmentLine,
     FulfillmentOrderCreated,
     FulfillmentRefused,
@@ -152,15 +149,6 @@ def test_more_taken_than_asked_for_is_put_back_when_the_rest_is_packed() -> None
     assert (back.stream, back.message.quantity, back.message.document) == (stock("SKU-1"), 2, "k1")
 
 
-@pytest.mark.parametrize(("packed", "back"), [((), [5, 1]), ((PACK,), [3, 1])])
-def test_a_cancel_puts_back_what_is_still_with_the_node(packed: tuple[Command, ...], back: list[int]) -> None:
-    outcome = after(CREATE, ACCEPT, PICK_MORE, *packed).when(CANCEL, reply_to=ORDER)
-    assert [line.quantity for line in event_of(outcome).put_back] == back
-    assert [(type(send.message), send.message.quantity) for send in outcome.sent] == [  # type: ignore[attr-defined]
-        (RecordPutBack, quantity) for quantity in back
-    ]
-
-
 def test_what_leaves_is_what_was_packed() -> None:
     gone = after(CREATE, ACCEPT, PICK_MORE, PACK).when(HAND_OVER, door="node").sent
     assert [send.message.quantity for send in gone] == [3, 1]  # type: ignore[attr-defined]
@@ -215,15 +203,6 @@ def test_more_taken_than_asked_for_goes_back_once_before_it_lies_ready(
     ]
     gone = spec.when(COLLECT, door="node").sent
     assert [send.message.quantity for send in gone] == [3, 1]  # type: ignore[attr-defined]
-
-
-def test_a_cancel_before_it_is_collected_puts_back_what_lay_ready() -> None:
-    outcome = after(CREATE_PICKUP, ACCEPT, PICK_MORE, READY).when(CANCEL, reply_to=ORDER).answered(ORDER)
-    assert isinstance(event_of(outcome), FulfillmentCancelled)
-    assert [(type(send.message), send.message.quantity) for send in outcome.sent] == [  # type: ignore[attr-defined]
-        (RecordPutBack, 3),
-        (RecordPutBack, 1),
-    ]
 
 
 def test_nothing_picked_ends_the_work() -> None:
@@ -340,50 +319,6 @@ def test_the_same_creation_again_changes_nothing_and_another_is_refused() -> Non
     spec.when(CREATE, reply_to=ORDER).then_nothing()
     other = CREATE.model_copy(update={"lines": ASKED[:1]})
     assert event_of(spec.when(other, reply_to=ORDER).answered(ORDER)).reason is RefusalReason.EXISTS
-
-
-# Cancelling
-
-
-@pytest.mark.parametrize("before", [(CREATE,), (CREATE, ACCEPT)])
-def test_before_picking_a_cancel_needs_nothing_put_back(before: tuple[Command, ...]) -> None:
-    cancelled = event_of(after(*before).when(CANCEL, reply_to=ORDER).answered(ORDER).sends())
-    assert isinstance(cancelled, FulfillmentCancelled)
-    assert (cancelled.lines, cancelled.put_back, cancelled.seen) == (ASKED, (), True)
-
-
-@pytest.mark.parametrize("before", [(CREATE, ACCEPT, PICK_ALL), (CREATE, ACCEPT, PICK_ALL, PACK)])
-def test_after_picking_a_cancel_puts_the_goods_back(before: tuple[Command, ...]) -> None:
-    outcome = after(*before).when(CANCEL, reply_to=ORDER).answered(ORDER)
-    assert [(send.stream, type(send.message)) for send in outcome.sent] == [
-        (stock("SKU-1"), RecordPutBack),
-        (stock("SKU-2"), RecordPutBack),
-    ]
-    assert all(isinstance(send, Send) and send.service == "inventory" for send in outcome.sent)
-
-
-@pytest.mark.parametrize(
-    "before", [(CREATE, ACCEPT, PICK_ALL, PACK, HAND_OVER), (CREATE_PICKUP, ACCEPT, PICK_ALL, READY, COLLECT)]
-)
-def test_a_cancel_of_what_has_left_is_refused(before: tuple[Command, ...]) -> None:
-    spec = after(*before)
-    refused = event_of(spec.when(CANCEL, reply_to=ORDER).answered(ORDER).sends())
-    assert isinstance(refused, FulfillmentCancelRefused)
-    assert refused.lines == ASKED
-
-
-@pytest.mark.parametrize("before", [(CREATE, REJECT), (CREATE, ACCEPT, PICK_NOTHING), (CREATE, CANCEL)])
-def test_a_cancel_of_what_has_ended_has_nothing_left_to_cancel(before: tuple[Command, ...]) -> None:
-    cancelled = event_of(after(*before).when(CANCEL, reply_to=ORDER).answered(ORDER).sends())
-    assert isinstance(cancelled, FulfillmentCancelled)
-    assert (cancelled.lines, cancelled.seen) == ((), True)
-
-
-def test_a_cancel_that_comes_before_the_creation_is_remembered() -> None:
-    spec = after()
-    assert event_of(spec.when(CANCEL, reply_to=ORDER).answered(ORDER)).seen is False
-    refused = event_of(spec.when(CREATE, reply_to=ORDER).answered(ORDER))
-    assert isinstance(refused, FulfillmentRefused) and refused.reason is RefusalReason.CANCELLED
 
 
 def test_what_a_node_reports_belongs_to_the_story_of_the_order() -> None:

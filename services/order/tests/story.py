@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from chassis.testing import DAWN, Outcome, Spec
 from contracts.address import Area, ShipTo
 from contracts.fulfillment import (
+    CancelDecided,
+    CancelDecision,
+    CancelRequested,
     Collected,
+    DecidedLine,
     FulfillmentAccepted,
     FulfillmentLine,
     FulfillmentOrderCreated,
@@ -299,6 +303,47 @@ class Story(Spec):
             for package in self.packages(place)
             for content in package.contents
         )
+
+    def asked_to_cancel(self, by: datetime = DAWN + timedelta(hours=4), place: int = 0) -> Outcome:
+        """The node has accepted the work, and decides about the cancel by this time."""
+        work = self.view.fulfillment.works[self.work(place)]
+        answer = CancelRequested(order_id=ORDER_ID, location=work.location, lines=(), request=1, answer_by=by)
+        return self.node(answer, place)
+
+    def decided(
+        self,
+        *granted: int,
+        place: int = 0,
+        decision: CancelDecision = CancelDecision.ANSWERED,
+        packages: tuple[Package, ...] = (),
+    ) -> Outcome:
+        """The node lets go of so many units of each line of its work; of lines not named of none."""
+        work = self.view.fulfillment.works[self.work(place)]
+        lines = []
+        for number, line in enumerate(work.lines):
+            there = sum(work.counts.get(f"{bucket}:{line.line}", 0) for bucket in ("released", "picked", "packed"))
+            given = granted[number] if number < len(granted) else 0
+            lines.append(
+                DecidedLine(
+                    line=line.line,
+                    sequence=line.sequence,
+                    sku=line.sku,
+                    granted=given,
+                    refused=there - given,
+                    unit="each",
+                    reason="packed already" if there > given else None,
+                )
+            )
+        answer = CancelDecided(
+            order_id=ORDER_ID,
+            location=work.location,
+            request=1,
+            decision=decision,
+            document="d",
+            lines=tuple(lines),
+            packages=packages,
+        )
+        return self.node(answer, place)
 
     def shipment(self, place: int = 0) -> str:
         """The stream of the shipment of a fulfillment order."""

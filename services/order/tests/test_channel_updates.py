@@ -26,11 +26,13 @@ from contracts.order import (
     HoldKind,
     HoldPlaced,
     HoldReleased,
+    KeptLine,
     LineBackordered,
     LineReserved,
     LinesCancelled,
     LinesDelivered,
     LinesFulfilled,
+    LinesWithdrawn,
     Move,
     OrderAdjusted,
     OrderCancelled,
@@ -228,6 +230,15 @@ CASES: list[tuple[Event, dict[str, Any]]] = [
         {"kind": UpdateKind.CANCEL_REFUSED, "detail": "fulfilled"},
     ),
     (
+        CancelRefused(
+            reason=CancelRefusal.REFUSED_BY_NODE,
+            fulfillment_order="f",
+            detail="dc-1 keeps 2 of line 1: packed already",
+            lines=(KeptLine(line="1", quantity=2, reason="packed already"),),
+        ),
+        {"kind": UpdateKind.CANCEL_REFUSED, "lines": units(tea=2), "detail": "refused_by_node"},
+    ),
+    (
         FULFILLED,
         {
             "kind": UpdateKind.FULFILLED,
@@ -297,12 +308,16 @@ def test_what_a_channel_hears(event: Event, told: dict[str, Any]) -> None:
 
 
 def test_every_event_that_a_channel_hears_of_is_told_above() -> None:
-    told = {event.TYPE for event, _ in CASES} | {FulfillmentWithdrawn.TYPE, OrderCancelRequested.TYPE}
+    told = {event.TYPE for event, _ in CASES} | {
+        FulfillmentWithdrawn.TYPE,
+        LinesWithdrawn.TYPE,
+        OrderCancelRequested.TYPE,
+    }
     assert told == FOLLOWED
 
 
 NOT_FOR_CHANNELS = """
-AuthorizationRecorded AuthorizationRequested CancelAfterPassed CaptureNotNeeded CaptureRecorded CaptureRequested
+AuthorizationRecorded AuthorizationRequested CancelAfterPassed CancelLeftToNode CaptureNotNeeded CaptureRecorded CaptureRequested
 ClaimRefused DispatchRequested FulfillmentAcceptedByNode FulfillmentDeclined FulfillmentHandedOver FulfillmentListed
 HoldChangeRefused LineReserved LinesPacked LinesPicked LinesShort NoticeDelayed NoticeFailed NoticeNotSent
 NoticeOutcomeIgnored NoticeRequested NoticeSent OrderChangeRequested OrderRevisionIgnored ReleasedToFulfillment
@@ -317,9 +332,12 @@ def test_of_every_event_it_is_decided_whether_a_channel_hears_it() -> None:
     assert events - told == set(NOT_FOR_CHANNELS.split())
 
 
-def test_units_that_a_node_let_go_of_are_cancelled_for_the_reason_it_was_asked_for() -> None:
+@pytest.mark.parametrize("let_go", [FulfillmentWithdrawn, LinesWithdrawn])
+def test_units_that_a_node_let_go_of_are_cancelled_for_the_reason_it_was_asked_for(
+    let_go: type[FulfillmentWithdrawn | LinesWithdrawn],
+) -> None:
     order = KnownOrder(**{**_fields(KNOWN), "cancelling": CancelReason.CUSTOMER})
-    update = heard(FulfillmentWithdrawn(fulfillment_order="f", moves=(move("1", 2, Bucket.CANCELLED),)), order)
+    update = heard(let_go(fulfillment_order="f", moves=(move("1", 2, Bucket.CANCELLED),)), order)
     assert update is not None
     assert (update.lines, update.cancel_reason, update.closed) == (units(tea=2), CancelReason.CUSTOMER, False)
 

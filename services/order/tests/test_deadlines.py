@@ -114,7 +114,21 @@ def test_silence_asks_again_and_then_a_person(step: str) -> None:
 
 
 def test_every_step_of_the_tables_has_its_deadline_here() -> None:
-    assert {*WAITING, "work", "collect"} == STEPS.keys()
+    assert {*WAITING, "work", "collect", "decide"} == STEPS.keys()
+
+
+def test_a_node_that_decides_nothing_about_a_cancel_is_shown_and_blocks_nothing() -> None:
+    # given a node whose own deadline has passed, and nothing is heard
+    story = _withdrawing()
+    story.asked_to_cancel()
+    name = name_in(story, "decide")
+    outcome = passed(story.later(timedelta(hours=5)), name, due_of(story, name))
+    assert kinds(outcome) == ["StepUnanswered", "HoldPlaced"]
+    held = outcome.events[1]
+    assert isinstance(held, HoldPlaced) and held.blocks == ()
+    # when it decides after all, then the hold is released
+    story.decided()
+    assert held.hold not in story.view.order.holds
 
 
 def test_a_node_that_is_late_is_shown_and_blocks_nothing() -> None:

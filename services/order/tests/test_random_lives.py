@@ -65,7 +65,17 @@ actions = st.lists(
                 *["reserved"] * 8,
                 *["authorized", "listed", "picked", "packed", "labelled", "handed_over", "shipped", "captured"] * 4,
                 *["ready", "collected"] * 4,
-                *["queued", "rejected", "broken", "withdrawn", "not_withdrawn", "release_hold"] * 2,
+                *[
+                    "queued",
+                    "rejected",
+                    "broken",
+                    "withdrawn",
+                    "not_withdrawn",
+                    "asked_to_cancel",
+                    "decided",
+                    "release_hold",
+                ]
+                * 2,
                 *["declined", "rejects", "cancel", "hold", "deadline"],
                 *["told", "not_told"] * 2,
             ]
@@ -161,6 +171,10 @@ class Life:
             story.node(FulfillmentCancelled(seen=True, **where), place)
         elif action == "not_withdrawn":
             story.node(FulfillmentCancelRefused(reason=RefusalReason.CLOSED, **where), place)
+        elif action == "asked_to_cancel":
+            story.asked_to_cancel(place=place)
+        elif action == "decided":
+            self._decided(place, two)
         elif action == "picked":
             story.picked(min(two % 2, min(line.quantity for line in work.lines)), place)
         elif action in ("listed", "handed_over"):
@@ -169,6 +183,13 @@ class Life:
             story.packed(place)
         elif action in _of_its_way(work) and self._packed(place):
             getattr(story, action)(place)
+
+    def _decided(self, place: int, two: int) -> None:
+        """A node lets go of some units of its first line."""
+        work = self.story.view.fulfillment.works[self.story.work(place)]
+        first = work.lines[0].line
+        there = sum(work.counts.get(f"{bucket}:{first}", 0) for bucket in ("released", "picked", "packed"))
+        self.story.decided(min(two, there), place=place, packages=self.story.packages(place) if work.packages else ())
 
     def _packed(self, place: int) -> bool:
         return any(content.quantity > 0 for package in self.story.packages(place) for content in package.contents)
