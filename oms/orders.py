@@ -114,7 +114,7 @@ def hold(
 ) -> None:
     """Keep an order, or some lines of it, from going on until the hold is released."""
     body = {"detail": detail, "lines": line or []}
-    _outcome(_call("POST", f"/orders/{_part(name)}/holds", body, key), as_json)
+    _outcome(call("POST", f"/orders/{part(name)}/holds", body, key), as_json)
 
 
 @order_commands.command("release")
@@ -126,7 +126,7 @@ def release(
     as_json: AsJson = False,
 ) -> None:
     """Accept what a hold shows, so that the order goes on."""
-    _outcome(_call("POST", f"/orders/{_part(name)}/holds/{_part(held)}/release", {"detail": detail}, key), as_json)
+    _outcome(call("POST", f"/orders/{part(name)}/holds/{part(held)}/release", {"detail": detail}, key), as_json)
 
 
 @stock_commands.command("receive")
