@@ -21,6 +21,7 @@ from chassis.log import Record
 from chassis.stream import PARKED_MAX, Stream, evolve, open_deadlines
 from contracts.chassis import (
     CHASSIS_EVENTS,
+    CommandOutdated,
     DeadlinePassed,
     Header,
     MessageConflicted,
@@ -279,6 +280,9 @@ def _take(
             work.first_index = CONFLICT_INDEX + len(known.conflicting)
             work.emit(MessageConflicted(message_id=work.cause.id, known_digest=known.digest, digest=digest))
         return work.finished()
+    if (outdated := _outdated(stream, message, digest)) is not None:
+        work.emit(outdated)
+        return work.finished()
     try:
         _decide(work, message, digest, fetch)
         return work.finished()
@@ -286,6 +290,18 @@ def _take(
         raise
     except Exception as error:
         raise _Unacceptable("crashed", f"{type(error).__name__}: {error}") from error
+
+
+def _outdated(stream: Stream, message: Message, digest: str | None) -> CommandOutdated | None:
+    """Says that a command expected another version of the stream, where it did."""
+    if not isinstance(message, Command) or message.expected_version in (None, stream.version):
+        return None
+    return CommandOutdated(
+        message_type=message.TYPE,
+        expected_version=message.expected_version,
+        version=stream.version,
+        door_digest=digest,
+    )
 
 
 def _decode(kind: StreamKind, incoming: Incoming) -> Message:

@@ -25,12 +25,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis.doors import BodyRefused, Door, Entry, digest_of
 from chassis.log import LogError
-from chassis.reading import History, Reads
+from chassis.reading import History, Reads, Seen
 from chassis.service import Service
 from chassis.store import Recorded, StoreAway
 from chassis.tokens import SUBJECT, Grant
 from chassis.waiters import TooManyWaiters, Waiters
-from contracts.chassis import MessageConflicted
+from contracts.chassis import CommandOutdated, MessageConflicted
 from contracts.envelope import Actor
 from contracts.ids import stream
 from contracts.message import Command, Event
@@ -50,6 +50,7 @@ __all__ = [
     "caller_of",
     "events_document",
     "grant_of",
+    "seen_answer",
     "stream_of",
     "submit",
     "timeline",
@@ -105,13 +106,20 @@ def grant_of(request: Request) -> Grant:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks (whom their token stands for), under which key, and how long they wait (seconds)."""
+    """Who asks (whom their token stands for), under which key, how long they wait (seconds), and at which version they
+    saw what they change."""
 
     key: str
     grant: Grant
     actor: Actor
     reason: str | None
     wait: float
+    expected_version: int | None = None
+
+    def without_condition(self, why: str) -> None:
+        """For what is sent to no one known version; raises Problem when If-Match came all the same."""
+        if self.expected_version is not None:
+            raise Problem(400, "If-Match does not count here", f"{why} Leave it out.")
 
 
 def caller_of(
@@ -127,9 +135,12 @@ def caller_of(
     ] = None,
     x_reason: Annotated[str | None, Header(description="Why, in words.", max_length=1_000)] = None,
     prefer: Annotated[str | None, Header(description="`wait=N`: answer with the outcome, within N seconds.")] = None,
+    if_match: Annotated[
+        str | None, Header(description="The `ETag` of what you saw: if it has changed since, nothing is done.")
+    ] = None,
 ) -> Caller:
-    """The dependency of every POST; raises Problem when the Idempotency-Key is missing, or who asks may not act for
-    others and says that they do."""
+    """The dependency of every POST; raises Problem when the Idempotency-Key is missing, who asks may not act for others
+    and says that they do, or If-Match is no version."""
     if not idempotency_key or re.search(r"[\x00-\x1f]", idempotency_key):
         raise Problem(
             400,
@@ -143,7 +154,21 @@ def caller_of(
     wanted = re.search(r"\bwait=(\d{1,4})\b", prefer or "")
     wait = min(float(wanted.group(1)), WAIT_SECONDS_MAX) if wanted else 0.0
     actor = Actor(kind=grant.kind, subject=grant.subject, on_behalf_of=x_on_behalf_of)
-    return Caller(idempotency_key, grant, actor, x_reason, wait)
+    return Caller(idempotency_key, grant, actor, x_reason, wait, _version_of(if_match))
+
+
+def _version_of(tag: str | None) -> int | None:
+    """The version in an entity tag of ours; raises Problem for any other."""
+    if tag is None:
+        return None
+    named = re.fullmatch(r'"(\d{1,15})"', tag.strip())
+    if named is None:
+        raise Problem(400, "If-Match cannot be read", 'Send the ETag of what you saw as it is, such as "7".')
+    return int(named.group(1))
+
+
+def _tag_of(version: int) -> str:
+    return f'"{version}"'
 
 
 @dataclass(frozen=True)
@@ -177,7 +202,10 @@ async def submit(
     correlation: str | None = None,
 ) -> JSONResponse:
     """Send a command and answer: 200 (or 201) with what came of it, 202 while that is not known, 409 when it was
-    refused, or when its key is known with another body. `key` where the caller's own is not what names the message."""
+    refused, or when its key is known with another body, 412 when the stream is not at the version that the caller saw.
+    `key` where the caller's own is not what names the message."""
+    if caller.expected_version is not None:
+        command = command.model_copy(update={"expected_version": caller.expected_version})
     entry = Entry(
         gate.service.name,
         target,
@@ -227,6 +255,8 @@ def _refuse(events: Sequence[Event], refusals: tuple[type[Event], ...], message_
     for event in events:
         if isinstance(event, MessageConflicted):
             raise _conflict(message_id)
+        if isinstance(event, CommandOutdated):
+            raise _outdated(event, message_id)
         if isinstance(event, refusals):
             shown = events_document([event])
             said = ", ".join(f"{name} {value}" for name, value in shown[0].items() if isinstance(value, str | int))
@@ -242,6 +272,21 @@ def _conflict(message_id: str) -> Problem:
         "Nothing was done. Send a new Idempotency-Key (for an order: a higher revision) if you mean something new, "
         "or the first body if you try again.",
         message_id=message_id,
+    )
+
+
+def _outdated(event: CommandOutdated, message_id: str) -> Problem:
+    """The version now is that of the event that says so, as far as this answer knows."""
+    now = event.version + 1
+    return Problem(
+        412,
+        "It has changed meanwhile",
+        f"Nothing was done: you saw version {event.expected_version}, and it was at {event.version}. Look at it again, "
+        "and if you still want this send it with the new ETag and a new Idempotency-Key.",
+        headers={"ETag": _tag_of(now)},
+        message_id=message_id,
+        expected_version=event.expected_version,
+        version=now,
     )
 
 
@@ -313,6 +358,13 @@ def _invalid(error: RequestValidationError | ValidationError) -> Problem:
     errors = [{"where": ".".join(str(part) for part in item["loc"]), "what": item["msg"]} for item in found]
     where = "; ".join(f"{item['where']}: {item['what']}" for item in errors[:3])
     return Problem(422, "The request cannot be read", f"{where}. Mend what is named and send it again.", errors=errors)
+
+
+def seen_answer(seen: Seen, view: Mapping[str, Any]) -> JSONResponse:
+    """A stream as it is shown, with its version, also as `ETag` for If-Match, and how far it was followed."""
+    version = seen.stream.version
+    document = {**view, "version": version, "followed": seen.followed.document()}
+    return JSONResponse(document, headers={"ETag": _tag_of(version)})
 
 
 def stream_of(kind: str, identifier: str) -> str:

@@ -6,6 +6,7 @@ from contracts.message import Command, Event, Instant, Value
 
 __all__ = [
     "CHASSIS_EVENTS",
+    "CommandOutdated",
     "DeadlinePassed",
     "MessageConflicted",
     "MessageParked",
@@ -82,5 +83,14 @@ class MessageConflicted(Event):
     digest: str
 
 
-CHASSIS_EVENTS = (MessageParked, MessageRedriven, RedriveFailed, RedriveUnneeded, MessageConflicted)
+class CommandOutdated(Event):
+    """A command expected its stream at another version: nothing was done. `version` is what it found; this event is
+    the one after it."""
+
+    message_type: str
+    expected_version: int
+    version: int
+
+
+CHASSIS_EVENTS = (MessageParked, MessageRedriven, RedriveFailed, RedriveUnneeded, MessageConflicted, CommandOutdated)
 """The events that the chassis writes into a stream; no fold of a service sees them."""

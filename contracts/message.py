@@ -15,7 +15,7 @@ from hashlib import sha256
 from typing import Annotated, Any, ClassVar, Self
 
 import rfc8785
-from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
 
 __all__ = [
     "CATALOGUE",
@@ -118,7 +118,13 @@ class Message(Value):
 
 
 class Command(Message):
-    """A wish addressed to one stream; it may be refused, and the refusal is an event."""
+    """A wish addressed to one stream; it may be refused, and the refusal is an event.
+
+    `expected_version` is the version at which whoever sends it saw the stream: at any other nothing is done but
+    `CommandOutdated`. Without it the command counts at every version.
+    """
+
+    expected_version: Annotated[int, Field(ge=0)] | None = None
 
     def digest(self) -> str:
         """SHA-256 (hex) of the body as canonical JSON (RFC 8785): tells two bodies under one door id apart.

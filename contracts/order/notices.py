@@ -135,7 +135,7 @@ class RecordNoticeRefused(Command):
 
     def digest(self) -> str:
         """Of the body without the server's words."""
-        same = self.model_dump(mode="json", exclude={"said"})
+        same = self.model_dump(mode="json", exclude={"said"}, exclude_none=True)
         return sha256(rfc8785.dumps(same)).hexdigest()
 
 

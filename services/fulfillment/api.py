@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from chassis.listing import Listing, PageAsked, any_of, list_page, text_key
 from chassis.sealing import PersonalDataForgotten, PersonalDataUnreadable
-from chassis.web import Caller, Gate, Name, Problem, caller_of, stream_of, submit
+from chassis.web import Caller, Gate, Name, Problem, caller_of, seen_answer, stream_of, submit
 from contracts.fulfillment import (
     CancelAnswer,
     CancelRequested,
@@ -158,15 +158,14 @@ def router(gate: Gate, seal: Seal, opened: Opened) -> APIRouter:
         return list_page(gate.reads, FULFILLMENT_ORDERS, asked, conditions)
 
     @routes.get("/{identifier}")
-    def show(identifier: str) -> dict[str, Any]:
+    def show(identifier: str) -> Any:
         """What was asked for, and how far it is."""
         seen = gate.reads.stream(stream_of(FULFILLMENT_ORDER.kind, identifier))
         if seen.stream.version == 0:
             raise Problem(
                 404, f"No fulfillment order {identifier} is known", "GET /orders/{id} names those of an order."
             )
-        view = _view(seen.stream.view(FULFILLMENT_ORDER))
-        return {"id": identifier, "version": seen.stream.version, **view, "followed": seen.followed.document()}
+        return seen_answer(seen, {"id": identifier, **_view(seen.stream.view(FULFILLMENT_ORDER))})
 
     @routes.post("/{identifier}/acceptance", status_code=202)
     async def accept(identifier: str, body: Acceptance, caller: Annotated[Caller, Depends(caller_of)]) -> Any:

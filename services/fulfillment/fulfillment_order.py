@@ -28,7 +28,7 @@ from contracts.fulfillment import (
 )
 from contracts.ids import aggregate_id, stream
 from contracts.inventory import Demand, RecordGone, RecordPicked, RecordPutBack
-from contracts.message import Event
+from contracts.message import Command, Event
 from services.fulfillment import cancelling, node_facts
 from services.fulfillment.fulfillment_order_state import (
     FulfillmentOrder,
@@ -58,7 +58,7 @@ def _create(command: CreateFulfillmentOrder, state: FulfillmentOrder, context: C
     return [] if same else [refused(command, state, context, RefusalReason.EXISTS)]
 
 
-_CREATED_FIELDS = tuple(CreateFulfillmentOrder.model_fields)
+_CREATED_FIELDS = tuple(name for name in CreateFulfillmentOrder.model_fields if name not in Command.model_fields)
 
 
 # React

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from chassis.doors import Entry
 from chassis.listing import Listing, PageAsked, list_page, text_key
-from chassis.web import NUMBER_MAX, Caller, Gate, Name, Positive, Problem, caller_of, submit
+from chassis.web import NUMBER_MAX, Caller, Gate, Name, Positive, Problem, caller_of, seen_answer, submit
 from contracts.ids import aggregate_id, stream
 from contracts.inventory import (
     AdjustmentReason,
@@ -153,6 +153,7 @@ def router(gate: Gate) -> APIRouter:
     async def receive_delivery(body: Delivery, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
         """Receive a whole delivery. Each article is received as if alone under the same Idempotency-Key, so that a
         delivery sent again, even in other parts, is received once."""
+        caller.without_condition("A delivery goes to many items.")
         entries = [_delivered(target(line.sku), body, line, caller) for line in body.lines]
         if len({entry.stream for entry in entries}) < len(entries):
             raise Problem(422, "An article is listed twice", "Add up the lines of one SKU and send them as one.")
@@ -188,13 +189,12 @@ def router(gate: Gate) -> APIRouter:
         return list_page(gate.reads, STOCK_ITEMS, asked, conditions)
 
     @routes.get("/{sku:path}")
-    def show(sku: Name) -> dict[str, Any]:
+    def show(sku: Name) -> Any:
         """The item at all its locations, and who waits for it."""
         seen = gate.reads.stream(target(sku))
         if seen.stream.version == 0:
             raise Problem(404, f"No stock item {sku} is known", "Receive some with POST /stock-items/{sku}/receipts.")
-        view = _view(seen.stream.view(STOCK_ITEM))
-        return {"sku": sku, "version": seen.stream.version, **view, "followed": seen.followed.document()}
+        return seen_answer(seen, {"sku": sku, **_view(seen.stream.view(STOCK_ITEM))})
 
     return routes
 

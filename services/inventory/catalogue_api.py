@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from chassis.decider import StreamKind
 from chassis.listing import Listing, PageAsked, list_page, text_key
-from chassis.web import NUMBER_MAX, Caller, Gate, Name, Positive, Problem, caller_of, submit
+from chassis.web import NUMBER_MAX, Caller, Gate, Name, Positive, Problem, caller_of, seen_answer, submit
 from contracts.ids import aggregate_id, stream
 from contracts.inventory import (
     DescribeItem,
@@ -153,7 +153,7 @@ def router(gate: Gate) -> APIRouter:
         refusals = (ItemChangeRefused, KitRefused)
         return await submit(gate, caller, target(ITEM, body.sku), command, place, refusals=refusals)
 
-    def shown(kind: StreamKind, name: str) -> dict[str, Any]:
+    def shown(kind: StreamKind, name: str) -> Any:
         seen = gate.reads.stream(target(kind, name))
         described = seen.stream.view(kind).described
         if described is None:
@@ -163,7 +163,7 @@ def router(gate: Gate) -> APIRouter:
                 f"Say it with POST /{kind.kind}s; stock needs it not.",
             )
         said = described.model_dump(mode="json", exclude_none=True)
-        return {**said, "version": seen.stream.version, "followed": seen.followed.document()}
+        return seen_answer(seen, said)
 
     @routes.get("/locations")
     def list_locations(
@@ -185,12 +185,12 @@ def router(gate: Gate) -> APIRouter:
         return list_page(gate.reads, ITEMS, asked, conditions)
 
     @routes.get("/locations/{location:path}")
-    def show_location(location: Name) -> dict[str, Any]:
+    def show_location(location: Name) -> Any:
         """What a location is."""
         return shown(LOCATION, location)
 
     @routes.get("/items/{sku:path}")
-    def show_item(sku: Name) -> dict[str, Any]:
+    def show_item(sku: Name) -> Any:
         """What an item is."""
         return shown(ITEM, sku)
 

@@ -18,7 +18,7 @@ from chassis.doors import Door
 from chassis.listing import Listing, PageAsked, any_of, list_page, text_key
 from chassis.reading import Reads
 from chassis.store import Recorded
-from chassis.web import Caller, Gate, Name, Problem, caller_of, submit, timeline
+from chassis.web import Caller, Gate, Name, Problem, caller_of, seen_answer, submit, timeline
 from contracts.channel import LINES_MAX, ChannelOrder, Text
 from contracts.ids import split_stream, stream
 from contracts.message import CATALOGUE, Event, format_instant, parse_instant
@@ -95,6 +95,7 @@ def router(gate: Gate, channel_door: Door, seal: Seal) -> APIRouter:
     @routes.post("/orders", status_code=202, openapi_extra=body)
     async def place(request: Request, caller: Annotated[Caller, Depends(caller_of)]) -> JSONResponse:
         """Place an order: a `ChannelOrder`. Without an `external_id` the Idempotency-Key is it."""
+        caller.without_condition("The revision of an order says which came later.")
         order = _read_order(await request.body(), caller.key)
         if not caller.grant.speaks_for(order.channel_account):
             raise Problem(403, "This is not allowed to you", f"{caller.grant.subject} sends its own orders alone.")
@@ -163,7 +164,7 @@ def _add_reads(routes: APIRouter, gate: Gate) -> None:
         return list_page(gate.reads, ORDERS, asked, conditions)
 
     @routes.get("/orders/{name}")
-    def show(name: str, at: str | None = None) -> dict[str, Any]:
+    def show(name: str, at: str | None = None) -> Any:
         """An order by its id, its number or the channel's external id; as it was recorded `at` a moment (RFC 3339)."""
         target = find_order(gate.reads, name)
         if at is not None:
@@ -172,7 +173,7 @@ def _add_reads(routes: APIRouter, gate: Gate) -> None:
         seen = gate.reads.stream(target)
         if seen.stream.version == 0:
             raise unknown_order(name)
-        return {**order_view(seen.stream), "followed": seen.followed.document()}
+        return seen_answer(seen, order_view(seen.stream))
 
     @routes.get("/orders/{name}/why")
     def why(name: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, LiteralString
 from fastapi import APIRouter, Query
 
 from chassis.listing import Listing, PageAsked, any_of, list_page, text_key
-from chassis.web import Gate, Problem, stream_of
+from chassis.web import Gate, Problem, seen_answer, stream_of
 from contracts.message import format_instant, parse_instant
 from services.payments.payment import PAYMENT, Payment, split_capture_key
 from services.payments.projections import PaymentsProjection, PaymentStage
@@ -52,13 +52,12 @@ def router(gate: Gate) -> APIRouter:
         return list_page(gate.reads, PAYMENTS, asked, conditions)
 
     @routes.get("/{order_id}")
-    def show(order_id: str) -> dict[str, Any]:
+    def show(order_id: str) -> Any:
         """What is authorised and captured for an order; amounts in minor units."""
         seen = gate.reads.stream(stream_of(PAYMENT.kind, order_id))
         if seen.stream.version == 0:
             raise Problem(404, f"No payment of the order {order_id} is known", "Ask by the order's id.")
-        view = _view(seen.stream.view(PAYMENT))
-        return {"order_id": order_id, "version": seen.stream.version, **view, "followed": seen.followed.document()}
+        return seen_answer(seen, {"order_id": order_id, **_view(seen.stream.view(PAYMENT))})
 
     return routes
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
 from chassis.listing import Listing, PageAsked, any_of, list_page, text_key
-from chassis.web import Caller, Gate, Name, Problem, caller_of, stream_of, submit
+from chassis.web import Caller, Gate, Name, Problem, caller_of, seen_answer, stream_of, submit
 from contracts.message import Instant, parse_instant
 from contracts.shipping import RecordTracking, ShipmentRefused, TrackingStatus
 from services.shipping.carriers import words_of
@@ -78,13 +78,12 @@ def router(gate: Gate) -> APIRouter:
         return list_page(gate.reads, SHIPMENTS, asked, conditions)
 
     @routes.get("/{identifier}")
-    def show(identifier: str) -> dict[str, Any]:
+    def show(identifier: str) -> Any:
         """What is shipped, its labels, and how far it is."""
         seen = gate.reads.stream(stream_of(SHIPMENT.kind, identifier))
         if seen.stream.version == 0:
             raise Problem(404, f"No shipment {identifier} is known", "The timeline of an order names its shipments.")
-        view = _view(seen.stream.view(SHIPMENT))
-        return {"id": identifier, "version": seen.stream.version, **view, "followed": seen.followed.document()}
+        return seen_answer(seen, {"id": identifier, **_view(seen.stream.view(SHIPMENT))})
 
     @routes.post("/{identifier}/tracking", status_code=202)
     async def track(identifier: str, body: Tracking, caller: Annotated[Caller, Depends(caller_of)]) -> Any:

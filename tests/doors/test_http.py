@@ -14,6 +14,7 @@ from chassis.reading import Known, Reads
 from chassis.tokens import Kind, Role
 from chassis.waiters import Waiters
 from chassis.web import Gate
+from contracts.chassis import CommandOutdated
 from contracts.envelope import Actor, Envelope
 from contracts.inventory import AdjustStock, CountStock, ExpectSupply, ReceiveStock, StockChangeRefused
 from contracts.message import CATALOGUE
@@ -120,6 +121,31 @@ def test_a_known_key_is_answered_without_sending_and_with_another_body_is_a_conf
     assert conflict.status_code == 409
     assert "another body" in conflict.json()["title"]
     assert len(doors.writer.records) == 1
+
+
+def test_who_says_which_version_they_saw_has_it_kept_in_the_command(doors: Doors) -> None:
+    assert doors.post(If_Match='"7"').status_code == 202
+    assert ReceiveStock.decode(doors.writer.records[0].value).expected_version == 7
+
+
+def test_what_has_changed_meanwhile_is_said_with_the_version_that_it_has_now(doors: Doors) -> None:
+    doors.answers(CommandOutdated(message_type=ReceiveStock.TYPE, expected_version=7, version=9))
+    answer = doors.post(If_Match='"7"', Prefer="wait=5")
+    assert (answer.status_code, answer.headers["etag"], answer.json()["version"]) == (412, '"10"', 10)
+    assert "new Idempotency-Key" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("tag", ["*", "7", 'W/"7"', '"7", "8"', '"-1"', '"x"', ""])
+def test_what_is_no_version_of_ours_is_refused_by_name(doors: Doors, tag: str) -> None:
+    answer = doors.post(If_Match=tag)
+    assert (answer.status_code, "ETag" in answer.json()["detail"]) == (400, True)
+    assert doors.writer.records == []
+
+
+def test_a_delivery_to_many_items_has_no_one_version(doors: Doors) -> None:
+    delivery = {"location": "dc-1", "document": "d", "lines": [{"sku": "A", "quantity": 1}]}
+    answer = doors.post(delivery, path="/stock-items/receipts", If_Match='"7"')
+    assert (answer.status_code, doors.writer.records) == (400, [])
 
 
 def test_the_same_key_for_another_item_is_another_message(doors: Doors) -> None:

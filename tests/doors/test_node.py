@@ -147,3 +147,9 @@ def test_who_may_collect_it_and_cannot_be_named_is_a_problem(
     answer = Node(person, fails).client.get(f"{WORK}/pickup-person")
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
     assert answer.json()["detail"]
+
+
+def test_what_is_seen_has_its_version_as_a_tag() -> None:
+    answer = Node().client.get(WORK)
+    assert (answer.status_code, answer.headers["etag"]) == (200, f'"{answer.json()["version"]}"')
+    assert answer.json()["followed"] == {"topic": "t.events", "offsets": {"0": 0}, "age_seconds": 0.0}

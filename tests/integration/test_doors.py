@@ -488,6 +488,26 @@ def test_what_happened_to_an_order_is_on_the_list_of_every_service(site: Site) -
     assert site.get("/claims?sku=SKU-5")["claims"] == []
 
 
+def test_who_saw_an_older_version_changes_nothing_and_is_told(site: Site) -> None:
+    # given an order on hold that somebody saw, and that has changed since
+    placed = site.placed("5101", ship_groups=[])["location"]
+    seen = eventually(lambda: tagged(site.http.get(placed)), because="the order shown")
+    assert site.post(f"{placed}/cancel", {}, **{"If-Match": '"1"'}).status_code == 412
+    # when they cancel it as they saw it, also once more under the same key
+    stale = [site.post(f"{placed}/cancel", {}, key="stale", **{"If-Match": seen}) for _ in range(2)]
+    # then it is refused with the version that it has now, and with that it is done
+    assert [answer.status_code for answer in stale] == [412, 412]
+    assert stale[0].json()["title"] == "It has changed meanwhile"
+    now = stale[1].headers["etag"]
+    done = site.post(f"{placed}/cancel", {}, **{"If-Match": now})
+    assert (done.status_code, done.json()["events"][0]["type"]) == (200, "OrderCancelled")
+
+
+def tagged(answer: httpx.Response) -> str:
+    """Its ETag; nothing as long as it has none."""
+    return str(answer.headers.get("etag", ""))
+
+
 def test_the_command_line_places_shows_lists_and_cancels(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,7 +17,7 @@ __all__ = ["rows_of", "unreached_messages", "unreached_rows", "unreached_steps",
 
 NAME = re.compile(r"`(\w+)`")
 BY_NAME = {message.__name__: message for message in CATALOGUE.values()}
-CHASSIS = {"DoorMessageIgnored", "MessageConflicted", "MessageParked", "MessageRedriven"}
+CHASSIS = {"CommandOutdated", "DoorMessageIgnored", "MessageConflicted", "MessageParked", "MessageRedriven"}
 
 
 @dataclass(frozen=True)

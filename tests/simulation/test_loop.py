@@ -14,7 +14,7 @@ from chassis.decider import Context
 from chassis.log import Indefinite, Record, TopicPartition
 from chassis.memory import MemoryLog
 from chassis.store import StoreBehind
-from contracts.chassis import DeadlinePassed, MessageParked, MessageRedriven, RedriveStream
+from contracts.chassis import CommandOutdated, DeadlinePassed, MessageParked, MessageRedriven, RedriveStream
 from contracts.message import Command, Event, Message
 from contracts.topics import RECORD_BYTES_MAX
 from tests.contracts import independent_reader
@@ -175,6 +175,68 @@ def test_dead_letters_behind_a_message_that_waits_are_written_once(small_parking
     bench.start(hall.kind)
     bench.run()
     assert len(bench.dead_letters()) == 1
+
+
+# -- a door that says which version it saw
+
+
+def test_of_two_that_saw_one_version_the_first_is_served_and_the_other_told() -> None:
+    # given a hall at version 1, which two callers saw
+    bench = Bench()
+    bench.start(HALL)
+    bench.send(HERE, OpenHall(seats=100), "open")
+    bench.run()
+    # when both take seats because of what they saw, in one batch, and each of them sends it again
+    for _ in range(2):
+        bench.send(HERE, TakeSeats(booking="a", seats=60, expected_version=1), "a")
+        bench.send(HERE, TakeSeats(booking="b", seats=30, expected_version=1), "b")
+    bench.run()
+    # then one has seats, and the other a refusal that says where the stream stands, once
+    assert kinds(bench.events(HERE)) == ["HallOpened", "SeatsTaken", "CommandOutdated"]
+    refused = bench.events(HERE)[2]
+    assert isinstance(refused, CommandOutdated)
+    assert (refused.message_type, refused.expected_version, refused.version) == (TakeSeats.TYPE, 1, 2)
+    # and it may look again and send something new
+    bench.send(HERE, TakeSeats(booking="b", seats=30, expected_version=3), "b again")
+    bench.run()
+    assert kinds(bench.events(HERE))[3:] == ["SeatsTaken"]
+    prove_wire(bench)
+
+
+def test_who_saw_a_stream_before_it_began_says_version_0() -> None:
+    bench = Bench()
+    bench.start(HALL)
+    bench.send(HERE, OpenHall(seats=100, expected_version=0), "open")
+    bench.send(HERE, OpenHall(seats=100, expected_version=0), "open too")
+    bench.run()
+    assert kinds(bench.events(HERE)) == ["HallOpened", "CommandOutdated"]
+
+
+def test_another_version_under_a_known_key_is_another_body() -> None:
+    bench = Bench()
+    bench.start(HALL)
+    bench.send(HERE, OpenHall(seats=100), "open")
+    bench.send(HERE, TakeSeats(booking="a", seats=1, expected_version=1), "a")
+    bench.send(HERE, TakeSeats(booking="a", seats=1, expected_version=2), "a")
+    bench.run()
+    assert kinds(bench.events(HERE)) == ["HallOpened", "SeatsTaken", "MessageConflicted"]
+
+
+def test_what_was_parked_and_is_taken_later_is_out_of_date() -> None:
+    # given a hall that is parked at a message, and behind it a command of who saw version 1
+    bench, hall = Bench(), Mendable()
+    bench.start(hall.kind)
+    bench.send(HERE, OpenHall(seats=100), "open")
+    bench.send(HERE, TakeSeats(booking="crashes", seats=13), "crashes")
+    bench.send(HERE, TakeSeats(booking="a", seats=1, expected_version=1), "a")
+    bench.run()
+    # when all is taken
+    hall.mended = True
+    bench.send(HERE, RedriveStream(), "redrive")
+    bench.run()
+    # then much has happened since
+    assert kinds(bench.events(HERE))[3:] == ["MessageRedriven", "SeatsTaken", "MessageRedriven", "CommandOutdated"]
+    prove_wire(bench)
 
 
 # -- a door that repeats itself
