@@ -73,11 +73,12 @@ class Receipt(Change):
 
 
 class DeliveredLine(BaseModel):
-    """One article of a delivery: `quantity` of its base unit."""
+    """One article of a delivery: `quantity` of its base unit. `supply` names the expected supply that it is."""
 
     sku: Name
     quantity: Positive
     unit: Name = "each"
+    supply: Name | None = None
 
 
 class Delivery(BaseModel):
@@ -205,6 +206,7 @@ def _delivered(target: str, delivery: Delivery, line: DeliveredLine, caller: Cal
         location=delivery.location,
         quantity=line.quantity,
         unit=line.unit,
+        supply=line.supply,
         document=delivery.document,
         occurred_at=delivery.occurred_at,
     )

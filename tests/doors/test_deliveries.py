@@ -37,6 +37,12 @@ def test_every_article_becomes_a_receipt_of_its_own(doors: Doors) -> None:
     ]
 
 
+def test_an_article_names_the_expected_supply_that_it_is(doors: Doors) -> None:
+    deliver(doors, [LINES[0], {**LINES[1], "supply": "po-7"}])
+
+    assert [command.supply for _, command in sent(doors)] == [None, "po-7"]
+
+
 def test_a_delivery_sent_again_in_parts_is_the_same_messages(doors: Doors) -> None:
     deliver(doors, LINES)
     for line in LINES:
