@@ -16,16 +16,18 @@ __all__ = ["Badges", "badges"]
 COUNTS_FOR = timedelta(days=1)
 """A run that is killed takes nothing back: its tokens end by themselves."""
 
-STAFF, DRIVER = "demo-staff", "demo-driver"
+STAFF, DRIVER, DESK = "demo-staff", "demo-driver", "demo-desk"
 
 
 @dataclass(frozen=True, slots=True)
 class Badges:
-    """A token for each part: the till of the channel, the staff of warehouses and stores, the carrier's drivers."""
+    """A token for each part: the till of the channel, the staff of warehouses and stores, the carrier's drivers, and a
+    person at the order desk."""
 
     till: str
     staff: str
     carrier: str
+    desk: str
 
 
 @contextmanager
@@ -36,6 +38,7 @@ def badges(tokens: Tokens) -> Iterator[Badges]:
         (CHANNEL_ACCOUNT, Kind.CHANNEL, Role.CHANNEL_BOT),
         (STAFF, Kind.SYSTEM, Role.WAREHOUSE),
         (DRIVER, Kind.SYSTEM, Role.CARRIER),
+        (DESK, Kind.PERSON, Role.CSR),
     )
     _take_back(tokens, parts)
     try:

@@ -1,4 +1,4 @@
-"""Baskets of a till as orders of a channel, and the count of what was mapped, set aside and why.
+"""Baskets of a till as orders of a channel (in cents, as the till counts), and the count of what was mapped, set aside and why.
 
 Every cent that the till recorded ends in an order's total or in `Tally.aside`; every line is counted under exactly one
 kind. Nothing is sent from here.
@@ -26,7 +26,19 @@ from oms.demo.kinds import Kind, kind_of
 from oms.demo.people import draw, person
 from oms.demo.till import Till, TillBasket, TillLine
 
-__all__ = ["CHANNEL_ACCOUNT", "CURRENCY", "Tally", "home_location", "millilitres", "next_orders", "to_order"]
+__all__ = [
+    "CHANNEL_ACCOUNT",
+    "CURRENCY",
+    "SHIP_GROUP",
+    "STORES_WITH_STOCK",
+    "WAREHOUSES",
+    "Tally",
+    "home_location",
+    "millilitres",
+    "next_orders",
+    "to_order",
+    "unit_price",
+]
 
 CHANNEL_ACCOUNT = "complete-journey"
 CURRENCY = "USD"
@@ -168,7 +180,7 @@ def _line(place: int, kind: Kind, line: TillLine) -> ChannelLine:
         unit="ml" if fuel else "each",
         ordered_quantity=line.quantity if fuel else None,
         ordered_unit="gal/1000" if fuel else None,
-        unit_price=_unit_price(shelf, quantity, 1_000 if fuel else 1),
+        unit_price=unit_price(shelf, quantity, 1_000 if fuel else 1),
         price_basis="1000" if fuel else "1",
         amount=shelf,
         charges=_discounts(line),
@@ -181,7 +193,7 @@ def _description(line: TillLine) -> str:
     return f"{words}, {product.package_size}" if product.package_size else words
 
 
-def _unit_price(cents: int, quantity: int, basis: int) -> str:
+def unit_price(cents: int, quantity: int, basis: int) -> str:
     """Dollars for `basis` units, to a hundredth of a cent: what a price tag says. The line's amount is the truth."""
     price = Decimal(cents * basis) / (100 * quantity)
     return f"{price.quantize(Decimal('0.0001')):f}"

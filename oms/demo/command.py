@@ -17,7 +17,8 @@ from chassis.tokens import Tokens
 from oms.demo import report
 from oms.demo.badges import Badges, badges
 from oms.demo.door import DoorRefused
-from oms.demo.play import Run, Standstill, perform, prepare
+from oms.demo.play import Standstill, perform
+from oms.demo.run import Run, prepare
 from oms.demo.site import Site
 from oms.demo.summary import Summary, summarise
 from oms.demo.tail import history
@@ -62,7 +63,7 @@ def demo(
     reach_log(settings)
     with console.status("Reading the year's baskets"):
         run = prepare(Till(), _position(site), orders)
-    if not run.orders:
+    if run is None:
         console.print(f"The year's baskets are used up; remove {site.notes} to begin it again on a fresh installation.")
         raise typer.Exit(STOPPED_SHORT)
     try:
@@ -73,7 +74,7 @@ def demo(
         raise
     _remember(site, run)
     with console.status("Checking the sums, from the topics"):
-        summary = summarise(run.orders, _named_supplies(run), lambda service: history(site, service))
+        summary = summarise(run.orders, lambda source: history(site, source))
     _tell(run, summary, console, as_json)
     if not summary.clean:
         raise typer.Exit(NOT_CLEAN)
@@ -97,10 +98,6 @@ def _first(trouble: BaseException) -> BaseException:
     while isinstance(trouble, BaseExceptionGroup):
         trouble = trouble.exceptions[0]
     return trouble
-
-
-def _named_supplies(run: Run) -> dict[str, str]:
-    return {late.receipt.sku: late.receipt.document for late in run.plan.late}
 
 
 def _tell(run: Run, summary: Summary, console: Console, as_json: bool) -> None:

@@ -25,19 +25,24 @@ PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 class DoorRefused(RuntimeError):
-    """A door refused a call, or stayed away; the text says which call and what the door said."""
+    """A door refused a call with a `status`, or stayed away (None); the text says which call and what the door said."""
+
+    def __init__(self, text: str, status: int | None = None) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 class Door:
     """An HTTP client of the doors at one address, for whom its token stands for. Used as an async context."""
 
-    def __init__(self, address: str, token: str) -> None:
+    def __init__(self, address: str, token: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
         limits = httpx.Limits(max_connections=CALLS_AT_ONCE, max_keepalive_connections=CALLS_AT_ONCE)
         self._client = httpx.AsyncClient(
             base_url=address,
             headers={"Authorization": f"Bearer {token}"},
             timeout=CALL_SECONDS,
             limits=limits,
+            transport=transport,
             trust_env=False,
         )
         self._turn = asyncio.Semaphore(CALLS_AT_ONCE)
@@ -58,6 +63,14 @@ class Door:
         async with self._turn:
             await self._ask(path, content, headers)
         self.calls += 1
+
+    async def wish(self, path: str, body: Mapping[str, Any], key: str) -> None:
+        """The same of what may be too late: that the state does not allow it is an answer like another."""
+        try:
+            await self.post(path, body, key)
+        except DoorRefused as refused:
+            if refused.status != httpx.codes.CONFLICT:
+                raise
 
     async def _ask(self, path: str, content: bytes, headers: Mapping[str, str]) -> None:
         give_up = asyncio.get_running_loop().time() + PATIENCE_SECONDS
@@ -81,4 +94,5 @@ class Door:
             return None
         if response.status_code in PASSING:
             return f"{response.status_code} {response.text[:200]}"
-        raise DoorRefused(f"POST {path} was refused with {response.status_code}: {response.text[:500]}")
+        text = f"POST {path} was refused with {response.status_code}: {response.text[:500]}"
+        raise DoorRefused(text, response.status_code)

@@ -8,7 +8,7 @@ or Orderlog, was stopped.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,11 +43,13 @@ class Work:
 class Floor:
     """Folds what is to be done from the topics, and does it. `start` after the past was read, `note` before and after.
 
-    Staff and the carrier each come in by a door of their own: neither may do the other's deeds.
+    Staff and the carrier each come in by a door of their own: neither may do the other's deeds. `mislaid` says by order of
+    which article the first to look for it finds a unit less.
     """
 
-    def __init__(self, staff: Door, carrier: Door) -> None:
+    def __init__(self, staff: Door, carrier: Door, mislaid: Mapping[str, str] | None = None) -> None:
         self._staff, self._carrier = staff, carrier
+        self._mislaid = dict(mislaid or {})
         self._open: dict[str, Work] = {}
         self._labelled: set[str] = set()
         self._asked: dict[str, Seen] = {}
@@ -69,6 +71,11 @@ class Floor:
     def on_the_road(self) -> int:
         """Shipments that have left and are not all delivered."""
         return len(self._underway)
+
+    @property
+    def at_work(self) -> int:
+        """Fulfillment orders that are open."""
+        return len(self._open)
 
     @property
     def idle(self) -> bool:
@@ -97,6 +104,8 @@ class Floor:
                 self._open[event.id] = Work(event.value["lines"], event.value["method"], event)
                 await self._act_live(event.id)
             case "FulfillmentAccepted" | "Picked" | "Packed" | "ReadyForPickup":
+                if any(line.get("short") for line in event.value.get("lines", ())):
+                    self._mislaid.pop(event.value["order_id"], None)
                 if event.id in self._open:
                     self._open[event.id].fact = event
                     await self._act_live(event.id)
@@ -151,7 +160,8 @@ class Floor:
         await self._report(fact.id, "acceptance", {"accepted": True})
 
     async def _pick(self, fact: Seen, work: Work) -> None:
-        lines = [{key: line[key] for key in ("line", "sequence", "quantity")} for line in work.lines]
+        missed = self._mislaid.get(fact.value["order_id"])
+        lines = [_picked(line, 1 if line["sku"] == missed else 0) for line in work.lines]
         await self._report(fact.id, "pick", {"lines": lines})
 
     async def _pack(self, fact: Seen, _: Work) -> None:
@@ -178,7 +188,7 @@ class Floor:
         await self._report(fact.id, "collection", {})
 
     async def _decide(self, request: Seen) -> None:
-        """What nobody has picked is let go of; what is picked already goes out."""
+        """What nobody has picked is let go of; what is picked already goes out, perhaps before this is said."""
         work = self._open.get(request.id)
         picks = work is not None and work.fact.name == "FulfillmentAccepted"
         lines = [
@@ -186,7 +196,9 @@ class Floor:
             | ({} if picks else {"reason": "picked already"})
             for line in request.value["lines"]
         ]
-        await self._report(request.id, "cancel-decision", {"lines": lines})
+        document = f"cancel-decision-{request.id}-{request.value['request']}"
+        path = f"/fulfillment-orders/{request.id}/cancel-decision"
+        await self._staff.wish(path, {"document": document, "lines": lines}, document)
 
     async def _report(self, order: str, step: str, body: dict[str, Any]) -> None:
         document = f"{step}-{order}"
@@ -204,6 +216,12 @@ class Floor:
                 "occurred_at": format_instant(shipped.time),
             }
             await self._carrier.post(f"/shipments/{shipped.id}/tracking", body, event_id)
+
+
+def _picked(line: dict[str, Any], short: int) -> dict[str, Any]:
+    """What is taken for a line, all but `short` of it."""
+    taken = {"line": line["line"], "sequence": line["sequence"], "quantity": line["quantity"] - short}
+    return {**taken, "short_reason": "not_on_shelf"} if short else taken
 
 
 def _grams(line: dict[str, Any]) -> int:

@@ -6,37 +6,35 @@ Everything goes through the public doors and topics. What came of it is `summary
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
+from urllib.parse import quote
 
 from aiokafka import AIOKafkaProducer
 
 from contracts import topics
-from contracts.channel import ChannelOrder
-from contracts.ids import aggregate_id
+from contracts.message import format_instant
 from oms.demo.badges import Badges
-from oms.demo.baskets import CHANNEL_ACCOUNT, Tally, home_location, next_orders
+from oms.demo.channel import Channel
+from oms.demo.desk import Desk
 from oms.demo.door import Door
 from oms.demo.floor import Floor
+from oms.demo.kits import Kit, kit_sku
 from oms.demo.progress import LateGoods, Progress
-from oms.demo.site import TENANT, Site
-from oms.demo.stock import LineDemand, Receipt, StockPlan, plan_stock
+from oms.demo.run import Run
+from oms.demo.shelves import Shelves
+from oms.demo.site import Site
+from oms.demo.stock import Receipt
 from oms.demo.tail import Seen, follow
-from oms.demo.till import Till
+from oms.demo.turns import Turn
 
-__all__ = ["Board", "Run", "Standstill", "perform", "prepare"]
+__all__ = ["Board", "Standstill", "perform"]
 
-WAVE_ORDERS = 100
-"""Orders after whose sourcing the late goods of these orders arrive."""
 OPEN_MAX = 300
 """Published orders that may be neither completed nor cancelled before the channel waits, so that people on the floor
 keep up. More than a wave: late goods come only when their wave is sourced."""
-BY_HTTP_EVERY = 20
-"""The channel publishes orders to its topic, and calls the HTTP door with one in so many: both are one door."""
 LINES_A_LOAD = 250
 """Articles that one call to the door brings."""
 LOOK_SECONDS = 0.1
@@ -45,7 +43,7 @@ SETTLE_SECONDS = 3.0
 STANDSTILL_SECONDS = 90.0
 """How long nothing at all may happen while something is still expected."""
 DELIVERY_SECONDS = 30.0
-"""How long the carrier may still be on the road once every order is closed."""
+"""How long people may still work, and the carrier be on the road, once every order is closed that will be."""
 
 FOLLOWED = ("order", "inventory", "fulfillment", "shipping")
 
@@ -60,35 +58,6 @@ class Board(Protocol):
     def show(self, stage: str, done: int, whole: int) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What one run takes from the year: its orders by their id, the stock for them, and where the next run starts."""
-
-    name: str
-    start: int
-    next_start: int
-    orders: dict[str, ChannelOrder]
-    plan: StockPlan
-    tally: Tally
-
-
-def prepare(till: Till, start: int, count: int) -> Run:
-    """The run of the next `count` orders from basket `start`. The same call gives the same run, so that one which was
-    interrupted can be taken up again."""
-    name = f"demo-{start}x{count}"
-    tally = Tally()
-    orders: dict[str, ChannelOrder] = {}
-    demands: list[LineDemand] = []
-    for basket, order in next_orders(till, start, count, tally):
-        order_id = aggregate_id(TENANT, "order", CHANNEL_ACCOUNT, order.external_id)
-        wave = len(orders) // WAVE_ORDERS
-        orders[order_id] = order
-        for line in order.lines:
-            location = home_location(basket.store_id, line.unit)
-            demands.append(LineDemand(order_id, wave, line.sku, line.quantity, line.unit, location))
-    return Run(name, start, start + tally.baskets, orders, plan_stock(name, demands), tally)
-
-
 async def perform(site: Site, badges: Badges, run: Run, rate: float | None, board: Board) -> None:
     """Play the run to its end: every order closed, or nothing moving any more.
 
@@ -96,11 +65,19 @@ async def perform(site: Site, badges: Badges, run: Run, rate: float | None, boar
     refuses a deed, Standstill when the installation does not take what it was sent.
     """
     async with AsyncExitStack() as doors, asyncio.TaskGroup() as tasks:
-        till, staff, carrier = [
+        till, staff, carrier, desk = [
             await doors.enter_async_context(Door(site.doors, token))
-            for token in (badges.till, badges.staff, badges.carrier)
+            for token in (badges.till, badges.staff, badges.carrier, badges.desk)
         ]
-        stage = _Stage(site, run, till, staff, Floor(staff, carrier), board)
+        mislaid = {order: part.skus[0] for order, part in run.taking(Turn.SHORT_PICK).items()}
+        fragile = {order: part.skus[1] for order, part in run.taking(Turn.BROKEN).items()}
+        floor = Floor(staff, carrier, mislaid)
+        people = (
+            floor,
+            Desk(desk, floor.do, run.orders, run.taking(Turn.TOO_LATE)),
+            Shelves(staff, floor.do, run.orders, fragile),
+        )
+        stage = _Stage(site, run, till, staff, floor, people, board)
         outside = [tasks.create_task(stage.watch()), tasks.create_task(stage.floor.work())]
         await stage.stock_up()
         await stage.publish(rate)
@@ -109,22 +86,36 @@ async def perform(site: Site, badges: Badges, run: Run, rate: float | None, boar
             task.cancel()
 
 
+class Person(Protocol):
+    """Somebody outside who acts on what the public topics say."""
+
+    async def note(self, event: Seen) -> None: ...
+
+
 class _Stage:
     """The parts of a run, playing together in one event loop."""
 
-    def __init__(self, site: Site, run: Run, till: Door, staff: Door, floor: Floor, board: Board) -> None:
+    def __init__(
+        self, site: Site, run: Run, till: Door, staff: Door, floor: Floor, people: Sequence[Person], board: Board
+    ) -> None:
         self.floor = floor
         self._site, self._run, self._till, self._staff, self._board = site, run, till, staff, board
-        self._progress = Progress(run.orders)
+        self._people = people
+        self._progress = Progress(run.orders, run.taking(Turn.NEVER_SUPPLIED))
         self._late = LateGoods(run.plan.late)
+        self._late_receipts = (*(late.receipt for late in run.plan.late), *run.plan.awaited)
         self._opening = {(receipt.document, receipt.sku) for receipt in run.plan.opening}
+        self._expected = {(receipt.document, receipt.sku) for receipt in self._late_receipts}
+        self._kits = {kit_sku(kit) for kit in run.kits}
         self._received: set[tuple[str, str]] = set()
+        self._announced: set[tuple[str, str]] = set()
+        self._described: set[str] = set()
         self._published = 0
         self._live = False
         self._moved_at = 0.0
 
     async def watch(self) -> None:
-        """Follow the public topics, and let the floor, the late goods and the board know."""
+        """Follow the public topics, and let the people, the late goods and the board know."""
         async for batch in follow(self._site, FOLLOWED):
             for event in batch.events:
                 await self._note(event)
@@ -136,12 +127,17 @@ class _Stage:
                 self._show()
 
     async def _note(self, event: Seen) -> None:
-        if event.name == "StockReceived":
-            self._received.add((event.value.get("document", ""), event.value["sku"]))
-        elif newly_sourced := self._progress.note(event):
+        match event.name:
+            case "StockReceived":
+                self._received.add((event.value.get("document", ""), event.value["sku"]))
+            case "SupplyExpected":
+                self._announced.add((event.value["supply"], event.value["sku"]))
+            case "ItemDescribed":
+                self._described.add(event.value["sku"])
+        if newly_sourced := self._progress.note(event):
             await self._deliver(self._late.sourced(newly_sourced))
-        else:
-            await self.floor.note(event)
+        for person in self._people:
+            await person.note(event)
 
     def _show(self) -> None:
         show, whole = self._board.show, len(self._run.orders)
@@ -161,54 +157,77 @@ class _Stage:
                 await self.floor.do(self._load(delivery[first : first + LINES_A_LOAD]))
 
     def _load(self, receipts: Sequence[Receipt]) -> Callable[[], Awaitable[None]]:
+        document = receipts[0].document
         body = {
             "location": receipts[0].location,
-            "document": receipts[0].document,
-            "lines": [{"sku": r.sku, "quantity": r.quantity, "unit": r.unit} for r in receipts],
+            "document": document,
+            "lines": [
+                {"sku": r.sku, "quantity": r.quantity, "unit": r.unit}
+                | ({"supply": document} if (document, r.sku) in self._expected else {})
+                for r in receipts
+            ],
         }
-        return lambda: self._staff.post("/stock-items/receipts", body, receipts[0].document)
+        return lambda: self._staff.post("/stock-items/receipts", body, document)
 
     async def stock_up(self) -> None:
-        """Deliver the opening stock, and wait until it is on the shelves."""
+        """Say what is sold as a kit and what will come late, deliver the opening stock, and wait until it is there."""
         await self._until(lambda: self._live, "the events topics can be read to their end")
         await self._deliver(self._run.plan.opening)
+        for receipt in self._late_receipts:
+            await self._announce(receipt)
+        for kit in self._run.kits:
+            await self._describe(kit)
         await self._until(lambda: self._opening <= self._received, "the opening stock is received")
+        await self._until(lambda: self._expected <= self._announced, "the late goods are announced")
+        await self._until(lambda: self._kits <= self._described, "the kits are described")
         await asyncio.sleep(SETTLE_SECONDS)
 
+    async def _announce(self, receipt: Receipt) -> None:
+        """Late goods are expected under the name of their delivery."""
+        body = {
+            "supply": receipt.document,
+            "location": receipt.location,
+            "quantity": receipt.quantity,
+            "unit": receipt.unit,
+            "expected_at": format_instant(self._run.expected_at),
+        }
+        path = f"/stock-items/{quote(receipt.sku, safe='')}/supplies"
+        await self.floor.do(lambda: self._staff.post(path, body, f"{receipt.document}-{receipt.sku}"))
+
+    async def _describe(self, kit: Kit) -> None:
+        sku = kit_sku(kit)
+        body = {"sku": sku, "components": [{"sku": component, "quantity": 1} for component in kit]}
+        await self.floor.do(lambda: self._staff.post("/items", body, f"{self._run.name}-{sku}"))
+
     async def publish(self, rate: float | None) -> None:
-        """Publish the orders as their channel would, no faster than they are taken."""
+        """Have the channel send what was not placed before, no faster than it is taken."""
         producer = AIOKafkaProducer(bootstrap_servers=self._site.bootstrap, acks="all", enable_idempotence=True)
+        shelves = {receipt.sku: receipt.location for receipt in self._run.plan.opening}
+        topic = topics.named(topics.CHANNEL_ORDERS, self._site.namespace)
+        channel = Channel(producer, topic, self._till, shelves)
+        left = {order: sent for order, sent in self._run.orders.items() if order not in self._progress.placed}
+        self._published = len(self._run.orders) - len(left)
         try:
             await producer.start()
             started = asyncio.get_running_loop().time()
-            for order in self._run.orders.values():
+            for number, (order, sent) in enumerate(left.items()):
                 await self._until(self._may_publish, f"any of {OPEN_MAX} open orders was closed")
                 if rate:
-                    due = started + self._published / rate
-                    await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
-                await self._send(producer, order)
-            await producer.flush()
+                    await asyncio.sleep(max(0.0, started + number / rate - asyncio.get_running_loop().time()))
+                await channel.send(sent, self._run.parts.get(order))
+                self._published += 1
+            await channel.flush()
         finally:
             await producer.stop()
 
     def _may_publish(self) -> bool:
         return self._published - len(self._progress.closed) < OPEN_MAX
 
-    async def _send(self, producer: Any, order: ChannelOrder) -> None:
-        """By HTTP every so often, else queue the record; the producer itself waits when its buffer is full."""
-        key = f"{order.channel_account}/{order.external_id}"
-        if self._published % BY_HTTP_EVERY == 0:
-            await self._till.post("/orders", json.loads(order.encode()), key)
-        else:
-            topic = topics.named(topics.CHANNEL_ORDERS, self._site.namespace)
-            await producer.send(topic, order.encode(), key.encode())
-        self._published += 1
-
     async def wait_for_the_end(self) -> None:
-        """Every order closed and delivered, or nothing moving any more: then the summary says what is open."""
+        """Every order closed and delivered that will be, or nothing moving any more: then the summary says what is open."""
         await self._until(lambda: self._progress.done, None)
         until = asyncio.get_running_loop().time() + DELIVERY_SECONDS
-        while self.floor.on_the_road and asyncio.get_running_loop().time() < until:
+        while (self.floor.on_the_road or self.floor.at_work) and asyncio.get_running_loop().time() < until:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _until(self, true: Callable[[], bool], what: str | None) -> None:

@@ -9,12 +9,16 @@ from oms.demo.tail import Seen
 
 __all__ = ["LateGoods", "Progress"]
 
+SOURCED_BY = frozenset({"SourcingDecided", "HoldPlaced", "OrderConfirmed", "OrderCancelled"})
+"""Events after which an order no longer waits for its first decision: what left at a till needs none."""
+
 
 class Progress:
-    """Which orders of the run were placed, sourced (or held), confirmed, and closed. Ids are the orders' own."""
+    """Which orders of the run were placed, sourced (or held), confirmed, and closed. Ids are the orders' own; those of
+    `staying` wait for goods that come after the run."""
 
-    def __init__(self, orders: Iterable[str]) -> None:
-        self.orders = frozenset(orders)
+    def __init__(self, orders: Iterable[str], staying: Iterable[str] = ()) -> None:
+        self.orders, self.staying = frozenset(orders), frozenset(staying)
         self.placed: set[str] = set()
         self.sourced: set[str] = set()
         self.confirmed: set[str] = set()
@@ -31,15 +35,15 @@ class Progress:
                 self.confirmed.add(event.id)
             case "OrderCompleted" | "OrderCancelled":
                 self.closed.add(event.id)
-        if event.name in ("SourcingDecided", "HoldPlaced", "OrderCancelled") and event.id not in self.sourced:
+        if event.name in SOURCED_BY and event.id not in self.sourced:
             self.sourced.add(event.id)
             return event.id
         return None
 
     @property
     def done(self) -> bool:
-        """Whether every order of the run is completed or cancelled."""
-        return self.closed == self.orders
+        """Whether every order of the run is completed or cancelled, or stays open until after it."""
+        return self.closed >= self.orders - self.staying
 
 
 class LateGoods:

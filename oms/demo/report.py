@@ -13,7 +13,7 @@ from rich.table import Table
 
 from contracts.money import Money
 from oms.demo.kinds import Kind
-from oms.demo.play import Run
+from oms.demo.run import Run
 from oms.demo.summary import Summary
 from oms.typed import typed
 
@@ -59,6 +59,7 @@ def as_data(run: Run, summary: Summary) -> dict[str, Any]:
         "coupons": {"tendered": tally.coupons, "above_the_order": tally.coupons_over},
         "discounts": tally.discounts,
         "holds": dict(sorted(summary.holds.items())),
+        "mix": [row._asdict() for row in summary.mix],
         "checks": [
             {"says": check.says, "cases": check.cases, "failures": list(check.failures)} for check in summary.checks
         ],
@@ -70,6 +71,7 @@ def show(console: Console, run: Run, summary: Summary) -> None:
     """Print the summary, and what to do next."""
     console.print(_orders(summary))
     console.print(_mapping(run))
+    console.print(_mix(summary))
     console.print(_checks(summary))
     console.print(_next(run, summary))
 
@@ -112,6 +114,14 @@ def _mapping(run: Run) -> Table:
     return table
 
 
+def _mix(summary: Summary) -> Table:
+    table = _grid("The mix: what the topics show of it, and how much is asked for")
+    for row in summary.mix:
+        mark = "[green]yes[/]" if row.holds else "[red]NO[/]"
+        table.add_row(mark, row.says, f"{row.shown:,}", f"at least {row.least:,}" if row.least else "")
+    return table
+
+
 def _checks(summary: Summary) -> Table:
     table = _grid("Sums that must check, computed from the topics")
     for check in summary.checks:
@@ -134,7 +144,14 @@ def _next(run: Run, summary: Summary) -> Panel:
         f"[bold]{oms} status[/]   the services; everything keeps running",
         f"[bold]{oms} down[/] or [bold]make down[/]   stop it all",
     ]
-    return Panel("\n".join(lines), title="All sums check" if summary.clean else "Not everything checks", expand=False)
+    return Panel("\n".join(lines), title=_verdict(summary), expand=False)
+
+
+def _verdict(summary: Summary) -> str:
+    if not all(check.holds for check in summary.checks):
+        return "Not everything checks"
+    missing = [row.says for row in summary.mix if not row.holds]
+    return f"Missing of the mix: {', '.join(missing)}" if missing else "All sums check, and the mix is whole"
 
 
 def _counted(kinds: Counter[str]) -> str:

@@ -5,13 +5,15 @@ No table of a service is read: what is checked here is what an outsider can know
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from contracts.topics import CHANNEL_UPDATES
+from contracts.topics import CHANNEL_ORDERS, CHANNEL_UPDATES
+from oms.demo.books import StockBooks
+from oms.demo.mix import Evidence, MixCount, mix_of
 from oms.demo.tail import Seen
 
 __all__ = ["Check", "OrderStory", "Summary", "summarise"]
@@ -20,6 +22,12 @@ SHOWN_MAX = 5
 """Examples that a failed check names."""
 
 PERCENTILES = (50, 95, 99)
+
+WAITING_PERCENT_MAX = 2
+"""How many lines of a hundred may still wait for goods at the end of a run."""
+
+AT_REST = frozenset({"backordered", "fulfilled", "delivered", "cancelled"})
+"""Where units of an open order are when nobody has anything to do but wait for goods."""
 
 CLOSING = {"OrderCompleted": "completed", "OrderCancelled": "cancelled"}
 
@@ -85,34 +93,41 @@ class Summary:
     completed_ms: dict[int, int]
     open_orders: tuple[str, ...]
     holds: Counter[str]
+    mix: tuple[MixCount, ...]
     checks: tuple[Check, ...]
 
     @property
     def clean(self) -> bool:
-        """Whether every sum checks."""
-        return all(check.holds for check in self.checks)
+        """Whether every sum checks, and nothing of the mix is missing."""
+        return all(check.holds for check in self.checks) and all(row.holds for row in self.mix)
 
 
-def summarise(
-    orders: Iterable[str], late_supplies: Mapping[str, str], history: Callable[[str], Iterable[Seen]]
-) -> Summary:
-    """The summary of these orders (ids). `late_supplies` names the delivery that is still to come for a SKU, where
-    there is one; `history` gives all events of a service, or what channels were told, each partition in its order."""
+def summarise(orders: Iterable[str], history: Callable[[str], Iterable[Seen]]) -> Summary:
+    """The summary of these orders (ids). `history` gives all events of a service, or what channels published or were
+    told, each partition in its order."""
     stories = {order: OrderStory() for order in orders}
+    evidence, books = Evidence(stories.keys()), StockBooks()
     for event in history("order"):
+        evidence.note(event)
         if story := stories.get(event.id):
             _note_order(story, event)
-    stock = _Stock(stories)
     for event in history("inventory"):
-        stock.note(event)
+        evidence.note(event)
+        books.note(event)
+        demand = event.value.get("demand")
+        if demand and demand["kind"] == "order" and (story := stories.get(demand["id"])):
+            _note_claim(story, demand["line"], event)
     for event in history("payments"):
         if story := stories.get(event.id):
             _note_payment(story, event)
+    for source in ("fulfillment", CHANNEL_ORDERS):
+        for event in history(source):
+            evidence.note(event)
     for update in history(CHANNEL_UPDATES):
         if story := stories.get(update.id):
             story.heard[update.value["kind"]] += 1
             story.last_word = story.last_word or update.value["closed"]
-    return _summary(stories, stock, late_supplies)
+    return _summary(stories, books, evidence)
 
 
 def _note_order(story: OrderStory, event: Seen) -> None:
@@ -121,7 +136,8 @@ def _note_order(story: OrderStory, event: Seen) -> None:
     match event.name:
         case "OrderPlaced":
             story.placed, story.state, story.currency = event.time, "open", value["currency"]
-            story.ordered = {line["line"]: line["quantity"] for line in value["lines"]}
+            kits = {line["relates_to"]["line"] for line in value["lines"] if "channel_line" not in line}
+            story.ordered = {line["line"]: line["quantity"] for line in value["lines"] if line["line"] not in kits}
             story.buckets = {line: Counter(ordered=quantity) for line, quantity in story.ordered.items()}
         case "SourcingDecided":
             story.short |= {part["line"] for part in value["allocations"] if part.get("queue")}
@@ -138,6 +154,7 @@ def _note_order(story: OrderStory, event: Seen) -> None:
             story.told[value["kind"]] += 1
         case "OrderCompleted" | "OrderCancelled":
             story.closed, story.state = event.time, CLOSING[event.name]
+            story.holds.clear()
 
 
 def _move(story: OrderStory, moves: Iterable[Mapping[str, Any]]) -> None:
@@ -155,49 +172,6 @@ def _note_payment(story: OrderStory, event: Seen) -> None:
             story.captured += event.value["amount"]["amount"]
         case "PaymentVoided":
             story.voided += (event.value.get("amount") or {"amount": 0})["amount"]
-
-
-SOURCES = ("received", "found", "restocked")
-ON_HAND = ("sellable", "suspect", "damaged", "on_hold")
-GONE = ("fulfilled", "scrapped", "lost")
-
-
-class _Stock:
-    """I-02, at every prefix of every stock item: the double entry of movements against the levels the events state."""
-
-    def __init__(self, stories: Mapping[str, OrderStory]) -> None:
-        self._stories = stories
-        self._books: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-        self.failures: list[str] = []
-        self.levels = 0
-
-    def note(self, event: Seen) -> None:
-        sku = event.value.get("sku", "")
-        for movement in event.value.get("movements", ()):
-            book = self._books[sku, movement["location"]]
-            book[movement["source"]] -= movement["quantity"]
-            book[movement["target"]] += movement["quantity"]
-        for level in event.value.get("levels", ()):
-            self._compare(sku, level)
-        demand = event.value.get("demand")
-        if demand and demand["kind"] == "order" and (story := self._stories.get(demand["id"])):
-            _note_claim(story, demand["line"], event)
-
-    def _compare(self, sku: str, level: Mapping[str, Any]) -> None:
-        """What came in is on hand, picked or gone; claims lie inside what is sellable; nothing is below zero."""
-        self.levels += 1
-        book = self._books[sku, level["location"]]
-        came = -sum(book[bucket] for bucket in SOURCES)
-        held = sum(book[bucket] for bucket in ON_HAND)
-        right = (
-            came == held + book["picked"] + sum(book[bucket] for bucket in GONE)
-            and level["on_hand"] == held == sum(level[bucket] for bucket in ON_HAND)
-            and all(level[bucket] == book[bucket] >= 0 for bucket in (*ON_HAND, "picked"))
-            and level["available"] == level["sellable"] - level["reserved"] - level["soft"]
-            and min(level["available"], level["reserved"], level["soft"]) >= 0
-        )
-        if not right:
-            self.failures.append(f"{sku} at {level['location']}: level {dict(level)} against book {dict(book)}")
 
 
 def _note_claim(story: OrderStory, line: str, event: Seen) -> None:
@@ -221,7 +195,7 @@ def _note_claim(story: OrderStory, line: str, event: Seen) -> None:
             story.gone[line] += value["quantity"]
 
 
-def _summary(stories: Mapping[str, OrderStory], stock: _Stock, late_supplies: Mapping[str, str]) -> Summary:
+def _summary(stories: Mapping[str, OrderStory], books: StockBooks, evidence: Evidence) -> Summary:
     told = list(stories.values())
     open_orders = [order for order, story in stories.items() if story.state not in CLOSING.values()]
     return Summary(
@@ -241,7 +215,8 @@ def _summary(stories: Mapping[str, OrderStory], stock: _Stock, late_supplies: Ma
         completed_ms=_percentiles(_between(story.placed, story.closed) for story in told if story.state == "completed"),
         open_orders=tuple(open_orders),
         holds=Counter(kind for story in told for kind in story.holds.values()),
-        checks=_checks(stories, stock, late_supplies),
+        mix=mix_of(evidence),
+        checks=_checks(stories, books),
     )
 
 
@@ -279,24 +254,27 @@ def _percentiles(values: Iterable[int | None]) -> dict[int, int]:
     return {part: known[max(0, -(-len(known) * part // 100) - 1)] for part in PERCENTILES} if known else {}
 
 
-def _checks(stories: Mapping[str, OrderStory], stock: _Stock, late_supplies: Mapping[str, str]) -> tuple[Check, ...]:
+def _checks(stories: Mapping[str, OrderStory], books: StockBooks) -> tuple[Check, ...]:
     def each(says: str, wrong: Callable[[OrderStory], str | None]) -> Check:
         found = [f"{order}: {why}" for order, story in stories.items() if (why := wrong(story))]
         return Check(says, len(stories), tuple(found[:SHOWN_MAX]))
 
+    def stated(says: str, failures: Sequence[str]) -> Check:
+        return Check(says, books.levels, tuple(failures[:SHOWN_MAX]))
+
     return (
         each("every published order was placed", lambda story: None if story.placed else "no OrderPlaced"),
         each("the channel heard of every order: accepted, or held", _unheard),
-        each("every order is final, or queued for a named supply", lambda story: _adrift(story, late_supplies)),
+        each("every order is final, or waits for a named supply alone", lambda story: _adrift(story, books)),
+        _few_wait(stories),
         each("the buckets of every line sum to what was ordered", _wrong_buckets),
         each("what the orders call fulfilled is what left the stock", _wrong_gone),
+        _kept_alike(stories, books),
         each("captured is the value that was fulfilled", _wrong_captured),
         each("captured and voided are never more than authorised", _overdrawn),
-        Check(
-            "stock is conserved at every prefix (I-02)",
-            stock.levels,
-            tuple(stock.failures[:SHOWN_MAX]),
-        ),
+        stated("stock is conserved at every prefix (I-02)", books.unbalanced),
+        stated("what is reserved is the sum of the claims, at every prefix (I-02)", books.overclaimed),
+        stated("nothing is available below zero, at any prefix (I-01)", books.oversold),
     )
 
 
@@ -307,16 +285,42 @@ def _unheard(story: OrderStory) -> str | None:
     return "nobody said that it is over" if story.state in CLOSING.values() and not story.last_word else None
 
 
-def _adrift(story: OrderStory, late_supplies: Mapping[str, str]) -> str | None:
+def _waiting_lines(story: OrderStory) -> set[str]:
+    return {claim.partition("/")[0] for claim, quantity in story.waiting.items() if quantity}
+
+
+def _adrift(story: OrderStory, books: StockBooks) -> str | None:
+    """An order that is not over waits for supplies that are still to come, and for nothing else."""
     if story.state in CLOSING.values():
         return None
     if story.holds:
         return f"held: {', '.join(sorted(story.holds.values()))}"
-    waiting = {claim.partition("/")[0] for claim, quantity in story.waiting.items() if quantity}
-    named = {line for line in waiting if line in story.supplies or story.queued.get(line) in late_supplies}
-    if waiting and waiting == named:
+    waiting = _waiting_lines(story)
+    nameless = [line for line in waiting if not books.supplies[story.queued[line], story.supplies.get(line, "")]]
+    moving = {bucket for buckets in story.buckets.values() for bucket, count in buckets.items() if count} - AT_REST
+    if waiting and not nameless and not moving:
         return None
-    return f"{story.state}, with {len(waiting - named)} lines that wait for no named supply"
+    return f"{story.state}, {len(nameless)} lines wait for no named supply; units are {', '.join(sorted(moving))}"
+
+
+def _few_wait(stories: Mapping[str, OrderStory]) -> Check:
+    lines = sum(len(story.ordered) for story in stories.values())
+    waiting = sum(len(_waiting_lines(story)) for story in stories.values())
+    few = waiting * 100 < lines * WAITING_PERCENT_MAX or not waiting
+    says = f"under {WAITING_PERCENT_MAX} % of the lines still wait"
+    return Check(says, lines, () if few else (f"{waiting} of {lines} lines wait",))
+
+
+def _kept_alike(stories: Mapping[str, OrderStory], books: StockBooks) -> Check:
+    """Of a line, what its order calls reserved or released and what inventory keeps for it."""
+    failures = [
+        f"{order}, line {line}: {ours} by the order, {theirs} by inventory"
+        for order, story in stories.items()
+        for line, buckets in story.buckets.items()
+        if (ours := buckets["reserved"] + buckets["released"]) != (theirs := books.held_for(order, line))
+    ]
+    lines = sum(len(story.buckets) for story in stories.values())
+    return Check("what the orders call reserved is what inventory keeps", lines, tuple(failures[:SHOWN_MAX]))
 
 
 def _wrong_buckets(story: OrderStory) -> str | None:

@@ -7,7 +7,7 @@ partition. Nothing of the services' own code is used.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -16,10 +16,14 @@ from aiokafka import AIOKafkaConsumer
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 
 from contracts import topics
+from contracts.ids import aggregate_id
 from contracts.message import parse_instant
-from oms.demo.site import Site
+from oms.demo.site import TENANT, Site
 
-__all__ = ["Batch", "Seen", "follow", "history"]
+__all__ = ["CHANNEL_ORDER", "Batch", "Seen", "follow", "history"]
+
+CHANNEL_ORDER = "ChannelOrder"
+"""How a record of channel.orders is called here: it has no headers of ours."""
 
 RECORDS_A_BATCH = 2_000
 WAIT_MS = 200
@@ -30,12 +34,14 @@ QUIET_SECONDS = 60.0
 
 
 class Seen(NamedTuple):
-    """An event as an outsider sees it: its name, the id of its stream, when it was decided (UTC), and its value."""
+    """An event as an outsider sees it: its name, the id of its stream, when it was decided (UTC), its value, and what
+    kind of actor caused it (`person`, `system`, `channel`), where one did."""
 
     name: str
     id: str
     time: datetime
     value: dict[str, Any]
+    actor: str = ""
 
 
 class Batch(NamedTuple):
@@ -45,10 +51,25 @@ class Batch(NamedTuple):
     live: bool
 
 
+READ_HEADERS = frozenset({"ce_type", "ce_subject", "ce_time", "ce_actor"})
+
+
 def _seen(headers: Iterable[tuple[str, Any]], value: bytes) -> Seen:
-    found = {name: content.decode() for name, content in headers if name in ("ce_type", "ce_subject", "ce_time")}
+    found = {name: content.decode() for name, content in headers if name in READ_HEADERS}
     name = found["ce_type"].split(".")[-2]
-    return Seen(name, found["ce_subject"].partition("/")[2], parse_instant(found["ce_time"]), orjson.loads(value))
+    actor = orjson.loads(found["ce_actor"])["kind"] if "ce_actor" in found else ""
+    stream_id = found["ce_subject"].partition("/")[2]
+    return Seen(name, stream_id, parse_instant(found["ce_time"]), orjson.loads(value), actor)
+
+
+def _published(record: Any) -> Seen | None:
+    """An order as its channel published it, under the id that it gets; None of what cannot be read."""
+    try:
+        value = orjson.loads(record.value() or b"{}")
+        order = aggregate_id(TENANT, "order", value["channel_account"], value["external_id"])
+    except (ValueError, KeyError, TypeError):
+        return None
+    return Seen(CHANNEL_ORDER, order, datetime.fromtimestamp(record.timestamp()[1] / 1_000, UTC), value)
 
 
 async def follow(site: Site, services: Sequence[str]) -> AsyncIterator[Batch]:
@@ -69,7 +90,7 @@ async def follow(site: Site, services: Sequence[str]) -> AsyncIterator[Batch]:
         while True:
             polled = await consumer.getmany(timeout_ms=WAIT_MS, max_records=RECORDS_A_BATCH)
             events = [_seen(record.headers, record.value) for records in polled.values() for record in records]
-            live = live or not events or all([await consumer.position(at) >= end for at, end in ends.items()])
+            live = live or all([await consumer.position(at) >= end for at, end in ends.items()])
             yield Batch(events, live)
     finally:
         await consumer.stop()
@@ -101,6 +122,13 @@ def history(site: Site, source: str) -> Iterator[Seen]:
         consumer.close()
 
 
+def _read(record: Any, topic: str) -> Iterator[Seen]:
+    if not topic.endswith(topics.CHANNEL_ORDERS):
+        yield _seen(dict(record.headers() or []).items(), record.value() or b"{}")
+    elif (order := _published(record)) is not None:
+        yield order
+
+
 def _until_ends(consumer: Consumer, unread: set[int], topic: str, settled: float) -> Iterator[Seen]:
     """The end-of-partition notice counts: commit markers are never handed out."""
     silent_since = monotonic()
@@ -113,7 +141,7 @@ def _until_ends(consumer: Consumer, unread: set[int], topic: str, settled: float
         for record in records:
             error = record.error()
             if error is None:
-                yield _seen(dict(record.headers() or []).items(), record.value() or b"{}")
+                yield from _read(record, topic)
             elif error.code() == KafkaError._PARTITION_EOF:
                 unread.discard(record.partition() or 0)
             elif error.fatal() or not error.retriable():

@@ -20,7 +20,7 @@ def tokens(tmp_path: Path) -> Tokens:
 
 
 def _roles(tokens: Tokens, made: Badges) -> list[tuple[str, set[Role]]]:
-    holders = [tokens.holder(token) for token in (made.till, made.staff, made.carrier)]
+    holders = [tokens.holder(token) for token in (made.till, made.staff, made.carrier, made.desk)]
     return [(holder.subject, set(holder.roles)) for holder in holders if holder is not None]
 
 
@@ -30,6 +30,7 @@ def test_each_part_has_the_role_of_its_own_while_the_run_lasts(tokens: Tokens) -
             (CHANNEL_ACCOUNT, {Role.CHANNEL_BOT}),
             ("demo-staff", {Role.WAREHOUSE}),
             ("demo-driver", {Role.CARRIER}),
+            ("demo-desk", {Role.CSR}),
         ]
     assert _roles(tokens, made) == []
     assert [grant.subject for grant in tokens.grants()] == ["anna"]
@@ -40,5 +41,5 @@ def test_a_run_takes_back_what_one_that_was_killed_left_behind(tokens: Tokens) -
     left = killed.__enter__()
     with badges(tokens) as made:
         assert _roles(tokens, left) == []
-        assert len(_roles(tokens, made)) == 3
-        assert len(tokens.grants()) == 4
+        assert len(_roles(tokens, made)) == 4
+        assert len(tokens.grants()) == 5

@@ -36,13 +36,15 @@ class NotedDoor:
     async def post(self, path: str, body: Mapping[str, Any], key: str) -> None:
         self.calls.append((path, body, key))
 
+    wish = post
+
 
 def seen(name: str, id: str = "fo-1", **value: Any) -> Seen:
     return Seen(name, id, WHEN, value)
 
 
 CREATED = seen("FulfillmentOrderCreated", lines=[LINE], method="ship")
-ACCEPTED = seen("FulfillmentAccepted")
+ACCEPTED = seen("FulfillmentAccepted", order_id="o-1")
 PICKED = seen("Picked", lines=[LINE])
 PACKED = seen("Packed")
 LABELLED = seen("LabelIssued", "sh-1", fulfillment_order="fo-1")
@@ -51,12 +53,14 @@ SHIPPED = seen("Shipped", "sh-1", fulfillment_order="fo-1", carrier="own-fleet",
 DELIVERED = seen("Delivered", "sh-1", outstanding=0)
 
 
-def deeds_after(past: list[Seen], now: list[Seen], expected: int) -> list[tuple[str, Mapping[str, Any], str]]:
+def deeds_after(
+    past: list[Seen], now: list[Seen], expected: int, mislaid: Mapping[str, str] | None = None
+) -> list[tuple[str, Mapping[str, Any], str]]:
     """What the floor did when it started after `past` and then saw `now`."""
     door = NotedDoor()
 
     async def play() -> None:
-        floor = Floor(cast(Door, door), cast(Door, door))
+        floor = Floor(cast(Door, door), cast(Door, door), mislaid)
         work = asyncio.create_task(floor.work())
         for event in past:
             await floor.note(event)
@@ -102,7 +106,7 @@ def test_what_is_collected_is_laid_ready_and_handed_over_the_counter() -> None:
 
 
 def test_a_cancel_is_granted_until_the_goods_are_picked_and_refused_with_a_reason_afterwards() -> None:
-    asked = seen("CancelRequested", lines=[LINE], answer_by="2026-01-31T04:00:00.000Z")
+    asked = seen("CancelRequested", lines=[LINE], request=0, answer_by="2026-01-31T04:00:00.000Z")
     for past, granted, reason in (([ACCEPTED], 3, None), ([ACCEPTED, PICKED], 0, "picked already")):
         answers = [
             deeds_after([CREATED, *past, asked], [], expected=2)[-1],
@@ -116,7 +120,10 @@ def test_a_cancel_is_granted_until_the_goods_are_picked_and_refused_with_a_reaso
 
 def test_work_that_was_let_go_of_is_left_alone() -> None:
     decided = seen("CancelDecided", lines=[{"line": "1", "refused": 0}])
-    assert deeds_after([CREATED, ACCEPTED, seen("CancelRequested", lines=[LINE]), decided], [], expected=0) == []
+    assert (
+        deeds_after([CREATED, ACCEPTED, seen("CancelRequested", lines=[LINE], request=0), decided], [], expected=0)
+        == []
+    )
 
 
 def test_packed_goods_wait_for_their_label() -> None:
@@ -146,3 +153,20 @@ def test_what_was_finished_in_the_past_is_left_alone() -> None:
     past = [CREATED, ACCEPTED, PICKED, PACKED, LABELLED, GONE, SHIPPED, DELIVERED]
 
     assert deeds_after(past, [], expected=0) == []
+
+
+def test_the_first_to_look_for_what_is_mislaid_finds_a_unit_less_and_the_next_finds_all() -> None:
+    mislaid, again = {"o-1": "P1"}, {"id": "fo-2", "order_id": "o-1"}
+    short = seen("Picked", order_id="o-1", lines=[{**LINE, "quantity": 2, "short": 1}])
+    elsewhere = [
+        seen("FulfillmentOrderCreated", "fo-2", lines=[LINE], method="ship"),
+        seen("FulfillmentAccepted", **again),
+    ]
+
+    first = deeds_after([], [CREATED, ACCEPTED], 2, mislaid)
+    second = deeds_after([CREATED, ACCEPTED, short], elsewhere, 3, mislaid)
+
+    line = RecordPick.model_validate(first[1][1]).lines[0]
+    assert (line.quantity, line.short_reason) == (2, "not_on_shelf")
+    picks = [RecordPick.model_validate(body) for path, body, _ in second if path == "/fulfillment-orders/fo-2/pick"]
+    assert [(pick.lines[0].quantity, pick.lines[0].short_reason) for pick in picks] == [(3, None)]

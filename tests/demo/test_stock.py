@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 import pytest
 
 from oms.demo.baskets import Tally, home_location, next_orders
-from oms.demo.stock import LineDemand, Receipt, StockPlan, plan_stock
+from oms.demo.stock import LineDemand, Receipt, StockPlan, Supplied, plan_stock
 from oms.demo.till import Till
 
 
@@ -104,3 +104,22 @@ def test_a_delivery_brings_an_article_once_and_to_one_location(plan: StockPlan) 
 
 def test_the_same_orders_give_the_same_plan(asked: list[LineDemand], plan: StockPlan) -> None:
     assert plan_stock("run-0", asked) == plan
+
+
+@pytest.mark.parametrize(
+    ("supplied", "opening", "late", "awaited"),
+    [
+        (Supplied.LATE, {"WH-WEST": 1}, 2, 0),
+        (Supplied.NEVER, {"WH-WEST": 1}, 0, 2),
+        (Supplied.TWICE, {"WH-WEST": 3, "WH-EAST": 3}, 0, 0),
+        (Supplied.SPLIT, {"WH-WEST": 1, "WH-EAST": 2}, 0, 0),
+    ],
+)
+def test_what_one_line_alone_asks_for_is_there_as_its_turn_needs_it(
+    supplied: Supplied, opening: dict[str, int], late: int, awaited: int
+) -> None:
+    plan = plan_stock("run-0", [LineDemand("o-1", 0, "P1", 3, "each", "WH-WEST", supplied)])
+
+    assert {receipt.location: receipt.quantity for receipt in plan.opening} == opening
+    assert sum(each.receipt.quantity for each in plan.late) == late
+    assert sum(receipt.quantity for receipt in plan.awaited) == awaited

@@ -1,0 +1,239 @@
+"""What a run must have shown, as a fixed table: each row counts cases that the public topics show, and a run that lacks
+them fails. Nothing is taken from what the demonstration meant to do.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Hashable, Mapping
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+import orjson
+
+from contracts.money import minor_digits
+from oms.demo.tail import CHANNEL_ORDER, Seen
+
+__all__ = ["MIX", "MIX_ORDERS_MIN", "Evidence", "MixCount", "Row", "mix_of"]
+
+MIX_ORDERS_MIN = 200
+"""A run of fewer orders is too short to show everything: what it shows is counted, and nothing is asked of it."""
+
+Line = tuple[str, str]
+"""An order and its line."""
+
+
+class Evidence:
+    """What the topics show of the orders of a run: under a name the cases, each by a key that tells it from others."""
+
+    def __init__(self, orders: Collection[str]) -> None:
+        self.orders = orders
+        self.cases: dict[str, set[Hashable]] = defaultdict(set)
+        self.lines: set[Line] = set()
+        self._begun: datetime | None = None
+        self._placed: Counter[str] = Counter()
+        self._published: Counter[tuple[str, bytes]] = Counter()
+        self._group_of: dict[Line, tuple[str, bool]] = {}
+        self._kept_at: dict[Line, set[str]] = defaultdict(set)
+        self._works: Counter[tuple[str, str]] = Counter()
+        self._groups_at_work: dict[str, set[str]] = defaultdict(set)
+        self._departures: Counter[tuple[str, str]] = Counter()
+
+    def note(self, event: Seen) -> None:
+        """Take in one event of any service, or an order as its channel published it; all of the order service first."""
+        taken = _TAKEN.get(event.name)
+        if taken is None:
+            return
+        order = event.id if event.id in self.orders else _order_of(event.value)
+        if order in self.orders:
+            taken(self, order, event)
+        elif self._begun is not None and event.time >= self._begun:
+            _note_cart(self, event)
+
+    def note_placed(self, order: str, event: Seen) -> None:
+        """The terms of an order."""
+        value, kits = event.value, set[Line]()
+        self._placed[order] += 1
+        self._begun = min(self._begun or event.time, event.time)
+        self.cases[f"decimals: {minor_digits(value['currency'])}"].add(order)
+        whole = {group["group"] for group in value["ship_groups"] if group["complete"]}
+        for line in value["lines"]:
+            self._group_of[order, line["line"]] = (line["ship_group"], line["ship_group"] in whole)
+            if line.get("taxes"):
+                self.cases["tax included" if line["tax_included"] else "tax on top"].add(order)
+            if "channel_line" not in line:
+                kits.add((order, line["relates_to"]["line"]))
+        self.cases["kit"] |= kits
+        self.lines |= {(order, line["line"]) for line in value["lines"]} - kits
+
+    def note_published(self, order: str, event: Seen) -> None:
+        """The same body twice is the same order."""
+        body = sha256(orjson.dumps(event.value, option=orjson.OPT_SORT_KEYS)).digest()
+        self._published[order, body] += 1
+        if self._published[order, body] > 1 and self._placed[order] == 1:
+            self.cases["sent twice"].add(order)
+
+    def note_sourced(self, order: str, event: Seen) -> None:
+        """Lines that wait, or are given up, because nobody has enough."""
+        parts = [part for part in event.value["allocations"] if part.get("queue")]
+        self.cases["short"] |= {(order, part["line"]) for part in (*parts, *event.value.get("shortages", ()))}
+
+    def note_reserved(self, order: str, event: Seen) -> None:
+        """A line that is kept at several locations is split."""
+        line = (order, event.value["demand"]["line"])
+        self._kept_at[line].add(event.value["location"])
+        if len(self._kept_at[line]) > 1:
+            self.cases["split"].add(line)
+
+    def note_work(self, order: str, event: Seen) -> None:
+        """Where work is done, and how often for one order."""
+        location, group = event.value["location"], event.value["ship_group"]
+        self.cases["location"].add(location)
+        self._works[order, location] += 1
+        self._groups_at_work[order].add(group)
+        if self._works[order, location] > 1:
+            self.cases["second work"].add((order, location))
+        if len(self._groups_at_work[order]) > 1:
+            self.cases["groups"].add(order)
+
+    def note_fulfilled(self, order: str, event: Seen) -> None:
+        """How units left, and which groups left in parts."""
+        groups = {self._group_of[order, part["line"]] for part in event.value["ranges"]}
+        self.cases[event.value["kind"]].add(order)
+        for group, whole in groups:
+            self._departures[order, group] += 1
+            if self._departures[order, group] > 1 and not whole:
+                self.cases["in parts"].add((order, group))
+
+    def note_case(self, name: str, *key: Hashable) -> None:
+        """A case that one event shows by itself."""
+        self.cases[name].add(key)
+
+
+_Taken = Callable[[Evidence, str, Seen], None]
+
+
+def _order_of(value: Mapping[str, Any]) -> str:
+    demand = value.get("demand")
+    return str(demand["id"] if demand else value.get("order_id", ""))
+
+
+def _note_cart(evidence: Evidence, event: Seen) -> None:
+    """Claims of carts name no order: those made since the run began count."""
+    if event.value.get("demand", {}).get("kind") == "cart":
+        evidence.note_case("cart" if event.name == "StockReserved" else event.name, event.value["demand"]["id"])
+
+
+def _note_short_pick(evidence: Evidence, order: str, event: Seen) -> None:
+    for line in event.value["lines"]:
+        if line["short"]:
+            evidence.note_case("short pick", event.id, line["line"])
+
+
+def _note_broken(evidence: Evidence, order: str, event: Seen) -> None:
+    if event.value["reason"] != "short_pick":
+        evidence.note_case("broken", order, event.value["demand"]["line"], event.value["sequence"])
+
+
+def _note_release(evidence: Evidence, order: str, event: Seen) -> None:
+    if event.actor == "person":
+        evidence.note_case("released", order, event.value["hold"])
+
+
+def _note_refusal(evidence: Evidence, order: str, event: Seen) -> None:
+    if event.value["reason"] in REFUSED_TOO_LATE:
+        evidence.note_case("cancel refused", order)
+
+
+def _note_lapse(evidence: Evidence, order: str, event: Seen) -> None:
+    if event.value["reason"] == "too_late":
+        evidence.note_case("lapsed", order)
+
+
+REFUSED_TOO_LATE = frozenset({"fulfilled", "completed", "refused_by_node"})
+"""Reasons of a refused cancel that say that it came too late."""
+
+_TAKEN: dict[str, _Taken] = {
+    "OrderPlaced": Evidence.note_placed,
+    CHANNEL_ORDER: Evidence.note_published,
+    "SourcingDecided": Evidence.note_sourced,
+    "StockReserved": Evidence.note_reserved,
+    "FulfillmentOrderCreated": Evidence.note_work,
+    "LinesFulfilled": Evidence.note_fulfilled,
+    "Picked": _note_short_pick,
+    "ReservationBroken": _note_broken,
+    "HoldReleased": _note_release,
+    "CancelRefused": _note_refusal,
+    "LinesCancelled": _note_lapse,
+    "OrderCancelled": lambda evidence, order, _: evidence.note_case("cancelled", order),
+    "OrderRevisionIgnored": lambda evidence, order, _: evidence.note_case("revision ignored", order),
+    "OrderChangeRequested": lambda evidence, order, _: evidence.note_case("change requested", order),
+    "ClaimExpired": lambda evidence, order, _: None,
+}
+"""What each event shows. A claim that expires is a cart's, never an order's."""
+
+
+class Row(NamedTuple):
+    """A row of the mix: what it says, the cases it counts, and how many there must be at least, of the run or `percent`
+    of its lines."""
+
+    says: str
+    case: str
+    least: int = 1
+    percent: int = 0
+
+
+class MixCount(NamedTuple):
+    """What a run shows of a row."""
+
+    says: str
+    shown: int
+    least: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is enough."""
+        return self.shown >= self.least
+
+
+MIX = (
+    Row("locations that had work", "location", least=5),
+    Row("orders in a currency of 0 decimals", "decimals: 0"),
+    Row("orders in a currency of 2 decimals", "decimals: 2"),
+    Row("orders in a currency of 3 decimals", "decimals: 3"),
+    Row("orders with tax in the price", "tax included"),
+    Row("orders with tax on top", "tax on top"),
+    Row("lines short when they were ordered", "short", percent=5),
+    Row("lines kept at several locations", "split"),
+    Row("second works of an order at a location", "second work"),
+    Row("ship groups that left in parts", "in parts"),
+    Row("orders of two ship groups at work", "groups"),
+    Row("orders collected at a counter", "collected"),
+    Row("orders handed out at a till", "handed_out"),
+    Row("kits", "kit"),
+    Row("lines picked short", "short pick"),
+    Row("claims broken by a fact that is no pick", "broken"),
+    Row("carts that goods were kept for", "cart"),
+    Row("carts that lost them by waiting", "ClaimExpired"),
+    Row("holds released by a person", "released"),
+    Row("orders sent twice and placed once", "sent twice"),
+    Row("revisions without anything new", "revision ignored"),
+    Row("revisions that ask for another order", "change requested"),
+    Row("cancels refused as too late", "cancel refused"),
+    Row("orders with lines whose last moment passed", "lapsed"),
+    Row("orders cancelled", "cancelled"),
+)
+"""The mix, in the words in which docs/demo.md has it."""
+
+
+def mix_of(evidence: Evidence) -> tuple[MixCount, ...]:
+    """What a run shows, row by row, and how much of it is asked for."""
+    asked = len(evidence.orders) >= MIX_ORDERS_MIN
+    return tuple(
+        MixCount(row.says, len(evidence.cases[row.case]), _least(row, evidence) if asked else 0) for row in MIX
+    )
+
+
+def _least(row: Row, evidence: Evidence) -> int:
+    return -(-len(evidence.lines) * row.percent // 100) if row.percent else row.least
