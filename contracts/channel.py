@@ -231,7 +231,8 @@ class UpdateKind(StrEnum):
     `accepted`: we have it; `held`: it waits for somebody, and `hold` says why; `changed`: what is owed changed by
     `amount`; `conflicted`: it came again with another body and nothing says which is newer; `cancelled`: these units
     will not come; `cancel_refused`: they will come all the same; `ready_for_pickup`: they lie ready to be collected;
-    `fulfilled`: they have left; `refunded`: `amount` went back to the customer.
+    `fulfilled`: they have left; `lost`: they left and do not arrive, unless they are found; `returned`: they left and
+    come back to us; `refunded`: `amount` went back to the customer.
     """
 
     ACCEPTED = "accepted"
@@ -246,6 +247,8 @@ class UpdateKind(StrEnum):
     READY_FOR_PICKUP = "ready_for_pickup"
     FULFILLED = "fulfilled"
     DELIVERED = "delivered"
+    LOST = "lost"
+    RETURNED = "returned"
     COMPLETED = "completed"
     REFUNDED = "refunded"
 

@@ -22,6 +22,8 @@ __all__ = [
     "DispatchShipment",
     "Label",
     "LabelIssued",
+    "PackageLost",
+    "PackageReturned",
     "RecordTracking",
     "SerialsAllotted",
     "ShipmentCancelRefused",
@@ -207,12 +209,38 @@ class TrackingIgnored(Event):
 
 
 class Delivered(Event):
-    """A package has reached its ship-to; `outstanding` packages of the shipment have not. Answers the order."""
+    """A package has reached its ship-to; `outstanding` packages of the shipment have not. `after_lost`: it had been
+    given up for lost. Answers the order."""
 
     order_id: str
     fulfillment_order: str
     package: Package
     outstanding: int
+    after_lost: bool = False
+    occurred_at: Instant
+    reply_to: str | None = None
+
+
+class PackageLost(Event):
+    """A package that has left does not arrive: its carrier lost it, and may find it again. Answers the order."""
+
+    order_id: str
+    fulfillment_order: str
+    carrier: str
+    package: Package
+    occurred_at: Instant
+    reply_to: str | None = None
+
+
+class PackageReturned(Event):
+    """A package that has left does not arrive: it comes back to the sender. `after_lost`: it had been given up for lost.
+    Answers the order."""
+
+    order_id: str
+    fulfillment_order: str
+    carrier: str
+    package: Package
+    after_lost: bool = False
     occurred_at: Instant
     reply_to: str | None = None
 

@@ -28,6 +28,7 @@ RULES: Rules = {
     ("POST", "/orders/{name}/cancel"): ORDERS_SERVED,
     ("POST", "/orders/{name}/holds"): _and_admin(Role.CSR, Role.FINANCE),
     ("POST", "/orders/{name}/holds/{hold}/release"): _and_admin(Role.CSR, Role.FINANCE),
+    ("POST", "/orders/{name}/packages/{package}/settle"): ORDERS_SERVED,
     ("GET", "/stock-items"): STOCK_SEEN,
     ("GET", "/stock-items/{sku}"): STOCK_SEEN,
     ("GET", "/claims"): STOCK_SEEN,
@@ -59,7 +60,7 @@ RULES: Rules = {
     ("GET", "/shipments/{identifier}"): WORK_SEEN,
     ("GET", "/shipments/{identifier}/packages/{number}/label"): GOODS_MOVED,
     ("GET", "/shipments/{identifier}/packages/{number}/packing-slip"): GOODS_MOVED,
-    ("POST", "/shipments/{identifier}/tracking"): _and_admin(Role.CARRIER),
+    ("POST", "/shipments/{identifier}/tracking"): _and_admin(Role.CARRIER, Role.CSR, Role.WAREHOUSE),
     ("GET", "/payments"): ORDERS_SEEN,
     ("GET", "/payments/{order_id}"): ORDERS_SEEN,
 }

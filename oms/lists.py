@@ -82,6 +82,7 @@ def list_orders(
     notice_failed: Annotated[
         bool, typer.Option("--notice-failed", help="Those whose customer could not be told something.")
     ] = False,
+    astray: Annotated[bool, typer.Option("--astray", help="Those of which a package was lost or comes back.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List orders, the last placed first."""
@@ -93,6 +94,7 @@ def list_orders(
         "channel_account": channel_account,
         "held": held,
         "notice_failed": notice_failed,
+        "astray": astray,
     }
     _show("/orders", "orders", "order list", columns, as_json, **asked)
 
@@ -165,7 +167,10 @@ def list_shipments(
     carrier: Annotated[str | None, typer.Option(help="A carrier by its name.")] = None,
     stage: Stages = None,
     order: Order = None,
-    under_way: Annotated[bool, typer.Option("--under-way", help="Those that left and did not arrive whole.")] = False,
+    under_way: Annotated[
+        bool, typer.Option("--under-way", help="Those that left, and of some packages nobody knows yet.")
+    ] = False,
+    astray: Annotated[bool, typer.Option("--astray", help="Those of which a package was lost or comes back.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List shipments, the last created first."""
@@ -176,7 +181,7 @@ def list_shipments(
     columns = [_field(name) for name in ("id", "order_id", "location", "carrier", "stage")]
     columns += [("delivered", arrived), _field("changed_at")]
     asked = {"limit": limit, "after": after, "location": location, "carrier": carrier, "stage": stage, "order": order}
-    _show("/shipments", "shipments", "shipment list", columns, as_json, **asked, under_way=under_way)
+    _show("/shipments", "shipments", "shipment list", columns, as_json, **asked, under_way=under_way, astray=astray)
 
 
 @payment_commands.command("list")

@@ -65,6 +65,10 @@ def show(
     for held in order["holds"]:
         alone = f", lines {', '.join(held['lines'])} alone" if "lines" in held else ""
         console.print(f"[yellow]held[/] {held['hold']}: {held['kind']}{escape(alone)}", highlight=False)
+    for gone in order["astray"]:
+        units = sum(line["quantity"] for line in gone["lines"])
+        said = f"package {gone['package']}: {gone['fate']} by {gone['carrier']}, {units} units; {gone['owner']}"
+        console.print(f"[yellow]astray[/] {escape(said)}", highlight=False)
     for notice in order["notices"]:
         console.print(f"notice {notice['notice']}: {notice['kind']}, {notice['status']}", highlight=False)
     events = Table("when", "what", "who", "why", box=None, pad_edge=False)
@@ -127,6 +131,19 @@ def release(
 ) -> None:
     """Accept what a hold shows, so that the order goes on."""
     _outcome(call("POST", f"/orders/{part(name)}/holds/{part(held)}/release", {"detail": detail}, key), as_json)
+
+
+@order_commands.command("settle")
+def settle(
+    name: Annotated[str, typer.Argument(help="The order's id, number or external id.")],
+    package: Annotated[str, typer.Argument(help="The package's id, as `oms order show` names it.")],
+    detail: Annotated[str, typer.Option(help="What was done, in words.")],
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what was done about a package that was lost or came back."""
+    path = f"/orders/{part(name)}/packages/{part(package)}/settle"
+    _outcome(call("POST", path, {"detail": detail}, key), as_json)
 
 
 @stock_commands.command("receive")

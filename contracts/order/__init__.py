@@ -8,6 +8,15 @@ hold is imported from here.
 
 from __future__ import annotations
 
+from contracts.order.astray import (
+    AstrayLine,
+    PackageFate,
+    PackageSettled,
+    PackageWentAstray,
+    SettlementRefusal,
+    SettlementRefused,
+    SettlePackage,
+)
 from contracts.order.cancelling import (
     CancelLeftToNode,
     CancelOrder,
@@ -112,6 +121,7 @@ __all__ = [
     "ALL_STEPS",
     "SAID_CHARS_MAX",
     "Allocation",
+    "AstrayLine",
     "AuthorizationRecorded",
     "AuthorizationRequested",
     "Bucket",
@@ -175,6 +185,9 @@ __all__ = [
     "OrderPlaced",
     "OrderRevisionIgnored",
     "OrderTerms",
+    "PackageFate",
+    "PackageSettled",
+    "PackageWentAstray",
     "PlaceHold",
     "PlaceOrder",
     "QuantityMoved",
@@ -190,6 +203,9 @@ __all__ = [
     "ReleasedToFulfillment",
     "ReservationLost",
     "SeenAvailability",
+    "SettlePackage",
+    "SettlementRefusal",
+    "SettlementRefused",
     "ShipGroup",
     "ShipMethod",
     "ShipmentLabelled",

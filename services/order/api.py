@@ -12,7 +12,7 @@ from typing import Annotated, Any, LiteralString
 import orjson
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StringConstraints
 
 from chassis.doors import Door
 from chassis.listing import Listing, PageAsked, any_of, list_page, text_key
@@ -32,6 +32,8 @@ from contracts.order import (
     OrderConflicted,
     PlaceHold,
     ReleaseHold,
+    SettlementRefused,
+    SettlePackage,
 )
 from services.order.channel import channel_key
 from services.order.finding import find_order, unknown_order
@@ -56,6 +58,7 @@ ORDERS = Listing(
         "holds": "holds",
         "stage": "stage",
         "failed_notices": "(select count(*) from failed_notices where failed_notices.id = orders.id)",
+        "astray_packages": "(select count(*) from astray_packages where astray_packages.id = orders.id)",
     },
     key={"placed_at": parse_instant, "id": text_key},
     newest_first=True,
@@ -83,6 +86,12 @@ class Release(BaseModel):
     """What a person says who accepts what a hold shows."""
 
     detail: str | None = None
+
+
+class Settlement(BaseModel):
+    """What was done about a package that went astray. No name of a person."""
+
+    detail: Annotated[str, StringConstraints(min_length=1, max_length=500)]
 
 
 def router(gate: Gate, channel_door: Door, seal: Seal) -> APIRouter:
@@ -141,6 +150,13 @@ def router(gate: Gate, channel_door: Door, seal: Seal) -> APIRouter:
         command = ReleaseHold(hold=hold, detail=body.detail if body else None)
         return await submit(gate, caller, target, command, _location(target), refusals=(HoldChangeRefused,))
 
+    @routes.post("/orders/{name}/packages/{package}/settle", status_code=202)
+    async def settle(name: str, package: str, caller: Annotated[Caller, Depends(caller_of)], body: Settlement) -> Any:
+        """Say what was done about a package that was lost or comes back; then nobody waits for that any more."""
+        target = await asyncio.to_thread(find_order, gate.reads, name)
+        command = SettlePackage(package=package, detail=body.detail)
+        return await submit(gate, caller, target, command, _location(target), refusals=(SettlementRefused,))
+
     return routes
 
 
@@ -152,14 +168,16 @@ def _add_reads(routes: APIRouter, gate: Gate) -> None:
         channel_account: Name | None = None,
         held: bool = False,
         notice_failed: bool = False,
+        astray: bool = False,
     ) -> dict[str, Any]:
         """Orders, the last placed first. `held`: those on hold; `notice_failed`: those of which the customer could not
-        be told something."""
+        be told something; `astray`: those of which a package was lost or comes back, until that is settled."""
         conditions: dict[LiteralString, Any] = {
             "stage = any(%s)": any_of(stage),
             "channel_account = %s": channel_account,
             "holds > 0": held,
             "id in (select id from failed_notices)": notice_failed,
+            "id in (select id from astray_packages)": astray,
         }
         return list_page(gate.reads, ORDERS, asked, conditions)
 

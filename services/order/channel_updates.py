@@ -38,6 +38,8 @@ from contracts.order import (
     OrderConfirmed,
     OrderConflicted,
     OrderPlaced,
+    PackageFate,
+    PackageWentAstray,
     QuantityMoved,
 )
 from services.order.value import parts_of_kits
@@ -212,6 +214,8 @@ def _package(package: Package, order: KnownOrder) -> ChannelPackage:
 
 Told = dict[str, Any]
 
+_OF_FATES = {PackageFate.LOST: UpdateKind.LOST, PackageFate.RETURNED: UpdateKind.RETURNED}
+
 
 def _accepted(event: OrderPlaced, order: KnownOrder) -> Told:
     ordered = {ours: line.quantity for ours, line in order.lines.items()}
@@ -308,6 +312,18 @@ def _delivered(event: LinesDelivered, order: KnownOrder) -> Told:
     }
 
 
+def _astray(event: PackageWentAstray, order: KnownOrder) -> Told:
+    units = _of_these(order, {line.line: line.quantity for line in event.lines})
+    lines = _units(order, units)
+    return {
+        "kind": _OF_FATES[event.fate],
+        "lines": lines,
+        "packages": (ChannelPackage(package=event.package, lines=lines),),
+        "carrier": event.carrier,
+        "occurred_at": event.occurred_at,
+    }
+
+
 def _completed(event: OrderCompleted, order: KnownOrder) -> Told:
     return {"kind": UpdateKind.COMPLETED, "amount": event.captured, "closed": True}
 
@@ -328,6 +344,7 @@ _TOLD: dict[type[Message], Callable[[Any, KnownOrder], Told | None]] = {
     FulfillmentReady: _ready,
     LinesFulfilled: _fulfilled,
     LinesDelivered: _delivered,
+    PackageWentAstray: _astray,
     OrderCompleted: _completed,
 }
 

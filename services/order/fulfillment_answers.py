@@ -70,7 +70,7 @@ from services.order.order import (
 if TYPE_CHECKING:
     from services.order.stream import OrderStream
 
-__all__ = ["all_of", "decide", "of_node"]
+__all__ = ["all_of", "contents_of", "decide", "of_node", "of_shipment"]
 
 # Answers
 
@@ -167,7 +167,7 @@ def _short_event(key: str, work: Work, short: Sequence[ShortLine]) -> LinesShort
     return LinesShort(fulfillment_order=key, location=work.location, lines=tuple(short), moves=tuple(moves))
 
 
-def _contents(packages: Iterable[Package], key: str) -> dict[str, int]:
+def contents_of(packages: Iterable[Package], key: str) -> dict[str, int]:
     """Units by line in the packages that belong to a fulfillment order."""
     found: dict[str, int] = defaultdict(int)
     for package in packages:
@@ -184,7 +184,7 @@ def _on_packed(message: Packed, state: OrderStream, context: Context) -> Sequenc
     key, work = found
     moves = [
         each
-        for line, quantity in _contents(message.packages, key).items()
+        for line, quantity in contents_of(message.packages, key).items()
         for each in move(line, min(quantity, count(work, Bucket.PICKED, line)), Bucket.PICKED, Bucket.PACKED)
     ]
     if not moves:
@@ -210,13 +210,14 @@ def _on_refused(message: FulfillmentRefused, state: OrderStream, context: Contex
     return (orders.hold(state.order, HoldKind.STEP_REFUSED, detail, (HeldStep.RELEASE,), step=RELEASE, key=found[0]),)
 
 
-def _of_shipment(state: OrderStream, context: Context) -> tuple[str, Work] | None:
+def of_shipment(state: OrderStream, context: Context) -> tuple[str, Work] | None:
+    """The fulfillment order whose shipment answers, by the stream that the answer is about."""
     key = work_of(state.fulfillment, split_stream(context.subject)[1])
     return None if key is None else (key, state.fulfillment.works[key])
 
 
 def _on_labels(message: LabelIssued, state: OrderStream, context: Context) -> Sequence[Event]:
-    found = _of_shipment(state, context)
+    found = of_shipment(state, context)
     if found is None or not found[1].open or found[1].labelled:
         return ()
     labelled = ShipmentLabelled(
@@ -230,7 +231,7 @@ def _on_labels(message: LabelIssued, state: OrderStream, context: Context) -> Se
 
 
 def _on_shipment_refused(message: ShipmentRefused, state: OrderStream, context: Context) -> Sequence[Event]:
-    found = _of_shipment(state, context)
+    found = of_shipment(state, context)
     step = {CreateShipment.__name__: LABEL, DispatchShipment.__name__: DISPATCH}.get(message.step)
     if found is None or not found[1].open or step is None:
         return ()
@@ -240,12 +241,12 @@ def _on_shipment_refused(message: ShipmentRefused, state: OrderStream, context: 
 
 def _on_shipped(message: Shipped, state: OrderStream, context: Context) -> Sequence[Event]:
     """The shipment's units are fulfilled: the next from the bottom of each line, with their share of its value."""
-    found = _of_shipment(state, context)
+    found = of_shipment(state, context)
     if found is None or not found[1].open:
         return ()
     key, work = found
     moves: list[Move] = []
-    for line, quantity in _contents(message.packages, key).items():
+    for line, quantity in contents_of(message.packages, key).items():
         moves += move(line, min(quantity, count(work, Bucket.PACKED, line)), Bucket.PACKED, Bucket.FULFILLED)
     if not moves:
         return ()
@@ -265,11 +266,11 @@ def _on_shipped(message: Shipped, state: OrderStream, context: Context) -> Seque
 
 def _on_delivered(message: Delivered, state: OrderStream, context: Context) -> Sequence[Event]:
     """Recorded also after the order is completed: a fact about its units."""
-    found = _of_shipment(state, context)
+    found = of_shipment(state, context)
     if found is None:
         return ()
     moves: list[Move] = []
-    for line, quantity in _contents([message.package], found[0]).items():
+    for line, quantity in contents_of([message.package], found[0]).items():
         fulfilled = line_units(state.order.lines[line], Bucket.FULFILLED)
         moves += move(line, min(quantity, fulfilled), Bucket.FULFILLED, Bucket.DELIVERED)
     if not moves:

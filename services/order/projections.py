@@ -22,11 +22,14 @@ from contracts.message import CATALOGUE
 from contracts.order import (
     HoldPlaced,
     HoldReleased,
+    LinesDelivered,
     NoticeFailed,
     OrderCancelled,
     OrderCompleted,
     OrderConfirmed,
     OrderPlaced,
+    PackageSettled,
+    PackageWentAstray,
     ReleasedToFulfillment,
 )
 from services.order.kits import Kit, is_kit_key, kit_key
@@ -228,8 +231,8 @@ class OrderStage(StrEnum):
 
 
 class OrdersProjection:
-    """One row an order, for lists and for finding an order by any of its names; one a notice that failed, for the order
-    desk. `placed_at` is the channel's own time, `changed_at` ours."""
+    """One row an order, for lists and for finding an order by any of its names; one a notice that failed and one a
+    package that went astray, for the order desk. `placed_at` is the channel's own time, `changed_at` ours."""
 
     name = "orders"
     topics = ("order.events",)
@@ -244,6 +247,7 @@ class OrdersProjection:
     create table if not exists failed_notices (
         id text, notice text, kind text not null, said text not null, failed_at timestamptz not null,
         primary key (id, notice));
+    create table if not exists astray_packages (id text, package text, primary key (id, package));
     """
 
     def apply(self, connection: psycopg.Connection[Any], records: Sequence[Record]) -> None:
@@ -281,12 +285,29 @@ class OrdersProjection:
                 self._end(cursor, order, envelope, OrderStage.CANCELLED)
             case NoticeFailed():
                 self._failed(cursor, order, envelope, event)
+            case PackageWentAstray() | PackageSettled() | LinesDelivered():
+                self._astray(cursor, order, envelope, event)
 
     def _failed(self, cursor: psycopg.Cursor[Any], order: str, envelope: Envelope, event: NoticeFailed) -> None:
         cursor.execute(
             "insert into failed_notices values (%s, %s, %s, %s, %s) on conflict do nothing",
             [order, event.notice, event.kind, event.said, envelope.time],
         )
+        cursor.execute("update orders set changed_at = %s where id = %s", [envelope.time, order])
+
+    def _astray(
+        self,
+        cursor: psycopg.Cursor[Any],
+        order: str,
+        envelope: Envelope,
+        event: PackageWentAstray | PackageSettled | LinesDelivered,
+    ) -> None:
+        """Rows stand for packages that somebody has to look after."""
+        if isinstance(event, PackageWentAstray):
+            change: LiteralString = "insert into astray_packages values (%s, %s) on conflict do nothing"
+        else:
+            change = "delete from astray_packages where id = %s and package = %s"
+        cursor.execute(change, [order, event.package])
         cursor.execute("update orders set changed_at = %s where id = %s", [envelope.time, order])
 
     def _hold(self, cursor: psycopg.Cursor[Any], order: str, envelope: Envelope, more: int) -> None:
@@ -311,4 +332,7 @@ _FOLDED = (
     OrderCompleted,
     OrderCancelled,
     NoticeFailed,
+    PackageWentAstray,
+    PackageSettled,
+    LinesDelivered,
 )

@@ -1,4 +1,4 @@
-"""The stream of an order: the order, its two sagas and its notices as folds of it, and one decider for each message
+"""The stream of an order: the order, its two sagas, its notices and its packages that went astray as folds of it, and one decider for each message
 that it takes.
 
 Here is what needs them together: cancelling, deadlines, and asking again after a hold. Each part is told in its own
@@ -34,6 +34,7 @@ from contracts.order import (
     StepUnanswered,
 )
 from services.order import (
+    astray,
     cancel_answers,
     counter_answers,
     fulfillment_advance,
@@ -47,6 +48,7 @@ from services.order import (
     reservation_answers,
     reservation_saga,
 )
+from services.order.astray import AstrayState
 from services.order.fulfillment_state import COLLECT, DECIDE, WITHDRAW, WORK, FulfillmentState
 from services.order.leaving import hand_out
 from services.order.notices import NoticesState
@@ -72,6 +74,7 @@ class OrderStream(NamedTuple):
     reservation: ReservationState
     fulfillment: FulfillmentState
     notices: NoticesState
+    astray: AstrayState
 
 
 def _cancel(message: CancelOrder, state: OrderStream, context: Context) -> Sequence[Event]:
@@ -211,11 +214,12 @@ _DECIDE: Mapping[type[Message], Callable[[Any, Any, Context], Sequence[Event]]] 
     **fulfillment_answers.decide,
     **counter_answers.decide,
     **cancel_answers.decide,
+    **astray.decide,
 }
 
 ORDER = StreamKind(
     kind="order",
-    folds=(order.FOLD, reservation_saga.FOLD, fulfillment_saga.FOLD, notices.FOLD),
+    folds=(order.FOLD, reservation_saga.FOLD, fulfillment_saga.FOLD, notices.FOLD, astray.FOLD),
     decide=_DECIDE,
     state=OrderStream,
     advance=_advance,

@@ -8,7 +8,7 @@ from typing import Any
 
 from chassis.stream import Stream
 from contracts.message import format_instant
-from contracts.order import ShipGroup
+from contracts.order import PackageWentAstray, ShipGroup
 from services.order.notices import Notice
 from services.order.order import BUCKETS, Hold, LineState, OrderState, due, line_of, status
 from services.order.stream import ORDER
@@ -47,6 +47,7 @@ def order_view(stream: Stream) -> dict[str, Any]:
         "holds": [_hold(held) for _, held in sorted(order.holds.items())],
         "kits": [_kit(order, kit) for kit in dict.fromkeys(part.kit for part in parts_of_kits(placed))],
         "lines": [_line(order, name) for name in sorted(order.lines, key=lambda name: order.lines[name].index)],
+        "astray": [_astray(found) for _, found in sorted(state.astray.packages.items())],
         "notices": [_notice(number, notice) for number, notice in _in_order(state.notices.notices)],
         "fulfillment_orders": [_work(name, work) for name, work in sorted(state.fulfillment.works.items())],
     }
@@ -65,6 +66,10 @@ def _hold(held: Hold) -> dict[str, Any]:
     """`lines` where these alone are held."""
     lines = {"lines": list(held.lines)} if held.lines else {}
     return {"hold": held.hold, "kind": held.kind, "blocks": list(held.blocks), **lines}
+
+
+def _astray(found: PackageWentAstray) -> dict[str, Any]:
+    return found.model_dump(mode="json", include={"shipment", "package", "number", "fate", "carrier", "lines", "owner"})
 
 
 def _in_order(notices: Mapping[str, Notice]) -> list[tuple[str, Notice]]:

@@ -12,7 +12,7 @@ from datetime import datetime
 from chassis.saga import Asked
 from chassis.stream import evolve, fresh
 from contracts.message import Event
-from contracts.order import Bucket, HoldPlaced, ShipMethod
+from contracts.order import Bucket, HoldPlaced, PackageFate, ShipMethod
 from services.order.fulfillment_state import (
     CAPTURE,
     COLLECT,
@@ -95,8 +95,8 @@ def waiting(stream: str, happened: Iterable[Happened]) -> Waiting | None:
 
 def _waits(state: OrderStream, holds: Mapping[str, HoldPlaced]) -> list[Wait]:
     if not state.order.open:
-        return []
-    return [*_held(state, holds), *_unanswered(state), *_for_stock(state), *_at_nodes(state)]
+        return list(_astray(state))
+    return [*_held(state, holds), *_unanswered(state), *_for_stock(state), *_at_nodes(state), *_astray(state)]
 
 
 def _held(state: OrderStream, holds: Mapping[str, HoldPlaced]) -> Iterator[Wait]:
@@ -180,6 +180,15 @@ def _at_counter(state: OrderStream, key: str, work: Work) -> Wait:
     what = f"the customer ({units} units wait at {work.location} to be collected{until})"
     mover = f"whoever may collect them can, and {ORDER_DESK} can cancel the order"
     return Wait(f"{COLLECT}/{key}", what, mover, due)
+
+
+def _astray(state: OrderStream) -> Iterator[Wait]:
+    """Packages that did not arrive, also of an order that is complete."""
+    for package, astray in sorted(state.astray.packages.items()):
+        units = sum(line.quantity for line in astray.lines)
+        became = f"{astray.carrier} lost it" if astray.fate is PackageFate.LOST else f"{astray.carrier} brings it back"
+        what = f"somebody to look after package {astray.number} of shipment {astray.shipment} ({units} units: {became})"
+        yield Wait(f"package/{package}", what, f"{astray.owner} can settle it")
 
 
 def _next_deed(work: Work) -> str | None:

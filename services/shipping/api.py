@@ -44,6 +44,8 @@ SHIPMENTS = Listing(
         "service": "service",
         "packages": "packages",
         "delivered": "delivered",
+        "lost": "lost",
+        "returned": "returned",
         "stage": "stage",
         "created_at": "created_at",
         "changed_at": "changed_at",
@@ -65,15 +67,17 @@ def router(gate: Gate) -> APIRouter:
         stage: Annotated[list[Stage] | None, Query(description="Several may be asked for.")] = None,
         order: Name | None = None,
         under_way: bool = False,
+        astray: bool = False,
     ) -> dict[str, Any]:
         """Shipments, the last created first; `order` is an order's id. `under_way`: those that have left, and of which
-        a package has not arrived."""
+        a package has neither arrived, nor been lost, nor come back; `astray`: those of which one was lost or comes back."""
         conditions: dict[LiteralString, Any] = {
             "location = %s": location,
             "carrier = %s": carrier,
             "stage = any(%s)": any_of(stage),
             "order_id = %s": order,
-            "stage = 'shipped' and delivered < packages": under_way,
+            "stage = 'shipped' and delivered + lost + returned < packages": under_way,
+            "lost + returned > 0": astray,
         }
         return list_page(gate.reads, SHIPMENTS, asked, conditions)
 
@@ -113,5 +117,7 @@ def _view(state: Shipment) -> dict[str, Any]:
         **asked,
         "stage": state.stage,
         "packages": [package.model_dump(mode="json", exclude_none=True) for package in state.packages],
-        "delivered": sorted(state.delivered),
+        "delivered": state.told_of(TrackingStatus.DELIVERED),
+        "lost": state.told_of(TrackingStatus.LOST),
+        "returned": state.told_of(TrackingStatus.RETURN_TO_SENDER),
     }

@@ -1,8 +1,9 @@
 """A shipment: packages of an order to one ship-to, their labels, and what the carrier says about them.
 
 Labels need serial numbers, which the series of the company prefix gives out (sscc_series.py); until it has answered
-the shipment is created but not labelled. Tracking comes in any order and is recorded as it comes; a package is delivered
-once it has both left and arrived, whichever is heard of first.
+the shipment is created but not labelled. Tracking comes in any order and is recorded as it comes; what became of a
+package is told once it has left, whichever is heard of first. Of two fates the better founded stands: what was lost may
+be found, on its way back or delivered; of those two the one heard first.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from contracts.shipping import (
     DispatchShipment,
     Label,
     LabelIssued,
+    PackageLost,
+    PackageReturned,
     RecordTracking,
     SerialsAllotted,
     ShipmentCancelled,
@@ -43,10 +46,14 @@ from services.shipping.carriers import CARRIERS
 from services.shipping.sscc import COMPANY_PREFIX, sscc
 from services.shipping.sscc_series import SSCC_SERIES
 
-__all__ = ["KINDS", "SHIPMENT", "TRACKED_MAX"]
+__all__ = ["FATES", "KINDS", "SHIPMENT", "TRACKED_MAX"]
 
 TRACKED_MAX = 1_000
 """Tracking events that a shipment knows again, the last ones; an older one that comes again is recorded again."""
+
+
+FATES = {TrackingStatus.LOST: 0, TrackingStatus.RETURN_TO_SENDER: 1, TrackingStatus.DELIVERED: 1}
+"""What may become of a package, and how well founded it is: only a better one takes the place of one heard before."""
 
 
 class Stage(StrEnum):
@@ -60,17 +67,26 @@ class Stage(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of a package, by whom it was said and when, by their clock."""
+
+    status: TrackingStatus
+    carrier: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Shipment:
     """What is shipped. `packages` carry their label data once labelled; `tracked` are the last tracking events, by
-    carrier and event id; `arrived` says when a package reached its ship-to, by its id, and `delivered` which of those
-    were told. `dispatched` is the hand-over that it left with."""
+    carrier and event id; `fates` are what became of packages, by their id, and `told` what of that was told.
+    `dispatched` is the hand-over that it left with."""
 
     stage: Stage = Stage.UNKNOWN
     created: ShipmentCreated | None = None
     packages: tuple[Package, ...] = ()
     tracked: tuple[str, ...] = ()
-    arrived: HashTrieMap[str, datetime] = field(default_factory=HashTrieMap)
-    delivered: HashTrieMap[str, bool] = field(default_factory=HashTrieMap)
+    fates: HashTrieMap[str, Fate] = field(default_factory=HashTrieMap)
+    told: HashTrieMap[str, TrackingStatus] = field(default_factory=HashTrieMap)
     dispatched: str | None = None
 
     @property
@@ -78,6 +94,10 @@ class Shipment:
         """What was asked for; only of one that was created."""
         assert self.created is not None, "a shipment has no contents before it is created"
         return self.created
+
+    def told_of(self, *statuses: TrackingStatus) -> list[str]:
+        """The packages that were told to have one of these fates, in order."""
+        return sorted(package for package, status in self.told.items() if status in statuses)
 
     def package(self, name: str) -> Package | None:
         """The package with this id, SSCC or tracking number."""
@@ -105,17 +125,25 @@ def _evolve(state: Shipment, event: Event) -> Shipment:
         case TrackingRecorded():
             return _tracked(state, event)
         case Delivered():
-            return replace(state, delivered=state.delivered.insert(event.package.package, True))
+            return _told(state, event, TrackingStatus.DELIVERED)
+        case PackageReturned():
+            return _told(state, event, TrackingStatus.RETURN_TO_SENDER)
+        case PackageLost():
+            return _told(state, event, TrackingStatus.LOST)
         case ShipmentCancelled():
             return replace(state, stage=Stage.CANCELLED)
     return state
 
 
 def _tracked(state: Shipment, event: TrackingRecorded) -> Shipment:
-    arrived = state.arrived
-    if event.status is TrackingStatus.DELIVERED and event.package not in arrived:
-        arrived = arrived.insert(event.package, event.occurred_at)
-    return replace(state, arrived=arrived, tracked=(*state.tracked, _tracking_key(event))[-TRACKED_MAX:])
+    fates, known = state.fates, state.fates.get(event.package)
+    if event.status in FATES and (known is None or FATES[event.status] > FATES[known.status]):
+        fates = fates.insert(event.package, Fate(event.status, event.carrier, event.occurred_at))
+    return replace(state, fates=fates, tracked=(*state.tracked, _tracking_key(event))[-TRACKED_MAX:])
+
+
+def _told(state: Shipment, event: Delivered | PackageReturned | PackageLost, status: TrackingStatus) -> Shipment:
+    return replace(state, told=state.told.insert(event.package.package, status))
 
 
 def _tracking_key(message: RecordTracking | TrackingRecorded) -> str:
@@ -236,7 +264,7 @@ def _dispatch(command: DispatchShipment, state: Shipment, context: Context) -> S
                 document=command.document,
                 occurred_at=command.occurred_at,
             )
-            return [shipped, *_delivered(_evolve(state, shipped))]
+            return [shipped, *_untold(_evolve(state, shipped))]
         case Stage.SHIPPED:
             reason = ShipmentRefusal.ALREADY_SHIPPED
             return [] if state.dispatched == command.document else [_refused(command, context, reason)]
@@ -263,7 +291,7 @@ def _track(command: RecordTracking, state: Shipment, context: Context) -> Sequen
         detail=command.detail,
         occurred_at=command.occurred_at,
     )
-    return [recorded, *_delivered(_evolve(state, recorded))]
+    return [recorded, *_untold(_evolve(state, recorded))]
 
 
 def _ignored(command: RecordTracking, reason: str) -> TrackingIgnored:
@@ -275,27 +303,35 @@ def _ignored(command: RecordTracking, reason: str) -> TrackingIgnored:
     )
 
 
-def _delivered(state: Shipment) -> list[Event]:
-    """The packages that have left and arrived, and of which nobody was told yet."""
+def _untold(state: Shipment) -> list[Event]:
+    """What became of packages that have left, and was not told yet."""
     if state.stage is not Stage.SHIPPED:
         return []
-    asked, told = state.asked, len(state.delivered)
-    untold = [
-        package
-        for package in state.packages
-        if package.package in state.arrived and package.package not in state.delivered
-    ]
-    return [
-        Delivered(
-            order_id=asked.order_id,
-            fulfillment_order=asked.fulfillment_order,
-            package=package,
-            outstanding=len(state.packages) - told - number,
-            occurred_at=state.arrived[package.package],
-            reply_to=asked.reply_to,
-        )
-        for number, package in enumerate(untold, start=1)
-    ]
+    events: list[Event] = []
+    for package in state.packages:
+        fate = state.fates.get(package.package)
+        if fate is not None and state.told.get(package.package) is not fate.status:
+            events.append(_fate_told(state, package, fate))
+            state = _evolve(state, events[-1])
+    return events
+
+
+def _fate_told(state: Shipment, package: Package, fate: Fate) -> Delivered | PackageReturned | PackageLost:
+    asked = state.asked
+    named: dict[str, Any] = {
+        "order_id": asked.order_id,
+        "fulfillment_order": asked.fulfillment_order,
+        "package": package,
+        "occurred_at": fate.occurred_at,
+        "reply_to": asked.reply_to,
+    }
+    after_lost = state.told.get(package.package) is TrackingStatus.LOST
+    if fate.status is TrackingStatus.LOST:
+        return PackageLost(**named, carrier=fate.carrier)
+    if fate.status is TrackingStatus.RETURN_TO_SENDER:
+        return PackageReturned(**named, carrier=fate.carrier, after_lost=after_lost)
+    outstanding = len(state.packages) - len(state.told_of(TrackingStatus.DELIVERED)) - 1
+    return Delivered(**named, outstanding=outstanding, after_lost=after_lost)
 
 
 def _cancel(command: CancelShipment, state: Shipment, context: Context) -> Sequence[Event]:
@@ -330,7 +366,7 @@ def _story(state: Shipment) -> str | None:
 
 SHIPMENT = StreamKind(
     kind="shipment",
-    folds=(Fold("shipment", 2, Shipment(), _evolve, _react),),
+    folds=(Fold("shipment", 3, Shipment(), _evolve, _react),),
     decide={
         CreateShipment: _create,
         SerialsAllotted: _label,

@@ -312,6 +312,29 @@ def test_shipments_are_listed_with_how_many_packages_arrived(
     assert (stand(under_way=True), stand()) == ([], [("shipped", 2, 2)])
 
 
+def test_a_lost_package_is_not_under_way_and_is_counted_as_what_it_is_once_it_is_found(
+    connection: psycopg.Connection[Any], namespace: str
+) -> None:
+    spec, tables = parcels.after(), Tables(connection, namespace, ShipmentsProjection())
+    client = client_of(shipping_api.router(gate_of(shipping.declare(), tables)))
+
+    def counted(**asked: Any) -> list[tuple[Any, ...]]:
+        rows = client.get("/shipments", params=asked).json()["shipments"]
+        return [(row["delivered"], row["lost"], row["returned"]) for row in rows]
+
+    for command in (parcels.CREATE, parcels.SERIALS, parcels.DISPATCH):
+        tables.follow(records_of("shipping.events", spec.when(command)))
+    for event_id, status, package, expected in (
+        ("e1", TrackingStatus.LOST, "package-1", (0, 1, 0)),
+        ("e2", TrackingStatus.LOST, "package-2", (0, 2, 0)),
+        ("e3", TrackingStatus.DELIVERED, "package-1", (1, 1, 0)),
+        ("e4", TrackingStatus.RETURN_TO_SENDER, "package-2", (1, 0, 1)),
+    ):
+        tables.follow(records_of("shipping.events", spec.when(parcels.tracking(event_id, status, package))))
+        assert counted(astray=True) == [expected]
+    assert counted(under_way=True) == []
+
+
 def test_payments_are_listed_with_what_is_secured_and_taken(
     connection: psycopg.Connection[Any], namespace: str
 ) -> None:

@@ -26,7 +26,8 @@ from contracts.inventory import (
     LocationKind,
     ReceiveStock,
 )
-from contracts.order import CancelOrder, PlaceHold, RecordNoticeRefused, RecordNoticeSent, ReleaseHold
+from contracts.order import CancelOrder, PlaceHold, RecordNoticeRefused, RecordNoticeSent, ReleaseHold, SettlePackage
+from contracts.shipping import Delivered, PackageLost
 from services.inventory.catalogue import ITEM, LOCATION
 from services.inventory.stock_item import STOCK_ITEM
 from services.order import api
@@ -37,6 +38,7 @@ from services.order.projections import AvailabilityLoader, AvailabilityProjectio
 from services.order.sourcing import Availability
 from services.order.sourcing_rules import UNDESCRIBED, Place
 from services.order.tests.story import ORDER_ID, Story, eur, order
+from services.order.tests.test_astray import heard
 from tests.doors.fakes import KeptWriter, guarded_client, seal
 from tests.integration.lists import records_of
 
@@ -99,6 +101,26 @@ def test_an_order_whose_customer_could_not_be_told_is_listed_for_the_order_desk(
     assert [order["external_id"] for order in shown(schema, notice_failed=True)] == ["1001"]
     failed = schema.execute("select notice, kind, said from failed_notices").fetchall()
     assert failed == [("1", "cancelled", "550 no such user")]
+
+
+@pytest.mark.parametrize("end", ["settled", "arrived"])
+def test_an_order_is_listed_with_a_package_that_went_astray_until_that_has_an_end(schema: Connection, end: str) -> None:
+    # given an order whose package is lost
+    story = Story()
+    told = [story.tell(order(("A", 2, 1000)))]
+    story.reserved()
+    story.authorized()
+    story.until_handed_over()
+    story.shipped()
+    OrdersProjection().apply(schema, records_of("order.events", *told, heard(story, PackageLost)))
+    assert [(row["external_id"], row["astray_packages"]) for row in shown(schema, astray=True)] == [("1001", 1)]
+    # when somebody settles that, or it arrives
+    wish = SettlePackage(package="package-0", detail="the carrier pays")
+    ended = story.tell(wish, door="console") if end == "settled" else heard(story, Delivered)
+    OrdersProjection().apply(schema, records_of("order.events", ended))
+    # then nobody has to look after it
+    assert shown(schema, astray=True) == []
+    assert [row["astray_packages"] for row in shown(schema)] == [0]
 
 
 def shown(schema: Connection, **asked: Any) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from contracts.message import CATALOGUE, Event
 from contracts.money import Charge, ChargeKind, Money
 from contracts.order import (
     ALL_STEPS,
+    AstrayLine,
     Bucket,
     CancelReason,
     CancelRefusal,
@@ -42,6 +43,8 @@ from contracts.order import (
     OrderConflicted,
     OrderLine,
     OrderPlaced,
+    PackageFate,
+    PackageWentAstray,
     ReadyLine,
     Totals,
 )
@@ -289,6 +292,28 @@ CASES: list[tuple[Event, dict[str, Any]]] = [
             "occurred_at": LATER,
         },
     ),
+    *(
+        (
+            PackageWentAstray(
+                shipment="s",
+                package="p1",
+                number=1,
+                fate=fate,
+                carrier="own-fleet",
+                lines=(AstrayLine(line="1", quantity=3),),
+                owner="order_desk",
+                occurred_at=LATER,
+            ),
+            {
+                "kind": kind,
+                "lines": units(tea=3),
+                "packages": (ChannelPackage(package="p1", lines=units(tea=3)),),
+                "carrier": "own-fleet",
+                "occurred_at": LATER,
+            },
+        )
+        for fate, kind in ((PackageFate.LOST, UpdateKind.LOST), (PackageFate.RETURNED, UpdateKind.RETURNED))
+    ),
     (OrderCompleted(captured=eur(300)), {"kind": UpdateKind.COMPLETED, "amount": eur(300), "closed": True}),
 ]
 
@@ -320,8 +345,8 @@ NOT_FOR_CHANNELS = """
 AuthorizationRecorded AuthorizationRequested CancelAfterPassed CancelLeftToNode CaptureNotNeeded CaptureRecorded CaptureRequested
 ClaimRefused DispatchRequested FulfillmentAcceptedByNode FulfillmentDeclined FulfillmentHandedOver FulfillmentListed
 HoldChangeRefused LineReserved LinesPacked LinesPicked LinesShort NoticeDelayed NoticeFailed NoticeNotSent
-NoticeOutcomeIgnored NoticeRequested NoticeSent OrderChangeRequested OrderRevisionIgnored ReleasedToFulfillment
-ReservationLost ShipmentLabelled ShipmentRequested SourcingDecided StepAskedAgain StepUnanswered
+NoticeOutcomeIgnored NoticeRequested NoticeSent OrderChangeRequested OrderRevisionIgnored PackageSettled ReleasedToFulfillment
+ReservationLost SettlementRefused ShipmentLabelled ShipmentRequested SourcingDecided StepAskedAgain StepUnanswered
 """
 """How we do it, and what a `held` says already."""
 

@@ -20,6 +20,8 @@ from contracts.shipping import (
     Delivered,
     DispatchShipment,
     LabelIssued,
+    PackageLost,
+    PackageReturned,
     RecordTracking,
     SerialsAllotted,
     ShipmentCancelled,
@@ -176,6 +178,65 @@ def test_what_arrives_under_void_labels_is_recorded_and_delivers_nothing() -> No
     spec = after(CREATE, SERIALS, CANCEL)
     outcome = spec.when(tracking("e1", TrackingStatus.DELIVERED), door="carrier").answered()
     assert isinstance(event_of(outcome), TrackingRecorded)
+
+
+@pytest.mark.parametrize(
+    ("status", "told"), [(TrackingStatus.LOST, PackageLost), (TrackingStatus.RETURN_TO_SENDER, PackageReturned)]
+)
+def test_what_does_not_arrive_is_told_to_the_order_once_a_package(status: TrackingStatus, told: type) -> None:
+    spec = after(CREATE, SERIALS, DISPATCH)
+    recorded, event = spec.when(tracking("e1", status), door="carrier").answered(ORDER).events
+    assert isinstance(recorded, TrackingRecorded) and isinstance(event, told)
+    assert isinstance(event, PackageLost | PackageReturned)
+    assert (event.package.package, event.carrier) == ("package-1", "own-fleet")
+    assert isinstance(event_of(spec.when(tracking("e2", status), door="carrier").answered()), TrackingRecorded)
+
+
+@pytest.mark.parametrize(
+    ("status", "told"), [(TrackingStatus.LOST, PackageLost), (TrackingStatus.RETURN_TO_SENDER, PackageReturned)]
+)
+def test_what_was_astray_before_it_was_said_to_have_left_is_told_once_it_has(
+    status: TrackingStatus, told: type
+) -> None:
+    spec = after(CREATE, SERIALS, tracking("e1", status))
+    shipped, astray = spec.when(DISPATCH).answered(ORDER, ORDER).events
+    assert isinstance(shipped, Shipped) and isinstance(astray, told)
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [(TrackingStatus.DELIVERED, Delivered), (TrackingStatus.RETURN_TO_SENDER, PackageReturned)],
+)
+def test_what_was_lost_may_be_found(status: TrackingStatus, told: type) -> None:
+    # given a lost package, when it is heard of after all
+    spec = after(CREATE, SERIALS, DISPATCH, tracking("e1", TrackingStatus.LOST))
+    _, found = spec.when(tracking("e2", status), door="carrier").answered(ORDER).events
+    # then the order hears that too, and a late word that it was lost is recorded alone
+    assert isinstance(found, told) and isinstance(found, Delivered | PackageReturned)
+    assert found.after_lost
+    late = tracking("e3", TrackingStatus.LOST)
+    assert isinstance(event_of(spec.when(late, door="carrier").answered()), TrackingRecorded)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (TrackingStatus.DELIVERED, TrackingStatus.RETURN_TO_SENDER),
+        (TrackingStatus.RETURN_TO_SENDER, TrackingStatus.DELIVERED),
+    ],
+)
+def test_of_delivered_and_brought_back_the_one_heard_first_stands(
+    first: TrackingStatus, second: TrackingStatus
+) -> None:
+    # what comes back is delivered to us in the end, and some carriers say so in the same word
+    spec = after(CREATE, SERIALS, DISPATCH, tracking("e1", first))
+    assert isinstance(event_of(spec.when(tracking("e2", second), door="carrier").answered()), TrackingRecorded)
+
+
+def test_a_lost_package_leaves_its_shipment_outstanding() -> None:
+    spec = after(CREATE, SERIALS, DISPATCH, tracking("e1", TrackingStatus.LOST))
+    _, delivered = spec.when(tracking("e2", TrackingStatus.DELIVERED, "package-2"), door="carrier").events
+    assert isinstance(delivered, Delivered) and delivered.outstanding == 1
 
 
 def test_two_carriers_may_number_their_events_alike() -> None:

@@ -1,0 +1,74 @@
+"""Packages that went astray: lost by their carrier, or on their way back. Each is somebody's until it is settled."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from contracts.message import Command, Event, Instant, Value
+
+__all__ = [
+    "AstrayLine",
+    "PackageFate",
+    "PackageSettled",
+    "PackageWentAstray",
+    "SettlePackage",
+    "SettlementRefusal",
+    "SettlementRefused",
+]
+
+
+class PackageFate(StrEnum):
+    """What became of a package that did not arrive: its carrier lost it, or brings it back to the sender."""
+
+    LOST = "lost"
+    RETURNED = "returned"
+
+
+class AstrayLine(Value):
+    """Units of a line in a package that did not arrive."""
+
+    line: str
+    quantity: int
+
+
+class PackageWentAstray(Event):
+    """A package that left did not arrive. Its units stay fulfilled; `owner` should act, until it arrives after all or
+    somebody settles it. A lost one that comes back is said again."""
+
+    shipment: str
+    package: str
+    number: int
+    fate: PackageFate
+    carrier: str
+    lines: tuple[AstrayLine, ...]
+    owner: str
+    occurred_at: Instant
+
+
+class SettlePackage(Command):
+    """A person has done what was to be done about a package that went astray; `detail` says what."""
+
+    package: str
+    detail: str
+
+
+class PackageSettled(Event):
+    """Nobody has to look after the package any more."""
+
+    package: str
+    fate: PackageFate
+    detail: str
+
+
+class SettlementRefusal(StrEnum):
+    """Why a package was not settled: no such order, or none of its packages by this id is astray."""
+
+    UNKNOWN_ORDER = "unknown_order"
+    NOT_ASTRAY = "not_astray"
+
+
+class SettlementRefused(Event):
+    """Nothing was settled."""
+
+    package: str
+    reason: SettlementRefusal

@@ -1,0 +1,88 @@
+"""Packages of an order that went astray: which somebody has to look after, since when, and that it was done.
+
+A fold of the order's stream beside the sagas, which it outlives: an order is complete once its goods have left. Units
+stay fulfilled; what is sent again or paid back is for people, so far.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from chassis.decider import Context, Fold
+from chassis.maps import HashTrieMap
+from contracts.ids import split_stream
+from contracts.message import Event, Message
+from contracts.order import (
+    AstrayLine,
+    LinesDelivered,
+    PackageFate,
+    PackageSettled,
+    PackageWentAstray,
+    SettlementRefusal,
+    SettlementRefused,
+    SettlePackage,
+)
+from contracts.shipping import PackageLost, PackageReturned
+from services.order.fulfillment_answers import contents_of, of_shipment
+from services.order.order import ORDER_DESK
+
+if TYPE_CHECKING:
+    from services.order.stream import OrderStream
+
+__all__ = ["FOLD", "AstrayState", "decide"]
+
+
+@dataclass(frozen=True, slots=True)
+class AstrayState:
+    """What became of each package, by its id, that is somebody's to look after."""
+
+    packages: HashTrieMap[str, PackageWentAstray] = HashTrieMap()
+
+
+def evolve(state: AstrayState, event: Event) -> AstrayState:
+    """One that arrives after all needs nobody any more."""
+    match event:
+        case PackageWentAstray():
+            return replace(state, packages=state.packages.insert(event.package, event))
+        case PackageSettled() | LinesDelivered():
+            return replace(state, packages=state.packages.discard(event.package))
+    return state
+
+
+def _on_astray(message: PackageLost | PackageReturned, state: OrderStream, context: Context) -> Sequence[Event]:
+    """Recorded also after the order is completed, as a delivery is."""
+    found = of_shipment(state, context)
+    if found is None:
+        return ()
+    units = contents_of([message.package], found[0])
+    astray = PackageWentAstray(
+        shipment=split_stream(context.subject)[1],
+        package=message.package.package,
+        number=message.package.number,
+        fate=PackageFate.LOST if isinstance(message, PackageLost) else PackageFate.RETURNED,
+        carrier=message.carrier,
+        lines=tuple(AstrayLine(line=line, quantity=quantity) for line, quantity in units.items()),
+        owner=ORDER_DESK,
+        occurred_at=message.occurred_at,
+    )
+    return (astray,)
+
+
+def _settle(message: SettlePackage, state: OrderStream, context: Context) -> Sequence[Event]:
+    astray = state.astray.packages.get(message.package)
+    if astray is not None:
+        return (PackageSettled(package=message.package, fate=astray.fate, detail=message.detail),)
+    unknown = state.order.placed is None
+    reason = SettlementRefusal.UNKNOWN_ORDER if unknown else SettlementRefusal.NOT_ASTRAY
+    return (SettlementRefused(package=message.package, reason=reason),)
+
+
+decide: Mapping[type[Message], Any] = {
+    PackageLost: _on_astray,
+    PackageReturned: _on_astray,
+    SettlePackage: _settle,
+}
+
+FOLD = Fold("astray", 1, AstrayState(), evolve)
