@@ -5,6 +5,7 @@ Weights are grams, lengths are millimetres. Tracking events may come in any orde
 
 from __future__ import annotations
 
+from datetime import date
 from enum import StrEnum
 from typing import Annotated
 
@@ -17,13 +18,20 @@ from contracts.message import Command, Event, Instant, Value
 __all__ = [
     "AllotSerials",
     "CancelShipment",
+    "CloseManifest",
     "CreateShipment",
     "Delivered",
     "DispatchShipment",
     "Label",
     "LabelIssued",
+    "ManifestClosed",
+    "ManifestPackage",
+    "ManifestRefusal",
+    "ManifestRefused",
+    "Manifested",
     "PackageLost",
     "PackageReturned",
+    "RecordManifested",
     "RecordTracking",
     "SerialsAllotted",
     "ShipmentCancelRefused",
@@ -82,6 +90,23 @@ class Label(Value):
     billed_grams: int
 
 
+class ManifestRefusal(StrEnum):
+    """Why no manifest was closed: no carrier is called so, or no labelled package waits for it there."""
+
+    UNKNOWN_CARRIER = "unknown_carrier"
+    NOTHING_WAITS = "nothing_waits"
+
+
+class ManifestPackage(Value):
+    """A package on a manifest, by the numbers on its label."""
+
+    shipment: str
+    package: str
+    sscc: str
+    tracking_number: str
+    weight_grams: int
+
+
 # Commands
 
 
@@ -124,6 +149,23 @@ class RecordTracking(Command):
     occurred_at: Instant
 
 
+class CloseManifest(Command):
+    """List what waits for a carrier at a location, labelled and not handed over, for the `day` (in `time_zone`) on which
+    it is to be taken."""
+
+    carrier: str
+    location: str
+    day: date
+    time_zone: str
+
+
+class RecordManifested(Command):
+    """A shipment is on the manifest with this number."""
+
+    manifest: str
+    number: int
+
+
 class AllotSerials(Command):
     """A shipment asks the series of its company prefix for numbers, one a package."""
 
@@ -159,6 +201,40 @@ class SerialsAllotted(Event):
     first: int
     count: int
     reply_to: str | None = None
+
+
+class ManifestClosed(Event):
+    """What a carrier is to take from a location on a day. `manifest` is the id of the stream, uuid5 of (tenant,
+    `manifest`, carrier, location), in which they are numbered from 1. `waiting` packages had no room, and are on the
+    next."""
+
+    carrier: str
+    location: str
+    day: date
+    time_zone: str
+    manifest: str
+    number: int
+    packages: tuple[ManifestPackage, ...]
+    weight_grams: int
+    waiting: int = 0
+
+
+class ManifestRefused(Event):
+    """No manifest was closed."""
+
+    carrier: str
+    location: str
+    reason: ManifestRefusal
+
+
+class Manifested(Event):
+    """The labelled packages of a shipment are on a manifest, by its stream's id and number."""
+
+    order_id: str
+    fulfillment_order: str
+    carrier: str
+    manifest: str
+    number: int
 
 
 class LabelIssued(Event):

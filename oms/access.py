@@ -61,6 +61,9 @@ RULES: Rules = {
     ("GET", "/shipments/{identifier}/packages/{number}/label"): GOODS_MOVED,
     ("GET", "/shipments/{identifier}/packages/{number}/packing-slip"): GOODS_MOVED,
     ("POST", "/shipments/{identifier}/tracking"): _and_admin(Role.CARRIER, Role.CSR, Role.WAREHOUSE),
+    ("POST", "/manifests"): GOODS_MOVED,
+    ("GET", "/manifests/{identifier}"): WORK_SEEN,
+    ("GET", "/manifests/{identifier}/{number}"): WORK_SEEN,
     ("GET", "/payments"): ORDERS_SEEN,
     ("GET", "/payments/{order_id}"): ORDERS_SEEN,
 }

@@ -41,7 +41,7 @@ from services.payments import api as payments_api
 from services.payments import app as payments
 from services.shipping import api as shipping_api
 from services.shipping import app as shipping
-from services.shipping import papers_api
+from services.shipping import manifest_api, papers_api
 from services.shipping.papers import Opened
 
 __all__ = ["CHANNEL_DOOR", "HTTP_DOOR", "make_app", "run"]
@@ -91,6 +91,7 @@ def make_app(
     app.include_router(catalogue_api.router(gate(inventory.declare(namespace))))
     app.include_router(fulfillment_api.router(gate(fulfillment.declare(namespace)), seal, opened))
     app.include_router(shipping_api.router(shipments))
+    app.include_router(manifest_api.router(shipments))
     app.include_router(papers_api.router(shipments, order_read, opened))
     app.include_router(payments_api.router(gate(payments.declare(namespace))))
     return app

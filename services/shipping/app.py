@@ -5,7 +5,7 @@ from __future__ import annotations
 from chassis.runtime import installation_of, run_service
 from chassis.service import Service
 from chassis.settings import Settings
-from services.shipping.projections import ShipmentsProjection
+from services.shipping.projections import ShipmentsProjection, WaitingLoader
 from services.shipping.shipment import KINDS
 
 __all__ = ["declare", "run"]
@@ -18,4 +18,9 @@ def declare(namespace: str = "") -> Service:
 
 def run(settings: Settings) -> int:
     """Run one process until it is asked to stop; its exit code."""
-    return run_service(declare(settings.namespace), installation_of(settings), projections=(ShipmentsProjection(),))
+    return run_service(
+        declare(settings.namespace),
+        installation_of(settings),
+        make_loader=lambda store: WaitingLoader(settings.database, store.schema),
+        projections=(ShipmentsProjection(),),
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, LiteralString
 
@@ -9,23 +10,31 @@ import psycopg
 
 from chassis.log import Record
 from chassis.projection import events_among
+from chassis.store import StoreAway, connect, making_tables
 from contracts.ids import split_stream
 from contracts.message import Event
 from contracts.shipping import (
     Delivered,
     LabelIssued,
+    Manifested,
+    ManifestPackage,
     PackageLost,
     PackageReturned,
     ShipmentCancelled,
     ShipmentCreated,
     Shipped,
 )
+from services.shipping.manifest import KNOWN_AGAIN, PACKAGES_MAX, carrier_and_location
 from services.shipping.shipment import Stage
 
-__all__ = ["ShipmentsProjection"]
+__all__ = ["ShipmentsProjection", "WaitingLoader"]
+
+SHIPMENTS_READ_MAX = PACKAGES_MAX + KNOWN_AGAIN
+"""Shipments that are read for a manifest: one full of the smallest, beyond those that it may know already."""
 
 _STAGES: Mapping[type[Event], Stage] = {
     LabelIssued: Stage.LABELLED,
+    Manifested: Stage.MANIFESTED,
     Shipped: Stage.SHIPPED,
     ShipmentCancelled: Stage.CANCELLED,
 }
@@ -46,7 +55,8 @@ class ShipmentsProjection:
         id text primary key, order_id text not null, fulfillment_order text not null, location text not null,
         carrier text not null, service text not null, packages bigint not null, delivered bigint not null,
         stage text not null, created_at timestamptz not null, changed_at timestamptz not null,
-        lost bigint not null default 0, returned bigint not null default 0);
+        lost bigint not null default 0, returned bigint not null default 0, labels json);
+    create index if not exists shipments_labelled on shipments (carrier, location, created_at, id) where stage = 'labelled';
     create index if not exists shipments_created on shipments (created_at desc, id desc);
     create index if not exists shipments_order on shipments (order_id);
     """
@@ -61,10 +71,16 @@ class ShipmentsProjection:
                     case Delivered() | PackageReturned() | PackageLost():
                         self._told(cursor, identifier, event, envelope.time)
                     case _:
+                        if isinstance(event, LabelIssued):
+                            self._labelled(cursor, identifier, event)
                         cursor.execute(
                             "update shipments set stage = %s, changed_at = %s where id = %s",
                             [_STAGES[type(event)], envelope.time, identifier],
                         )
+
+    def _labelled(self, cursor: psycopg.Cursor[Any], identifier: str, event: LabelIssued) -> None:
+        labels = json.dumps([label.model_dump(mode="json") for label in event.labels])
+        cursor.execute("update shipments set labels = %s where id = %s", [labels, identifier])
 
     def _told(self, cursor: psycopg.Cursor[Any], identifier: str, event: Fate, at: Any) -> None:
         """A package that was lost before is counted as what it is now."""
@@ -97,3 +113,43 @@ class ShipmentsProjection:
                 at,
             ],
         )
+
+
+class WaitingLoader:
+    """Fetches the labelled packages that wait for a carrier at a location, by `waiting_key`, the oldest shipment first. As
+    the list of shipments has them, which is a moment old."""
+
+    def __init__(self, url: str, schema: str) -> None:
+        self._url, self._schema = url, schema
+        self._connection: psycopg.Connection[Any] | None = None
+
+    def fetch(self, keys: Sequence[str]) -> Mapping[str, Sequence[ManifestPackage]]:
+        """See chassis.service.Loader."""
+        if not keys:
+            return {}
+        try:
+            return {key: self._waiting(*carrier_and_location(key)) for key in keys}
+        except psycopg.OperationalError as error:
+            self._connection = None
+            raise StoreAway(f"what waits for a carrier cannot be read: {error}") from error
+
+    def _waiting(self, carrier: str, location: str) -> Sequence[ManifestPackage]:
+        rows = self._connect().execute(
+            "select id, labels from shipments where stage = 'labelled' and carrier = %s and location = %s"
+            " order by created_at, id limit %s",
+            [carrier, location, SHIPMENTS_READ_MAX],
+        )
+        return [
+            ManifestPackage(
+                shipment=shipment, **{name: label[name] for name in ManifestPackage.model_fields if name in label}
+            )
+            for shipment, labels in rows
+            for label in labels
+        ]
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        if self._connection is None or self._connection.closed:
+            self._connection = connect(self._url, self._schema)
+            with making_tables(self._connection, self._schema):
+                self._connection.execute(ShipmentsProjection.tables)
+        return self._connection

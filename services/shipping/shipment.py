@@ -27,8 +27,10 @@ from contracts.shipping import (
     DispatchShipment,
     Label,
     LabelIssued,
+    Manifested,
     PackageLost,
     PackageReturned,
+    RecordManifested,
     RecordTracking,
     SerialsAllotted,
     ShipmentCancelled,
@@ -43,6 +45,7 @@ from contracts.shipping import (
 )
 from services.shipping.carrier import Carrier, Declined
 from services.shipping.carriers import CARRIERS
+from services.shipping.manifest import MANIFEST
 from services.shipping.sscc import COMPANY_PREFIX, sscc
 from services.shipping.sscc_series import SSCC_SERIES
 
@@ -62,6 +65,7 @@ class Stage(StrEnum):
     UNKNOWN = "unknown"
     CREATED = "created"
     LABELLED = "labelled"
+    MANIFESTED = "manifested"
     SHIPPED = "shipped"
     CANCELLED = "cancelled"
 
@@ -120,6 +124,8 @@ def _evolve(state: Shipment, event: Event) -> Shipment:
                 stage=Stage.LABELLED,
                 packages=_labelled(state.packages, event.labels),
             )
+        case Manifested():
+            return replace(state, stage=Stage.MANIFESTED)
         case Shipped():
             return replace(state, stage=Stage.SHIPPED, dispatched=event.document)
         case TrackingRecorded():
@@ -256,7 +262,7 @@ def _common(state: Shipment) -> dict[str, Any]:
 
 def _dispatch(command: DispatchShipment, state: Shipment, context: Context) -> Sequence[Event]:
     match state.stage:
-        case Stage.LABELLED:
+        case Stage.LABELLED | Stage.MANIFESTED:
             shipped = Shipped(
                 **_common(state),
                 location=state.asked.location,
@@ -274,6 +280,22 @@ def _dispatch(command: DispatchShipment, state: Shipment, context: Context) -> S
             return [_refused(command, context, ShipmentRefusal.CANCELLED)]
         case Stage.UNKNOWN:
             return [_refused(command, context, ShipmentRefusal.UNKNOWN)]
+
+
+def _manifest(command: RecordManifested, state: Shipment, context: Context) -> Sequence[Event]:
+    """One that has left meanwhile, or is cancelled, stays as it is: the list was a moment old."""
+    if state.stage is not Stage.LABELLED:
+        return []
+    asked = state.asked
+    return [
+        Manifested(
+            order_id=asked.order_id,
+            fulfillment_order=asked.fulfillment_order,
+            carrier=asked.carrier,
+            manifest=command.manifest,
+            number=command.number,
+        )
+    ]
 
 
 def _track(command: RecordTracking, state: Shipment, context: Context) -> Sequence[Event]:
@@ -370,6 +392,7 @@ SHIPMENT = StreamKind(
     decide={
         CreateShipment: _create,
         SerialsAllotted: _label,
+        RecordManifested: _manifest,
         DispatchShipment: _dispatch,
         RecordTracking: _track,
         CancelShipment: _cancel,
@@ -377,4 +400,4 @@ SHIPMENT = StreamKind(
     story=_story,
 )
 
-KINDS = (SHIPMENT, SSCC_SERIES)
+KINDS = (SHIPMENT, SSCC_SERIES, MANIFEST)

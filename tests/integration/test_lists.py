@@ -34,7 +34,7 @@ from contracts.inventory import (
 )
 from contracts.message import Command, format_instant
 from contracts.payments import AuthorizePayment
-from contracts.shipping import TrackingStatus
+from contracts.shipping import RecordManifested, TrackingStatus
 from services.fulfillment import api as fulfillment_api
 from services.fulfillment import app as fulfillment
 from services.fulfillment.cancelling import ANSWER_WITHIN
@@ -58,7 +58,9 @@ from services.payments.projections import PaymentsProjection
 from services.payments.tests import test_payment as paying
 from services.shipping import api as shipping_api
 from services.shipping import app as shipping
-from services.shipping.projections import ShipmentsProjection
+from services.shipping.manifest import waiting_key
+from services.shipping.projections import ShipmentsProjection, WaitingLoader
+from services.shipping.shipment import SHIPMENT
 from services.shipping.tests import test_shipment as parcels
 from tests.doors.fakes import KEY, KeptWriter, guarded_client, seal
 from tests.integration.lists import Tables, records_of
@@ -333,6 +335,39 @@ def test_a_lost_package_is_not_under_way_and_is_counted_as_what_it_is_once_it_is
         tables.follow(records_of("shipping.events", spec.when(parcels.tracking(event_id, status, package))))
         assert counted(astray=True) == [expected]
     assert counted(under_way=True) == []
+
+
+def test_a_manifest_is_told_what_is_labelled_for_its_carrier_and_location_the_oldest_first(
+    connection: psycopg.Connection[Any], namespace: str, database: str
+) -> None:
+    # given five shipments: one without labels, one elsewhere, one on a manifest, and two that wait
+    tables = Tables(connection, namespace, ShipmentsProjection())
+    kept = (parcels.CREATE, parcels.SERIALS)
+    elsewhere = parcels.CREATE.model_copy(update={"location": "south"})
+    listed = RecordManifested(manifest="m", number=1)
+    for number, commands_of in enumerate(
+        ((parcels.CREATE,), (elsewhere, parcels.SERIALS), (*kept, listed), kept, kept)
+    ):
+        spec = Spec(SHIPMENT, "shipping", stream("shipment", f"s{number}")).at(timedelta(minutes=9 - number))
+        tables.follow(*(records_of("shipping.events", spec.when(command)) for command in commands_of))
+    # when a manifest asks
+    key, other = waiting_key("own-fleet", "north"), waiting_key("own-fleet", "west")
+    found = WaitingLoader(database, namespace).fetch([key, other])
+    # then it is told of the labels of those two
+    assert [(package.shipment, package.package) for package in found[key]] == [
+        ("s4", "package-1"),
+        ("s4", "package-2"),
+        ("s3", "package-1"),
+        ("s3", "package-2"),
+    ]
+    assert found[key][0].sscc and found[key][0].weight_grams
+    assert found[other] == []
+    assert (
+        client_of(shipping_api.router(gate_of(shipping.declare(), tables)))
+        .get("/shipments?stage=manifested")
+        .json()["shipments"][0]["id"]
+        == "s2"
+    )
 
 
 def test_payments_are_listed_with_what_is_secured_and_taken(
