@@ -131,7 +131,8 @@ class ChannelCharge(Value):
 class ChannelLine(Value):
     """A line. `quantity` counts the item's base unit; where the customer ordered another unit, `ordered_quantity` and
     `ordered_unit` say so. `amount` is the extended amount in minor units and the truth; `unit_price` only informs, for
-    `price_basis` (`1`, `100`, `kg`). `parent` is the channel's id of the line that this one belongs to."""
+    `price_basis` (`1`, `100`, `kg`). `requested` is when the customer wants it, `promised` when you told them to expect
+    it. `parent` is the channel's id of the line that this one belongs to."""
 
     line_id: Key
     sku: Annotated[str, StringConstraints(max_length=128, pattern=r"^[^\x00-\x1f]*$")]
@@ -149,6 +150,7 @@ class ChannelLine(Value):
     ship_group: Key | None = None
     shortage_policy: ShortagePolicy | None = None
     requested: TimeWindow | None = None
+    promised: TimeWindow | None = None
     ship_not_before: Instant | None = None
     cancel_after: Instant | None = None
     relation: RelationKind | None = None
@@ -219,6 +221,7 @@ class ChannelOrder(Message):
     shortage_policy: ShortagePolicy = ShortagePolicy.BACKORDER
     priority: Annotated[int, Field(ge=-1_000, le=1_000)] = 0
     requested: TimeWindow | None = None
+    promised: TimeWindow | None = None
     ship_not_before: Instant | None = None
     cancel_after: Instant | None = None
     notes: Text | None = None
@@ -279,7 +282,8 @@ class ChannelUpdate(Event):
     `version` is the order's own count: of two updates of an order the higher is the later. `occurred_at` is when it
     happened, a delivery by the carrier's clock. `lines` are the units concerned. `number` is what people call the order.
     `closed`: nothing more of the order will be fulfilled or cancelled. `fulfilled_kind` is how units left, `location`
-    where they did or lie ready; what nobody collected by `collect_by` is asked about.
+    where they did or lie ready; what nobody collected by `collect_by` is asked about. What waits
+    for supply is `expected_at` then, where a supply is announced that it may have.
     """
 
     kind: UpdateKind
@@ -294,6 +298,7 @@ class ChannelUpdate(Event):
     fulfilled_kind: FulfilledKind | None = None
     location: str | None = None
     collect_by: Instant | None = None
+    expected_at: Instant | None = None
     carrier: str | None = None
     service: str | None = None
     hold: HoldKind | None = None

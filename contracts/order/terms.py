@@ -93,7 +93,8 @@ class OrderLine(Value):
 
     `quantity` counts the base unit and is what was sent, even at or below zero (then a hold stands); `ordered` is the
     unit that the customer used (2 cases). `amount` is the extended amount (minor units) and the truth; `unit_price`
-    with its `price_basis` (`1`, `100`, `kg`) only informs. Discounts and fees of the line are `charges`.
+    with its `price_basis` (`1`, `100`, `kg`) only informs. Discounts and fees of the line are `charges`. `promised` is
+    when the channel told the customer to expect it, `requested` when the customer wants it.
 
     A kit is followed by lines for its components: they have no `channel_line`, `relates_to` its line, and as `amount`
     a share of all that it costs. Goods leave by those, and by no line of a kit.
@@ -115,6 +116,7 @@ class OrderLine(Value):
     ship_group: str
     shortage: ShortagePolicy | None = None
     requested: TimeWindow | None = None
+    promised: TimeWindow | None = None
     ship_not_before: Instant | None = None
     cancel_after: Instant | None = None
     relates_to: RelatesTo | None = None
@@ -171,6 +173,7 @@ class OrderTerms(Value):
     shortage: ShortagePolicy = ShortagePolicy.BACKORDER
     priority: int = 0
     requested: TimeWindow | None = None
+    promised: TimeWindow | None = None
     ship_not_before: Instant | None = None
     cancel_after: Instant | None = None
     placed_at: Instant

@@ -78,9 +78,9 @@ def _party(prefix: str, level: Level, field: str) -> list[Column]:
     ]
 
 
-def _window(prefix: str, level: Level) -> list[Column]:
+def _window(prefix: str, level: Level, field: str = "requested") -> list[Column]:
     ends = ("earliest", "latest")
-    return [Column(f"{prefix}requested_{end}", level, ("requested", end), Reader.INSTANT) for end in ends]
+    return [Column(f"{prefix}{field}_{end}", level, (field, end), Reader.INSTANT) for end in ends]
 
 
 def _charges(prefix: str, level: Level) -> list[Column]:
@@ -109,6 +109,7 @@ def _order() -> list[Column]:
         Column("shortage_policy", of, ("shortage_policy",)),
         Column("priority", of, ("priority",), Reader.WHOLE),
         *_window("", of),
+        *_window("", of, "promised"),
         Column("ship_not_before", of, ("ship_not_before",), Reader.INSTANT),
         Column("cancel_after", of, ("cancel_after",), Reader.INSTANT),
         Column("notes", of, ("notes",)),
@@ -161,6 +162,7 @@ def _line() -> list[Column]:
         *_charges("line_", of),
         Column("line_shortage_policy", of, ("shortage_policy",)),
         *_window("line_", of),
+        *_window("line_", of, "promised"),
         Column("line_ship_not_before", of, ("ship_not_before",), Reader.INSTANT),
         Column("line_cancel_after", of, ("cancel_after",), Reader.INSTANT),
         Column("relation", of, ("relation",)),

@@ -249,7 +249,7 @@ def _conflicted(event: OrderConflicted, order: KnownOrder) -> Told:
 def _backordered(event: LineBackordered, order: KnownOrder) -> Told:
     part = order.parts.get(event.line)
     waits = {event.line: event.quantity} if part is None else {part.kit: _touched(event.quantity, part.per)}
-    return {"kind": UpdateKind.BACKORDERED, "lines": _units(order, waits)}
+    return {"kind": UpdateKind.BACKORDERED, "lines": _units(order, waits), "expected_at": event.expected_at}
 
 
 def _confirmed(event: OrderConfirmed, order: KnownOrder) -> Told:

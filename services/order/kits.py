@@ -75,6 +75,7 @@ def _parts(kit: OrderLine, components: Sequence[KitComponent]) -> Iterable[Order
             ship_group=kit.ship_group,
             shortage=kit.shortage,
             requested=kit.requested,
+            promised=kit.promised,
             ship_not_before=kit.ship_not_before,
             cancel_after=kit.cancel_after,
             relates_to=RelatesTo(kind=RelationKind.COMPONENT_OF, line=kit.line, quantity_per=one.quantity),

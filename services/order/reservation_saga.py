@@ -46,6 +46,7 @@ from contracts.payments import (
 )
 from services.order.fulfillment_state import to_pick
 from services.order.order import OrderState, line_of
+from services.order.promising import needed_by
 from services.order.reservation_state import (
     AUTHORIZE,
     CLAIM,
@@ -75,7 +76,6 @@ def _claim(state: OrderStream, key: str) -> Sequence[Send]:
 
 
 def _claim_stock(order: OrderState, claim: Claim) -> ClaimStock:
-    requested = line_of(order, claim.line).requested or order.terms.requested
     return ClaimStock(
         sku=claim.sku,
         demand=_demand(order, claim),
@@ -85,7 +85,7 @@ def _claim_stock(order: OrderState, claim: Claim) -> ClaimStock:
         location=claim.location,
         eligible_locations=claim.eligible_locations,
         on_shortage=OnShortage.QUEUE if claim.queue else OnShortage.REJECT,
-        need_by=requested.latest if requested else None,
+        need_by=needed_by(order.terms, line_of(order, claim.line)),
         priority=order.terms.priority,
     )
 
@@ -205,4 +205,4 @@ def _give_back_after(state: OrderStream, fulfillment_order: str) -> Sequence[Sen
     return _give_back(state, [each for each in sequences if not state.reservation.claims[str(each)].live])
 
 
-FOLD = Fold("reservation", 2, ReservationState(), evolve, react, deadlines_of)
+FOLD = Fold("reservation", 3, ReservationState(), evolve, react, deadlines_of)

@@ -66,7 +66,7 @@ ONLY = "1"
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A claim on stock. `unanswered` units stand in `ordered`, `waiting` ones in `backordered`; a claim is `live`
-    until it is refused or released."""
+    until it is refused or released. What waits `awaits` a supply, `expected_at` then, where one was announced."""
 
     line: str
     sequence: int
@@ -80,6 +80,8 @@ class Claim:
     unanswered: int
     waiting: int = 0
     live: bool = True
+    awaits: str | None = None
+    expected_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,8 @@ class Held:
 class ReservationState:
     """How far the reservation is. `unanswered` sums the claims; `open_units` are neither reserved nor cancelled;
     `refused` locations are left out of the next attempts, `barred` ones of everything for that line;
-    `cancel_afters` are the last moments of lines, in order, that have not passed."""
+    `cancel_afters` are the last moments of lines, in order, that have not passed; `first_expected` is when the supply of a
+    line was expected when it first waited for one."""
 
     claims: HashTrieMap[str, Claim] = HashTrieMap()
     held: HashTrieMap[str, Held] = HashTrieMap()
@@ -111,6 +114,7 @@ class ReservationState:
     asks: Asks = HashTrieMap()
     authorization: AuthorizationRequested | None = None
     authorized: bool = False
+    first_expected: HashTrieMap[str, datetime] = HashTrieMap()
 
 
 def claims_in_order(claims: HashTrieMap[str, Claim]) -> list[Claim]:
@@ -196,7 +200,11 @@ def _reserved(state: ReservationState, event: LineReserved) -> ReservationState:
 def _backordered(state: ReservationState, event: LineBackordered) -> ReservationState:
     claim = state.claims[str(event.sequence)]
     unanswered, waiting = claim.unanswered - event.quantity, claim.waiting + event.quantity
-    return _answered(state, replace(claim, unanswered=unanswered, waiting=waiting))
+    claim = replace(claim, unanswered=unanswered, waiting=waiting, awaits=event.awaits, expected_at=event.expected_at)
+    state = _answered(state, claim)
+    if event.expected_at is None or event.line in state.first_expected:
+        return state
+    return replace(state, first_expected=state.first_expected.insert(event.line, event.expected_at))
 
 
 def _refused(state: ReservationState, event: ClaimRefused) -> ReservationState:

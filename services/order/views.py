@@ -11,7 +11,8 @@ from contracts.message import format_instant
 from contracts.order import PackageWentAstray, ShipGroup
 from services.order.notices import Notice
 from services.order.order import BUCKETS, Hold, LineState, OrderState, due, line_of, status
-from services.order.stream import ORDER
+from services.order.promising import Promise, promise
+from services.order.stream import ORDER, OrderStream
 from services.order.value import parts_of_kits
 from services.order.waiting import Waiting
 
@@ -46,7 +47,7 @@ def order_view(stream: Stream) -> dict[str, Any]:
         "ship_groups": [_way(group) for group in placed.ship_groups],
         "holds": [_hold(held) for _, held in sorted(order.holds.items())],
         "kits": [_kit(order, kit) for kit in dict.fromkeys(part.kit for part in parts_of_kits(placed))],
-        "lines": [_line(order, name) for name in sorted(order.lines, key=lambda name: order.lines[name].index)],
+        "lines": [_line(state, name) for name in sorted(order.lines, key=lambda name: order.lines[name].index)],
         "astray": [_astray(found) for _, found in sorted(state.astray.packages.items())],
         "notices": [_notice(number, notice) for number, notice in _in_order(state.notices.notices)],
         "fulfillment_orders": [_work(name, work) for name, work in sorted(state.fulfillment.works.items())],
@@ -106,8 +107,10 @@ def _kit(order: OrderState, name: str) -> dict[str, Any]:
     }
 
 
-def _line(order: OrderState, name: str) -> dict[str, Any]:
+def _line(stream: OrderStream, name: str) -> dict[str, Any]:
+    order, promised = stream.order, promise(stream, name)
     line, state = line_of(order, name), order.lines[name]
+    requested = line.requested or order.terms.requested
     return {
         "line": name,
         "channel_line": line.channel_line,
@@ -118,7 +121,19 @@ def _line(order: OrderState, name: str) -> dict[str, Any]:
         "unit": line.unit,
         "amount": line.amount.amount,
         "ship_group": line.ship_group,
+        **({} if requested is None else {"requested": requested.model_dump(mode="json", exclude_none=True)}),
+        **({} if promised is None else {"promise": _promise(promised)}),
         "units": _units(state),
+    }
+
+
+def _promise(promised: Promise) -> dict[str, Any]:
+    """What was first promised of a line, and what is now: `until` is left out where nobody knows."""
+    return {
+        **({} if promised.first is None else {"first": format_instant(promised.first)}),
+        **({} if promised.until is None else {"until": format_instant(promised.until)}),
+        "because": promised.reason,
+        **({} if promised.awaits is None else {"awaits": promised.awaits}),
     }
 
 

@@ -26,7 +26,7 @@ from services.order.fulfillment_state import (
     works_in_order,
 )
 from services.order.order import ORDER_DESK, Hold, OrderStatus, status
-from services.order.reservation_state import AUTHORIZE, CLAIM, claims_in_order
+from services.order.reservation_state import AUTHORIZE, CLAIM, Claim, claims_in_order
 from services.order.stream import ORDER, STEPS, OrderStream
 
 __all__ = ["Happened", "Wait", "Waiting", "waiting"]
@@ -156,9 +156,15 @@ def _for_stock(state: OrderStream) -> Iterator[Wait]:
             places = ", ".join(claim.eligible_locations) or claim.location
             yield Wait(
                 f"stock/{claim.sequence}",
-                f"{claim.waiting} {claim.unit} of {claim.sku} (line {claim.line}) to arrive",
+                f"{claim.waiting} {claim.unit} of {claim.sku} (line {claim.line}) to arrive, {_expected(claim)}",
                 f"goods received at {places} can serve it",
             )
+
+
+def _expected(claim: Claim) -> str:
+    if claim.expected_at is None:
+        return "which no announced supply will bring"
+    return f"expected with {claim.awaits} on {claim.expected_at:%Y-%m-%d}"
 
 
 def _at_nodes(state: OrderStream) -> Iterator[Wait]:

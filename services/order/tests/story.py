@@ -139,8 +139,14 @@ class Story(Spec):
         )
         return self.tell(answer, subject=stock_of(claim.sku))
 
-    def queued(self, sequence: int = 0, quantity: int | None = None) -> Outcome:
-        """A claim, or a part of it, waits for supply."""
+    def queued(
+        self,
+        sequence: int = 0,
+        quantity: int | None = None,
+        awaits: str | None = None,
+        expected_at: datetime | None = None,
+    ) -> Outcome:
+        """A claim, or a part of it, waits for supply, announced or not."""
         claim = self.view.reservation.claims[str(sequence)]
         answer = DemandQueued(
             sku=claim.sku,
@@ -151,6 +157,8 @@ class Story(Spec):
             unit="each",
             claimed=claim.quantity,
             eligible_locations=claim.eligible_locations,
+            awaits=awaits,
+            expected_at=expected_at,
             levels=(),
         )
         return self.tell(answer, subject=stock_of(claim.sku))
