@@ -35,21 +35,22 @@ class Evidence:
         self._placed: Counter[str] = Counter()
         self._published: Counter[tuple[str, bytes]] = Counter()
         self._group_of: dict[Line, tuple[str, bool]] = {}
-        self._kept_at: dict[Line, set[str]] = defaultdict(set)
-        self._works: Counter[tuple[str, str]] = Counter()
+        self._works: Counter[tuple[str, str, str]] = Counter()
         self._groups_at_work: dict[str, set[str]] = defaultdict(set)
         self._departures: Counter[tuple[str, str]] = Counter()
 
     def note(self, event: Seen) -> None:
         """Take in one event of any service, or an order as its channel published it; all of the order service first."""
-        taken = _TAKEN.get(event.name)
-        if taken is None:
-            return
         order = event.id if event.id in self.orders else _order_of(event.value)
-        if order in self.orders:
-            taken(self, order, event)
-        elif self._begun is not None and event.time >= self._begun:
-            _note_cart(self, event)
+        if order in self.orders and event.name in _TAKEN:
+            _TAKEN[event.name](self, order, event)
+        elif event.name in _OF_CARTS:
+            self._note_cart(event, _OF_CARTS[event.name])
+
+    def _note_cart(self, event: Seen, case: str) -> None:
+        demand = event.value["demand"]
+        if demand["kind"] == "cart" and self._begun is not None and event.time >= self._begun:
+            self.cases[case].add(demand["id"])
 
     def note_placed(self, order: str, event: Seen) -> None:
         """The terms of an order."""
@@ -75,25 +76,31 @@ class Evidence:
             self.cases["sent twice"].add(order)
 
     def note_sourced(self, order: str, event: Seen) -> None:
-        """Lines that wait, or are given up, because nobody has enough."""
-        parts = [part for part in event.value["allocations"] if part.get("queue")]
-        self.cases["short"] |= {(order, part["line"]) for part in (*parts, *event.value.get("shortages", ()))}
+        """Lines that wait, or are given up, by the first decision, because nobody has enough; those that several locations
+        provide."""
+        if event.value["decision"] > 1:
+            return
+        allocations, shortages = event.value["allocations"], event.value.get("shortages", ())
+        waiting = [part for part in allocations if part.get("queue")]
+        self.cases["short"] |= {(order, part["line"]) for part in (*waiting, *shortages)}
+        places = {(part["line"], part["location"]) for part in allocations if not part.get("queue")}
+        self.cases["split"] |= {
+            (order, line) for line, count in Counter(line for line, _ in places).items() if count > 1
+        }
 
-    def note_reserved(self, order: str, event: Seen) -> None:
-        """A line that is kept at several locations is split."""
-        line = (order, event.value["demand"]["line"])
-        self._kept_at[line].add(event.value["location"])
-        if len(self._kept_at[line]) > 1:
-            self.cases["split"].add(line)
+    def note_queued(self, order: str, event: Seen) -> None:
+        """A line that waits for goods whose name is known."""
+        if "awaits" in event.value:
+            self.cases["awaits"].add((order, event.value["demand"]["line"]))
 
     def note_work(self, order: str, event: Seen) -> None:
-        """Where work is done, and how often for one order."""
+        """Where work is done, and how often for one ship group of an order."""
         location, group = event.value["location"], event.value["ship_group"]
         self.cases["location"].add(location)
-        self._works[order, location] += 1
+        self._works[order, location, group] += 1
         self._groups_at_work[order].add(group)
-        if self._works[order, location] > 1:
-            self.cases["second work"].add((order, location))
+        if self._works[order, location, group] > 1:
+            self.cases["second work"].add((order, location, group))
         if len(self._groups_at_work[order]) > 1:
             self.cases["groups"].add(order)
 
@@ -117,12 +124,6 @@ _Taken = Callable[[Evidence, str, Seen], None]
 def _order_of(value: Mapping[str, Any]) -> str:
     demand = value.get("demand")
     return str(demand["id"] if demand else value.get("order_id", ""))
-
-
-def _note_cart(evidence: Evidence, event: Seen) -> None:
-    """Claims of carts name no order: those made since the run began count."""
-    if event.value.get("demand", {}).get("kind") == "cart":
-        evidence.note_case("cart" if event.name == "StockReserved" else event.name, event.value["demand"]["id"])
 
 
 def _note_short_pick(evidence: Evidence, order: str, event: Seen) -> None:
@@ -158,7 +159,7 @@ _TAKEN: dict[str, _Taken] = {
     "OrderPlaced": Evidence.note_placed,
     CHANNEL_ORDER: Evidence.note_published,
     "SourcingDecided": Evidence.note_sourced,
-    "StockReserved": Evidence.note_reserved,
+    "DemandQueued": Evidence.note_queued,
     "FulfillmentOrderCreated": Evidence.note_work,
     "LinesFulfilled": Evidence.note_fulfilled,
     "Picked": _note_short_pick,
@@ -169,9 +170,11 @@ _TAKEN: dict[str, _Taken] = {
     "OrderCancelled": lambda evidence, order, _: evidence.note_case("cancelled", order),
     "OrderRevisionIgnored": lambda evidence, order, _: evidence.note_case("revision ignored", order),
     "OrderChangeRequested": lambda evidence, order, _: evidence.note_case("change requested", order),
-    "ClaimExpired": lambda evidence, order, _: None,
 }
-"""What each event shows. A claim that expires is a cart's, never an order's."""
+"""What each event of an order shows."""
+
+_OF_CARTS = {"StockReserved": "cart", "ClaimExpired": "cart expired"}
+"""What an event of a claim shows that is a cart's: it names no order, and counts when the run had begun."""
 
 
 class Row(NamedTuple):
@@ -205,8 +208,9 @@ MIX = (
     Row("orders with tax in the price", "tax included"),
     Row("orders with tax on top", "tax on top"),
     Row("lines short when they were ordered", "short", percent=5),
-    Row("lines kept at several locations", "split"),
-    Row("second works of an order at a location", "second work"),
+    Row("lines that waited for a supply with a name", "awaits"),
+    Row("lines that several locations provide", "split"),
+    Row("second works for a ship group at a location", "second work"),
     Row("ship groups that left in parts", "in parts"),
     Row("orders of two ship groups at work", "groups"),
     Row("orders collected at a counter", "collected"),
@@ -215,7 +219,7 @@ MIX = (
     Row("lines picked short", "short pick"),
     Row("claims broken by a fact that is no pick", "broken"),
     Row("carts that goods were kept for", "cart"),
-    Row("carts that lost them by waiting", "ClaimExpired"),
+    Row("carts that lost them by waiting", "cart expired"),
     Row("holds released by a person", "released"),
     Row("orders sent twice and placed once", "sent twice"),
     Row("revisions without anything new", "revision ignored"),

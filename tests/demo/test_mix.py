@@ -36,8 +36,20 @@ def left(kind: str = "shipped") -> Seen:
     return seen("LinesFulfilled", kind=kind, ranges=[{"line": "1"}])
 
 
-def reserved(location: str = "WH", demand: dict[str, str] = DEMAND) -> Seen:
-    return seen("StockReserved", "s-1", demand=demand, sequence=0, location=location)
+def taken(location: str) -> dict[str, Any]:
+    return {"line": "1", "location": location, "queue": False}
+
+
+def queued(location: str) -> dict[str, Any]:
+    return {"line": "1", "location": location, "queue": True}
+
+
+def sourced(*allocations: dict[str, Any], decision: int = 1) -> Seen:
+    return seen("SourcingDecided", decision=decision, allocations=list(allocations), shortages=[])
+
+
+def reserved() -> Seen:
+    return seen("StockReserved", "s-1", demand=CART, sequence=0, location="WH")
 
 
 def broken(reason: str) -> Seen:
@@ -58,11 +70,10 @@ SHOWN_BY: dict[str, list[Seen]] = {
     "orders in a currency of 3 decimals": [placed("KWD", "o-2")],
     "orders with tax in the price": [placed("UYW", "o-2", tax_included=True, **TAX)],
     "orders with tax on top": [placed("UYW", "o-2", **TAX)],
-    "lines short when they were ordered": [
-        seen("SourcingDecided", allocations=[{"line": "1", "queue": True}], shortages=[])
-    ],
-    "lines kept at several locations": [reserved("WH"), reserved("STORE")],
-    "second works of an order at a location": [work(id="fo-1"), work(id="fo-2")],
+    "lines short when they were ordered": [sourced(taken("WH"), queued("STORE"))],
+    "lines that waited for a supply with a name": [seen("DemandQueued", "s-1", demand=DEMAND, awaits="late-1")],
+    "lines that several locations provide": [sourced(taken("WH"), taken("STORE"))],
+    "second works for a ship group at a location": [work(id="fo-1"), work(id="fo-2")],
     "ship groups that left in parts": [left(), left()],
     "orders of two ship groups at work": [work("WH", "home"), work("STORE", "counter")],
     "orders collected at a counter": [left("collected")],
@@ -70,7 +81,7 @@ SHOWN_BY: dict[str, list[Seen]] = {
     "kits": [placed("UYW", "o-2", KIT)],
     "lines picked short": [seen("Picked", "fo-1", order_id="o-1", lines=[{"line": "1", "short": 1}])],
     "claims broken by a fact that is no pick": [broken("adjustment")],
-    "carts that goods were kept for": [reserved(demand=CART)],
+    "carts that goods were kept for": [reserved()],
     "carts that lost them by waiting": [seen("ClaimExpired", "s-1", demand=CART)],
     "holds released by a person": [seen("HoldReleased", actor="person", hold="1")],
     "orders sent twice and placed once": [published(1), published(1)],
@@ -84,18 +95,20 @@ SHOWN_BY: dict[str, list[Seen]] = {
 
 NOT_QUITE: dict[str, list[Seen]] = {
     "locations that had work": SHOWN_BY["locations that had work"][:4],
-    "lines short when they were ordered": [
-        seen("SourcingDecided", allocations=[{"line": "1", "queue": False}], shortages=[])
-    ],
-    "lines kept at several locations": [reserved("WH"), reserved("WH")],
-    "second works of an order at a location": [work("WH"), work("STORE")],
+    "lines short when they were ordered": [sourced(taken("WH")), sourced(queued("WH"), decision=2)],
+    "lines that waited for a supply with a name": [seen("DemandQueued", "s-1", demand=DEMAND)],
+    "lines that several locations provide": [sourced(taken("WH")), sourced(taken("STORE"), queued("WH"))],
+    "second works for a ship group at a location": [work("WH"), work("STORE"), work("WH", "counter")],
     "ship groups that left in parts": [left()],
     "orders of two ship groups at work": [work("WH", "home"), work("STORE", "home")],
     "kits": [placed("UYW", "o-2", {**KIT, "channel_line": "2"})],
     "lines picked short": [seen("Picked", "fo-1", order_id="o-1", lines=[{"line": "1", "short": 0}])],
     "claims broken by a fact that is no pick": [broken("short_pick")],
-    "carts that goods were kept for": [reserved(demand=CART)._replace(time=START - timedelta(days=1))],
-    "carts that lost them by waiting": [reserved(demand=CART)],
+    "carts that goods were kept for": [
+        reserved()._replace(time=START - timedelta(days=1)),
+        seen("StockReserved", "s-1", demand=DEMAND, sequence=0, location="WH"),
+    ],
+    "carts that lost them by waiting": [reserved()],
     "holds released by a person": [seen("HoldReleased", actor="", hold="1")],
     "orders sent twice and placed once": [published(1), published(2)],
     "cancels refused as too late": [seen("CancelRefused", reason="under_way")],
