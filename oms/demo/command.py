@@ -10,12 +10,12 @@ import typer
 from aiokafka.errors import KafkaError
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from chassis.settings import load_settings
 from chassis.tokens import Tokens
 from oms.demo import report
 from oms.demo.badges import Badges, badges
+from oms.demo.board import board
 from oms.demo.door import DoorRefused
 from oms.demo.play import Standstill, perform
 from oms.demo.run import Run, prepare
@@ -31,19 +31,6 @@ __all__ = ["demo"]
 ORDERS_MAX = 155_000
 NOT_CLEAN = 1
 STOPPED_SHORT = 2
-
-
-class _Bars:
-    """Progress bars, one a stage, made when a stage is first shown."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._stages: dict[str, TaskID] = {}
-
-    def show(self, stage: str, done: int, whole: int) -> None:
-        if stage not in self._stages:
-            self._stages[stage] = self._progress.add_task(stage, total=whole)
-        self._progress.update(self._stages[stage], completed=done)
 
 
 def demo(
@@ -81,12 +68,11 @@ def demo(
 
 
 def _play(site: Site, made: Badges, run: Run, rate: float | None, console: Console) -> None:
-    """Play the run under progress bars; exits in plain words when a door refuses or nothing moves."""
+    """Play the run and show how far it is; exits in plain words when a door refuses or nothing moves."""
     stopped: BaseException | None = None
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     try:
-        with Progress(*columns, console=console) as progress:
-            asyncio.run(perform(site, made, run, rate, _Bars(progress)))
+        with board(console) as shown:
+            asyncio.run(perform(site, made, run, rate, shown))
     except* (DoorRefused, Standstill, KafkaError) as troubles:
         stopped = _first(troubles)
     if stopped is not None:

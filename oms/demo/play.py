@@ -6,37 +6,32 @@ Everything goes through the public doors and topics. What came of it is `summary
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Protocol
-from urllib.parse import quote
 
 from aiokafka import AIOKafkaProducer
 
 from contracts import topics
-from contracts.message import format_instant
 from oms.demo.badges import Badges
+from oms.demo.board import Board
 from oms.demo.channel import Channel
 from oms.demo.desk import Desk
 from oms.demo.door import Door
 from oms.demo.floor import Floor
-from oms.demo.kits import Kit, kit_sku
+from oms.demo.goods import Goods
 from oms.demo.progress import LateGoods, Progress
 from oms.demo.run import Run
 from oms.demo.shelves import Shelves
 from oms.demo.site import Site
-from oms.demo.stock import Receipt
 from oms.demo.tail import Seen, follow
 from oms.demo.turns import Turn
 
-__all__ = ["Board", "Standstill", "perform"]
+__all__ = ["Standstill", "perform"]
 
 OPEN_MAX = 300
 """Published orders that may be neither completed nor cancelled before the channel waits, so that people on the floor
 keep up. More than a wave: late goods come only when their wave is sourced."""
-LINES_A_LOAD = 250
-"""Articles that one call to the door brings."""
 LOOK_SECONDS = 0.1
 SETTLE_SECONDS = 3.0
 """Between the last opening receipt and the first order: orders are sourced from a table that follows the stock."""
@@ -50,12 +45,6 @@ FOLLOWED = ("order", "inventory", "fulfillment", "shipping")
 
 class Standstill(RuntimeError):
     """Nothing happened any more although something was expected; the text says what."""
-
-
-class Board(Protocol):
-    """Where progress is shown: `done` of the stage's whole."""
-
-    def show(self, stage: str, done: int, whole: int) -> None: ...
 
 
 async def perform(site: Site, badges: Badges, run: Run, rate: float | None, board: Board) -> None:
@@ -72,13 +61,15 @@ async def perform(site: Site, badges: Badges, run: Run, rate: float | None, boar
         mislaid = {order: part.skus[0] for order, part in run.taking(Turn.SHORT_PICK).items()}
         fragile = {order: part.skus[1] for order, part in run.taking(Turn.BROKEN).items()}
         floor = Floor(staff, carrier, mislaid)
+        goods = Goods(run, staff, floor.do)
         people = (
             floor,
+            goods,
             Desk(desk, floor.do, run.orders, run.taking(Turn.TOO_LATE)),
             Shelves(staff, floor.do, run.orders, fragile),
         )
-        stage = _Stage(site, run, till, staff, floor, people, board)
-        outside = [tasks.create_task(stage.watch()), tasks.create_task(stage.floor.work())]
+        stage = _Stage(site, run, till, floor, goods, board)
+        outside = [tasks.create_task(stage.watch(people)), tasks.create_task(floor.work())]
         await stage.stock_up()
         await stage.publish(rate)
         await stage.wait_for_the_end()
@@ -95,109 +86,47 @@ class Person(Protocol):
 class _Stage:
     """The parts of a run, playing together in one event loop."""
 
-    def __init__(
-        self, site: Site, run: Run, till: Door, staff: Door, floor: Floor, people: Sequence[Person], board: Board
-    ) -> None:
-        self.floor = floor
-        self._site, self._run, self._till, self._staff, self._board = site, run, till, staff, board
-        self._people = people
+    def __init__(self, site: Site, run: Run, till: Door, floor: Floor, goods: Goods, board: Board) -> None:
+        self._site, self._run, self._till, self._floor, self._goods = site, run, till, floor, goods
+        self._board = board
         self._progress = Progress(run.orders, run.taking(Turn.NEVER_SUPPLIED))
         self._late = LateGoods(run.plan.late)
-        self._late_receipts = (*(late.receipt for late in run.plan.late), *run.plan.awaited)
-        self._opening = {(receipt.document, receipt.sku) for receipt in run.plan.opening}
-        self._expected = {(receipt.document, receipt.sku) for receipt in self._late_receipts}
-        self._kits = {kit_sku(kit) for kit in run.kits}
-        self._received: set[tuple[str, str]] = set()
-        self._announced: set[tuple[str, str]] = set()
-        self._described: set[str] = set()
         self._published = 0
         self._live = False
         self._moved_at = 0.0
 
-    async def watch(self) -> None:
+    async def watch(self, people: Sequence[Person]) -> None:
         """Follow the public topics, and let the people, the late goods and the board know."""
         async for batch in follow(self._site, FOLLOWED):
             for event in batch.events:
-                await self._note(event)
+                await self._note(event, people)
             if batch.live and not self._live:
                 self._live = True
-                await self.floor.start()
+                await self._floor.start()
             if batch.events:
                 self._moved_at = asyncio.get_running_loop().time()
                 self._show()
 
-    async def _note(self, event: Seen) -> None:
-        match event.name:
-            case "StockReceived":
-                self._received.add((event.value.get("document", ""), event.value["sku"]))
-            case "SupplyExpected":
-                self._announced.add((event.value["supply"], event.value["sku"]))
-            case "ItemDescribed":
-                self._described.add(event.value["sku"])
+    async def _note(self, event: Seen, people: Sequence[Person]) -> None:
         if newly_sourced := self._progress.note(event):
-            await self._deliver(self._late.sourced(newly_sourced))
-        for person in self._people:
+            await self._goods.deliver(self._late.sourced(newly_sourced))
+        for person in people:
             await person.note(event)
 
     def _show(self) -> None:
-        show, whole = self._board.show, len(self._run.orders)
-        show("stock received", len(self._received & self._opening), len(self._opening))
+        show, whole, goods = self._board.show, len(self._run.orders), self._goods
+        show("stock received", len(goods.received & goods.opening), len(goods.opening))
+        show("late goods announced", len(goods.announced & goods.expected), len(goods.expected))
         show("orders placed", len(self._progress.placed), whole)
         show("confirmed", len(self._progress.confirmed), whole)
-        show("completed or cancelled", len(self._progress.closed), whole)
-
-    async def _deliver(self, receipts: Iterable[Receipt]) -> None:
-        """Have goods brought to their locations, each delivery in loads of a limited size. How a delivery is cut into
-        loads does not matter: its document is the key, and each article of it is received once."""
-        deliveries: dict[str, list[Receipt]] = defaultdict(list)
-        for receipt in receipts:
-            deliveries[receipt.document].append(receipt)
-        for delivery in deliveries.values():
-            for first in range(0, len(delivery), LINES_A_LOAD):
-                await self.floor.do(self._load(delivery[first : first + LINES_A_LOAD]))
-
-    def _load(self, receipts: Sequence[Receipt]) -> Callable[[], Awaitable[None]]:
-        document = receipts[0].document
-        body = {
-            "location": receipts[0].location,
-            "document": document,
-            "lines": [
-                {"sku": r.sku, "quantity": r.quantity, "unit": r.unit}
-                | ({"supply": document} if (document, r.sku) in self._expected else {})
-                for r in receipts
-            ],
-        }
-        return lambda: self._staff.post("/stock-items/receipts", body, document)
+        show("completed or cancelled", len(self._progress.closed), whole - len(self._progress.staying))
 
     async def stock_up(self) -> None:
-        """Say what is sold as a kit and what will come late, deliver the opening stock, and wait until it is there."""
+        """Wait until the stock for the run is there, and all that is to be known of it."""
         await self._until(lambda: self._live, "the events topics can be read to their end")
-        await self._deliver(self._run.plan.opening)
-        for receipt in self._late_receipts:
-            await self._announce(receipt)
-        for kit in self._run.kits:
-            await self._describe(kit)
-        await self._until(lambda: self._opening <= self._received, "the opening stock is received")
-        await self._until(lambda: self._expected <= self._announced, "the late goods are announced")
-        await self._until(lambda: self._kits <= self._described, "the kits are described")
+        await self._goods.open()
+        await self._until(lambda: self._goods.are_there, "the opening stock is there and the late goods are announced")
         await asyncio.sleep(SETTLE_SECONDS)
-
-    async def _announce(self, receipt: Receipt) -> None:
-        """Late goods are expected under the name of their delivery."""
-        body = {
-            "supply": receipt.document,
-            "location": receipt.location,
-            "quantity": receipt.quantity,
-            "unit": receipt.unit,
-            "expected_at": format_instant(self._run.expected_at),
-        }
-        path = f"/stock-items/{quote(receipt.sku, safe='')}/supplies"
-        await self.floor.do(lambda: self._staff.post(path, body, f"{receipt.document}-{receipt.sku}"))
-
-    async def _describe(self, kit: Kit) -> None:
-        sku = kit_sku(kit)
-        body = {"sku": sku, "components": [{"sku": component, "quantity": 1} for component in kit]}
-        await self.floor.do(lambda: self._staff.post("/items", body, f"{self._run.name}-{sku}"))
 
     async def publish(self, rate: float | None) -> None:
         """Have the channel send what was not placed before, no faster than it is taken."""
@@ -227,7 +156,7 @@ class _Stage:
         """Every order closed and delivered that will be, or nothing moving any more: then the summary says what is open."""
         await self._until(lambda: self._progress.done, None)
         until = asyncio.get_running_loop().time() + DELIVERY_SECONDS
-        while (self.floor.on_the_road or self.floor.at_work) and asyncio.get_running_loop().time() < until:
+        while (self._floor.on_the_road or self._floor.at_work) and asyncio.get_running_loop().time() < until:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _until(self, true: Callable[[], bool], what: str | None) -> None:
