@@ -223,7 +223,7 @@ def evolve(state: NoticesState, event: Event) -> NoticesState:
 
 def _added(due: tuple[News, ...], news: News) -> tuple[News, ...]:
     """Units that are cancelled one after the other are one piece of news, and so are holds of one kind."""
-    if news in due:
+    if news.kind is NoticeKind.HELD and news in due:
         return due
     known = next((other for other in due if other.kind is news.kind is NoticeKind.CANCELLED), None)
     if known is None:
@@ -262,4 +262,4 @@ def notice_of_deadline(name: str) -> str | None:
     return number if step == NOTICE else None
 
 
-FOLD = Fold("notices", 1, NoticesState(), evolve, deadlines=deadlines_of)
+FOLD = Fold("notices", 2, NoticesState(), evolve, deadlines=deadlines_of)

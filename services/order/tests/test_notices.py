@@ -248,6 +248,15 @@ def test_a_cancel_that_several_nodes_answer_is_told_once_after_the_last() -> Non
     assert (notice.whole, notice.cancel_reason, units(notice)) == (True, CancelReason.CUSTOMER, {"A": 2, "B": 1})
 
 
+def test_as_many_units_that_each_of_two_nodes_lets_go_of_are_told_together() -> None:
+    story = Story({"A": {"north": Availability(1, 40), "south": Availability(1, 40)}})
+    story.released(("A", 2, 1000))
+    story.tell(CancelOrder())
+    withdrawn(story, 0)
+    [notice] = asked(withdrawn(story, 1))
+    assert units(notice) == {"A": 2}
+
+
 def test_a_cancel_that_one_node_refuses_is_told_for_the_rest() -> None:
     story = Story(TWO_PLACES)
     story.released(("A", 2, 1000), ("B", 1, 500))
