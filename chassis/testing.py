@@ -61,6 +61,7 @@ class Spec:
         self.name = name or stream(kind.kind, aggregate_id(tenant, kind.kind, "spec"))
         self.stream = fresh(kind, self.name)
         self.log: list[tuple[Event, str, datetime]] = []
+        self._rebuilt, self._rebuilt_from = self.stream, 0
         self._messages = 0
         self._now = DAWN
 
@@ -153,10 +154,11 @@ class Spec:
             watch(happening)
 
     def _rebuilds(self) -> None:
-        rebuilt = fresh(self.kind, self.name)
-        for event, cause, time in self.log:
-            rebuilt = evolve(self.kind, rebuilt, type(event).decode(event.encode()), cause, time)
-        assert rebuilt == self.stream, "the stream rebuilt from its events is not the live one"
+        """Folds are pure, so the stream rebuilt up to the last message goes on with what came since."""
+        for event, cause, time in self.log[self._rebuilt_from :]:
+            self._rebuilt = evolve(self.kind, self._rebuilt, type(event).decode(event.encode()), cause, time)
+        self._rebuilt_from = len(self.log)
+        assert self._rebuilt == self.stream, "the stream rebuilt from its events is not the live one"
         restored: Stream = decode_stream(self.kind, self.name, self.stream.version, encode_stream(self.stream))
         assert restored == self.stream, "the stream restored from its snapshot is not the live one"
 
