@@ -15,9 +15,12 @@ from contracts.fulfillment import (
     CancelFulfillment,
     Collected,
     CreateFulfillmentOrder,
+    FulfillmentRefused,
     HandedOver,
+    NodeDocumentRepeated,
     PickLine,
     RecordCancelDecision,
+    RecordPack,
     RecordPick,
 )
 from contracts.inventory import RecordGone, RecordPicked, RecordPutBack
@@ -39,15 +42,40 @@ from services.fulfillment.tests.test_fulfillment_order import (
     package,
 )
 
-OTHER_ITEM = RecordPick(
-    document="p3", lines=(PickLine(line="1", sequence=1, quantity=3, sku="SKU-9"), PICK_ALL.lines[1])
+DOCUMENTS = ("d1", "d2")
+OTHER_WORK = CREATE.model_copy(update={"lines": CREATE.lines[:1]})
+quantities = st.integers(0, 5)
+
+
+def _pick(document: str, first: int, second: int, sku: str | None, lines: int) -> RecordPick:
+    """What a scanner says of both lines: more, less, another item; or of one line, or of one that nobody asked for."""
+    said = (
+        PickLine(line="1", sequence=1, quantity=first, sku=sku),
+        PickLine(line="2", sequence=1, quantity=second),
+        PickLine(line="9", sequence=1, quantity=1),
+    )
+    return RecordPick(document=document, lines=said[:lines])
+
+
+def _pack(document: str, contents: list[tuple[int, str, int]]) -> RecordPack:
+    """Packages with a line each; two may have one number."""
+    packages = [package(number, line, quantity) for number, line, quantity in contents]
+    return RecordPack(document=document, packages=tuple(packages))
+
+
+picks = st.builds(
+    _pick,
+    st.sampled_from(DOCUMENTS),
+    quantities,
+    quantities,
+    st.none() | st.just("SKU-9"),
+    st.sampled_from([2, 2, 1, 3]),
 )
-MORE = RecordPick(document="p4", lines=(PickLine(line="1", sequence=1, quantity=5), PICK_ALL.lines[1]))
-PACK_LESS = PACK.model_copy(update={"packages": (package(1, "1", 2), package(2, "2", 1))})
-PACK_MORE = PACK.model_copy(update={"packages": (package(1, "1", 5), package(2, "2", 1))})
-PICKS = (PICK_ALL, PICK_LESS, PICK_NOTHING, OTHER_ITEM, MORE)
-STEPS = (ACCEPT, REJECT, *PICKS, PACK, PACK_LESS, PACK_MORE, HAND_OVER, READY, COLLECT)
-AGAIN = tuple(step.model_copy(update={"document": "again"}) for step in STEPS)
+packs = st.builds(
+    _pack,
+    st.sampled_from(DOCUMENTS),
+    st.lists(st.tuples(st.integers(1, 3), st.sampled_from("12"), st.integers(1, 4)), min_size=1, max_size=3),
+)
 CANCELS = tuple(CANCEL.model_copy(update={"request": number}) for number in (1, 2))
 
 
@@ -65,29 +93,42 @@ def answers(draw: Any) -> RecordCancelDecision:
         for line, units in (("1", first), ("2", second))
     ]
     return RecordCancelDecision(
-        document=draw(st.sampled_from(["d1", "d2"])),
+        document=draw(st.sampled_from(DOCUMENTS)),
         lines=tuple(granted[: draw(st.sampled_from([1, 2, 2, 2]))]),
         packages=tuple(stays) if draw(st.booleans()) else (),
     )
 
 
-commands = st.one_of(st.sampled_from([CREATE, CREATE_PICKUP, *CANCELS, *STEPS, *AGAIN]), answers())
-work_first = st.builds(
-    lambda asked, some: [asked, ACCEPT, *some], st.sampled_from([CREATE, CREATE_PICKUP]), st.lists(commands, max_size=3)
+PICKS = (PICK_ALL, PICK_LESS, PICK_NOTHING)
+STEPS = (ACCEPT, REJECT, *PICKS, PACK, HAND_OVER, READY, COLLECT)
+AGAIN = tuple(step.model_copy(update={"document": "again"}) for step in STEPS)
+SHIPPED = (CREATE, ACCEPT, PICK_ALL, PACK, HAND_OVER)
+AT_COUNTER = (CREATE_PICKUP, ACCEPT, PICK_ALL, READY, COLLECT)
+commands = st.one_of(
+    picks,
+    packs,
+    st.sampled_from([CREATE, CREATE_PICKUP, OTHER_WORK, *CANCELS * 2, *STEPS, *AGAIN]),
+    st.sampled_from(STEPS),
+    answers(),
 )
+so_far = st.builds(lambda way, steps: list(way[:steps]), st.sampled_from([SHIPPED, AT_COUNTER]), st.integers(0, 5))
+"""Work that got so far before anything may come."""
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.one_of(st.just([]), work_first), st.lists(commands, max_size=12))
+@given(so_far, st.lists(commands, min_size=4, max_size=14))
 def test_what_was_picked_goes_out_or_back_once_and_never_both(first: list[Any], then: list[Any]) -> None:
     spec = after()
     inside: Counter[str] = Counter()
     ends: list[type] = []
     for command in [*first, *then]:
+        before = spec.state
         of_the_order = isinstance(command, CreateFulfillmentOrder | CancelFulfillment)
         outcome = spec.when(command, reply_to=ORDER) if of_the_order else spec.when(command, door="node")
         assert outcome.events or of_the_order, "a message of a door leaves an event"
         assert not any(isinstance(event, MessageParked) for event in outcome.events), outcome.events
+        if any(isinstance(event, FulfillmentRefused | NodeDocumentRepeated) for event in outcome.events):
+            assert spec.state == before, "what is refused, or known already, changes nothing"
         ends += [type(event) for event in outcome.events if _ends_with_goods(event)]
         for fact in (send.message for send in outcome.sent):
             assert isinstance(fact, RecordPicked | RecordGone | RecordPutBack)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from chassis.testing import Spec
 from contracts.inventory import (
@@ -70,3 +72,33 @@ def test_what_is_said_of_a_location_replaces_what_was_said_before() -> None:
     )
 
     assert spec.state.described.name is None
+
+
+# Whatever comes
+
+descriptions = st.builds(
+    DescribeItem,
+    sku=st.just("SET"),
+    unit=st.sampled_from(["each", "each", "g"]),
+    description=st.sampled_from([None, "Tea for two"]),
+    components=st.lists(
+        st.builds(KitComponent, sku=st.sampled_from(["CUP", "POT", "LID", "SET"]), quantity=st.integers(1, 3)),
+        max_size=3,
+    ).map(tuple),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(descriptions, min_size=1, max_size=10))
+def test_an_item_is_what_was_said_last_that_was_not_refused(course: list[DescribeItem]) -> None:
+    spec, holds = Spec(ITEM, "inventory"), None
+    for command in course:
+        [event] = spec.when(command, door="items").events
+        parts = [part.sku for part in command.components]
+        if holds is not None and command.unit != holds.unit:
+            assert isinstance(event, ItemChangeRefused)
+        elif "SET" in parts or len(set(parts)) < len(parts):
+            assert isinstance(event, KitRefused)
+        else:
+            holds = ItemDescribed(**dict(command))
+        assert spec.state.described == holds

@@ -10,15 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chassis.decider import Context
-from chassis.testing import DAWN, Spec
+from chassis.testing import DAWN, Outcome, Spec
 from contracts.chassis import DeadlinePassed, MessageParked
 from contracts.inventory import (
     AdjustmentReason,
     AdjustStock,
+    BreakReason,
     Bucket,
     ClaimStock,
+    CountRequested,
     CountStock,
     Demand,
+    DemandQueued,
     ExpectSupply,
     HardenClaim,
     OnShortage,
@@ -28,11 +31,22 @@ from contracts.inventory import (
     RecordPicked,
     RecordPutBack,
     ReleaseClaim,
+    ReservationBroken,
+    StockAdjusted,
+    StockChangeRefused,
+    StockCounted,
+    StockFulfilled,
+    StockHandedOut,
+    StockPicked,
+    StockPutBack,
+    StockReceived,
+    StockRejected,
     StockStatus,
+    TracedQuantity,
 )
 from contracts.message import Command, Event
 from services.inventory.bookkeeping import deadlines_of, evolve
-from services.inventory.stock_book import StockBook
+from services.inventory.stock_book import StockBook, claim_key
 from services.inventory.stock_item import STOCK_ITEM
 from services.inventory.waiting_queue import Rank
 
@@ -42,9 +56,10 @@ ON_HAND = {Bucket.SELLABLE, Bucket.SUSPECT, Bucket.DAMAGED, Bucket.ON_HOLD}
 
 locations = st.sampled_from(LOCATIONS)
 quantities = st.integers(1, 6)
-demands = st.builds(Demand, kind=st.just("order"), id=st.sampled_from("abcdef"), line=st.just("1"))
-item = {"sku": st.just("SKU-1"), "unit": st.sampled_from(["each", "each", "each", "g"])}
-ends = st.sampled_from([DAWN + timedelta(minutes=n) for n in (1, 2, 30)])
+demands = st.builds(Demand, kind=st.just("order"), id=st.sampled_from("abc"), line=st.just("1"))
+item = {"sku": st.just("SKU-1"), "unit": st.sampled_from(["each"] * 15 + ["g"])}
+ENDS = tuple(DAWN + timedelta(minutes=n) for n in (1, 2, 30))
+ends = st.sampled_from(ENDS)
 supplies = st.sampled_from(["po-1", "po-2"])
 demand = {"demand": demands, "sequence": st.integers(0, 1)}
 node = {
@@ -55,26 +70,28 @@ node = {
     **item,
 }
 
-commands: st.SearchStrategy[Command] = st.one_of(
-    st.builds(
-        ClaimStock,
-        quantity=quantities,
-        location=locations,
-        eligible_locations=st.lists(locations, max_size=2).map(tuple),
-        on_shortage=st.sampled_from(OnShortage),
-        priority=st.integers(0, 2),
-        soft_until=st.none() | ends,
-        **item,
-        **demand,
-    ),
-    st.builds(
-        ReceiveStock,
-        quantity=quantities,
-        location=locations,
-        status=st.sampled_from(StockStatus),
-        supply=st.none() | supplies,
-        **item,
-    ),
+claims: st.SearchStrategy[Command] = st.builds(
+    ClaimStock,
+    quantity=quantities,
+    location=locations,
+    eligible_locations=st.lists(locations, max_size=2).map(tuple),
+    on_shortage=st.sampled_from(OnShortage),
+    priority=st.integers(0, 2),
+    need_by=st.none() | ends,
+    soft_until=st.sampled_from([None, None, *ENDS, ENDS[-1]]),
+    **item,
+    **demand,
+)
+receipts: st.SearchStrategy[Command] = st.builds(
+    ReceiveStock,
+    quantity=quantities,
+    location=locations,
+    status=st.sampled_from(StockStatus),
+    supply=st.none() | supplies,
+    traced=st.just(()) | st.just((TracedQuantity(quantity=1, lot="L7", serials=("s1",)),)),
+    **item,
+)
+others: st.SearchStrategy[Command] = st.one_of(
     st.builds(
         ExpectSupply,
         supply=supplies,
@@ -85,7 +102,7 @@ commands: st.SearchStrategy[Command] = st.one_of(
     ),
     st.builds(HardenClaim, sku=item["sku"], **demand),
     st.builds(ReleaseClaim, sku=item["sku"], **demand),
-    st.builds(DeadlinePassed, name=st.just("soft_claims"), due=ends),
+    st.builds(DeadlinePassed, name=st.just("soft_claims"), due=st.sampled_from(ENDS[:2])),
     st.builds(
         AdjustStock,
         quantity=quantities,
@@ -95,13 +112,23 @@ commands: st.SearchStrategy[Command] = st.one_of(
         **item,
     ),
     st.builds(CountStock, counted=st.integers(0, 8), location=locations, **item),
-    st.builds(RecordPicked, expected=st.integers(0, 6), quantity=st.integers(0, 6), **node),
+    st.builds(
+        RecordPicked,
+        expected=st.integers(0, 6),
+        quantity=st.integers(0, 6),
+        substitute_for=st.none() | st.just("SKU-9"),
+        **node,
+    ),
     st.builds(RecordPutBack, quantity=quantities, **node),
     st.builds(RecordGone, quantity=quantities, **node),
     st.builds(
         RecordHandedOut, quantity=quantities, demand=demands, location=locations, fulfillment=st.just("h"), **item
     ),
 )
+commands: st.SearchStrategy[Command] = st.sampled_from([claims] * 5 + [receipts] * 2 + [others] * 9).flatmap(
+    lambda kind: kind
+)
+"""Claims and receipts come more often, so that there is something to be released, broken and picked."""
 
 
 def holds_after(book: StockBook, events: list[Event]) -> None:
@@ -153,19 +180,91 @@ def queues_name_who_waits(book: StockBook) -> None:
     assert queued == {name: sorted(ranks) for name, ranks in expected.items()}
 
 
-@settings(max_examples=150, deadline=None)
-@given(st.lists(commands, min_size=1, max_size=25))
+FACTS = {
+    ReceiveStock: StockReceived,
+    AdjustStock: StockAdjusted,
+    CountStock: StockCounted,
+    RecordPicked: StockPicked,
+    RecordPutBack: StockPutBack,
+    RecordGone: StockFulfilled,
+    RecordHandedOut: StockHandedOut,
+}
+"""What each physical fact becomes, whatever the book says."""
+
+BY_FACTS = (BreakReason.COUNT, BreakReason.ADJUSTMENT, BreakReason.HANDED_OUT)
+ASKER = "order:order/o1"
+courses = st.builds(
+    lambda first, then: [*first, *then],
+    st.lists(receipts, max_size=3),
+    st.lists(commands, min_size=8, max_size=25),
+)
+
+
+@settings(max_examples=250, deadline=None)
+@given(courses)
 def test_stock_is_conserved_and_never_promised_twice(course: list[Any]) -> None:
     spec, prefix, book = Spec(STOCK_ITEM, "inventory"), list[Event](), StockBook()
     for command in course:
-        if isinstance(command, DeadlinePassed):
-            spec.at(command.due)
-        for event in spec.when(command).events:
+        outcome = _say(spec, command)
+        for event in outcome.events:
             assert not isinstance(event, MessageParked), event
+            _breaks_soft_claims_first(book, event)
             prefix.append(event)
             book = evolve(book, event)
             holds_after(book, prefix)
         claims_close(spec.state)
+        _is_taken_or_answered(command, outcome)
+
+
+def _say(spec: Spec, command: Command) -> Outcome:
+    if isinstance(command, DeadlinePassed):
+        spec.at(command.due)
+    wants_answer = isinstance(command, ClaimStock | ReleaseClaim)
+    return spec.when(command, reply_to=ASKER if wants_answer else None)
+
+
+def _breaks_soft_claims_first(book: StockBook, event: Event) -> None:
+    """A physical fact takes nothing of a hard claim while a soft one holds goods there."""
+    if isinstance(event, ReservationBroken) and event.reason in BY_FACTS:
+        claim = book.claims[claim_key(event.demand, event.sequence)]
+        assert claim.terms.soft or not book.shelf(event.location).soft
+
+
+def _is_taken_or_answered(command: Command, outcome: Outcome) -> None:
+    """A fact is never refused but for its unit, and then of nodes and tills a count is asked for; who claims or releases
+    is answered."""
+    kinds = [type(event) for event in outcome.events]
+    if (became := FACTS.get(type(command))) is not None and became not in kinds:
+        counted = isinstance(command, ReceiveStock | AdjustStock | CountStock)
+        assert kinds == ([StockChangeRefused] if counted else [StockChangeRefused, CountRequested])
+    if isinstance(command, ClaimStock | ReleaseClaim):
+        first, to = outcome.answers[0]
+        assert first is outcome.events[0] and to.to == ASKER
+    for event in outcome.events:
+        if isinstance(event, DemandQueued) and event.awaits is not None:
+            assert event.awaits in outcome.spec.state.supplies
+
+
+@settings(max_examples=100, deadline=None)
+@given(courses)
+def test_what_was_claimed_or_given_back_once_is_not_again(course: list[Any]) -> None:
+    # given any course, and the claims and releases of it that were not refused
+    spec, taken = Spec(STOCK_ITEM, "inventory"), list[Command]()
+    for command in course:
+        outcome = _say(spec, command)
+        of_claims = isinstance(command, ClaimStock | ReleaseClaim)
+        taken += [command] if of_claims and not isinstance(outcome.events[0], StockRejected) else []
+    # when the claims come again, late, then nothing is held or waits that did not before
+    before = spec.state
+    for command in (each for each in reversed(taken) if isinstance(each, ClaimStock)):
+        _say(spec, command)
+        assert spec.state == before
+    # and the second of two releases changes nothing
+    for command in (each for each in taken if isinstance(each, ReleaseClaim)):
+        _say(spec, command)
+        before = spec.state
+        _say(spec, command)
+        assert spec.state == before
 
 
 def test_a_claim_costs_the_same_when_many_are_held() -> None:

@@ -6,11 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from chassis.testing import DAWN, Outcome, Spec
-from contracts.chassis import DeadlinePassed, MessageParked
+from contracts.chassis import DeadlinePassed
 from contracts.message import Command
 from contracts.money import ExternalState, Money, Tender, TenderMethod
 from contracts.payments import (
@@ -204,36 +202,7 @@ def test_a_payment_never_seen_is_voided_beforehand() -> None:
     assert (voided.seen, voided.amount) == (False, None)
 
 
-# Whatever comes
-
-LAPSED = DeadlinePassed(name=f"{EXPIRY}0", due=LAPSES)
-fulfilments = st.sampled_from(["s1", "s2", "s3"])
-anything = st.lists(
-    st.one_of(
-        st.builds(capture, st.integers(0, 700), fulfilments),
-        st.sampled_from([VOID, authorize(INVOICE, COUPON), authorize(EXTERNAL), authorize(COUPON), LAPSED]),
-    ),
-    max_size=12,
-)
-
-
-@settings(max_examples=150, deadline=None)
-@given(anything)
-def test_nothing_is_ever_captured_above_what_is_authorised(course: list[Any]) -> None:
-    spec, authorized, captured = Spec(PAYMENT, "payments").at(LAPSES), 0, 0
-    for command in course:
-        for event in spec.when(command).events:
-            assert not isinstance(event, MessageParked), event
-            if isinstance(event, PaymentAuthorized):
-                authorized += event.amount.amount
-            elif isinstance(event, PaymentCaptured):
-                captured += event.amount.amount
-                assert sum(row.amount.amount for row in event.captures) == event.amount.amount
-                assert event.remaining.amount == authorized - captured
-            elif isinstance(event, PaymentVoided | AuthorizationExpired) and event.amount is not None:
-                authorized -= event.amount.amount
-            assert 0 <= captured <= authorized
-        assert sum(spec.state.remaining.values()) == authorized - captured
+# Shown
 
 
 def test_a_payment_is_shown_by_tender_and_by_fulfilment() -> None:

@@ -1,0 +1,444 @@
+"""An order to which anything may happen: deeds by name, each done where it can be said at all.
+
+`go_on` lets the next thing happen that the order waits for, so that random lives also come to their ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+from chassis.saga import Asked
+from chassis.stream import open_deadlines
+from chassis.testing import DAWN
+from contracts.chassis import DeadlinePassed
+from contracts.fulfillment import (
+    CreateFulfillmentOrder,
+    FulfillmentCancelled,
+    FulfillmentCancelRefused,
+    FulfillmentLine,
+    FulfillmentRefused,
+    FulfillmentRejected,
+    RefusalReason,
+)
+from contracts.inventory import BreakReason, ClaimRepeated, ReservationBroken
+from contracts.message import Event
+from contracts.order import (
+    ALL_STEPS,
+    Bucket,
+    CancelOrder,
+    HeldStep,
+    NotSentReason,
+    PlaceHold,
+    RecordNoticeNotSent,
+    RecordNoticeRefused,
+    RecordNoticeSent,
+    ReleaseHold,
+    SettlePackage,
+    ShipGroup,
+    ShipMethod,
+    ShortagePolicy,
+)
+from contracts.payments import (
+    AuthorizationExpired,
+    CaptureRefusal,
+    CaptureRefused,
+    DeclineReason,
+    PaymentDeclined,
+)
+from contracts.shipping import (
+    CreateShipment,
+    Delivered,
+    DispatchShipment,
+    PackageLost,
+    PackageReturned,
+    ShipmentRefusal,
+    ShipmentRefused,
+)
+from services.order import fulfillment_state, reservation_state
+from services.order.fulfillment_state import Work, count, fulfilled_in_order
+from services.order.order import IN_FULFILLMENT
+from services.order.reservation_state import Claim, claims_in_order
+from services.order.stream import ORDER
+from services.order.tests.story import ORDER_ID, PAYMENT, SHIP_TO, Story, demand, eur, order, stock_of
+
+__all__ = ["DEEDS", "LINES", "PLACES", "Life"]
+
+LINES = (("A", 3, 1000), ("B", 2, 501), ("A", 1, 0), ("B", 2, 333), ("A", 1, 77))
+PLACES = ("north", "south")
+WAYS = (
+    ShipGroup(group="1", method=ShipMethod.SHIP, ship_to=SHIP_TO),
+    ShipGroup(group="counter", method=ShipMethod.PICKUP, location="north"),
+    ShipGroup(group="till", method=ShipMethod.CARRY_OUT, location="north"),
+)
+OF_LINES = ("1", "1", "1", "counter", "till")
+"""The ship group of each line."""
+
+BLOCKS = ((HeldStep.RELEASE,), (HeldStep.AUTHORIZATION,), (HeldStep.SOURCING, HeldStep.RELEASE), ())
+
+
+class Life:
+    """An order of five lines that go three ways, or of four and two without the `till`. Numbers choose among what a deed may be about."""
+
+    def __init__(self, stock: Any, policy: ShortagePolicy, complete: Sequence[str], till: bool = True) -> None:
+        self.story = Story(stock)
+        self._lines = LINES if till else LINES[:-1]
+        lines = zip(order(*self._lines).lines, OF_LINES, strict=False)
+        self._terms: dict[str, Any] = {
+            "lines": tuple(line.model_copy(update={"ship_group": group}) for line, group in lines),
+            "ship_groups": tuple(way.model_copy(update={"complete": way.group in complete}) for way in WAYS),
+            "shortage": policy,
+            "cancel_after": "2026-01-20T00:00:00Z",
+            "revision": 2,
+        }
+        self.story.placed(*self._lines, **self._terms)
+
+    def do(self, deed: str, one: int, two: int) -> None:
+        """What the name says happens, if it can."""
+        DEEDS[deed](self, one, two)
+
+    # What the order waits for
+
+    def go_on(self, one: int, two: int) -> None:
+        """One of the answers comes that are waited for, as good as can be; or goods that were waited for arrive."""
+        view = self.story.view
+        asked = [each for asks in (view.reservation.asks, view.fulfillment.asks) for _, each in sorted(asks.items())]
+        waits = [each for each in asked if not each.answered]
+        waiting = [claim for claim in claims_in_order(view.reservation.claims) if claim.live and claim.waiting]
+        if waiting and (not waits or one == two):
+            claim = waiting[one % len(waiting)]
+            self.story.reserved(claim.sequence, claim.waiting, claim.location)
+        elif waits:
+            self._answer(waits[one % len(waits)], two)
+
+    def _answer(self, asked: Asked, two: int) -> None:
+        match asked.step:
+            case reservation_state.CLAIM:
+                self._claims_answered(two)
+            case reservation_state.AUTHORIZE:
+                self.story.authorized()
+            case fulfillment_state.CAPTURE:
+                self._take(asked.key)
+            case _:
+                self._work_on(asked.step, asked.key, two)
+
+    def _claims_answered(self, two: int) -> None:
+        """All that was claimed is held; of claims that may wait, some wait."""
+        for claim in claims_in_order(self.story.view.reservation.claims):
+            if claim.unanswered and claim.queue and (two + claim.sequence) % 3:
+                self.story.queued(claim.sequence, claim.unanswered)
+            elif claim.unanswered:
+                self.story.reserved(claim.sequence, claim.unanswered, claim.location)
+
+    def _work_on(self, step: str, key: str, two: int) -> None:
+        place = self._place_of(key)
+        match step:
+            case fulfillment_state.RELEASE:
+                self.story.listed(place)
+            case fulfillment_state.WORK:
+                self._next_of_node(place)
+            case fulfillment_state.COLLECT:
+                self.story.collected(place)
+            case fulfillment_state.LABEL:
+                self.story.labelled(place)
+            case fulfillment_state.DISPATCH:
+                self.story.shipped(place)
+            case fulfillment_state.WITHDRAW if two % 2:
+                self._asked_to_cancel(place)
+            case fulfillment_state.WITHDRAW:
+                self._withdrawn(place)
+            case fulfillment_state.DECIDE:
+                self._decided(place, two)
+
+    def _place_of(self, key: str) -> int:
+        return next(place for place in range(len(self.story.view.fulfillment.works)) if self.story.work(place) == key)
+
+    def _next_of_node(self, place: int) -> None:
+        story, work = self.story, self._work(place)
+        if _has(work, Bucket.RELEASED):
+            story.picked(0, place)
+        elif work.method is ShipMethod.PICKUP:
+            story.ready(place)
+        elif _has(work, Bucket.PICKED):
+            story.packed(place)
+        elif _has(work, Bucket.PACKED):
+            story.handed_over(place)
+
+    def _work(self, place: int) -> Work:
+        return self.story.view.fulfillment.works[self.story.work(place)]
+
+    # Inventory
+
+    def _claim(self, one: int) -> Claim | None:
+        claims = claims_in_order(self.story.view.reservation.claims)
+        return claims[one % len(claims)] if claims else None
+
+    def reserved(self, one: int, two: int) -> None:
+        if claim := self._claim(one):
+            self.story.reserved(claim.sequence, 1 + two % claim.quantity, PLACES[two % 2])
+
+    def queued(self, one: int, two: int) -> None:
+        if claim := self._claim(one):
+            self.story.queued(claim.sequence, 1 + two % claim.quantity)
+
+    def rejected(self, one: int, two: int) -> None:
+        if claim := self._claim(one):
+            self.story.rejected(claim.sequence)
+
+    def repeated(self, one: int, two: int) -> None:
+        if claim := self._claim(one):
+            again = ClaimRepeated(
+                sku=claim.sku,
+                demand=demand(claim.line),
+                sequence=claim.sequence,
+                location=claim.location,
+                quantity=claim.quantity,
+                unit="each",
+                reserved=claim.quantity - claim.waiting,
+                waiting=claim.waiting,
+            )
+            self.story.tell(again, subject=stock_of(claim.sku))
+
+    def broken(self, one: int, two: int) -> None:
+        if claim := self._claim(one):
+            lost = ReservationBroken(
+                sku=claim.sku,
+                demand=demand(claim.line),
+                sequence=claim.sequence,
+                location=claim.location,
+                quantity=1 + two % claim.quantity,
+                unit="each",
+                reason=BreakReason.COUNT,
+                levels=(),
+            )
+            self.story.tell(lost, subject=stock_of(claim.sku))
+
+    # Payments
+
+    def authorized(self, one: int, two: int) -> None:
+        if self.story.view.reservation.authorization:
+            self.story.authorized()
+
+    def declined(self, one: int, two: int) -> None:
+        if self.story.view.reservation.authorization:
+            declined = PaymentDeclined(order_id=ORDER_ID, amount=eur(1), reason=DeclineReason.CONFLICT)
+            self.story.tell(declined, subject=PAYMENT)
+
+    def lapsed(self, one: int, two: int) -> None:
+        if self.story.view.reservation.authorized:
+            lapsed = AuthorizationExpired(order_id=ORDER_ID, authorization="a", tender=0, amount=eur(1))
+            self.story.tell(lapsed, subject=PAYMENT)
+
+    def captured(self, one: int, two: int) -> None:
+        left = fulfilled_in_order(self.story.view.fulfillment.fulfilled)
+        if left:
+            self._take(left[one % len(left)][0])
+
+    def _take(self, key: str) -> None:
+        fulfilled = self.story.view.fulfillment.fulfilled[key]
+        self.story.captured(fulfilled.asked or fulfilled.amount.amount, fulfillment=key)
+
+    def not_captured(self, one: int, two: int) -> None:
+        left = [key for key, each in fulfilled_in_order(self.story.view.fulfillment.fulfilled) if each.asked]
+        if left:
+            refused = CaptureRefused(
+                order_id=ORDER_ID,
+                fulfillment=left[one % len(left)],
+                sequence=0,
+                amount=eur(1),
+                reason=CaptureRefusal.ABOVE_AUTHORIZED,
+            )
+            self.story.tell(refused, subject=PAYMENT)
+
+    # People, and time
+
+    def cancel(self, one: int, two: int) -> None:
+        self.story.tell(CancelOrder())
+
+    def hold(self, one: int, two: int) -> None:
+        """A person holds the order, or a line of it that may be of a kit, or unknown."""
+        blocks = ALL_STEPS if one > two else BLOCKS[two % len(BLOCKS)]
+        lines = (str(1 + one),) if two % 2 else ()
+        self.story.tell(PlaceHold(detail="look", blocks=blocks, lines=lines))
+
+    def release_hold(self, one: int, two: int) -> None:
+        holds = sorted(self.story.view.order.holds.keys(), key=int)
+        self.story.tell(ReleaseHold(hold=holds[one % len(holds)] if holds else str(one)))
+
+    def placed_again(self, one: int, two: int) -> None:
+        changed = {**self._terms, "revision": one, "fingerprint": "f1" if two == 0 else f"f{two}"}
+        self.story.tell(order(*self._lines, **changed), door="channel.orders")
+
+    def deadline(self, one: int, two: int) -> None:
+        found = sorted(open_deadlines(ORDER, self.story.stream).items())
+        if found:
+            name, due_at = found[one % len(found)]
+            self.story.later(timedelta(days=4)).tell(DeadlinePassed(name=name, due=due_at))
+
+    def told(self, one: int, two: int) -> None:
+        self.story.tell(RecordNoticeSent(notice=str(one), name="k"))
+
+    def told_nobody(self, one: int, two: int) -> None:
+        self.story.tell(RecordNoticeNotSent(notice=str(one), reason=NotSentReason.NO_ADDRESS))
+
+    def not_told(self, one: int, two: int) -> None:
+        self.story.tell(RecordNoticeRefused(notice=str(one), for_now=two > 1, said="no"))
+
+    # Nodes and the carrier
+
+    def _some_place(self, one: int) -> int | None:
+        works = self.story.view.fulfillment.works
+        return one % len(works) if len(works) else None
+
+    def of_node(self, name: str, one: int, two: int) -> None:
+        """A node or the carrier says something about one of the fulfillment orders, if it can know it."""
+        place = self._some_place(one)
+        if place is not None:
+            _SAYS[name](self, place, two)
+
+    def _said_of(self, place: int) -> dict[str, Any]:
+        work = self._work(place)
+        lines = tuple(FulfillmentLine(**line.model_dump()) for line in work.lines)
+        return {"order_id": ORDER_ID, "location": work.location, "lines": lines}
+
+    def _rejects(self, place: int, two: int) -> None:
+        self.story.node(FulfillmentRejected(document="a", **self._said_of(place)), place)
+
+    def _withdrawn(self, place: int, two: int = 0) -> None:
+        self.story.node(FulfillmentCancelled(seen=True, **self._said_of(place)), place)
+
+    def _not_withdrawn(self, place: int, two: int) -> None:
+        refused = FulfillmentCancelRefused(reason=RefusalReason.CLOSED, **self._said_of(place))
+        self.story.node(refused, place)
+
+    def _listed(self, place: int, two: int) -> None:
+        self.story.listed(place)
+
+    def _asked_to_cancel(self, place: int, two: int = 0) -> None:
+        self.story.asked_to_cancel(place=place)
+
+    def _decided(self, place: int, two: int) -> None:
+        """A node lets go of some units of its first line."""
+        work = self._work(place)
+        first = work.lines[0].line
+        there = sum(count(work, bucket, first) for bucket in IN_FULFILLMENT)
+        packages = self.story.packages(place) if work.packages else ()
+        self.story.decided(min(two, there), place=place, packages=packages)
+
+    def _refuses(self, place: int, two: int) -> None:
+        refused = FulfillmentRefused(step=CreateFulfillmentOrder.__name__, reason=RefusalReason.EXISTS)
+        self.story.node(refused, place)
+
+    def _picked(self, place: int, two: int) -> None:
+        short = min(two % 2, min(line.quantity for line in self._work(place).lines))
+        self.story.picked(short, place)
+
+    def _packed(self, place: int, two: int) -> None:
+        if self._has_goods(place):
+            self.story.packed(place)
+
+    def _handed_over(self, place: int, two: int) -> None:
+        if self._work(place).packages:
+            self.story.handed_over(place)
+
+    def _ready(self, place: int, two: int) -> None:
+        if self._work(place).method is ShipMethod.PICKUP and self._has_goods(place):
+            self.story.ready(place)
+
+    def _collected(self, place: int, two: int) -> None:
+        if self._work(place).method is ShipMethod.PICKUP and self._has_goods(place):
+            self.story.collected(place)
+
+    def _labelled(self, place: int, two: int) -> None:
+        if self._work(place).shipment:
+            self.story.labelled(place)
+
+    def _shipped(self, place: int, two: int) -> None:
+        if self._work(place).shipment and self._has_goods(place):
+            self.story.shipped(place)
+
+    def _shipment_refused(self, place: int, two: int) -> None:
+        if self._work(place).shipment:
+            step = (CreateShipment, DispatchShipment)[two % 2].__name__
+            refused = ShipmentRefused(step=step, reason=ShipmentRefusal.NO_SERVICE)
+            self.story.tell(refused, subject=self.story.shipment(place))
+
+    def _arrived(self, place: int, two: int) -> None:
+        """A package that left arrived, or was lost, or comes back."""
+        work = self._work(place)
+        if work.shipment and work.left:
+            fate: dict[str, Any] = {
+                "order_id": ORDER_ID,
+                "fulfillment_order": self.story.work(place),
+                "package": work.packages[0],
+                "occurred_at": DAWN,
+            }
+            told: Sequence[Event] = (
+                Delivered(**fate, outstanding=0),
+                PackageLost(**fate, carrier="own-fleet"),
+                PackageReturned(**fate, carrier="own-fleet"),
+            )
+            self.story.tell(told[two % len(told)], subject=self.story.shipment(place))
+
+    def settle(self, one: int, two: int) -> None:
+        """Somebody has done what was to be done about a package."""
+        astray = sorted(self.story.view.astray.packages.keys())
+        self.story.tell(SettlePackage(package=astray[one % len(astray)] if astray else "none", detail="sent again"))
+
+    def _has_goods(self, place: int) -> bool:
+        return any(content.quantity > 0 for package in self.story.packages(place) for content in package.contents)
+
+
+def _has(work: Work, bucket: Bucket) -> bool:
+    return any(count(work, bucket, line.line) for line in work.lines)
+
+
+def _node(name: str) -> Callable[[Life, int, int], None]:
+    return lambda life, one, two: life.of_node(name, one, two)
+
+
+_SAYS: dict[str, Callable[[Life, int, int], None]] = {
+    "listed": Life._listed,
+    "refuses": Life._refuses,
+    "rejects": Life._rejects,
+    "picked": Life._picked,
+    "packed": Life._packed,
+    "handed_over": Life._handed_over,
+    "ready": Life._ready,
+    "collected": Life._collected,
+    "withdrawn": Life._withdrawn,
+    "not_withdrawn": Life._not_withdrawn,
+    "asked_to_cancel": Life._asked_to_cancel,
+    "decided": Life._decided,
+    "labelled": Life._labelled,
+    "shipment_refused": Life._shipment_refused,
+    "shipped": Life._shipped,
+    "arrived": Life._arrived,
+}
+"""What nodes and the carrier may say of a fulfillment order."""
+
+DEEDS: dict[str, Callable[[Life, int, int], None]] = {
+    "go_on": Life.go_on,
+    "reserved": Life.reserved,
+    "queued": Life.queued,
+    "rejected": Life.rejected,
+    "repeated": Life.repeated,
+    "broken": Life.broken,
+    "authorized": Life.authorized,
+    "declined": Life.declined,
+    "lapsed": Life.lapsed,
+    "captured": Life.captured,
+    "not_captured": Life.not_captured,
+    "cancel": Life.cancel,
+    "hold": Life.hold,
+    "release_hold": Life.release_hold,
+    "placed_again": Life.placed_again,
+    "deadline": Life.deadline,
+    "settle": Life.settle,
+    "told": Life.told,
+    "told_nobody": Life.told_nobody,
+    "not_told": Life.not_told,
+    **{name: _node(name) for name in _SAYS},
+}
+"""Everything that may happen to an order, by name."""
