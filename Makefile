@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 ORDERS ?= 2000
 
 .DEFAULT_GOAL := help
-.PHONY: help up down demo test check format contracts lock clean
+.PHONY: help up down demo test check format contracts lives lock clean
 
 help:  ## what there is to run
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ format: $(STAMP)  ## write the code as the checks want it
 
 contracts: $(STAMP)  ## write JSON Schemas and AsyncAPI from the messages
 	$(BIN)/python -m contracts.generate
+
+lives: $(STAMP)  ## write docs/order-lives.md from runs of the services in memory
+	$(BIN)/python -m tests.simulation.order_lives
 
 lock: $(STAMP)  ## choose and lock the versions of all packages, and the broker's jars
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes \

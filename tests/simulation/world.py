@@ -9,12 +9,12 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
 from chassis.decider import StreamKind
-from chassis.handling import Incoming, handle
+from chassis.handling import Handling, Incoming, handle
 from chassis.log import Record
 from chassis.stream import Stream, fresh, open_deadlines
 from chassis.testing import DAWN
@@ -31,7 +31,7 @@ from services.order.stream import KINDS as ORDER_KINDS
 from services.payments import payment
 from services.shipping import shipment
 
-__all__ = ["TENANT", "World", "stock_stream"]
+__all__ = ["TENANT", "Handled", "World", "stock_stream"]
 
 E = TypeVar("E", bound=Event)
 TENANT = "default"
@@ -53,6 +53,20 @@ class _Letter:
     stream: str
     envelope: Envelope
     value: bytes
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """A message that a stream handled: who sent it (a service, `door` or `worker`), the events that were written, and
+    the messages that were sent, each with the service that they went to."""
+
+    service: str
+    stream: str
+    sender: str
+    message: Message
+    events: tuple[Event, ...]
+    sent: tuple[tuple[str, Message], ...]
 
 
 class World:
@@ -61,12 +75,13 @@ class World:
     def __init__(self, seed: int = 0) -> None:
         self.streams: dict[tuple[str, str], Stream] = {}
         self.events: list[tuple[str, Event]] = []
+        self.handled: list[Handled] = []
         self.now = DAWN
         self._choice = random.Random(seed)
         self._queues: dict[tuple[str, str], deque[_Letter]] = {}
         self.available: dict[str, dict[str, Availability]] = {}
         self.kits: dict[str, Sequence[KitComponent]] = {}
-        self._posted = 0
+        self._posted = self._sent = 0
 
     def post(self, service: str, name: str, message: Message, door: str | None = "spec") -> None:
         """A message from outside comes in by a door (or from a worker: no door)."""
@@ -91,7 +106,8 @@ class World:
         return self.run()
 
     def _enqueue(self, letter: _Letter) -> None:
-        self._queues.setdefault((letter.service, letter.stream), deque()).append(letter)
+        self._sent += 1
+        self._queues.setdefault((letter.service, letter.stream), deque()).append(replace(letter, number=self._sent))
 
     def run(self) -> World:
         """Deliver until nothing is on its way."""
@@ -105,9 +121,17 @@ class World:
         waiting = sorted(key for key, queue in self._queues.items() if queue)
         if not waiting:
             return False
-        key = self._choice.choice(waiting)
+        key = self.next_key(waiting)
         self._deliver(self._queues[key].popleft())
         return True
+
+    def next_key(self, waiting: Sequence[tuple[str, str]]) -> tuple[str, str]:
+        """Whose turn it is, of the streams that messages wait for."""
+        return self._choice.choice(waiting)
+
+    def sent_at(self, key: tuple[str, str]) -> int:
+        """When the first message that waits for a stream was sent, counted from 1."""
+        return self._queues[key][0].number
 
     def _deliver(self, letter: _Letter) -> None:
         kind = self._kind(letter.service, letter.stream)
@@ -123,16 +147,19 @@ class World:
             self._known,
         )
         self.streams[key] = handling.stream
+        events: list[Event] = []
         for emitted in handling.events:
             event = CATALOGUE[emitted.envelope.type].decode(emitted.value)
             assert isinstance(event, Event)
             assert not isinstance(event, MessageParked), f"{event.message_type} was parked: {event.detail}"
             self._happened(letter, event)
+            events.append(event)
             for answer in emitted.answers:
                 service, _, name = answer.partition(":")
                 self._enqueue(_Letter(service, name, emitted.envelope, emitted.value))
         for sent in handling.sends:
             self._enqueue(_Letter(sent.service, sent.stream, sent.envelope, sent.value))
+        self.handled.append(_handled(letter, events, handling))
 
     def _known(self, keys: Sequence[str]) -> dict[str, Any]:
         """What the order service's loader would find now."""
@@ -170,6 +197,17 @@ class World:
     def of(self, kind: type[E]) -> list[E]:
         """Events of a type, in the order in which they happened."""
         return [event for _, event in self.events if isinstance(event, kind)]
+
+
+def _handled(letter: _Letter, events: Sequence[Event], handling: Handling) -> Handled:
+    return Handled(
+        letter.service,
+        letter.stream,
+        letter.envelope.source.split("/")[1],
+        CATALOGUE[letter.envelope.type].decode(letter.value),
+        tuple(events),
+        tuple((sent.service, CATALOGUE[sent.envelope.type].decode(sent.value)) for sent in handling.sends),
+    )
 
 
 def stock_stream(sku: str) -> str:
