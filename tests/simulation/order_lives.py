@@ -16,11 +16,21 @@ from typing import Any
 
 from chassis.testing import DAWN
 from contracts.channel import ChannelOrder, ChannelTender
+from contracts.fulfillment import (
+    CancelAnswer,
+    PackedContent,
+    PackedPackage,
+    PickLine,
+    RecordAcceptance,
+    RecordCancelDecision,
+    RecordPack,
+    RecordPick,
+)
 from contracts.ids import aggregate_id, stream
 from contracts.inventory import DescribeItem, KitComponent
 from contracts.message import Message
 from contracts.money import Money, TenderMethod
-from contracts.order import CancelOrder, CancelReason, ReleaseHold
+from contracts.order import CancelOrder, CancelReason, ReleasedToFulfillment, ReleaseHold
 from services.order.order import BUCKETS, OrderState, line_units, status
 from services.order.waiting import waiting
 from tests.simulation.people import COUNTER, TILL, WHOLE, Floor, channel_order, place, receive
@@ -69,6 +79,14 @@ class Life:
     def says(self, message: Message) -> None:
         """Somebody says something to the order by its door."""
         self.world.tell("order", self.name, message)
+        self._tell()
+
+    def reports(self, *facts: Message) -> None:
+        """The node of the only fulfillment order reports what it did, itself and not the floor's people."""
+        [work] = self.world.of(ReleasedToFulfillment)
+        self.floor.only = ()
+        for fact in facts:
+            self.world.tell("fulfillment", stream("fulfillment_order", work.fulfillment_order), fact)
         self._tell()
 
     def missing(self, sku: str, location: str, quantity: int) -> None:
@@ -175,6 +193,21 @@ def _cancelled(life: Life) -> None:
     life.says(CancelOrder(cause=CancelReason.CUSTOMER))
 
 
+def _cancelled_in_part(life: Life) -> None:
+    life.stock("TEAPOT", "north", 5)
+    life.placed(channel_order("1001", ("TEAPOT", 2, 4998)))
+    both = PickLine(line="1", sequence=0, quantity=2)
+    life.reports(RecordAcceptance(document="a"), RecordPick(document="p", lines=(both,)))
+    life.says(CancelOrder(cause=CancelReason.CUSTOMER))
+    life.waits()
+    one = CancelAnswer(line="1", sequence=0, granted=1, reason="one is wrapped as a gift already")
+    life.reports(RecordCancelDecision(document="d", lines=(one,)))
+    content = PackedContent(line="1", sequence=0, quantity=1)
+    package = PackedPackage(number=1, contents=(content,), weight_grams=900)
+    life.reports(RecordPack(document="k", packages=(package,)))
+    life.worked()
+
+
 def _held(life: Life) -> None:
     life.stock("TEAPOT", "north", 5)
     tenders = [ChannelTender(method=TenderMethod.INVOICE, amount=5998)]
@@ -243,6 +276,13 @@ LIVES = (
         "Then every step that was requested is taken back, answered or not: claims released, money voided. Nobody waits "
         "for those answers.",
         _cancelled,
+    ),
+    Kind(
+        "Cancelled in part by the node",
+        "The node has accepted and picked both, so the cancel is a request with a deadline. It lets go of one, which goes "
+        "back on the shelf, and keeps the other with a reason; of that the work goes on as if nothing had been asked. "
+        "Captured is what leaves, and the rest of what was secured is given back.",
+        _cancelled_in_part,
     ),
     Kind(
         "Held, and released by a person",
@@ -343,6 +383,8 @@ def _units(message: Any) -> Iterator[str]:
         line for line in getattr(message, "lines", ()) if hasattr(line, "quantity") and hasattr(line, "sku")
     ]:
         yield ", ".join(_line(line) for line in lines) + place
+    elif answers := [line for line in getattr(message, "lines", ()) if hasattr(line, "granted")]:
+        yield ", ".join(f"of line {line.line} lets go of {line.granted}" for line in answers) + place
     elif packages := getattr(message, "packages", ()):
         yield ", ".join(f"package {package.number}" for package in packages) + place
     elif isinstance(quantity := getattr(message, "quantity", None), int):

@@ -114,7 +114,7 @@ class Floor:
     def __init__(
         self, world: World, missing: dict[tuple[str, str], int] | None = None, only: Collection[str] | None = None
     ) -> None:
-        self.world, self.missing, self._only = world, dict(missing or {}), only
+        self.world, self.missing, self.only = world, dict(missing or {}), only
         self._seen = 0
 
     def work(self) -> None:
@@ -128,7 +128,7 @@ class Floor:
 
     def _react(self, name: str, event: Event) -> None:
         match event:
-            case FulfillmentOrderCreated() if self._only is None or split_stream(name)[1] in self._only:
+            case FulfillmentOrderCreated() if self.only is None or split_stream(name)[1] in self.only:
                 self._fulfil(name, event)
             case CancelRequested() if self.world.state("fulfillment", name).cancel is not None:
                 self.world.post("fulfillment", name, lets_go(self.world, name))

@@ -8,7 +8,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contracts.chassis import MessageParked
+from chassis.stream import open_deadlines
+from chassis.testing import DAWN, Outcome, Spec
+from contracts.chassis import DeadlinePassed, MessageParked
 from contracts.fulfillment import (
     CancelAnswer,
     CancelDecided,
@@ -24,6 +26,9 @@ from contracts.fulfillment import (
     RecordPick,
 )
 from contracts.inventory import RecordGone, RecordPicked, RecordPutBack
+from contracts.message import Command
+from services.fulfillment.fulfillment_order import FULFILLMENT_ORDER
+from services.fulfillment.fulfillment_order_state import CANCEL_ANSWER
 from services.fulfillment.tests.test_fulfillment_order import (
     ACCEPT,
     CANCEL,
@@ -76,6 +81,9 @@ packs = st.builds(
     st.sampled_from(DOCUMENTS),
     st.lists(st.tuples(st.integers(1, 3), st.sampled_from("12"), st.integers(1, 4)), min_size=1, max_size=3),
 )
+SILENCE = DeadlinePassed(name=CANCEL_ANSWER, due=DAWN)
+"""Stands for the deadline that is open when its turn comes."""
+
 CANCELS = tuple(CANCEL.model_copy(update={"request": number}) for number in (1, 2))
 
 
@@ -110,6 +118,7 @@ commands = st.one_of(
     st.sampled_from([CREATE, CREATE_PICKUP, OTHER_WORK, *CANCELS * 2, *STEPS, *AGAIN]),
     st.sampled_from(STEPS),
     answers(),
+    st.just(SILENCE),
 )
 so_far = st.builds(lambda way, steps: list(way[:steps]), st.sampled_from([SHIPPED, AT_COUNTER]), st.integers(0, 5))
 """Work that got so far before anything may come."""
@@ -123,9 +132,9 @@ def test_what_was_picked_goes_out_or_back_once_and_never_both(first: list[Any], 
     ends: list[type] = []
     for command in [*first, *then]:
         before = spec.state
-        of_the_order = isinstance(command, CreateFulfillmentOrder | CancelFulfillment)
-        outcome = spec.when(command, reply_to=ORDER) if of_the_order else spec.when(command, door="node")
-        assert outcome.events or of_the_order, "a message of a door leaves an event"
+        by_door = not isinstance(command, CreateFulfillmentOrder | CancelFulfillment | DeadlinePassed)
+        outcome = _comes(spec, command, by_door)
+        assert outcome.events or not by_door, "a message of a door leaves an event"
         assert not any(isinstance(event, MessageParked) for event in outcome.events), outcome.events
         if any(isinstance(event, FulfillmentRefused | NodeDocumentRepeated) for event in outcome.events):
             assert spec.state == before, "what is refused, or known already, changes nothing"
@@ -136,6 +145,14 @@ def test_what_was_picked_goes_out_or_back_once_and_never_both(first: list[Any], 
         assert all(quantity >= 0 for quantity in inside.values())
         assert len(ends) <= 1
         assert not ends or not any(inside.values())
+
+
+def _comes(spec: Spec, command: Command, by_door: bool) -> Outcome:
+    """It comes by the node's door or from the order; a silence ends whatever the work waits for, if it waits."""
+    if command is SILENCE:
+        for name, due in open_deadlines(FULFILLMENT_ORDER, spec.stream).items():
+            return spec.at(due).when(DeadlinePassed(name=name, due=due))
+    return spec.when(command, door="node") if by_door else spec.when(command, reply_to=ORDER)
 
 
 def _ends_with_goods(event: Any) -> bool:
