@@ -52,6 +52,7 @@ from contracts.order.fulfillment import (
     ReleasedToFulfillment,
     ShipmentLabelled,
     ShipmentRequested,
+    ShipNotBeforePassed,
     ShortLine,
 )
 from contracts.order.holds import (
@@ -208,6 +209,7 @@ __all__ = [
     "SettlementRefused",
     "ShipGroup",
     "ShipMethod",
+    "ShipNotBeforePassed",
     "ShipmentLabelled",
     "ShipmentRequested",
     "ShortLine",

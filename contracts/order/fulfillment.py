@@ -36,6 +36,7 @@ __all__ = [
     "ReadyLine",
     "ReleasedLine",
     "ReleasedToFulfillment",
+    "ShipNotBeforePassed",
     "ShipmentLabelled",
     "ShipmentRequested",
     "ShortLine",
@@ -68,6 +69,12 @@ class ReadyLine(Value):
 
     line: str
     quantity: Positive
+
+
+class ShipNotBeforePassed(Event):
+    """The first moment of some lines (`due`) has come: from now on what is reserved of them may go to a node."""
+
+    due: Instant
 
 
 class ReleasedToFulfillment(QuantityMoved, Event):

@@ -134,7 +134,7 @@ def _release(state: OrderStream, context: Context) -> Sequence[Event]:
     """Everything reserved that waits for no others goes to its nodes: a fulfillment order for each location and ship
     group."""
     parts: dict[tuple[str, str], list[ReleasedLine]] = defaultdict(list)
-    kept = kept_back(state.order)
+    kept = kept_back(state.order, state.fulfillment)
     held = sorted(state.reservation.held.values(), key=lambda part: (part.sequence, part.location))
     for part in held:
         if part.line in kept:

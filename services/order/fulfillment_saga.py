@@ -203,7 +203,7 @@ STEPS: Mapping[str, Step] = {
     for step in (
         _asked(
             name=RELEASE,
-            when="the order is confirmed, units are reserved and wait for no others: one for each location and ship group",
+            when="the order is confirmed, units are reserved, may leave and wait for no others: one for each location and ship group",
             asked_by=ReleasedToFulfillment,
             service="fulfillment",
             sends=CreateFulfillmentOrder,
@@ -347,4 +347,4 @@ def _void_rest(state: OrderStream) -> Sequence[Send]:
     return void_payment(state, "")
 
 
-FOLD = Fold("fulfillment", 5, FulfillmentState(), evolve, react, deadlines_of)
+FOLD = Fold("fulfillment", 6, FulfillmentState(), evolve, react, deadlines_of)

@@ -43,11 +43,15 @@ from contracts.order import (
     OrderCancelled,
     OrderCancelRequested,
     OrderCompleted,
+    OrderLine,
+    OrderPlaced,
+    OrderTerms,
     ReleasedLine,
     ReleasedToFulfillment,
     ShipmentLabelled,
     ShipmentRequested,
     ShipMethod,
+    ShipNotBeforePassed,
     StepAskedAgain,
     StepUnanswered,
 )
@@ -57,6 +61,7 @@ from contracts.payments import (
 from services.order.order import (
     IN_FULFILLMENT,
 )
+from services.order.value import rated_lines
 
 __all__ = [
     "CAPTURE",
@@ -64,6 +69,7 @@ __all__ = [
     "DECIDE",
     "DISPATCH",
     "LABEL",
+    "NOT_BEFORE",
     "RELEASE",
     "WITHDRAW",
     "WORK",
@@ -72,9 +78,11 @@ __all__ = [
     "Work",
     "count",
     "deadlines_of",
+    "early_lines",
     "evolve",
     "fulfilled_in_order",
     "given_to",
+    "not_before",
     "to_pick",
     "work_of",
     "works_in_order",
@@ -86,6 +94,7 @@ COLLECT = "collect"
 LABEL = "label"
 DISPATCH = "dispatch"
 CAPTURE = "capture"
+NOT_BEFORE = "ship_not_before"
 WITHDRAW = "withdraw"
 DECIDE = "decide"
 STEP_NAMES = (RELEASE, WORK, COLLECT, LABEL, DISPATCH, CAPTURE, WITHDRAW, DECIDE)
@@ -147,7 +156,7 @@ class Fulfilled:
 class FulfillmentState:
     """How far fulfillment is: `works` by fulfillment order, what was `fulfilled` by the id that captures name.
     `cancelling` stands once a cancel was wished for, `cancels` counts them, `withdrawing` are the fulfillment orders
-    whose answer to the last is open."""
+    whose answer to the last is open; `not_before` are the first moments of lines, in order, that have not come."""
 
     works: HashTrieMap[str, Work] = HashTrieMap()
     fulfilled: HashTrieMap[str, Fulfilled] = HashTrieMap()
@@ -156,6 +165,7 @@ class FulfillmentState:
     cancels: int = 0
     cancel_cause: CancelReason = CancelReason.CUSTOMER
     withdrawing: tuple[str, ...] = ()
+    not_before: tuple[datetime, ...] = ()
 
 
 def count_key(bucket: Bucket, line: str) -> str:
@@ -197,8 +207,27 @@ def fulfilled_in_order(fulfilled: HashTrieMap[str, Fulfilled]) -> list[tuple[str
 
 def evolve(state: FulfillmentState, event: Event) -> FulfillmentState:
     """The saga after one more event of the order's stream."""
+    if isinstance(event, OrderPlaced):
+        limits = {limit for line in rated_lines(event) if (limit := not_before(event, line)) is not None}
+        state = replace(state, not_before=tuple(sorted(limits)))
     evolver = _EVOLVERS.get(type(event))
     return state if evolver is None else evolver(state, event)
+
+
+def not_before(terms: OrderTerms, line: OrderLine) -> datetime | None:
+    """The first moment at which a line may go to a node, if it has one."""
+    return line.ship_not_before or terms.ship_not_before
+
+
+def early_lines(terms: OrderPlaced, state: FulfillmentState) -> frozenset[str]:
+    """The lines whose first moment has not come."""
+    if not state.not_before:
+        return frozenset()
+    return frozenset(line.line for line in rated_lines(terms) if not_before(terms, line) in state.not_before)
+
+
+def _not_before_passed(state: FulfillmentState, event: ShipNotBeforePassed) -> FulfillmentState:
+    return replace(state, not_before=tuple(limit for limit in state.not_before if limit > event.due))
 
 
 def _released(state: FulfillmentState, event: ReleasedToFulfillment) -> FulfillmentState:
@@ -382,10 +411,11 @@ def _ended(state: FulfillmentState, event: Event) -> FulfillmentState:
     asks = state.asks
     for asked in state.asks.values():
         asks = settle(asks, asked.step, asked.key)
-    return replace(state, asks=asks)
+    return replace(state, asks=asks, not_before=())
 
 
 _EVOLVERS: Mapping[type[Event], Any] = {
+    ShipNotBeforePassed: _not_before_passed,
     ReleasedToFulfillment: _released,
     FulfillmentListed: _listed,
     FulfillmentAcceptedByNode: _listed,
@@ -416,4 +446,7 @@ _EVOLVERS: Mapping[type[Event], Any] = {
 
 
 def deadlines_of(state: FulfillmentState) -> Mapping[str, datetime]:
-    return deadlines(state.asks)
+    found = dict(deadlines(state.asks))
+    if state.not_before:
+        found[NOT_BEFORE] = state.not_before[0]
+    return found

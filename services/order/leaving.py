@@ -14,6 +14,7 @@ from contracts.ids import aggregate_id
 from contracts.money import Money
 from contracts.order import Bucket, FulfilledKind, HeldStep, LinesFulfilled, Move
 from contracts.payments import CaptureLine
+from services.order.fulfillment_state import FulfillmentState, early_lines
 from services.order.order import NOT_RELEASED, WITH_CUSTOMER, OrderState, held_lines, line_units, move, units
 from services.order.value import LineValue, line_values, part_of, parts_of_kits, rated_lines
 from services.order.ways import handed_out, ship_groups
@@ -24,10 +25,10 @@ _WAITING = (Bucket.ORDERED, Bucket.BACKORDERED)
 """Where units are that others of their ship group or kit may have to wait for."""
 
 
-def kept_back(order: OrderState) -> frozenset[str]:
-    """The lines of which nothing goes to a node yet: those that are held, and those of a ship group that must be complete,
-    and of a kit, while any unit of that group or kit waits or is held."""
-    held = held_lines(order, HeldStep.RELEASE)
+def kept_back(order: OrderState, saga: FulfillmentState) -> frozenset[str]:
+    """The lines of which nothing goes to a node yet: those that are held, or early, and those of a ship group that must
+    be complete, and of a kit, while any unit of that group or kit waits, is held or is early."""
+    held = held_lines(order, HeldStep.RELEASE) | early_lines(order.terms, saga)
     if not held and not units(order, *_WAITING):
         return frozenset()
     complete = {name for name, group in ship_groups(order.terms).items() if group.complete}

@@ -36,7 +36,7 @@ def advance(state: OrderStream, context: Context) -> Sequence[Event]:
 
 def _request(state: OrderStream, news: News, number: str, context: Context) -> NoticeRequested:
     order, terms = state.order, state.order.terms
-    following, following_more = _lines(order, _following(order, news))
+    following, following_more = _lines(order, _following(state, news))
     return NoticeRequested(
         notice=number,
         kind=news.kind,
@@ -87,22 +87,24 @@ def _owed(order: OrderState) -> Mapping[str, Any]:
     }
 
 
-def _following(order: OrderState, news: News) -> Mapping[str, int]:
-    """Units that come later: at the confirmation those that wait for supply, or for such; otherwise all that are still on
+def _following(state: OrderStream, news: News) -> Mapping[str, int]:
+    """Units that come later: at the confirmation those that wait for supply, for such, or
+    for their first moment; otherwise all that are still on
     their way to the customer and not in this very notice."""
+    order = state.order
     match news.kind:
         case NoticeKind.HELD:
             return {}
         case NoticeKind.CONFIRMED:
-            return _waiting(order)
+            return _waiting(state)
         case NoticeKind.READY_FOR_PICKUP:
             return Counter(_units(order, *NOT_RELEASED, *IN_FULFILLMENT)) - Counter(dict(news.units))
     return _units(order, *NOT_RELEASED, *IN_FULFILLMENT)
 
 
-def _waiting(order: OrderState) -> dict[str, int]:
+def _waiting(state: OrderStream) -> dict[str, int]:
     """Units by line that nobody has yet, and reserved ones that may not leave without them."""
-    kept = kept_back(order)
+    order, kept = state.order, kept_back(state.order, state.fulfillment)
     return {
         name: line_units(line, Bucket.ORDERED, Bucket.BACKORDERED, *((Bucket.RESERVED,) if name in kept else ()))
         for name, line in order.lines.items()

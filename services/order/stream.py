@@ -30,6 +30,7 @@ from contracts.order import (
     RecordNoticeRefused,
     RecordNoticeSent,
     ReleaseHold,
+    ShipNotBeforePassed,
     StepAskedAgain,
     StepUnanswered,
 )
@@ -49,7 +50,7 @@ from services.order import (
     reservation_saga,
 )
 from services.order.astray import AstrayState
-from services.order.fulfillment_state import COLLECT, DECIDE, WITHDRAW, WORK, FulfillmentState
+from services.order.fulfillment_state import COLLECT, DECIDE, NOT_BEFORE, WITHDRAW, WORK, FulfillmentState
 from services.order.leaving import hand_out
 from services.order.notices import NoticesState
 from services.order.order import NOT_RELEASED, WITH_CUSTOMER, OrderState, moves_to_cancelled, units
@@ -117,6 +118,8 @@ def _deadline(message: DeadlinePassed, state: OrderStream, context: Context) -> 
         return ()
     if message.name == CANCEL_AFTER:
         return cancel_after_passed(state, message.due)
+    if message.name == NOT_BEFORE:
+        return (ShipNotBeforePassed(due=message.due),) if message.due in state.fulfillment.not_before else ()
     asked = state.reservation.asks.get(message.name) or state.fulfillment.asks.get(message.name)
     if asked is None or asked.due != message.due:
         return ()

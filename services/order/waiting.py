@@ -11,7 +11,7 @@ from datetime import datetime
 
 from chassis.saga import Asked
 from chassis.stream import evolve, fresh
-from contracts.message import Event
+from contracts.message import Event, format_instant
 from contracts.order import Bucket, HoldPlaced, PackageFate, ShipMethod
 from services.order.fulfillment_state import (
     CAPTURE,
@@ -23,9 +23,10 @@ from services.order.fulfillment_state import (
     WITHDRAW,
     WORK,
     Work,
+    not_before,
     works_in_order,
 )
-from services.order.order import ORDER_DESK, Hold, OrderStatus, status
+from services.order.order import ORDER_DESK, Hold, OrderStatus, line_of, line_units, status
 from services.order.reservation_state import AUTHORIZE, CLAIM, Claim, claims_in_order
 from services.order.stream import ORDER, STEPS, OrderStream
 
@@ -96,7 +97,14 @@ def waiting(stream: str, happened: Iterable[Happened]) -> Waiting | None:
 def _waits(state: OrderStream, holds: Mapping[str, HoldPlaced]) -> list[Wait]:
     if not state.order.open:
         return list(_astray(state))
-    return [*_held(state, holds), *_unanswered(state), *_for_stock(state), *_at_nodes(state), *_astray(state)]
+    return [
+        *_held(state, holds),
+        *_unanswered(state),
+        *_for_stock(state),
+        *_early(state),
+        *_at_nodes(state),
+        *_astray(state),
+    ]
 
 
 def _held(state: OrderStream, holds: Mapping[str, HoldPlaced]) -> Iterator[Wait]:
@@ -165,6 +173,21 @@ def _expected(claim: Claim) -> str:
     if claim.expected_at is None:
         return "which no announced supply will bring"
     return f"expected with {claim.awaits} on {claim.expected_at:%Y-%m-%d}"
+
+
+def _early(state: OrderStream) -> Iterator[Wait]:
+    """Units that are reserved, of lines that must not leave yet: one wait for each first moment."""
+    terms, order = state.order.terms, state.order
+    for limit in state.fulfillment.not_before:
+        reserved = [
+            name
+            for name, line in sorted(order.lines.items())
+            if not_before(terms, line_of(order, name)) == limit and line_units(line, Bucket.RESERVED)
+        ]
+        if reserved:
+            named = f"line {reserved[0]}" if len(reserved) == 1 else f"lines {', '.join(reserved)}"
+            what = f"{limit:%Y-%m-%d %H:%M:%S} UTC, before which {named} must not leave,"
+            yield Wait(f"not_before/{format_instant(limit)}", what, "it goes on then by itself", limit)
 
 
 def _at_nodes(state: OrderStream) -> Iterator[Wait]:

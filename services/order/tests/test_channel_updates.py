@@ -346,7 +346,7 @@ AuthorizationRecorded AuthorizationRequested CancelAfterPassed CancelLeftToNode 
 ClaimRefused DispatchRequested FulfillmentAcceptedByNode FulfillmentDeclined FulfillmentHandedOver FulfillmentListed
 HoldChangeRefused LineReserved LinesPacked LinesPicked LinesShort NoticeDelayed NoticeFailed NoticeNotSent
 NoticeOutcomeIgnored NoticeRequested NoticeSent OrderChangeRequested OrderRevisionIgnored PackageSettled ReleasedToFulfillment
-ReservationLost SettlementRefused ShipmentLabelled ShipmentRequested SourcingDecided StepAskedAgain StepUnanswered
+ReservationLost SettlementRefused ShipmentLabelled ShipmentRequested ShipNotBeforePassed SourcingDecided StepAskedAgain StepUnanswered
 """
 """How we do it, and what a `held` says already."""
 
