@@ -143,7 +143,7 @@ def _note_release(evidence: Evidence, order: str, event: Seen) -> None:
 
 
 def _note_refusal(evidence: Evidence, order: str, event: Seen) -> None:
-    if event.value["reason"] in REFUSED_TOO_LATE:
+    if event.value["reason"] == "refused_by_node":
         evidence.note_case("cancel refused", order)
 
 
@@ -151,9 +151,6 @@ def _note_lapse(evidence: Evidence, order: str, event: Seen) -> None:
     if event.value["reason"] == "too_late":
         evidence.note_case("lapsed", order)
 
-
-REFUSED_TOO_LATE = frozenset({"fulfilled", "completed", "refused_by_node"})
-"""Reasons of a refused cancel that say that it came too late."""
 
 _TAKEN: dict[str, _Taken] = {
     "OrderPlaced": Evidence.note_placed,
@@ -224,7 +221,7 @@ MIX = (
     Row("orders sent twice and placed once", "sent twice"),
     Row("revisions without anything new", "revision ignored"),
     Row("revisions that ask for another order", "change requested"),
-    Row("cancels refused as too late", "cancel refused"),
+    Row("cancels refused by the node that has the work", "cancel refused"),
     Row("orders with lines whose last moment passed", "lapsed"),
     Row("orders cancelled", "cancelled"),
 )

@@ -87,7 +87,7 @@ SHOWN_BY: dict[str, list[Seen]] = {
     "orders sent twice and placed once": [published(1), published(1)],
     "revisions without anything new": [seen("OrderRevisionIgnored", reason="same_fingerprint")],
     "revisions that ask for another order": [seen("OrderChangeRequested", revision=2)],
-    "cancels refused as too late": [seen("CancelRefused", reason="fulfilled")],
+    "cancels refused by the node that has the work": [seen("CancelRefused", reason="refused_by_node")],
     "orders with lines whose last moment passed": [seen("LinesCancelled", reason="too_late")],
     "orders cancelled": [seen("OrderCancelled")],
 }
@@ -111,7 +111,7 @@ NOT_QUITE: dict[str, list[Seen]] = {
     "carts that lost them by waiting": [reserved()],
     "holds released by a person": [seen("HoldReleased", actor="", hold="1")],
     "orders sent twice and placed once": [published(1), published(2)],
-    "cancels refused as too late": [seen("CancelRefused", reason="under_way")],
+    "cancels refused by the node that has the work": [seen("CancelRefused", reason="fulfilled")],
     "orders with lines whose last moment passed": [seen("LinesCancelled", reason="out_of_stock")],
 }
 """What looks like it, and is not."""
