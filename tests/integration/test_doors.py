@@ -360,6 +360,51 @@ def test_a_packed_order_has_a_label_to_scan_and_a_slip_that_names_its_goods(site
     assert "Teapot" in listed and "2 each" in listed
 
 
+def test_a_node_keeps_a_unit_which_is_manifested_lost_and_settled(site: Site) -> None:
+    # given picked work for three units, when the order is to be cancelled
+    site.receive("SKU-9", 3)
+    lines = [{"line_id": "a", "sku": "SKU-9", "quantity": 3, "amount": 3000}]
+    site.placed("9001", lines=lines, total=3000, tenders=[{"method": "invoice", "amount": 3000}])
+    work, node = site.work("9001")
+    picked, kept = ({"line": "1", "sequence": work["sequence"], "quantity": units} for units in (3, 1))
+    site.report(node, {"acceptance": {}, "pick": {"lines": [picked]}})
+    assert site.post("/orders/9001/cancel", {}).status_code == 200
+    # then the order waits for the node, which finds it on its list
+    eventually(
+        lambda: "dc-1 to say what it can still cancel" in site.get("/orders/9001/why")["sentence"],
+        because="the wait for the node",
+    )
+    eventually(
+        lambda: [one["id"] for one in site.get("/fulfillment-orders?cancel_asked=true")["fulfillment_orders"]],
+        because="the request on the list",
+    )
+    # when it lets go of two, and packs the other, which waits for the van
+    answer = {"lines": [{"line": "1", "sequence": work["sequence"], "granted": 2, "reason": "one is wrapped"}]}
+    packages = [{"number": 1, "contents": [kept], "weight_grams": 900}]
+    site.report(node, {"cancel-decision": answer, "pack": {"packages": packages}})
+    van = {"carrier": "own-fleet", "location": "dc-1", "day": "2026-01-05", "time_zone": "Europe/Berlin"}
+    eventually(lambda: site.post("/manifests", van).status_code == 200, because="the label that a manifest lists")
+    shipment = site.get("/orders/9001")["fulfillment_orders"][0]["shipment"]
+    eventually(lambda: site.get(f"/shipments/{shipment}")["stage"] == "manifested", because="the shipment listed")
+    site.report(node, {"hand-over": {}})
+    # then that is paid for, and the two are back on the shelf
+    eventually(lambda: site.status("9001") == "completed", because="the order completed")
+    shown = site.get("/orders/9001")
+    assert (shown["captured"], shown["lines"][0]["units"]) == (1000, {"cancelled": 2, "fulfilled": 1})
+    eventually(lambda: site.get("/stock-items/SKU-9")["levels"][0]["available"] == 2, because="two put back")
+    # when the carrier loses it, then the order desk has it until that is settled
+    package = site.get(f"/shipments/{shipment}")["packages"][0]["package"]
+    lost = {"carrier": "own-fleet", "event_id": "e1", "package": package, "status": "lost"}
+    assert (
+        site.post(f"/shipments/{shipment}/tracking", {**lost, "occurred_at": "2026-01-06T09:00:00Z"}).status_code == 200
+    )
+    found = eventually(lambda: site.get("/orders?astray=true")["orders"], because="the order on the list")
+    assert [order["external_id"] for order in found] == ["9001"]
+    assert "own-fleet lost it" in site.get("/orders/9001/why")["sentence"]
+    assert site.post(f"/orders/9001/packages/{package}/settle", {"detail": "it pays"}).status_code == 200
+    eventually(lambda: site.get("/orders?astray=true")["orders"] == [], because="nothing astray")
+
+
 def test_an_order_is_collected_at_a_counter_and_paid_when_it_was(site: Site) -> None:
     # given an order that a friend collects in the store, laid ready there
     site.receive("SKU-6", 2)
