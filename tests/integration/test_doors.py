@@ -383,8 +383,14 @@ def test_a_node_keeps_a_unit_which_is_manifested_lost_and_settled(site: Site) ->
     packages = [{"number": 1, "contents": [kept], "weight_grams": 900}]
     site.report(node, {"cancel-decision": answer, "pack": {"packages": packages}})
     van = {"carrier": "own-fleet", "location": "dc-1", "day": "2026-01-05", "time_zone": "Europe/Berlin"}
-    eventually(lambda: site.post("/manifests", van).status_code == 200, because="the label that a manifest lists")
-    shipment = site.get("/orders/9001")["fulfillment_orders"][0]["shipment"]
+    shipment = eventually(
+        lambda: site.get("/orders/9001")["fulfillment_orders"][0]["shipment"], because="the shipment asked for"
+    )
+    waiting = "/shipments?stage=labelled&location=dc-1"
+    eventually(
+        lambda: shipment in [one["id"] for one in site.get(waiting)["shipments"]], because="the label on the list"
+    )
+    assert site.post("/manifests", van).status_code == 200
     eventually(lambda: site.get(f"/shipments/{shipment}")["stage"] == "manifested", because="the shipment listed")
     site.report(node, {"hand-over": {}})
     # then that is paid for, and the two are back on the shelf
@@ -497,9 +503,9 @@ def test_lists_go_page_by_page_and_problems_say_how_to_mend_them(site: Site) -> 
 
 def test_what_happened_to_an_order_is_on_the_list_of_every_service(site: Site) -> None:
     # given an order that its node has handed over
-    site.receive("SKU-5", 5)
-    site.placed("5001", lines=[{"line_id": "a", "sku": "SKU-5", "quantity": 2, "amount": 2000}])
-    _, node = site.work("5001")
+    site.receive("SKU-53", 5)
+    site.placed("5301", lines=[{"line_id": "a", "sku": "SKU-53", "quantity": 2, "amount": 2000}])
+    _, node = site.work("5301")
     contents = {"line": "1", "sequence": 0, "quantity": 2}
     site.report(
         node,
@@ -510,7 +516,7 @@ def test_what_happened_to_an_order_is_on_the_list_of_every_service(site: Site) -
             "hand-over": {},
         },
     )
-    identifier = site.get("/orders/5001")["order_id"]
+    identifier = site.get("/orders/5301")["order_id"]
 
     def listed(path: str, name: str) -> Any:
         return [row for row in site.get(path)[name] if row["order_id"] == identifier]
@@ -528,9 +534,9 @@ def test_what_happened_to_an_order_is_on_the_list_of_every_service(site: Site) -
         eventually(partial(stands, path, name, stage), because=path)
         followed = site.get(path)["followed"]
         assert (followed["age_seconds"] < 60, sum(followed["offsets"].values()) > 0) == (True, True)
-    (item,) = [item for item in site.get("/stock-items?location=dc-1")["stock_items"] if item["sku"] == "SKU-5"]
+    (item,) = [item for item in site.get("/stock-items?location=dc-1")["stock_items"] if item["sku"] == "SKU-53"]
     assert item["levels"][0]["on_hand"] == 3
-    assert site.get("/claims?sku=SKU-5")["claims"] == []
+    assert site.get("/claims?sku=SKU-53")["claims"] == []
 
 
 def test_who_saw_an_older_version_changes_nothing_and_is_told(site: Site) -> None:
