@@ -40,7 +40,7 @@ from services.fulfillment.fulfillment_order_state import (
     content_of,
     key_of,
 )
-from services.fulfillment.packages import numbered_twice, packages_of
+from services.fulfillment.packages import now_holds, numbered_twice, packages_of
 from services.fulfillment.refusals import ENDED, refused
 
 __all__ = ["ANSWER_WITHIN", "answer_late", "cancel", "ended_by", "record_decision"]
@@ -216,14 +216,16 @@ def _put_back(state: FulfillmentOrder, granted: Mapping[Key, int]) -> Iterator[P
 
 
 def _says_the_same(command: RecordCancelDecision, decided: CancelDecided) -> bool:
-    """Whether a document that comes again says what it said before. Its packages follow from its lines."""
+    """Whether a document that comes again says what it said before, of packages where it had to."""
     before = {(line.line, line.sequence): (line.granted, line.reason) for line in decided.lines}
     kept = {(line.line, line.sequence) for line in decided.lines if line.refused}
     now = {
         (line.line, line.sequence): (line.granted, line.reason if (line.line, line.sequence) in kept else None)
         for line in command.lines
     }
-    return now == before and len(command.lines) == len(before)
+    changed = decided.packages if any(line.granted for line in decided.lines) else ()
+    packages = now_holds(command.packages) == now_holds(changed)
+    return packages and now == before and len(command.lines) == len(before)
 
 
 # What ends a request without an answer

@@ -7,13 +7,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from chassis.decider import Context
 from contracts.fulfillment import Package, PackageContent, PackedContent, PackedPackage, PickedLine
 from contracts.ids import aggregate_id, split_stream
-from services.fulfillment.fulfillment_order_state import Key, key_of
+from services.fulfillment.fulfillment_order_state import Key, content_of, key_of
 
-__all__ = ["numbered_twice", "packages_of"]
+__all__ = ["now_holds", "numbered_twice", "packages_of"]
 
 
 def numbered_twice(packages: Sequence[PackedPackage]) -> bool:
     return len({package.number for package in packages}) < len(packages)
+
+
+def now_holds(packages: Iterable[Package | PackedPackage]) -> dict[int, tuple[int, dict[Key, int]]]:
+    """What packages weigh and hold, by their numbers."""
+    return {package.number: (package.weight_grams, dict(content_of([package]))) for package in packages}
 
 
 def packages_of(packed: Iterable[PackedPackage], picked: Iterable[PickedLine], context: Context) -> tuple[Package, ...]:

@@ -351,6 +351,17 @@ def test_an_answer_that_comes_again_changes_nothing() -> None:
     assert other.reason is RefusalReason.ALREADY_DONE
 
 
+def test_an_answer_that_comes_again_says_the_same_of_its_packages() -> None:
+    spec = asked(CREATE, ACCEPT, PICK_ALL, PACK)
+    rest = (package(1, "1", 1), package(2, "2", 1))
+    spec.when(answer(2, 0, "d1", *rest), door="node")
+    assert isinstance(event_of(spec.when(answer(2, 0, "d1", *rest[::-1]), door="node")), NodeDocumentRepeated)
+    heavier = rest[0].model_copy(update={"weight_grams": 901})
+    for other in ((heavier, rest[1]), ()):
+        refused = event_of(spec.when(answer(2, 0, "d1", *other), door="node"))
+        assert refused.reason is RefusalReason.ALREADY_DONE
+
+
 @pytest.mark.parametrize(
     ("before", "command", "reason"),
     [
