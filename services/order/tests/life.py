@@ -179,8 +179,12 @@ class Life:
             self.story.reserved(claim.sequence, 1 + two % claim.quantity, PLACES[two % 2])
 
     def queued(self, one: int, two: int) -> None:
+        """Some units wait for supply that is announced, or not."""
         if claim := self._claim(one):
-            self.story.queued(claim.sequence, 1 + two % claim.quantity)
+            supply: dict[str, Any] = (
+                {"awaits": "po-1", "expected_at": DAWN + timedelta(days=1 + two)} if two % 2 else {}
+            )
+            self.story.queued(claim.sequence, 1 + two % claim.quantity, **supply)
 
     def rejected(self, one: int, two: int) -> None:
         if claim := self._claim(one):

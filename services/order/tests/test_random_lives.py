@@ -60,7 +60,7 @@ stocks = st.builds(
 
 
 @given(stocks, st.sampled_from(ShortagePolicy), st.lists(st.sampled_from(("1", "counter"))), st.booleans(), deeds)
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_units_always_sum_and_nothing_is_captured_that_was_not_fulfilled(
     stock: Any, policy: ShortagePolicy, complete: list[str], till: bool, course: list[tuple[str, int, int]]
 ) -> None:

@@ -1,4 +1,4 @@
-"""What holds of a shipment, and of a series of serial numbers, whatever comes, in whatever order, however often."""
+"""What holds of a shipment, of a series of serial numbers and of manifests, whatever comes, in whatever order, however often."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from contracts.shipping import (
     Delivered,
     DispatchShipment,
     LabelIssued,
+    ManifestClosed,
     PackageLost,
     PackageReturned,
     RecordTracking,
@@ -28,9 +29,11 @@ from contracts.shipping import (
     TrackingStatus,
 )
 from services.shipping.carriers import CARRIERS
+from services.shipping.manifest import MANIFEST
 from services.shipping.shipment import FATES, Stage
 from services.shipping.sscc import COMPANY_PREFIX, sscc
 from services.shipping.sscc_series import SSCC_SERIES
+from services.shipping.tests.test_manifest import LISTED, NAME, close, waits
 from services.shipping.tests.test_shipment import CANCEL, CREATE, DISPATCH, ORDER, SERIALS, SERIES, after, package
 
 OTHER_CONTENTS = CREATE.model_copy(update={"packages": (package(1),)})
@@ -67,7 +70,7 @@ reports = st.builds(
 commands = st.one_of(
     reports,
     reports,
-    st.sampled_from([CREATE, SERIALS, DISPATCH]),
+    st.sampled_from([CREATE, SERIALS, DISPATCH, LISTED]),
     st.sampled_from([OTHER_CONTENTS, TOO_HEAVY, NOBODY, EXPRESS, LATE_SERIALS, OTHER_HAND_OVER, CANCEL]),
 )
 CHANGES_NOTHING = (ShipmentRefused, ShipmentCancelRefused, TrackingIgnored)
@@ -134,3 +137,25 @@ def test_a_series_gives_each_number_once_and_leaves_none_out(counts: list[int]) 
         given_out += range(allotted.first, allotted.first + allotted.count)
     assert given_out == list(range(sum(counts)))
     assert len({sscc(COMPANY_PREFIX, number) for number in given_out}) == len(given_out)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.lists(st.integers(0, 12), unique=True), st.booleans()), min_size=1, max_size=8))
+def test_a_shipment_is_on_one_manifest_however_old_the_list_of_those_that_wait_is(
+    course: list[tuple[list[int], bool]],
+) -> None:
+    spec, manifests, seen = Spec(MANIFEST, "shipping", NAME), list[ManifestClosed](), set[int]()
+    for found, known in course:
+        waiting = [waits(str(number), 1 + number % 3) for number in found]
+        outcome = close(spec, *waiting, carrier="own-fleet" if known else "nobody")
+        [event] = outcome.events
+        new = [number for number in found if number not in seen] if known else []
+        assert isinstance(event, ManifestClosed) is bool(new)
+        if isinstance(event, ManifestClosed):
+            manifests.append(event)
+            assert list(dict.fromkeys(package.shipment for package in event.packages)) == [str(n) for n in new]
+            assert len(outcome.sent) == len(new)
+            seen.update(new)
+    assert [manifest.number for manifest in manifests] == list(range(1, len(manifests) + 1))
+    listed = [package.package for manifest in manifests for package in manifest.packages]
+    assert len(set(listed)) == len(listed)
