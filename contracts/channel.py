@@ -10,9 +10,9 @@ without one. Amounts are whole minor units of the order's `currency`; instants a
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from contracts.message import Event, Instant, Message, Value
 from contracts.money import (
@@ -54,6 +54,8 @@ __all__ = [
     "ChannelTax",
     "ChannelTender",
     "ChannelUpdate",
+    "OpenLine",
+    "OpenOrder",
     "UpdateKind",
 ]
 
@@ -226,6 +228,43 @@ class ChannelOrder(Message):
     cancel_after: Instant | None = None
     notes: Text | None = None
     references: Annotated[tuple[ChannelReference, ...], Field(max_length=REFERENCES_MAX)] = ()
+
+
+class OpenLine(Value):
+    """How far a line of an open order had come in the system that it comes from: units that left from there, and units
+    that were given up."""
+
+    line_id: Key
+    quantity: Whole
+    fulfilled: Annotated[int, Field(ge=0)] = 0
+    cancelled: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _within(self) -> Self:
+        if self.fulfilled + self.cancelled > max(0, self.quantity):
+            raise ValueError(
+                f"{self.fulfilled} fulfilled and {self.cancelled} cancelled are more than the {self.quantity} ordered"
+            )
+        return self
+
+
+class OpenOrder(Value):
+    """What an order that comes from another `system` says beside the `ChannelOrder` that it is, in the same body. The
+    `ChannelOrder` is the order as it was placed: all that was ordered, and tenders for all that was to be paid.
+
+    `captured` was taken there (minor units) and stays taken; `authorized` is secured there and not taken yet.
+    """
+
+    system: Key
+    lines: Annotated[tuple[OpenLine, ...], Field(max_length=LINES_MAX)]
+    captured: Annotated[int, Field(ge=0, le=NUMBER_MAX)] = 0
+    authorized: Annotated[int, Field(ge=0, le=NUMBER_MAX)] | None = None
+
+    @model_validator(mode="after")
+    def _open(self) -> Self:
+        if all(line.fulfilled + line.cancelled == max(0, line.quantity) for line in self.lines):
+            raise ValueError("nothing of the order is open: it stays where it is")
+        return self
 
 
 class UpdateKind(StrEnum):

@@ -21,6 +21,7 @@ GOODS_MOVED = _and_admin(Role.WAREHOUSE)
 
 RULES: Rules = {
     ("POST", "/orders"): _and_admin(Role.CSR, Role.CHANNEL_BOT),
+    ("POST", "/orders/import"): _and_admin(),
     ("GET", "/orders"): ORDERS_SEEN,
     ("GET", "/orders/{name}"): ORDERS_SEEN,
     ("GET", "/orders/{name}/timeline"): ORDERS_SEEN,

@@ -66,6 +66,7 @@ from contracts.order.holds import (
     PlaceHold,
     ReleaseHold,
 )
+from contracts.order.importing import ImportOrder, ImportRefusal, ImportRefused, LineProgress, OrderImported
 from contracts.order.notices import (
     SAID_CHARS_MAX,
     NoticeDelayed,
@@ -154,8 +155,12 @@ __all__ = [
     "HoldPlaced",
     "HoldReleased",
     "IgnoreReason",
+    "ImportOrder",
+    "ImportRefusal",
+    "ImportRefused",
     "KeptLine",
     "LineBackordered",
+    "LineProgress",
     "LineReserved",
     "LinesCancelled",
     "LinesDelivered",
@@ -182,6 +187,7 @@ __all__ = [
     "OrderCompleted",
     "OrderConfirmed",
     "OrderConflicted",
+    "OrderImported",
     "OrderLine",
     "OrderPlaced",
     "OrderRevisionIgnored",

@@ -230,7 +230,7 @@ class CaptureRequested(Event):
 
 
 class CaptureNotNeeded(Event):
-    """What was fulfilled is worth nothing: there is nothing to take."""
+    """What was fulfilled is worth nothing, or was taken by another system before: there is nothing to take."""
 
     fulfillment: str
     amount: Money

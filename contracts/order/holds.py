@@ -25,7 +25,8 @@ class HoldKind(StrEnum):
 
     Found when it was placed: `no_lines`, `not_positive` (a quantity at or below zero), `negative_amount`,
     `total_differs` (from what the channel stated), `tenders_differ` (from the total), `unknown_currency`,
-    `missing_address`, `missing_location`, `missing_sku`, `unsupported_method`, `unknown_ship_group`. Found later:
+    `missing_address`, `missing_location`, `missing_sku`, `unsupported_method`, `unknown_ship_group`. Found when it was
+    taken over from another system: `secured_differs` (what was captured or authorised there from what is owed). Found later:
     `unknown_sku` (no location ever had it), `no_location` (every location is barred for a line), `claim_refused`,
     `payment_declined`, `authorization_expired`, `step_refused`, `no_answer`, `not_collected` (what lies ready at a
     counter), `change_requested` (by a revision). `manual`: a person.
@@ -42,6 +43,7 @@ class HoldKind(StrEnum):
     MISSING_SKU = "missing_sku"
     UNSUPPORTED_METHOD = "unsupported_method"
     UNKNOWN_SHIP_GROUP = "unknown_ship_group"
+    SECURED_DIFFERS = "secured_differs"
     UNKNOWN_SKU = "unknown_sku"
     NO_LOCATION = "no_location"
     CLAIM_REFUSED = "claim_refused"

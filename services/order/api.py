@@ -6,8 +6,9 @@ Decides nothing: a POST becomes a command in the inbox, a GET is rebuilt from th
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Annotated, Any, LiteralString
+from typing import Annotated, Any, LiteralString, TypeVar
 
 import orjson
 from fastapi import APIRouter, Depends, Query, Request
@@ -19,9 +20,9 @@ from chassis.listing import Listing, PageAsked, any_of, list_page, text_key
 from chassis.reading import Reads
 from chassis.store import Recorded
 from chassis.web import Caller, Gate, Name, Problem, caller_of, seen_answer, submit, timeline
-from contracts.channel import LINES_MAX, ChannelOrder, Text
+from contracts.channel import LINES_MAX, ChannelOrder, OpenOrder, Text
 from contracts.ids import split_stream, stream
-from contracts.message import CATALOGUE, Event, format_instant, parse_instant
+from contracts.message import CATALOGUE, Command, Event, format_instant, parse_instant
 from contracts.order import (
     ALL_STEPS,
     CancelOrder,
@@ -29,6 +30,7 @@ from contracts.order import (
     CancelRefused,
     HeldStep,
     HoldChangeRefused,
+    ImportRefused,
     OrderConflicted,
     PlaceHold,
     ReleaseHold,
@@ -37,12 +39,14 @@ from contracts.order import (
 )
 from services.order.channel import channel_key
 from services.order.finding import find_order, unknown_order
-from services.order.intake import Seal, order_id, place_order
+from services.order.intake import Seal, import_order, order_id, place_order
 from services.order.projections import OrdersProjection, OrderStage
 from services.order.views import order_view, waiting_view
 from services.order.waiting import Happened, waiting
 
 __all__ = ["ORDERS", "router"]
+
+_C = TypeVar("_C", bound=Command)
 
 ORDERS = Listing(
     name="orders",
@@ -65,6 +69,7 @@ ORDERS = Listing(
 )
 
 _ORDER_SCHEMA = {"$id": "urn:orderlog:ChannelOrder", **ChannelOrder.model_json_schema()}
+_OPEN_SCHEMA = {"allOf": [_ORDER_SCHEMA, {"$id": "urn:orderlog:OpenOrder", **OpenOrder.model_json_schema()}]}
 
 
 class Cancel(BaseModel):
@@ -99,19 +104,15 @@ def router(gate: Gate, channel_door: Door, seal: Seal) -> APIRouter:
     routes = APIRouter(tags=["orders"])
     channel_gate = replace(gate, door=channel_door)
     tenant = gate.door.tenant
-    body = {"requestBody": {"required": True, "content": {"application/json": {"schema": _ORDER_SCHEMA}}}}
 
-    @routes.post("/orders", status_code=202, openapi_extra=body)
+    @routes.post("/orders", status_code=202, openapi_extra=_takes(_ORDER_SCHEMA))
     async def place(request: Request, caller: Annotated[Caller, Depends(caller_of)]) -> JSONResponse:
         """Place an order: a `ChannelOrder`. Without an `external_id` the Idempotency-Key is it."""
         caller.without_condition("The revision of an order says which came later.")
-        order = _read_order(await request.body(), caller.key)
+        order = ChannelOrder.model_validate_json(_read_order(await request.body(), caller.key))
         if not caller.grant.speaks_for(order.channel_account):
             raise Problem(403, "This is not allowed to you", f"{caller.grant.subject} sends its own orders alone.")
-        try:
-            command = await asyncio.to_thread(place_order, order, tenant, seal)
-        except ValueError as error:
-            raise Problem(422, "The order cannot be stored", f"{error}. Mend it and send it again.") from error
+        command = await _sealed(lambda: place_order(order, tenant, seal))
         identifier = order_id(tenant, order.channel_account, order.external_id)
         return await submit(
             channel_gate,
@@ -122,6 +123,26 @@ def router(gate: Gate, channel_door: Door, seal: Seal) -> APIRouter:
             key=channel_key(order),
             created=True,
             refusals=(OrderConflicted,),
+        )
+
+    @routes.post("/orders/import", status_code=202, openapi_extra=_takes(_OPEN_SCHEMA))
+    async def take_over(request: Request, caller: Annotated[Caller, Depends(caller_of)]) -> JSONResponse:
+        """Take over an open order from another system: a `ChannelOrder` with what an `OpenOrder` says beside it. An
+        order that is here already stays as it is."""
+        caller.without_condition("The revision of an order says which came later.")
+        body = _read_order(await request.body(), caller.key)
+        order, state = ChannelOrder.model_validate_json(body), OpenOrder.model_validate_json(body)
+        command = await _sealed(lambda: import_order(order, state, tenant, seal))
+        identifier = order_id(tenant, order.channel_account, order.external_id)
+        return await submit(
+            gate,
+            caller,
+            stream("order", identifier),
+            command,
+            f"/orders/{identifier}",
+            key=("open order", *channel_key(order)),
+            created=True,
+            refusals=(ImportRefused, OrderConflicted),
         )
 
     _add_reads(routes, gate)
@@ -214,7 +235,21 @@ def _add_reads(routes: APIRouter, gate: Gate) -> None:
         return {**timeline(found), "followed": followed.document()}
 
 
-def _read_order(body: bytes, key: str) -> ChannelOrder:
+def _takes(schema: dict[str, Any]) -> dict[str, Any]:
+    """That a route takes JSON by this schema, for OpenAPI: such a body is read by the route itself."""
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+async def _sealed(make: Callable[[], _C]) -> _C:
+    """The command that an order becomes. Raises Problem when it holds what cannot be stored."""
+    try:
+        return await asyncio.to_thread(make)
+    except ValueError as error:
+        raise Problem(422, "The order cannot be stored", f"{error}. Mend it and send it again.") from error
+
+
+def _read_order(body: bytes, key: str) -> bytes:
+    """An order as JSON, named by the key where it has no name of its own."""
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -222,10 +257,9 @@ def _read_order(body: bytes, key: str) -> ChannelOrder:
     if not isinstance(document, dict):
         raise Problem(422, "The body is no order", "Send one order, a JSON object.")
     try:
-        named = orjson.dumps({"external_id": key, **document})
+        return orjson.dumps({"external_id": key, **document})
     except orjson.JSONEncodeError as error:
         raise Problem(422, "The body is no order", f"{error}: it is nested too deeply.") from error
-    return ChannelOrder.model_validate_json(named)
 
 
 def _location(target: str) -> str:

@@ -136,7 +136,7 @@ class ChannelUpdates:
 
 def _evolve(order: KnownOrder | None, event: Message) -> KnownOrder | None:
     if isinstance(event, OrderPlaced):
-        return known_order(event)
+        return counted(known_order(event), event)
     if order is not None and isinstance(event, OrderCancelRequested):
         return replace(order, cancelling=event.cause)
     return None if order is None else counted(order, event)

@@ -37,6 +37,7 @@ from contracts.order import (
     OrderCompleted,
     OrderConfirmed,
     OrderConflicted,
+    OrderImported,
     OrderPlaced,
     PackageFate,
     PackageWentAstray,
@@ -222,6 +223,14 @@ def _accepted(event: OrderPlaced, order: KnownOrder) -> Told:
     return {"kind": UpdateKind.ACCEPTED, "lines": _units(order, ordered), "amount": event.totals.total}
 
 
+def _taken_over(event: OrderImported, order: KnownOrder) -> Told:
+    """What is open of it: of the rest the channel heard from the other system."""
+    over = {each.line: each.fulfilled + each.cancelled for each in event.progress}
+    still = {ours: line.quantity - over.get(ours, 0) for ours, line in order.lines.items()}
+    lines = _units(order, {ours: units for ours, units in still.items() if units > 0})
+    return {"kind": UpdateKind.ACCEPTED, "lines": lines, "amount": event.totals.total}
+
+
 def _held(event: HoldPlaced, order: KnownOrder) -> Told:
     why = event.detail if event.kind in TELLS_WHY else None
     lines = _whole_lines(event.held_lines or event.lines, order)
@@ -330,6 +339,7 @@ def _completed(event: OrderCompleted, order: KnownOrder) -> Told:
 
 _TOLD: dict[type[Message], Callable[[Any, KnownOrder], Told | None]] = {
     OrderPlaced: _accepted,
+    OrderImported: _taken_over,
     HoldPlaced: _held,
     HoldReleased: _hold_released,
     OrderAdjusted: _changed,

@@ -342,7 +342,7 @@ def _handed_out(order: OrderState, event: LinesFulfilled) -> Sequence[Send]:
 def _void_rest(state: OrderStream) -> Sequence[Send]:
     """What was authorised for units that were cancelled later is given back."""
     asked = state.reservation.authorization
-    if asked is None or asked.amount.amount <= state.order.captured:
+    if asked is None or asked.amount.amount <= state.order.captured - state.order.captured_before:
         return ()
     return void_payment(state, "")
 

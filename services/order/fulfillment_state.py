@@ -43,6 +43,7 @@ from contracts.order import (
     OrderCancelled,
     OrderCancelRequested,
     OrderCompleted,
+    OrderImported,
     OrderLine,
     OrderPlaced,
     OrderTerms,
@@ -198,6 +199,10 @@ def works_in_order(works: HashTrieMap[str, Work]) -> list[tuple[str, Work]]:
     return sorted(works.items(), key=lambda item: item[1].sequence)
 
 
+BEFORE = "before"
+"""The key of what had left another system before the order was taken over."""
+
+
 def fulfilled_in_order(fulfilled: HashTrieMap[str, Fulfilled]) -> list[tuple[str, Fulfilled]]:
     return sorted(fulfilled.items(), key=lambda item: item[1].number)
 
@@ -335,6 +340,12 @@ def _dispatch_requested(state: FulfillmentState, event: DispatchRequested) -> Fu
     return replace(state, asks=note(state.asks, DISPATCH, key, event.answer_by))
 
 
+def _taken_over(state: FulfillmentState, event: OrderImported) -> FulfillmentState:
+    """What had left before is settled, and so is whatever was captured beyond it."""
+    left = Fulfilled(0, None, event.fulfilled_amount, event.fulfilled, asked=event.settled.amount, captured=True)
+    return replace(state, fulfilled=state.fulfilled.insert(BEFORE, left))
+
+
 def _fulfilled(state: FulfillmentState, event: LinesFulfilled) -> FulfillmentState:
     left = Fulfilled(len(state.fulfilled), event.location, event.amount, event.ranges)
     state = replace(state, fulfilled=state.fulfilled.insert(event.fulfillment, left))
@@ -415,6 +426,7 @@ def _ended(state: FulfillmentState, event: Event) -> FulfillmentState:
 
 
 _EVOLVERS: Mapping[type[Event], Any] = {
+    OrderImported: _taken_over,
     ShipNotBeforePassed: _not_before_passed,
     ReleasedToFulfillment: _released,
     FulfillmentListed: _listed,

@@ -21,13 +21,24 @@ from contracts.channel import (
     ChannelShipGroup,
     ChannelTax,
     ChannelTender,
+    OpenOrder,
 )
 from contracts.ids import aggregate_id, guest_subject_id, subject_id
 from contracts.money import Charge, Money, Quantity, TaxLine, Tender
-from contracts.order import Customer, OrderLine, PlaceOrder, Reference, RelatesTo, ShipGroup
+from contracts.order import (
+    Customer,
+    ImportOrder,
+    LineProgress,
+    OrderLine,
+    OrderTerms,
+    PlaceOrder,
+    Reference,
+    RelatesTo,
+    ShipGroup,
+)
 from contracts.personal import Personal, PersonalContent
 
-__all__ = ["NO_CURRENCY", "Seal", "fingerprint", "order_id", "place_order"]
+__all__ = ["NO_CURRENCY", "Seal", "fingerprint", "import_order", "order_id", "place_order"]
 
 Seal = Callable[[str, PersonalContent], Personal]
 """Seals what belongs to a subject (its id), under that subject's key."""
@@ -116,6 +127,23 @@ def place_order(order: ChannelOrder, tenant: str, seal: Seal) -> PlaceOrder:
         references=_references(order.references),
     )
     return request.model_copy(update={"fingerprint": fingerprint(request)})
+
+
+def import_order(order: ChannelOrder, state: OpenOrder, tenant: str, seal: Seal) -> ImportOrder:
+    """The request to take over an order from another system: as a channel's, with what became of it there."""
+    placed = place_order(order, tenant, seal)
+    ours = {line.channel_line: line.line for line in reversed(placed.lines)}
+    return ImportOrder(
+        **{name: getattr(placed, name) for name in OrderTerms.model_fields},
+        system=state.system,
+        progress=tuple(
+            LineProgress(line=ours[line.line_id], fulfilled=line.fulfilled, cancelled=line.cancelled)
+            for line in state.lines
+            if line.fulfilled or line.cancelled
+        ),
+        captured=Money(amount=state.captured, currency=placed.currency),
+        authorized=None if state.authorized is None else Money(amount=state.authorized, currency=placed.currency),
+    )
 
 
 def fingerprint(request: PlaceOrder) -> str:

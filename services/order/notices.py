@@ -37,6 +37,7 @@ from contracts.order import (
     NoticeSent,
     OrderCancelled,
     OrderConfirmed,
+    OrderImported,
     QuantityMoved,
 )
 
@@ -149,7 +150,12 @@ _HELD = ", ".join(sorted(TOLD_HOLDS))
 LEADS_TO: Mapping[type[Event], Row] = {
     row.after: row
     for row in (
-        Row(OrderConfirmed, NoticeKind.CONFIRMED, "something of it has still to leave us", _confirmed),
+        Row(
+            OrderConfirmed,
+            NoticeKind.CONFIRMED,
+            "something of it has still to leave us, and no other system confirmed it before",
+            _confirmed,
+        ),
         Row(HoldPlaced, NoticeKind.HELD, f"the customer can help: {_HELD}", _held),
         Row(FulfillmentReady, NoticeKind.READY_FOR_PICKUP, "always: one a fulfillment order", _ready),
         Row(LinesFulfilled, NoticeKind.SHIPPED, "it was shipped: one a shipment", _shipped),
@@ -194,10 +200,12 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class NoticesState:
-    """What the customer is told. `due` is what they are still to hear; `notices` what was asked for, by number."""
+    """What the customer is told. `due` is what they are still to hear; `notices` what was asked for, by number. Of an
+    order that was `taken_over` another system confirmed it to them."""
 
     due: tuple[News, ...] = ()
     notices: HashTrieMap[str, Notice] = HashTrieMap()
+    taken_over: bool = False
 
 
 # Evolve
@@ -206,6 +214,10 @@ class NoticesState:
 def evolve(state: NoticesState, event: Event) -> NoticesState:
     """What the customer is told after one more event of the order's stream."""
     match event:
+        case OrderImported():
+            return replace(state, taken_over=True)
+        case OrderConfirmed() if state.taken_over:
+            return state
         case NoticeRequested():
             return _requested(state, event)
         case NoticeDelayed():

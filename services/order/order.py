@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 from chassis.decider import Context, Fold
 from chassis.maps import HashTrieMap
@@ -27,6 +28,7 @@ from contracts.order import (
     HoldPlaced,
     HoldReleased,
     IgnoreReason,
+    ImportOrder,
     LinesCancelled,
     Move,
     OrderAdjusted,
@@ -35,6 +37,7 @@ from contracts.order import (
     OrderCompleted,
     OrderConfirmed,
     OrderConflicted,
+    OrderImported,
     OrderLine,
     OrderPlaced,
     OrderRevisionIgnored,
@@ -44,6 +47,7 @@ from contracts.order import (
     QuantityMoved,
     ReleaseHold,
 )
+from services.order import taking_over
 from services.order.checks import MONEY_HOLDS, NOT_ACCEPTABLE, OF_THE_WAY, SHOWN_LINES_MAX, Finding, findings
 from services.order.kits import exploded
 from services.order.value import line_values, part_of, parts_of_kits, rated_lines, tenders_total, totals
@@ -65,6 +69,7 @@ __all__ = [
     "held_lines",
     "held_units",
     "hold",
+    "import_order",
     "line_of",
     "line_units",
     "move",
@@ -120,7 +125,7 @@ class Hold:
 @dataclass(frozen=True, slots=True)
 class OrderState:
     """An order. `lines` are those that goods leave by: of a kit its components. `units` sums the lines by bucket; `revision` and `fingerprint` are the newest that were heard of;
-    `captured` is in minor units; `cancelled_because` why units were cancelled last, should nothing be left; `ended` the
+    `captured` is in minor units, of which another system took `captured_before`, and `settled` is what of the order is not asked for here; `cancelled_because` why units were cancelled last, should nothing be left; `ended` the
     event that closed it: nothing is decided about it any more."""
 
     placed: OrderPlaced | None = None
@@ -133,6 +138,8 @@ class OrderState:
     fingerprint: str = ""
     confirmed: bool = False
     captured: int = 0
+    captured_before: int = 0
+    settled: int = 0
     cancelled_because: CancelReason | None = None
     ended: str | None = None
 
@@ -237,11 +244,13 @@ def _all_held(state: OrderState) -> bool:
 
 def evolve(state: OrderState, event: Event) -> OrderState:
     """The order after one more event of its stream, its sagas' included."""
+    if isinstance(event, OrderPlaced):
+        state = _placed(state, event)
     if isinstance(event, QuantityMoved) and event.moves:
         state = moved(state, event.moves)
     match event:
-        case OrderPlaced():
-            return _placed(state, event)
+        case OrderImported():
+            return _taken_over(state, event)
         case OrderChangeRequested():
             return replace(state, revision=event.revision, fingerprint=event.fingerprint)
         case HoldPlaced():
@@ -276,6 +285,13 @@ def _placed(state: OrderState, event: OrderPlaced) -> OrderState:
         revision=event.revision,
         fingerprint=event.fingerprint,
     )
+
+
+def _taken_over(state: OrderState, event: OrderImported) -> OrderState:
+    """From here on it is an order as it was placed, of which something has been done."""
+    terms = OrderPlaced.model_construct(**{name: getattr(event, name) for name in OrderPlaced.model_fields})
+    before = event.captured.amount
+    return replace(state, placed=terms, captured=before, captured_before=before, settled=event.settled.amount)
 
 
 def moved(state: OrderState, moves: Iterable[Move]) -> OrderState:
@@ -318,18 +334,51 @@ def place_order(message: PlaceOrder, state: OrderState, context: Context) -> Seq
     """A message that parses becomes an order, with its kits exploded; what does not add up becomes holds."""
     if state.placed is not None:
         return _placed_again(message, state)
-    identifier = split_stream(context.stream)[1]
-    terms = {name: getattr(message, name) for name in OrderTerms.model_fields}
-    placed = OrderPlaced(
-        **{**terms, "lines": exploded(message.lines, context.needed)},
-        tenant=context.tenant,
-        order_id=identifier,
-        number=order_number(identifier),
-        totals=totals(message),
+    placed = OrderPlaced(**_taken(message, context))
+    return (placed, *_holds(message, findings(message)))
+
+
+def import_order(message: ImportOrder, state: OrderState, context: Context) -> Sequence[Event]:
+    """An order from another system enters in its present state, unless it is known; what does not add up becomes holds."""
+    if state.placed is not None:
+        return _placed_again(message, state)
+    if refused := taking_over.refusal(message):
+        return (refused,)
+    terms = OrderPlaced(**_taken(message, context))
+    moves = taking_over.moved_before(terms, message.progress)
+    ranges, left = taking_over.left_before(terms, moves)
+    owed = due(moved(_placed(state, terms), moves))
+    imported = OrderImported(
+        **{name: getattr(terms, name) for name in OrderPlaced.model_fields},
+        system=message.system,
+        progress=message.progress,
+        captured=message.captured,
+        authorized=message.authorized,
+        fulfilled=ranges,
+        fulfilled_amount=Money(amount=left, currency=message.currency),
+        settled=Money(amount=max(left, message.captured.amount), currency=message.currency),
+        moves=moves,
     )
-    blocks = _kept_by_findings(message)
-    holds = [_found(finding, number, blocks) for number, finding in enumerate(findings(message), start=1)]
-    return (placed, *holds)
+    found = (*findings(message), *taking_over.not_secured(message, left, owed))
+    return (imported, *_holds(message, found))
+
+
+def _taken(message: PlaceOrder | ImportOrder, context: Context) -> dict[str, Any]:
+    """What an order is that is taken: its terms with kits exploded, its id and number, and our sums."""
+    identifier = split_stream(context.stream)[1]
+    return {
+        **{name: getattr(message, name) for name in OrderTerms.model_fields},
+        "lines": exploded(message.lines, context.needed),
+        "tenant": context.tenant,
+        "order_id": identifier,
+        "number": order_number(identifier),
+        "totals": totals(message),
+    }
+
+
+def _holds(terms: OrderTerms, found: Sequence[Finding]) -> list[HoldPlaced]:
+    blocks = _kept_by_findings(terms)
+    return [_found(finding, number, blocks) for number, finding in enumerate(found, start=1)]
 
 
 def _kept_by_findings(terms: OrderTerms) -> tuple[HeldStep, ...]:
@@ -351,7 +400,7 @@ def _found(finding: Finding, number: int, blocks: tuple[HeldStep, ...]) -> HoldP
     )
 
 
-def _placed_again(message: PlaceOrder, state: OrderState) -> Sequence[Event]:
+def _placed_again(message: PlaceOrder | ImportOrder, state: OrderState) -> Sequence[Event]:
     known, revision = state.revision, message.revision
     if message.fingerprint == state.fingerprint:
         same = IgnoreReason.SAME_FINGERPRINT
@@ -467,11 +516,12 @@ def _why_not(state: OrderState, held: Hold | None) -> HoldChangeRefusal:
 
 def _accepted_difference(state: OrderState) -> Iterable[OrderAdjusted]:
     """What the customer pays is what was agreed: the rest is a rounding of the document, an adjustment of its own."""
-    difference = tenders_total(state.terms) - due(state)
+    values = line_values(state.terms, state.adjustments).values()
+    difference = tenders_total(state.terms) - sum(value.own + value.other for value in values)
     if not difference or state.confirmed or not units(state, Bucket.ORDERED, *WITH_CUSTOMER):
         return ()
     amount = Money(amount=difference, currency=state.terms.currency)
     return (OrderAdjusted(charge=Charge(kind=ChargeKind.ROUNDING, amount=amount, tax_included=True)),)
 
 
-FOLD = Fold("order", 4, OrderState(), evolve)
+FOLD = Fold("order", 5, OrderState(), evolve)

@@ -27,6 +27,7 @@ from contracts.order import (
     OrderCancelled,
     OrderCompleted,
     OrderConfirmed,
+    OrderImported,
     OrderPlaced,
     PackageSettled,
     PackageWentAstray,
@@ -326,6 +327,7 @@ class OrdersProjection:
 
 _FOLDED = (
     OrderPlaced,
+    OrderImported,
     HoldPlaced,
     HoldReleased,
     OrderConfirmed,

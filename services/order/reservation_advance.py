@@ -28,6 +28,7 @@ from contracts.order import (
     CancelReason,
     HeldStep,
     HoldKind,
+    ImportOrder,
     OrderCancelled,
     OrderConfirmed,
     PlaceOrder,
@@ -37,6 +38,7 @@ from services.order.kits import kit_key
 from services.order.order import (
     NOT_RELEASED,
     WITH_CUSTOMER,
+    OrderState,
     blocked,
     due,
     held_units,
@@ -61,7 +63,7 @@ __all__ = ["advance", "needs"]
 def needs(message: Message, state: OrderStream) -> Sequence[str]:
     """The SKUs whose availability (at placement also whose components) is read with the stream, wherever this message may lead to a sourcing decision: so may
     any that answers what a hold was placed for."""
-    if isinstance(message, PlaceOrder):
+    if isinstance(message, PlaceOrder | ImportOrder):
         gone = {line.line for line in handed_out(message)}
         ordered = [line for line in message.lines if line.quantity > 0]
         wanted = {line.sku for line in ordered if line.line not in gone} | {kit_key(line.sku) for line in ordered}
@@ -104,7 +106,7 @@ def advance(state: OrderStream, context: Context) -> Sequence[Event]:
     order, reservation = state.order, state.reservation
     if not order.open or state.fulfillment.cancelling:
         return ()
-    if units(order, *WITH_CUSTOMER) and (asked := _authorize(state, context)):
+    if _left_unsettled(state) and (asked := _authorize(state, context)):
         return asked
     if reservation.unanswered:
         return ()
@@ -120,15 +122,25 @@ def advance(state: OrderStream, context: Context) -> Sequence[Event]:
     return _authorize(state, context) or _confirm(state)
 
 
+def _left_unsettled(state: OrderStream) -> bool:
+    """Whether something left us whose worth was not asked for yet."""
+    return any(not left.settled for left in state.fulfillment.fulfilled.values())
+
+
+def _to_secure(order: OrderState) -> int:
+    """What is owed and not settled by another system, in minor units."""
+    return due(order) - order.settled
+
+
 def _authorize(state: OrderStream, context: Context) -> Sequence[Event]:
     """Have all that is owed secured, unless that was asked for before: goods that left do not wait for the others."""
     order = state.order
     if order.confirmed or state.reservation.authorization is not None or blocked(order, HeldStep.AUTHORIZATION):
         return ()
-    owed = Money(amount=due(order), currency=order.terms.currency)
+    owed = Money(amount=_to_secure(order), currency=order.terms.currency)
     if owed.amount <= 0:
         return ()
-    tenders = tenders_for(owed.amount, order.terms.tenders)
+    tenders = tenders_for(owed.amount, order.terms.tenders, order.settled)
     answer_by = context.now + STEPS[AUTHORIZE].answer_within
     return (AuthorizationRequested(amount=owed, tenders=tenders, answer_by=answer_by),)
 
@@ -136,6 +148,6 @@ def _authorize(state: OrderStream, context: Context) -> Sequence[Event]:
 def _confirm(state: OrderStream) -> Sequence[Event]:
     """Once it is secured."""
     owed = Money(amount=due(state.order), currency=state.order.terms.currency)
-    if owed.amount > 0 and not state.reservation.authorized:
+    if _to_secure(state.order) > 0 and not state.reservation.authorized:
         return ()
     return (OrderConfirmed(amount=owed, all_left=not units(state.order, *NOT_RELEASED)),)

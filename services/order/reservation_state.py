@@ -29,6 +29,7 @@ from contracts.order import (
     Move,
     OrderCancelled,
     OrderCompleted,
+    OrderImported,
     OrderPlaced,
     QuantityMoved,
     ReleasedToFulfillment,
@@ -146,7 +147,7 @@ def _opened(moves: Iterable[Move]) -> int:
 def _placed(state: ReservationState, event: OrderPlaced) -> ReservationState:
     limits = {limit for line in event.lines if (limit := line.cancel_after or event.cancel_after) is not None}
     open_units = sum(line.quantity for line in rated_lines(event))
-    return replace(state, open_units=open_units, cancel_afters=tuple(sorted(limits)))
+    return replace(state, open_units=state.open_units + open_units, cancel_afters=tuple(sorted(limits)))
 
 
 def _decided(state: ReservationState, event: SourcingDecided) -> ReservationState:
@@ -308,6 +309,7 @@ def _ended(state: ReservationState, event: Event) -> ReservationState:
 
 _EVOLVERS: Mapping[type[Event], Any] = {
     OrderPlaced: _placed,
+    OrderImported: _placed,
     SourcingDecided: _decided,
     LineReserved: _reserved,
     LineBackordered: _backordered,

@@ -22,6 +22,7 @@ from contracts.order import (
     CancelRefused,
     HoldKind,
     HoldReleased,
+    ImportOrder,
     OrderCancelled,
     OrderCancelRequested,
     PlaceHold,
@@ -206,6 +207,7 @@ def _story(state: OrderStream) -> str | None:
 
 _DECIDE: Mapping[type[Message], Callable[[Any, Any, Context], Sequence[Event]]] = {
     PlaceOrder: _of_order(order.place_order),
+    ImportOrder: _of_order(order.import_order),
     PlaceHold: _of_order(order.place_hold),
     ReleaseHold: _release_hold,
     CancelOrder: _cancel,

@@ -120,13 +120,20 @@ def tenders_total(terms: OrderTerms) -> int:
     return sum(tender.amount.amount for tender in terms.tenders)
 
 
-def tenders_for(amount: int, tenders: Sequence[Tender]) -> tuple[Tender, ...]:
-    """The tenders cut down to `amount` (minor units), used by rank and then by place; each keeps its place."""
-    left, used = amount, dict.fromkeys(range(len(tenders)), 0)
-    for place in sorted(used, key=lambda place: (tenders[place].rank, place)):
+def tenders_for(amount: int, tenders: Sequence[Tender], before: int = 0) -> tuple[Tender, ...]:
+    """The tenders cut down to `amount` (minor units), used by rank and then by place, after `before` of them was used;
+    each keeps its place."""
+    used, after = _used(before, tenders), _used(before + amount, tenders)
+    return tuple(
+        tender.model_copy(update={"amount": Money(amount=end - start, currency=tender.amount.currency)})
+        for tender, start, end in zip(tenders, used, after, strict=True)
+    )
+
+
+def _used(amount: int, tenders: Sequence[Tender]) -> list[int]:
+    """What of each tender pays for `amount`."""
+    left, used = amount, [0] * len(tenders)
+    for place in sorted(range(len(tenders)), key=lambda place: (tenders[place].rank, place)):
         used[place] = min(left, tenders[place].amount.amount)
         left -= used[place]
-    return tuple(
-        tender.model_copy(update={"amount": Money(amount=used[place], currency=tender.amount.currency)})
-        for place, tender in enumerate(tenders)
-    )
+    return used

@@ -29,6 +29,7 @@ from contracts.order import (
     HoldReleased,
     KeptLine,
     LineBackordered,
+    LineProgress,
     LineReserved,
     LinesCancelled,
     LinesDelivered,
@@ -41,6 +42,7 @@ from contracts.order import (
     OrderCompleted,
     OrderConfirmed,
     OrderConflicted,
+    OrderImported,
     OrderLine,
     OrderPlaced,
     PackageFate,
@@ -107,6 +109,16 @@ def placed() -> OrderPlaced:
         ),
         ship_groups=(),
         totals=Totals(goods=eur(900), charges=eur(0), taxes=eur(100), total=eur(1000)),
+    )
+
+
+def taken_over() -> OrderImported:
+    """The same order from another system, where all the cups and one of the teapots had left or were given up."""
+    terms = {name: getattr(placed(), name) for name in OrderPlaced.model_fields}
+    progress = (LineProgress(line="1", fulfilled=1), LineProgress(line="2", fulfilled=4, cancelled=2))
+    none = eur(0)
+    return OrderImported(
+        **terms, system="old", progress=progress, captured=none, fulfilled=(), fulfilled_amount=none, settled=none
     )
 
 
@@ -185,6 +197,7 @@ DELIVERED = LinesDelivered(
 
 CASES: list[tuple[Event, dict[str, Any]]] = [
     (placed(), {"kind": UpdateKind.ACCEPTED, "lines": units(tea=4, cup=6), "amount": eur(1000)}),
+    (taken_over(), {"kind": UpdateKind.ACCEPTED, "lines": units(tea=3), "amount": eur(1000)}),
     (
         held(HoldKind.NOT_POSITIVE),
         {"kind": UpdateKind.HELD, "hold": HoldKind.NOT_POSITIVE, "lines": units(cup=6), "detail": "why"},
@@ -344,7 +357,7 @@ def test_every_event_that_a_channel_hears_of_is_told_above() -> None:
 NOT_FOR_CHANNELS = """
 AuthorizationRecorded AuthorizationRequested CancelAfterPassed CancelLeftToNode CaptureNotNeeded CaptureRecorded CaptureRequested
 ClaimRefused DispatchRequested FulfillmentAcceptedByNode FulfillmentDeclined FulfillmentHandedOver FulfillmentListed
-HoldChangeRefused LineReserved LinesPacked LinesPicked LinesShort NoticeDelayed NoticeFailed NoticeNotSent
+HoldChangeRefused ImportRefused LineReserved LinesPacked LinesPicked LinesShort NoticeDelayed NoticeFailed NoticeNotSent
 NoticeOutcomeIgnored NoticeRequested NoticeSent OrderChangeRequested OrderRevisionIgnored PackageSettled ReleasedToFulfillment
 ReservationLost SettlementRefused ShipmentLabelled ShipmentRequested ShipNotBeforePassed SourcingDecided StepAskedAgain StepUnanswered
 """
