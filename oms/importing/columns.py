@@ -18,7 +18,18 @@ from contracts.channel import ADDRESS_LINES_MAX, NUMBER_MAX
 from contracts.message import format_instant, to_milliseconds
 from contracts.money import ChargeKind, minor_digits
 
-__all__ = ["COLUMNS", "NAMED_BY", "Charged", "Column", "Level", "Path", "Reader", "Readers", "column_at"]
+__all__ = [
+    "COLUMNS",
+    "NAMED_BY",
+    "OPEN_COLUMNS",
+    "Charged",
+    "Column",
+    "Level",
+    "Path",
+    "Reader",
+    "Readers",
+    "column_at",
+]
 
 NUMBER_CHARS_MAX = 24
 """Characters of a number: more than the largest amount has, and few enough to be exact in a Decimal."""
@@ -174,7 +185,18 @@ def _line() -> list[Column]:
 COLUMNS: Mapping[str, Column] = {column.name: column for column in (*_order(), *_group(), *_line())}
 """Every column by its name, in the order in which docs/importing.md lists them."""
 
-_AT = {(column.level, column.place): column for column in COLUMNS.values()}
+_MOVED = (
+    Column("system", Level.ORDER, ("system",), required=True),
+    Column("captured", Level.ORDER, ("captured",), Reader.AMOUNT),
+    Column("authorized", Level.ORDER, ("authorized",), Reader.AMOUNT),
+    Column("fulfilled", Level.LINE, ("fulfilled",), Reader.WHOLE),
+    Column("cancelled", Level.LINE, ("cancelled",), Reader.WHOLE),
+)
+
+OPEN_COLUMNS: Mapping[str, Column] = {**COLUMNS, **{column.name: column for column in _MOVED}}
+"""The columns of a file of open orders: beside the others what became of them in the system that they come from."""
+
+_AT = {(column.level, column.place): column for column in OPEN_COLUMNS.values()}
 
 
 def column_at(level: Level, place: Path) -> Column | None:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from oms.importing.columns import COLUMNS, Readers
+from oms.importing.columns import OPEN_COLUMNS, Readers
 from oms.importing.errors import FileRefused
 
 __all__ = ["Form", "read_form"]
@@ -36,7 +36,7 @@ class Form(BaseModel):
     @field_validator("columns", "constants")
     @classmethod
     def _known(cls, found: dict[str, str]) -> dict[str, str]:
-        if unknown := sorted(found.keys() - COLUMNS.keys()):
+        if unknown := sorted(found.keys() - OPEN_COLUMNS.keys()):
             raise ValueError(f"no column is called {', '.join(unknown)}; docs/importing.md lists all")
         return found
 

@@ -14,9 +14,9 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from contracts.channel import LINES_MAX, ChannelOrder
+from contracts.channel import LINES_MAX, ChannelOrder, OpenOrder
 from contracts.topics import DOOR_BODY_BYTES_MAX
-from oms.importing.columns import COLUMNS, Charged, Column, Level, Path, Reader, column_at
+from oms.importing.columns import COLUMNS, OPEN_COLUMNS, Charged, Column, Level, Path, Reader, column_at
 from oms.importing.form import Form
 from oms.importing.reading import Row
 from services.order.checks import CURRENCIES
@@ -41,25 +41,28 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Grouped:
-    """The order of some rows, or None and why it is none."""
+    """The order of some rows, or None and why it is none. `state` is what became of it in another system, of a file of
+    open orders."""
 
     order: ChannelOrder | None
+    state: OpenOrder | None = None
     problems: Sequence[Problem] = ()
 
 
 class Grouper:
-    """Groups the rows of a file: knows its headings and its map."""
+    """Groups the rows of a file: knows its headings and its map, and whether its orders come from another system."""
 
-    def __init__(self, form: Form, headings: Sequence[str]) -> None:
+    def __init__(self, form: Form, headings: Sequence[str], *, open_orders: bool = False) -> None:
+        self._open, self._columns = open_orders, OPEN_COLUMNS if open_orders else COLUMNS
         places = {heading: place for place, heading in enumerate(headings)}
         self._form, self._readers = form, form.readers()
-        self._places = {name: places[form.heading(name)] for name in COLUMNS if form.heading(name) in places}
+        self._places = {name: places[form.heading(name)] for name in self._columns if form.heading(name) in places}
         used = {form.heading(name) for name in self._places}
         self.ignored = tuple(heading for heading in headings if heading not in used)
         """Headings that are no column of ours: what stands below them is not imported."""
         self.missing = tuple(
             f"{form.heading(name)} ({name})" if name in form.columns else name
-            for name, column in COLUMNS.items()
+            for name, column in self._columns.items()
             if (column.required or name in form.columns) and name not in self._places and name not in form.constants
         )
         """Columns that the file must have and has not, and those that the map promises."""
@@ -78,7 +81,7 @@ class Grouper:
         for row in rows:
             if row.problem is None:
                 self._take(row, currency, draft)
-        return Grouped(None, draft.problems) if draft.problems else self._judge(draft)
+        return Grouped(None, problems=draft.problems) if draft.problems else self._judge(draft)
 
     def too_large(self, rows: int) -> str:
         """What is said of an order that has more rows than an order may have lines."""
@@ -98,7 +101,7 @@ class Grouper:
     def _take(self, row: Row, currency: str, draft: _Draft) -> None:
         group = self.text(row, "ship_group") or FIRST_GROUP
         line = draft.line(row.number)
-        for name, column in COLUMNS.items():
+        for name, column in self._columns.items():
             text = self.text(row, name)
             if not text:
                 if column.required and column.level is Level.LINE:
@@ -143,20 +146,21 @@ class Grouper:
     def _judge(self, draft: _Draft) -> Grouped:
         missing = [
             Problem(draft.first, self._form.heading(name), "no row of the order says it, and every order needs it")
-            for name, column in COLUMNS.items()
+            for name, column in self._columns.items()
             if column.required and column.level is Level.ORDER and name not in draft.order.said
         ]
         if missing:
-            return Grouped(None, missing)
+            return Grouped(None, problems=missing)
         body = orjson.dumps(draft.document())
         try:
             order = ChannelOrder.decode(body)
+            state = OpenOrder.model_validate_json(body) if self._open else None
         except ValidationError as error:
-            return Grouped(None, [self._found(draft, item["loc"], item["msg"]) for item in error.errors()])
+            return Grouped(None, problems=[self._found(draft, item["loc"], item["msg"]) for item in error.errors()])
         if len(order.encode()) > DOOR_BODY_BYTES_MAX:
             said = f"the order has {len(body)} bytes; {DOOR_BODY_BYTES_MAX} are the most, so split it where it was made"
-            return Grouped(None, [Problem(draft.first, None, said)])
-        return Grouped(order)
+            return Grouped(None, problems=[Problem(draft.first, None, said)])
+        return Grouped(order, state)
 
     def _found(self, draft: _Draft, place: Path, text: str) -> Problem:
         part, level, below = draft.part_at(place)

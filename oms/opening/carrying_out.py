@@ -6,7 +6,6 @@ stock keeps it, whenever the plan is carried out. Between the question and the a
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,24 +19,11 @@ import rfc8785
 from pydantic import BaseModel
 
 from oms.opening.plan import DOCUMENT, OpeningStock, Plan
+from oms.patience import CALLS_AT_ONCE, WAIT_SECONDS, DoorsAway, ask, said
 
-__all__ = ["CALLS_AT_ONCE", "DoorsAway", "Outcome", "Result", "carry_out"]
-
-CALLS_AT_ONCE = 8
-WAIT_SECONDS = 10
-"""How long a door is asked to wait for what became of a message."""
-
-PATIENCE_SECONDS = 60.0
-"""How long the doors may be away before `oms init` ends; what was said until then stays said."""
-
-RETRY_SECONDS = 0.5
-AWAY = frozenset({429, 502, 503, 504})
+__all__ = ["Outcome", "Result", "carry_out"]
 
 T = TypeVar("T")
-
-
-class DoorsAway(Exception):
-    """No door answered in time; the text says what to do."""
 
 
 class Outcome(StrEnum):
@@ -108,50 +94,21 @@ class _Doors:
         return self._post("stock", name, f"{path}/receipts", body, key)
 
     def _get(self, path: str) -> dict[str, Any]:
-        answer = self._ask("GET", path)
+        answer = ask(self._client, "GET", path)
         if answer.status_code == httpx.codes.NOT_FOUND:
             return {}
         document: dict[str, Any] = answer.raise_for_status().json()
         return document
 
     def _post(self, kind: str, name: str, path: str, body: Mapping[str, Any], key: str) -> Result:
-        answer = self._ask("POST", path, json=body, headers={"Idempotency-Key": key, "Prefer": f"wait={WAIT_SECONDS}"})
+        answer = ask(
+            self._client, "POST", path, json=body, headers={"Idempotency-Key": key, "Prefer": f"wait={WAIT_SECONDS}"}
+        )
         if answer.is_success:
             pending = answer.status_code == httpx.codes.ACCEPTED
             return Result(kind, name, Outcome.PENDING if pending else Outcome.DONE)
-        return Result(kind, name, Outcome.REFUSED, _said(answer))
-
-    def _ask(self, method: str, path: str, **more: Any) -> httpx.Response:
-        give_up = time.monotonic() + PATIENCE_SECONDS
-        while True:
-            try:
-                answer = self._client.request(method, path, **more)
-                trouble = _said(answer) if answer.status_code in AWAY else ""
-            except httpx.TransportError as error:
-                trouble = str(error) or type(error).__name__
-            if not trouble:
-                self._require_entrance(answer)
-                return answer
-            if time.monotonic() > give_up:
-                raise DoorsAway(
-                    f"no door answers at {self._client.base_url} ({trouble}); `oms status` shows what runs. Run the "
-                    "same command again: nothing is done twice"
-                )
-            time.sleep(RETRY_SECONDS)
-
-    def _require_entrance(self, answer: httpx.Response) -> None:
-        """Who may not come in is told once, and not for each row."""
-        if answer.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
-            raise DoorsAway(f"the doors do not let this token in: {_said(answer)}")
+        return Result(kind, name, Outcome.REFUSED, said(answer))
 
 
 def _part(name: str) -> str:
     return quote(name, safe="")
-
-
-def _said(answer: httpx.Response) -> str:
-    try:
-        problem = answer.json()
-        return f"{problem['title']}. {problem['detail']}"
-    except (ValueError, KeyError, TypeError):
-        return f"it answered {answer.status_code}"

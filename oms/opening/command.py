@@ -16,8 +16,9 @@ from rich.markup import escape
 
 from chassis.settings import Settings, load_settings
 from oms.calls import CALL_SECONDS, DOOR_EXIT_CODE
-from oms.opening.carrying_out import DoorsAway, Outcome, Result, carry_out
+from oms.opening.carrying_out import Outcome, Result, carry_out
 from oms.opening.plan import Asked, Plan, make_plan, read_folder
+from oms.patience import DoorsAway
 from oms.tokens import console_token
 
 __all__ = ["connect", "init"]

@@ -347,7 +347,6 @@ def import_order(message: ImportOrder, state: OrderState, context: Context) -> S
     terms = OrderPlaced(**_taken(message, context))
     moves = taking_over.moved_before(terms, message.progress)
     ranges, left = taking_over.left_before(terms, moves)
-    owed = due(moved(_placed(state, terms), moves))
     imported = OrderImported(
         **{name: getattr(terms, name) for name in OrderPlaced.model_fields},
         system=message.system,
@@ -359,7 +358,7 @@ def import_order(message: ImportOrder, state: OrderState, context: Context) -> S
         settled=Money(amount=max(left, message.captured.amount), currency=message.currency),
         moves=moves,
     )
-    found = (*findings(message), *taking_over.not_secured(message, left, owed))
+    found = (*findings(message), *taking_over.not_secured(message, terms))
     return (imported, *_holds(message, found))
 
 

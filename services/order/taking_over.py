@@ -77,9 +77,18 @@ def left_before(terms: OrderTerms, moves: Iterable[Move]) -> tuple[tuple[Capture
     return tuple(ranges), total
 
 
-def not_secured(message: ImportOrder, left: int, owed: int) -> tuple[Finding, ...]:
-    """What is wrong with the money that the other system took or secured, where goods for `left` had gone and `owed` is
-    the value of all that is not cancelled (minor units)."""
+def _owed(terms: OrderTerms, moves: Iterable[Move]) -> int:
+    """What is owed for all that is not cancelled, in minor units: cancellation takes from the top."""
+    cancelled = {move.line: move.quantity for move in moves if move.target is Bucket.CANCELLED}
+    values = line_values(terms).items()
+    return sum(sum(part_of(value, 0, value.units - cancelled.get(line, 0))) for line, value in values)
+
+
+def not_secured(message: ImportOrder, terms: OrderTerms) -> tuple[Finding, ...]:
+    """What is wrong with the money that the other system took or secured, by the value of what had left and of all that
+    is not cancelled; `terms` are the order's, with kits exploded where that is known."""
+    moves = moved_before(terms, message.progress)
+    left, owed = left_before(terms, moves)[1], _owed(terms, moves)
     taken, rest = message.captured.amount, owed - max(message.captured.amount, left)
     secured = None if message.authorized is None else message.authorized.amount
     checks: Sequence[tuple[bool, str, int, int]] = (

@@ -6,11 +6,13 @@ An example in kcat is skipped where there is none.
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +43,7 @@ from tests.doors.fakes import KeptWriter
 from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
-GUIDES = ("publishing", "consuming")
+GUIDES = ("publishing", "consuming", "cutover")
 DEFAULT_BROKER = "127.0.0.1:19092"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXAMPLE_SECONDS = 90
@@ -73,6 +75,8 @@ class Place:
     """A whole installation, and hands for what the guides leave to others: goods and a warehouse."""
 
     settings: Settings
+    desk: Path
+    """The folder that somebody works in who moves in."""
 
     def send(self, service: str, name: str, command: Command, key: str) -> None:
         record = Door("guide", KeptWriter(), self.settings.partitions).record(Entry(service, name, command, (key,)))
@@ -125,14 +129,37 @@ def place() -> Iterator[Place]:
         stack = Stack(settings, dies_with_parent=True)
         try:
             stack.up(lambda line: None)
-            yield Place(settings)
+            desk = folder / "desk"
+            desk.mkdir()
+            yield Place(settings, desk)
         finally:
             stack.down(lambda line: None)
+
+
+def show_both(place: Place) -> None:
+    """Both orders are confirmed, and known by the names that their channel gave them."""
+    names = ("A-1", "A-2")
+
+    def confirmed() -> bool:
+        shown = [at_desk(place, ["oms", "order", "show", name, "--json"]) for name in names]
+        return all(each.returncode == 0 and json.loads(each.stdout)["confirmed"] for each in shown)
+
+    eventually(confirmed, because="both orders confirmed")
+
+
+def at_desk(place: Place, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """Run a command as somebody does who has `oms` and `python` on the path, and their files beside them."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        command, cwd=place.desk, env=environment, capture_output=True, text=True, timeout=EXAMPLE_SECONDS, check=False
+    )
 
 
 BEFORE: Mapping[str, Callable[[Place], None]] = {
     "publishing-0": lambda place: place.receive("TEAPOT", 10),
     "publishing-3": lambda place: place.work(),
+    "cutover-6": show_both,
 }
 """What others have to do before an example."""
 
@@ -147,9 +174,7 @@ def test_an_example_runs_and_prints_what_the_guide_says(place: Place, example: E
     if before := BEFORE.get(example.name):
         before(place)
     code = example.code.replace(DEFAULT_BROKER, place.settings.bootstrap)
-    done = subprocess.run(
-        [*command, code], cwd=ROOT, capture_output=True, text=True, timeout=EXAMPLE_SECONDS, check=False
-    )
+    done = at_desk(place, [*command, code])
     assert done.returncode == 0, done.stderr
     if example.prints is not None:
         pattern = re.escape(example.prints).replace("…", ".*")

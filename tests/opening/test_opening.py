@@ -14,11 +14,13 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
+from oms import patience
 from oms.importing.errors import FileRefused
 from oms.main import app
-from oms.opening import carrying_out, command, plan
-from oms.opening.carrying_out import DoorsAway, Outcome, Result, carry_out
+from oms.opening import command, plan
+from oms.opening.carrying_out import Outcome, Result, carry_out
 from oms.opening.plan import read_folder
+from oms.patience import DoorsAway
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "importing.md").read_text("utf-8")
 FILES = {
@@ -134,7 +136,7 @@ def test_a_shelf_that_had_stock_is_left_as_it_is_and_told(tmp_path: Path) -> Non
 
 
 def test_doors_that_are_away_for_a_moment_are_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(carrying_out, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(patience, "RETRY_SECONDS", 0.0)
 
     results = carry_out(read_folder(write(tmp_path)), StandIn(away=3).client())
 
@@ -142,8 +144,8 @@ def test_doors_that_are_away_for_a_moment_are_waited_for(tmp_path: Path, monkeyp
 
 
 def test_doors_that_stay_away_end_it_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(carrying_out, "PATIENCE_SECONDS", 0.0)
-    monkeypatch.setattr(carrying_out, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(patience, "RETRY_SECONDS", 0.0)
 
     with pytest.raises(DoorsAway, match="Run the same command again: nothing is done twice"):
         carry_out(read_folder(write(tmp_path)), StandIn(away=1_000).client())
