@@ -59,11 +59,13 @@ class OrderImported(QuantityMoved, OrderPlaced):
 
 class ImportRefusal(StrEnum):
     """Why an order was not taken over: its progress names a line that it does not have, or more units than were
-    ordered; nothing of it is open; or a currency is not the order's."""
+    ordered; nothing of it is open; goods that a till handed out count as open, and they had left; or a currency is not
+    the order's."""
 
     UNKNOWN_LINE = "unknown_line"
     MORE_THAN_ORDERED = "more_than_ordered"
     NOTHING_OPEN = "nothing_open"
+    HANDED_OUT = "handed_out"
     OTHER_CURRENCY = "other_currency"
 
 

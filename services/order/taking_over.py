@@ -6,7 +6,7 @@ Here lives what an import says and what is wrong with it. The order's own file m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from contracts.money import Money
 from contracts.order import (
@@ -22,6 +22,7 @@ from contracts.order import (
 from contracts.payments import CaptureLine
 from services.order.checks import SHOWN_LINES_MAX, Finding
 from services.order.value import line_values, part_of, parts_of_kits, rated_lines
+from services.order.ways import handed_out
 
 __all__ = ["left_before", "moved_before", "not_secured", "refusal"]
 
@@ -38,6 +39,8 @@ def refusal(message: ImportOrder) -> ImportRefused | None:
         return _refused(ImportRefusal.MORE_THAN_ORDERED, more)
     if gone == ordered:
         return _refused(ImportRefusal.NOTHING_OPEN, ())
+    if had_left := [line.line for line in handed_out(message) if gone[line.line] < ordered[line.line]]:
+        return _refused(ImportRefusal.HANDED_OUT, had_left)
     known = {each.currency for each in (message.captured, message.authorized) if each is not None}
     return _refused(ImportRefusal.OTHER_CURRENCY, ()) if known != {message.currency} else None
 
@@ -96,11 +99,12 @@ def not_secured(message: ImportOrder, terms: OrderTerms) -> tuple[Finding, ...]:
         (taken > owed, "more was captured there than is owed in all", owed, taken),
         (secured is not None and secured < rest, "less is authorised there than is still owed", rest, secured or 0),
     )
-    money: Mapping[int, Money] = {
-        amount: Money(amount=amount, currency=message.currency) for _, _, *amounts in checks for amount in amounts
-    }
+
+    def money(amount: int) -> Money:
+        return Money(amount=amount, currency=message.currency)
+
     return tuple(
-        Finding(HoldKind.SECURED_DIFFERS, detail, expected=money[expected], found=money[found])
+        Finding(HoldKind.SECURED_DIFFERS, detail, expected=money(expected), found=money(found))
         for wrong, detail, expected, found in checks
         if wrong
     )

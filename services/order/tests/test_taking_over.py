@@ -25,6 +25,8 @@ from contracts.order import (
     OrderImported,
     OrderTerms,
     ReleaseHold,
+    ShipGroup,
+    ShipMethod,
     ShortagePolicy,
     SourcingDecided,
 )
@@ -267,6 +269,13 @@ def test_what_cannot_be_taken_over_is_refused_by_name(
     [event] = story.tell(message, door="http").events
     assert event.model_copy(update={"door_digest": None}) == refused
     assert story.view.order.placed is None
+
+
+def test_goods_that_a_till_handed_out_had_left_and_are_not_taken_over_as_open() -> None:
+    till = ShipGroup(group="1", method=ShipMethod.CARRY_OUT, location="north")
+    [event] = Story().tell(open_order(*FOUR_AND_ONE, ship_groups=(till,)), door="http").events
+    assert isinstance(event, ImportRefused)
+    assert (event.reason, event.lines) == (ImportRefusal.HANDED_OUT, ("1", "2"))
 
 
 # Kits
