@@ -1,4 +1,5 @@
-"""Those who wait for what their message causes, and the follower of event topics that tells them.
+"""Those who wait for what their message causes, or for what happens to a stream, and the follower of event topics that
+tells them.
 
 Nothing is stored and nothing is missed that matters: who waits in vain looks into the store afterwards.
 """
@@ -35,53 +36,56 @@ class TooManyWaiters(Exception):
 
 
 class Waiter:
-    """One caller that waits for the events that the message `message_id` causes."""
+    """One caller that waits for the events that a message causes, or for those of a stream."""
 
-    def __init__(self, message_id: str) -> None:
-        self.message_id = message_id
+    def __init__(self) -> None:
         self.events: list[Event] = []
         self.happened = asyncio.Event()
 
     async def wait(self, seconds: float) -> Sequence[Event]:
-        """The events, as soon as there are any; empty when none came in time."""
+        """The events since the last time, as soon as there are any; empty when none came in time."""
         try:
             await asyncio.wait_for(self.happened.wait(), seconds)
         except TimeoutError:
             return ()
-        return tuple(self.events)
+        self.happened.clear()
+        events, self.events = self.events, []
+        return events
 
 
 class Waiters:
-    """All who wait, by the message that they wait for; `limit` of them at most."""
+    """All who wait, by the message or the stream that they wait for; `limit` of them at most."""
 
     def __init__(self, limit: int = WAITERS_MAX) -> None:
         self._limit, self._count = limit, 0
         self._waiting: dict[str, list[Waiter]] = {}
 
     @contextmanager
-    def expect(self, message_id: str) -> Iterator[Waiter]:
-        """Wait from now on: enter before the message is sent. Raises TooManyWaiters."""
+    def expect(self, name: str) -> Iterator[Waiter]:
+        """Wait from now on for what a message causes (its id), or for what happens to a stream (its name): enter before
+        the message is sent. Raises TooManyWaiters."""
         if self._count >= self._limit:
             raise TooManyWaiters(f"{self._limit} callers wait already")
-        waiter = Waiter(message_id)
-        self._waiting.setdefault(message_id, []).append(waiter)
+        waiter = Waiter()
+        self._waiting.setdefault(name, []).append(waiter)
         self._count += 1
         try:
             yield waiter
         finally:
             self._count -= 1
-            others = self._waiting[message_id]
+            others = self._waiting[name]
             others.remove(waiter)
             if not others:
-                del self._waiting[message_id]
+                del self._waiting[name]
 
     def happened(self, records: Iterable[ConsumerRecord[bytes, bytes]]) -> None:
-        """Tell those whose message caused these events; all events of one read are told together."""
+        """Tell those whose message caused these events, or whose stream they are of; all events of one read are told
+        together."""
         told = set()
         for record in records:
             headers = dict(record.headers)
-            cause = headers.get("ce_causationid", b"").decode()
-            for waiter in self._waiting.get(cause, ()):
+            names = (headers.get(name, b"").decode() for name in ("ce_causationid", "ce_subject"))
+            for waiter in [waiter for name in names for waiter in self._waiting.get(name, ())]:
                 model = CATALOGUE.get(headers["ce_type"].decode())
                 if model is None or not issubclass(model, Event):
                     continue  # of a later release: who waits for it finds no answer here, and all others do

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from time import monotonic
 from typing import Annotated, Any
@@ -29,7 +30,7 @@ from chassis.reading import History, Reads, Seen
 from chassis.service import Service
 from chassis.store import Recorded, StoreAway
 from chassis.tokens import SUBJECT, Grant
-from chassis.waiters import TooManyWaiters, Waiters
+from chassis.waiters import TooManyWaiters, Waiter, Waiters
 from contracts.chassis import CommandOutdated, MessageConflicted
 from contracts.envelope import Actor
 from contracts.ids import stream
@@ -40,12 +41,14 @@ from contracts.topics import DOOR_BODY_BYTES_MAX
 __all__ = [
     "GRANT",
     "NUMBER_MAX",
+    "UNSETTLED",
     "BodyLimit",
     "Caller",
     "Gate",
     "Name",
     "Positive",
     "Problem",
+    "Settling",
     "add_problems",
     "caller_of",
     "events_document",
@@ -181,6 +184,19 @@ class Gate:
     waiters: Waiters
 
 
+@dataclass(frozen=True)
+class Settling:
+    """What a caller waits for beyond the events of their own message: the word for how a stream has settled. `told` says
+    it of an event, `stored` of the stream as it is stored; None while it has not."""
+
+    told: Callable[[Event], str | None]
+    stored: Callable[[], str | None]
+
+
+UNSETTLED = "open"
+"""The outcome of what was done and has not settled within the time that its caller waits."""
+
+
 def events_document(events: Sequence[Event]) -> list[dict[str, Any]]:
     """Events as an answer shows them, without what only the chassis needs."""
     return [
@@ -200,10 +216,12 @@ async def submit(
     created: bool = False,
     refusals: tuple[type[Event], ...] = (),
     correlation: str | None = None,
+    settling: Settling | None = None,
 ) -> JSONResponse:
     """Send a command and answer: 200 (or 201) with what came of it, 202 while that is not known, 409 when it was
     refused, or when its key is known with another body, 412 when the stream is not at the version that the caller saw.
-    `key` where the caller's own is not what names the message."""
+    `key` where the caller's own is not what names the message. With `settling` who waits is answered when that has
+    happened, or their time is over."""
     if caller.expected_version is not None:
         command = command.model_copy(update={"expected_version": caller.expected_version})
     entry = Entry(
@@ -215,16 +233,34 @@ async def submit(
         caller.reason,
         correlation,
     )
-    message_id = gate.door.message_id(entry.caller_key)
-    events = await _known(gate, message_id, command)
-    if not events:
-        events = await _send(gate, entry, message_id, caller.wait)
+    message_id, until = gate.door.message_id(entry.caller_key), monotonic() + caller.wait
     document: dict[str, Any] = {"message_id": message_id, "location": location}
     headers = {"Location": location}
-    if not events:
-        return JSONResponse({**document, "outcome": "pending"}, 202, headers)
-    _refuse(events, refusals, message_id)
-    return JSONResponse({**document, "events": events_document(events)}, 201 if created else 200, headers)
+    with gate.waiters.expect(target) if settling and caller.wait else nullcontext() as follower:
+        events = await _known(gate, message_id, command)
+        if not events:
+            events = await _send(gate, entry, message_id, caller.wait)
+        if not events:
+            return JSONResponse({**document, "outcome": "pending"}, 202, headers)
+        _refuse(events, refusals, message_id)
+        document["events"] = events_document(events)
+        if settling and follower:
+            document["outcome"] = await _settled(follower, settling, events, until) or UNSETTLED
+    return JSONResponse(document, 201 if created else 200, headers)
+
+
+async def _settled(follower: Waiter, settling: Settling, events: Sequence[Event], until: float) -> str | None:
+    """How a stream has settled; None when it has not in time. The store is asked too, for what happened before."""
+    while True:
+        for event in events:
+            if outcome := settling.told(event):
+                return outcome
+        if outcome := await asyncio.to_thread(settling.stored):
+            return outcome
+        left = until - monotonic()
+        if left <= 0:
+            return None
+        events = await follower.wait(min(left, LOOK_AGAIN_SECONDS))
 
 
 async def _known(gate: Gate, message_id: str, command: Command) -> Sequence[Event]:

@@ -190,4 +190,6 @@ def _outcome(document: dict[str, Any], as_json: bool) -> None:
         console.print(f"{event['type']} {escape(str(detail))}".rstrip(), highlight=False)
     if "events" not in document:
         console.print(f"Taken, and not yet decided after {WAIT_SECONDS} s.", highlight=False)
+    if "outcome" in document and "events" in document:
+        console.print(f"it is {document['outcome']}", highlight=False)
     console.print(document["location"], highlight=False, soft_wrap=True)

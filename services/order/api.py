@@ -19,7 +19,7 @@ from chassis.doors import Door
 from chassis.listing import Listing, PageAsked, any_of, list_page, text_key
 from chassis.reading import Reads
 from chassis.store import Recorded
-from chassis.web import Caller, Gate, Name, Problem, caller_of, seen_answer, submit, timeline
+from chassis.web import Caller, Gate, Name, Problem, Settling, caller_of, seen_answer, submit, timeline
 from contracts.channel import LINES_MAX, ChannelOrder, OpenOrder, Text
 from contracts.ids import split_stream, stream
 from contracts.message import CATALOGUE, Command, Event, format_instant, parse_instant
@@ -41,6 +41,7 @@ from services.order.channel import channel_key
 from services.order.finding import find_order, unknown_order
 from services.order.intake import Seal, import_order, order_id, place_order
 from services.order.projections import OrdersProjection, OrderStage
+from services.order.settling import settled, settled_by
 from services.order.views import order_view, waiting_view
 from services.order.waiting import Happened, waiting
 
@@ -107,22 +108,26 @@ def router(gate: Gate, channel_door: Door, seal: Seal) -> APIRouter:
 
     @routes.post("/orders", status_code=202, openapi_extra=_takes(_ORDER_SCHEMA))
     async def place(request: Request, caller: Annotated[Caller, Depends(caller_of)]) -> JSONResponse:
-        """Place an order: a `ChannelOrder`. Without an `external_id` the Idempotency-Key is it."""
+        """Place an order: a `ChannelOrder`. Without an `external_id` the Idempotency-Key is it. Who waits is answered
+        when the order is confirmed, held, cancelled or refused: `outcome` says which, or `open` when none came in time.
+        """
         caller.without_condition("The revision of an order says which came later.")
         order = ChannelOrder.model_validate_json(_read_order(await request.body(), caller.key))
         if not caller.grant.speaks_for(order.channel_account):
             raise Problem(403, "This is not allowed to you", f"{caller.grant.subject} sends its own orders alone.")
         command = await _sealed(lambda: place_order(order, tenant, seal))
         identifier = order_id(tenant, order.channel_account, order.external_id)
+        target = stream("order", identifier)
         return await submit(
             channel_gate,
             caller,
-            stream("order", identifier),
+            target,
             command,
             f"/orders/{identifier}",
             key=channel_key(order),
             created=True,
             refusals=(OrderConflicted,),
+            settling=Settling(settled_by, lambda: settled(gate.reads.stream(target).stream)),
         )
 
     @routes.post("/orders/import", status_code=202, openapi_extra=_takes(_OPEN_SCHEMA))
