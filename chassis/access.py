@@ -9,13 +9,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from time import monotonic
-from typing import Any
 
 from fastapi import Depends, FastAPI, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from chassis.description import SCHEME, describe
+from chassis.problems import Problem, ProblemKind
 from chassis.tokens import Grant, Role, Tokens, TokensRefused
-from chassis.web import GRANT, BodyLimit, Problem, add_problems, grant_of
+from chassis.web import GRANT, BodyLimit, add_problems, grant_of
 
 __all__ = ["Rules", "guarded_app"]
 
@@ -24,7 +25,6 @@ log = logging.getLogger("orderlog")
 Rules = Mapping[tuple[str, str], frozenset[Role]]
 """Which roles may use a route: by its method and its path as OpenAPI writes it."""
 
-SCHEME = "bearer"
 CHALLENGE = 'Bearer realm="orderlog"'
 OPEN_METHODS = frozenset({"GET", "HEAD"})
 TOKEN_CHARS_MAX = 512
@@ -51,7 +51,7 @@ def guarded_app(title: str, description: str, tokens: Tokens, rules: Rules) -> F
     app.add_middleware(BodyLimit)
     app.add_middleware(_Guard, tokens=tokens, described=described, refusals=refusals)
     add_problems(app)
-    _describe_security(app, rules)
+    describe(app, rules)
     return app
 
 
@@ -86,7 +86,7 @@ class _Guard:
         except TokensRefused as error:
             self._refusals.tell("nobody is let in: %s", str(error))
             raise Problem(
-                503,
+                ProblemKind.NOT_NOW,
                 "Not now",
                 "The doors cannot tell who asks; their log says why to whoever runs them. Nothing was done: send the "
                 "same request with the same Idempotency-Key again in a moment.",
@@ -100,7 +100,9 @@ class _Guard:
         host = (scope.get("client") or ("unknown",))[0]
         self._refusals.tell("refused %s %s of %s: %s", scope["method"], _shown(scope["path"]), host, what)
         detail = f"{found} Send a header `Authorization: Bearer TOKEN`; whoever runs this makes one with `oms token`."
-        return Problem(401, "Who asks is not known", detail, headers={"WWW-Authenticate": challenge})
+        return Problem(
+            ProblemKind.UNKNOWN_CALLER, "Who asks is not known", detail, headers={"WWW-Authenticate": challenge}
+        )
 
 
 def _token(sent: list[bytes]) -> str | None:
@@ -120,7 +122,7 @@ def _authorise_by(rules: Rules, refusals: _Refusals) -> Callable[[Request], Awai
         refusals.tell("refused %s %s of %s:%s: not allowed", *route, grant.kind, grant.subject)
         names = " ".join(sorted(allowed))
         raise Problem(
-            403,
+            ProblemKind.NOT_ALLOWED,
             "This is not allowed to you",
             f"{grant.subject} may not {' '.join(route)}: it needs one of the roles {names or '(none has it)'}.",
             headers={"WWW-Authenticate": f'{CHALLENGE}, error="insufficient_scope", scope="{names}"'},
@@ -151,26 +153,3 @@ class _Refusals:
 def _shown(path: str) -> str:
     """A path that a stranger chose, on one line of the log."""
     return ascii(path[:SHOWN_PATH_CHARS])
-
-
-def _describe_security(app: FastAPI, rules: Rules) -> None:
-    """Have OpenAPI say that a token is needed, and of which role, from the same rules."""
-    describe = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            document = describe()
-            schemes = document.setdefault("components", {}).setdefault("securitySchemes", {})
-            schemes[SCHEME] = {"type": "http", "scheme": SCHEME, "description": "A token that `oms token add` made."}
-            for path, operations in document.get("paths", {}).items():
-                for method, operation in operations.items():
-                    operation["security"] = [{SCHEME: []}]
-                    operation["x-roles"] = sorted(rules.get((method.upper(), path), ()))
-                    operation["responses"] |= {"401": _NOT_KNOWN, "403": _NOT_ALLOWED}
-        return describe()
-
-    app.openapi = openapi  # type: ignore[method-assign]
-
-
-_NOT_KNOWN = {"description": "No token, or one that does not count (RFC 9457)."}
-_NOT_ALLOWED = {"description": "None of `x-roles` is a role of the token (RFC 9457)."}

@@ -15,8 +15,8 @@ from typing import Annotated, Any, LiteralString, Protocol
 import orjson
 from fastapi import Depends, Query
 
+from chassis.problems import Problem, ProblemKind
 from chassis.reading import Followed
-from chassis.web import Problem
 from contracts.message import format_instant
 
 __all__ = ["PAGE_DEFAULT", "PAGE_MAX", "Listing", "PageAsked", "Rows", "any_of", "list_page", "number_key", "text_key"]
@@ -94,7 +94,9 @@ class Listing:
             return [read(value) for read, value in zip(self.key.values(), values, strict=True)]
         except (ValueError, TypeError) as error:
             raise Problem(
-                400, "`after` cannot be read", "Leave it out, or send the `next` of the page before as it is."
+                ProblemKind.BAD_REQUEST,
+                "`after` cannot be read",
+                "Leave it out, or send the `next` of the page before as it is.",
             ) from error
 
     def shown(self, row: Sequence[Any]) -> dict[str, Any]:

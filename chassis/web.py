@@ -26,6 +26,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis.doors import BodyRefused, Door, Entry, digest_of
 from chassis.log import LogError
+from chassis.problems import Problem, ProblemKind
 from chassis.reading import History, Reads, Seen
 from chassis.service import Service
 from chassis.store import Recorded, StoreAway
@@ -41,14 +42,14 @@ from contracts.topics import DOOR_BODY_BYTES_MAX
 __all__ = [
     "GRANT",
     "NUMBER_MAX",
-    "UNSETTLED",
+    "UNDECIDED",
+    "WAIT_SECONDS_MAX",
     "BodyLimit",
     "Caller",
     "Gate",
     "Name",
     "Positive",
-    "Problem",
-    "Settling",
+    "Standing",
     "add_problems",
     "caller_of",
     "events_document",
@@ -65,7 +66,6 @@ WAIT_SECONDS_MAX = 30.0
 LOOK_AGAIN_SECONDS = 1.0
 """How often the store is asked for what a waiting caller may have missed."""
 
-RETRY_AFTER_SECONDS = "1"
 SHOWN_ERRORS_MAX = 20
 
 
@@ -77,22 +77,6 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"
 
 Positive = Annotated[int, Field(gt=0, le=NUMBER_MAX)]
 """A quantity of at least one."""
-
-
-class Problem(Exception):
-    """An answer that is no success: what (`title`), where and how to mend it (`detail`)."""
-
-    def __init__(
-        self, status: int, title: str, detail: str, *, headers: Mapping[str, str] | None = None, **more: Any
-    ) -> None:
-        super().__init__(title)
-        self.status, self.title, self.detail, self.more = status, title, detail, more
-        self.headers = dict(headers or {})
-
-    def response(self) -> JSONResponse:
-        body = {"type": "about:blank", "title": self.title, "status": self.status, "detail": self.detail, **self.more}
-        headers = self.headers | ({"Retry-After": RETRY_AFTER_SECONDS} if self.status == 503 else {})
-        return JSONResponse(body, self.status, headers, media_type="application/problem+json")
 
 
 GRANT = "orderlog.grant"
@@ -122,7 +106,7 @@ class Caller:
     def without_condition(self, why: str) -> None:
         """For what is sent to no one known version; raises Problem when If-Match came all the same."""
         if self.expected_version is not None:
-            raise Problem(400, "If-Match does not count here", f"{why} Leave it out.")
+            raise Problem(ProblemKind.BAD_REQUEST, "If-Match does not count here", f"{why} Leave it out.")
 
 
 def caller_of(
@@ -146,14 +130,18 @@ def caller_of(
     and says that they do, or If-Match is no version."""
     if not idempotency_key or re.search(r"[\x00-\x1f]", idempotency_key):
         raise Problem(
-            400,
+            ProblemKind.BAD_REQUEST,
             "Idempotency-Key is missing",
             "Send a header Idempotency-Key of 1 to 128 characters, new for each thing you want done and the same "
             "when you try again, so that it is done once.",
         )
     grant = grant_of(request)
     if x_on_behalf_of is not None and not grant.acts_for_others:
-        raise Problem(403, "This is not allowed to you", f"{grant.subject} acts for nobody: leave X-On-Behalf-Of out.")
+        raise Problem(
+            ProblemKind.NOT_ALLOWED,
+            "This is not allowed to you",
+            f"{grant.subject} acts for nobody: leave X-On-Behalf-Of out.",
+        )
     wanted = re.search(r"\bwait=(\d{1,4})\b", prefer or "")
     wait = min(float(wanted.group(1)), WAIT_SECONDS_MAX) if wanted else 0.0
     actor = Actor(kind=grant.kind, subject=grant.subject, on_behalf_of=x_on_behalf_of)
@@ -166,7 +154,9 @@ def _version_of(tag: str | None) -> int | None:
         return None
     named = re.fullmatch(r'"(\d{1,15})"', tag.strip())
     if named is None:
-        raise Problem(400, "If-Match cannot be read", 'Send the ETag of what you saw as it is, such as "7".')
+        raise Problem(
+            ProblemKind.BAD_REQUEST, "If-Match cannot be read", 'Send the ETag of what you saw as it is, such as "7".'
+        )
     return int(named.group(1))
 
 
@@ -185,16 +175,16 @@ class Gate:
 
 
 @dataclass(frozen=True)
-class Settling:
-    """What a caller waits for beyond the events of their own message: the word for how a stream has settled. `told` says
-    it of an event, `stored` of the stream as it is stored; None while it has not."""
+class Standing:
+    """What a caller waits for beyond the events of their own message: the word for how a stream stands firm. `told` says
+    it of an event, `stored` of the stream as it is stored; None while it does not."""
 
     told: Callable[[Event], str | None]
     stored: Callable[[], str | None]
 
 
-UNSETTLED = "open"
-"""The outcome of what was done and has not settled within the time that its caller waits."""
+UNDECIDED = "open"
+"""The outcome of what was done and does not stand firm within the time that its caller waits."""
 
 
 def events_document(events: Sequence[Event]) -> list[dict[str, Any]]:
@@ -216,11 +206,11 @@ async def submit(
     created: bool = False,
     refusals: tuple[type[Event], ...] = (),
     correlation: str | None = None,
-    settling: Settling | None = None,
+    standing: Standing | None = None,
 ) -> JSONResponse:
     """Send a command and answer: 200 (or 201) with what came of it, 202 while that is not known, 409 when it was
     refused, or when its key is known with another body, 412 when the stream is not at the version that the caller saw.
-    `key` where the caller's own is not what names the message. With `settling` who waits is answered when that has
+    `key` where the caller's own is not what names the message. With `standing` who waits is answered when that has
     happened, or their time is over."""
     if caller.expected_version is not None:
         command = command.model_copy(update={"expected_version": caller.expected_version})
@@ -236,7 +226,7 @@ async def submit(
     message_id, until = gate.door.message_id(entry.caller_key), monotonic() + caller.wait
     document: dict[str, Any] = {"message_id": message_id, "location": location}
     headers = {"Location": location}
-    with gate.waiters.expect(target) if settling and caller.wait else nullcontext() as follower:
+    with gate.waiters.expect(target) if standing and caller.wait else nullcontext() as follower:
         events = await _known(gate, message_id, command)
         if not events:
             events = await _send(gate, entry, message_id, caller.wait)
@@ -244,18 +234,18 @@ async def submit(
             return JSONResponse({**document, "outcome": "pending"}, 202, headers)
         _refuse(events, refusals, message_id)
         document["events"] = events_document(events)
-        if settling and follower:
-            document["outcome"] = await _settled(follower, settling, events, until) or UNSETTLED
+        if standing and follower:
+            document["outcome"] = await _standing(follower, standing, events, until) or UNDECIDED
     return JSONResponse(document, 201 if created else 200, headers)
 
 
-async def _settled(follower: Waiter, settling: Settling, events: Sequence[Event], until: float) -> str | None:
-    """How a stream has settled; None when it has not in time. The store is asked too, for what happened before."""
+async def _standing(follower: Waiter, standing: Standing, events: Sequence[Event], until: float) -> str | None:
+    """How a stream stands firm; None when it does not in time. The store is asked too, for what happened before."""
     while True:
         for event in events:
-            if outcome := settling.told(event):
+            if outcome := standing.told(event):
                 return outcome
-        if outcome := await asyncio.to_thread(settling.stored):
+        if outcome := await asyncio.to_thread(standing.stored):
             return outcome
         left = until - monotonic()
         if left <= 0:
@@ -297,13 +287,17 @@ def _refuse(events: Sequence[Event], refusals: tuple[type[Event], ...], message_
             shown = events_document([event])
             said = ", ".join(f"{name} {value}" for name, value in shown[0].items() if isinstance(value, str | int))
             raise Problem(
-                409, "The request was refused", f"Nothing was changed: {said}.", message_id=message_id, events=shown
+                ProblemKind.REFUSED,
+                "The request was refused",
+                f"Nothing was changed: {said}.",
+                message_id=message_id,
+                events=shown,
             )
 
 
 def _conflict(message_id: str) -> Problem:
     return Problem(
-        409,
+        ProblemKind.CONFLICT,
         "This was sent before with another body",
         "Nothing was done. Send a new Idempotency-Key (for an order: a higher revision) if you mean something new, "
         "or the first body if you try again.",
@@ -315,7 +309,7 @@ def _outdated(event: CommandOutdated, message_id: str) -> Problem:
     """The version now is that of the event that says so, as far as this answer knows."""
     now = event.version + 1
     return Problem(
-        412,
+        ProblemKind.OUTDATED,
         "It has changed meanwhile",
         f"Nothing was done: you saw version {event.expected_version}, and it was at {event.version}. Look at it again, "
         "and if you still want this send it with the new ETag and a new Idempotency-Key.",
@@ -341,7 +335,9 @@ class BodyLimit:
             return
         announced = dict(scope["headers"]).get(b"content-length", b"0")
         too_large = Problem(
-            413, "The body is too large", f"A door takes {self._limit} bytes at most. Send less at a time."
+            ProblemKind.TOO_LARGE,
+            "The body is too large",
+            f"A door takes {self._limit} bytes at most. Send less at a time.",
         )
         if announced.isdigit() and int(announced) > self._limit:
             await too_large.response()(scope, receive, send)
@@ -380,10 +376,22 @@ def add_problems(app: FastAPI) -> None:
     app.add_exception_handler(Problem, of(lambda error: error))
     app.add_exception_handler(RequestValidationError, of(_invalid))
     app.add_exception_handler(ValidationError, of(_invalid))
-    app.add_exception_handler(BodyRefused, of(lambda error: Problem(422, "The request cannot be read", f"{error}.")))
-    app.add_exception_handler(HTTPException, of(lambda error: Problem(error.status_code, str(error.detail), _HELP)))
+    app.add_exception_handler(
+        BodyRefused, of(lambda error: Problem(ProblemKind.UNREADABLE, "The request cannot be read", f"{error}."))
+    )
+    app.add_exception_handler(HTTPException, of(_of_framework))
+    broken = ProblemKind.BROKEN.example
+    app.add_exception_handler(
+        Exception, of(lambda error: Problem(ProblemKind.BROKEN, broken["title"], broken["detail"]))
+    )
     for kind in (StoreAway, LogError, TooManyWaiters, OperationalError, PoolTimeout):
-        app.add_exception_handler(kind, of(lambda error: Problem(503, "Not now", f"{error}. {away}")))
+        app.add_exception_handler(kind, of(lambda error: Problem(ProblemKind.NOT_NOW, "Not now", f"{error}. {away}")))
+
+
+def _of_framework(error: HTTPException) -> Problem:
+    """What the framework says: there is no such address or method, or a body that is none."""
+    kinds = {404: ProblemKind.NOT_FOUND, 405: ProblemKind.NO_SUCH_METHOD}
+    return Problem(kinds.get(error.status_code, ProblemKind.BAD_REQUEST), str(error.detail), _HELP)
 
 
 _HELP = "The addresses and what they take are listed at /docs and, for programs, at /openapi.json."
@@ -393,7 +401,12 @@ def _invalid(error: RequestValidationError | ValidationError) -> Problem:
     found = error.errors()[:SHOWN_ERRORS_MAX]
     errors = [{"where": ".".join(str(part) for part in item["loc"]), "what": item["msg"]} for item in found]
     where = "; ".join(f"{item['where']}: {item['what']}" for item in errors[:3])
-    return Problem(422, "The request cannot be read", f"{where}. Mend what is named and send it again.", errors=errors)
+    return Problem(
+        ProblemKind.UNREADABLE,
+        "The request cannot be read",
+        f"{where}. Mend what is named and send it again.",
+        errors=errors,
+    )
 
 
 def seen_answer(seen: Seen, view: Mapping[str, Any]) -> JSONResponse:
@@ -409,7 +422,7 @@ def stream_of(kind: str, identifier: str) -> str:
         return stream(kind, str(UUID(identifier)))
     except ValueError as error:
         raise Problem(
-            404, f"{identifier} is no id", "An id looks like bdebd2b8-5485-59e2-b9dd-65081be601f6."
+            ProblemKind.NOT_FOUND, f"{identifier} is no id", "An id looks like bdebd2b8-5485-59e2-b9dd-65081be601f6."
         ) from error
 
 

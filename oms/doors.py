@@ -44,7 +44,7 @@ from services.shipping import app as shipping
 from services.shipping import manifest_api, papers_api
 from services.shipping.papers import Opened
 
-__all__ = ["CHANNEL_DOOR", "HTTP_DOOR", "make_app", "run"]
+__all__ = ["CHANNEL_DOOR", "CONNECTIONS_MAX", "HTTP_DOOR", "make_app", "run"]
 
 HTTP_DOOR = "http"
 CHANNEL_DOOR = topics.CHANNEL_ORDERS

@@ -12,9 +12,11 @@ from typing import Annotated, Any, LiteralString
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, Field, StringConstraints
 
+from chassis.description import may_answer, shown
 from chassis.listing import Listing, PageAsked, any_of, list_page, text_key
+from chassis.problems import Problem, ProblemKind
 from chassis.sealing import PersonalDataForgotten, PersonalDataUnreadable
-from chassis.web import Caller, Gate, Name, Problem, caller_of, seen_answer, stream_of, submit
+from chassis.web import Caller, Gate, Name, caller_of, seen_answer, stream_of, submit
 from contracts.fulfillment import (
     CancelAnswer,
     CancelRequested,
@@ -58,6 +60,8 @@ class Document(BaseModel):
 class Acceptance(Document):
     """Whether the node takes the work."""
 
+    model_config = shown({"document": "a1", "accepted": True})
+
     accepted: bool = True
     reject_reason: str | None = None
 
@@ -71,17 +75,30 @@ class Taken(PickLine):
 class Pick(Document):
     """What was picked of each line; of one that was not found 0, with a reason."""
 
+    model_config = shown({"document": "p1", "lines": [{"line": "1", "sequence": 0, "quantity": 2}]})
+
     lines: Annotated[tuple[Taken, ...], Field(min_length=1)]
 
 
 class Pack(Document):
     """What went into which package; weights in grams."""
 
+    model_config = shown(
+        {
+            "document": "k1",
+            "packages": [
+                {"number": 1, "contents": [{"line": "1", "sequence": 0, "quantity": 2}], "weight_grams": 1800}
+            ],
+        }
+    )
+
     packages: Annotated[tuple[PackedPackage, ...], Field(min_length=1)]
 
 
 class HandOver(Document):
     """The packages left the node."""
+
+    model_config = shown({"document": "h1", "handed_to": "driver"})
 
     handed_to: str | None = None
 
@@ -95,6 +112,10 @@ class Answer(CancelAnswer):
 class Decision(Document):
     """The answer to a request to cancel, line by line; the packages that remain, where packed ones were opened."""
 
+    model_config = shown(
+        {"document": "x1", "lines": [{"line": "1", "sequence": 0, "granted": 1, "reason": "one is in the van already"}]}
+    )
+
     lines: Annotated[tuple[Answer, ...], Field(min_length=1)]
     packages: tuple[PackedPackage, ...] = ()
 
@@ -102,11 +123,15 @@ class Decision(Document):
 class Ready(Document):
     """What was picked lies ready to be collected: on which shelf or in which bin. No name of a person."""
 
+    model_config = shown({"document": "r1", "shelf": "rack 7"})
+
     shelf: Name | None = None
 
 
 class Collection(Document):
     """What lay ready was handed over the counter: the name of whoever took it, which is sealed."""
+
+    model_config = shown({"document": "c1", "collected_by": "Ben Okri"})
 
     collected_by: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = None
 
@@ -163,7 +188,9 @@ def router(gate: Gate, seal: Seal, opened: Opened) -> APIRouter:
         seen = gate.reads.stream(stream_of(FULFILLMENT_ORDER.kind, identifier))
         if seen.stream.version == 0:
             raise Problem(
-                404, f"No fulfillment order {identifier} is known", "GET /orders/{id} names those of an order."
+                ProblemKind.NOT_FOUND,
+                f"No fulfillment order {identifier} is known",
+                "GET /orders/{id} names those of an order.",
             )
         return seen_answer(seen, {"id": identifier, **_view(seen.stream.view(FULFILLMENT_ORDER))})
 
@@ -219,20 +246,24 @@ def _add_counter(routes: APIRouter, gate: Gate, seal: Seal, opened: Opened) -> N
         command = RecordCollection(document=body.document, occurred_at=body.occurred_at, collected_by=taker)
         return await _record(gate, identifier, command, caller)
 
-    @routes.get("/{identifier}/pickup-person")
+    @routes.get("/{identifier}/pickup-person", openapi_extra=may_answer(ProblemKind.GONE, ProblemKind.SEALED))
     def pickup_person(identifier: str, response: Response) -> dict[str, Any]:
         """Who may collect it, for those who hand it over: to be compared with a proof of identity, and not kept."""
         response.headers["Cache-Control"] = "no-store"
         seen = gate.reads.stream(stream_of(FULFILLMENT_ORDER.kind, identifier))
         work: FulfillmentOrder = seen.stream.view(FULFILLMENT_ORDER)
         if work.created is None or work.created.pickup_person is None:
-            raise Problem(404, "Nobody is named who may collect it", "Ask for the number of the order.")
+            raise Problem(
+                ProblemKind.NOT_FOUND, "Nobody is named who may collect it", "Ask for the number of the order."
+            )
         try:
             person = opened(work.created.pickup_person)
         except PersonalDataForgotten as error:
-            raise Problem(410, "Who may collect it was forgotten", "Ask for the number of the order.") from error
+            raise Problem(
+                ProblemKind.GONE, "Who may collect it was forgotten", "Ask for the number of the order."
+            ) from error
         except PersonalDataUnreadable as error:
-            raise Problem(500, "Who may collect it cannot be read", f"{error}.") from error
+            raise Problem(ProblemKind.SEALED, "Who may collect it cannot be read", f"{error}.") from error
         shown = person.model_dump(include=set(CHECKED_AT_THE_COUNTER), exclude_none=True)
         return {**shown, "followed": seen.followed.document()}
 

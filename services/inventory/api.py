@@ -10,9 +10,11 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field, model_validator
 
+from chassis.description import shown
 from chassis.doors import Entry
 from chassis.listing import Listing, PageAsked, list_page, text_key
-from chassis.web import NUMBER_MAX, Caller, Gate, Name, Positive, Problem, caller_of, seen_answer, submit
+from chassis.problems import Problem, ProblemKind
+from chassis.web import NUMBER_MAX, Caller, Gate, Name, Positive, caller_of, seen_answer, submit
 from contracts.ids import aggregate_id, stream
 from contracts.inventory import (
     AdjustmentReason,
@@ -30,7 +32,7 @@ from services.inventory.stock_book import StockBook
 from services.inventory.stock_facts import moves_nothing
 from services.inventory.stock_item import STOCK_ITEM
 
-__all__ = ["STOCK_ITEMS", "router"]
+__all__ = ["DELIVERED_LINES_MAX", "STOCK_ITEMS", "router"]
 
 DELIVERED_LINES_MAX = 1_000
 """Articles that one delivery may bring: each is a message of its own."""
@@ -69,6 +71,8 @@ class Change(Fact):
 class Receipt(Change):
     """Goods that came in: `supply` names the expected supply that they are."""
 
+    model_config = shown({"location": "berlin", "quantity": 10, "unit": "each", "document": "goods-in-1"})
+
     supply: Name | None = None
 
 
@@ -84,6 +88,14 @@ class DeliveredLine(BaseModel):
 class Delivery(BaseModel):
     """A delivery of many articles to a location, under the document that came with it; each article once."""
 
+    model_config = shown(
+        {
+            "location": "berlin",
+            "document": "delivery-7",
+            "lines": [{"sku": "SKU-1", "quantity": 10}, {"sku": "SKU-2", "quantity": 4}],
+        }
+    )
+
     location: Name
     document: Name
     lines: Annotated[tuple[DeliveredLine, ...], Field(min_length=1, max_length=DELIVERED_LINES_MAX)]
@@ -92,6 +104,8 @@ class Delivery(BaseModel):
 
 class Adjustment(Change):
     """Stock found or gone, and why. `status` is where it was, or for what came where it is."""
+
+    model_config = shown({"location": "berlin", "quantity": 1, "unit": "each", "reason": "damaged"})
 
     reason: AdjustmentReason
 
@@ -105,11 +119,17 @@ class Adjustment(Change):
 class Count(Fact):
     """Sellable goods counted on the shelf, those of claims included."""
 
+    model_config = shown({"location": "berlin", "counted": 9, "unit": "each", "document": "count-3"})
+
     counted: Annotated[int, Field(ge=0, le=NUMBER_MAX)]
 
 
 class Supply(BaseModel):
     """Goods on their way under a name: the open quantity, where to and when; a quantity of 0 withdraws them."""
+
+    model_config = shown(
+        {"supply": "po-7/1", "location": "berlin", "quantity": 20, "expected_at": "2026-02-01T08:00:00Z"}
+    )
 
     supply: Name
     location: Name
@@ -134,6 +154,18 @@ STOCK_ITEMS = Listing(
 )
 
 
+_DELIVERED = {
+    "application/json": {
+        "examples": {
+            "pending": {
+                "summary": "All articles are in the inbox.",
+                "value": {"document": "delivery-7", "lines": 2, "outcome": "pending"},
+            }
+        }
+    }
+}
+
+
 def router(gate: Gate) -> APIRouter:
     """The routes."""
     routes = APIRouter(prefix="/stock-items", tags=["stock"])
@@ -150,14 +182,18 @@ def router(gate: Gate) -> APIRouter:
         """Receive goods; demand that waits for them is served in the same step."""
         return await change(sku, ReceiveStock(sku=sku, **dict(body)), caller)
 
-    @routes.post("/receipts", status_code=202)
+    @routes.post("/receipts", status_code=202, responses={202: {"content": _DELIVERED}})
     async def receive_delivery(body: Delivery, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
         """Receive a whole delivery. Each article is received as if alone under the same Idempotency-Key, so that a
         delivery sent again, even in other parts, is received once."""
         caller.without_condition("A delivery goes to many items.")
         entries = [_delivered(target(line.sku), body, line, caller) for line in body.lines]
         if len({entry.stream for entry in entries}) < len(entries):
-            raise Problem(422, "An article is listed twice", "Add up the lines of one SKU and send them as one.")
+            raise Problem(
+                ProblemKind.UNREADABLE,
+                "An article is listed twice",
+                "Add up the lines of one SKU and send them as one.",
+            )
         await gate.door.writer.write([gate.door.record(entry) for entry in entries])
         return JSONResponse({"document": body.document, "lines": len(entries), "outcome": "pending"}, 202)
 
@@ -194,7 +230,11 @@ def router(gate: Gate) -> APIRouter:
         """The item at all its locations, and who waits for it."""
         seen = gate.reads.stream(target(sku))
         if seen.stream.version == 0:
-            raise Problem(404, f"No stock item {sku} is known", "Receive some with POST /stock-items/{sku}/receipts.")
+            raise Problem(
+                ProblemKind.NOT_FOUND,
+                f"No stock item {sku} is known",
+                "Receive some with POST /stock-items/{sku}/receipts.",
+            )
         return seen_answer(seen, {"sku": sku, **_view(seen.stream.view(STOCK_ITEM))})
 
     return routes

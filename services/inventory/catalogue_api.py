@@ -10,8 +10,10 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from chassis.decider import StreamKind
+from chassis.description import shown
 from chassis.listing import Listing, PageAsked, list_page, text_key
-from chassis.web import NUMBER_MAX, Caller, Gate, Name, Positive, Problem, caller_of, seen_answer, submit
+from chassis.problems import Problem, ProblemKind
+from chassis.web import NUMBER_MAX, Caller, Gate, Name, Positive, caller_of, seen_answer, submit
 from contracts.ids import aggregate_id, stream
 from contracts.inventory import (
     DescribeItem,
@@ -59,6 +61,17 @@ class LocationDescription(BaseModel):
     Of two that serve an order as well the one with the higher `priority` does; `daily_capacity` is how many fulfillment
     orders it takes a day (UTC)."""
 
+    model_config = shown(
+        {
+            "location": "berlin",
+            "kind": "own",
+            "name": "Berlin",
+            "address": {"city": "Berlin", "postcode": "12099", "country": "DE"},
+            "time_zone": "Europe/Berlin",
+            "priority": 1,
+        }
+    )
+
     location: Name
     kind: LocationKind = LocationKind.OWN
     name: Text | None = None
@@ -81,6 +94,10 @@ class Component(BaseModel):
 class ItemDescription(BaseModel):
     """What an item is, whole: it replaces what was said before, all but `unit`, the base unit of its stock. With
     `components` it is a kit: orders of it leave as those."""
+
+    model_config = shown(
+        {"sku": "SKU-1", "unit": "each", "description": "Teapot", "gtin": "4006381333931", "weight_grams": 900}
+    )
 
     sku: Name
     unit: Name = "each"
@@ -158,7 +175,7 @@ def router(gate: Gate) -> APIRouter:
         described = seen.stream.view(kind).described
         if described is None:
             raise Problem(
-                404,
+                ProblemKind.NOT_FOUND,
                 f"Nobody said what the {kind.kind} {name} is",
                 f"Say it with POST /{kind.kind}s; stock needs it not.",
             )

@@ -9,8 +9,10 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
+from chassis.description import shown
 from chassis.listing import Listing, PageAsked, list_page, number_key, text_key
-from chassis.web import NUMBER_MAX, Caller, Gate, Name, Positive, Problem, caller_of, submit
+from chassis.problems import Problem, ProblemKind
+from chassis.web import NUMBER_MAX, Caller, Gate, Name, Positive, caller_of, submit
 from contracts.ids import aggregate_id, stream
 from contracts.inventory import ClaimStock, Demand, HardenClaim, HardeningRefused, ReleaseClaim, StockRejected
 from contracts.message import Instant
@@ -24,6 +26,8 @@ class ClaimName(BaseModel):
     """Whom a claim is for: a line of a cart or a quote, in the ids of the channel whose it is. `sequence` tells the
     claims of one line apart: one that has ended is not opened again."""
 
+    model_config = shown({"channel_account": "webshop-eu", "kind": "cart", "id": "7", "line": "1"})
+
     channel_account: Name
     kind: Literal["cart", "quote"] = "cart"
     id: Name
@@ -34,6 +38,18 @@ class ClaimName(BaseModel):
 class SoftClaim(ClaimName):
     """Goods to keep at a location, all or nothing, until a moment. Of several the one with the lowest `priority` loses
     goods first."""
+
+    model_config = shown(
+        {
+            "channel_account": "webshop-eu",
+            "kind": "cart",
+            "id": "7",
+            "line": "1",
+            "location": "berlin",
+            "quantity": 1,
+            "soft_until": "2026-01-31T10:00:00Z",
+        }
+    )
 
     location: Name
     quantity: Positive
@@ -140,5 +156,9 @@ def router(gate: Gate) -> APIRouter:
 def _demand(tenant: str, name: ClaimName, caller: Caller) -> Demand:
     """The demand that a channel means: its own alone, since two shops may both have a cart 7."""
     if not caller.grant.speaks_for(name.channel_account):
-        raise Problem(403, "This is not allowed to you", f"{caller.grant.subject} keeps goods for its own carts alone.")
+        raise Problem(
+            ProblemKind.NOT_ALLOWED,
+            "This is not allowed to you",
+            f"{caller.grant.subject} keeps goods for its own carts alone.",
+        )
     return Demand(kind=name.kind, id=aggregate_id(tenant, name.kind, name.channel_account, name.id), line=name.line)

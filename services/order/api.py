@@ -15,11 +15,13 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field, StringConstraints
 
+from chassis.description import may_answer, shown
 from chassis.doors import Door
 from chassis.listing import Listing, PageAsked, any_of, list_page, text_key
+from chassis.problems import Problem, ProblemKind
 from chassis.reading import Reads
 from chassis.store import Recorded
-from chassis.web import Caller, Gate, Name, Problem, Settling, caller_of, seen_answer, submit, timeline
+from chassis.web import Caller, Gate, Name, Standing, caller_of, seen_answer, submit, timeline
 from contracts.channel import LINES_MAX, ChannelOrder, OpenOrder, Text
 from contracts.ids import split_stream, stream
 from contracts.message import CATALOGUE, Command, Event, format_instant, parse_instant
@@ -41,7 +43,7 @@ from services.order.channel import channel_key
 from services.order.finding import find_order, unknown_order
 from services.order.intake import Seal, import_order, order_id, place_order
 from services.order.projections import OrdersProjection, OrderStage
-from services.order.settling import settled, settled_by
+from services.order.standing import stands, stands_by
 from services.order.views import order_view, waiting_view
 from services.order.waiting import Happened, waiting
 
@@ -69,12 +71,75 @@ ORDERS = Listing(
     newest_first=True,
 )
 
+NAMED = may_answer(ProblemKind.AMBIGUOUS)
+"""What may be answered wherever an order is called by a name of the channel's."""
+
 _ORDER_SCHEMA = {"$id": "urn:orderlog:ChannelOrder", **ChannelOrder.model_json_schema()}
 _OPEN_SCHEMA = {"allOf": [_ORDER_SCHEMA, {"$id": "urn:orderlog:OpenOrder", **OpenOrder.model_json_schema()}]}
 
 
+_ORDER_EXAMPLE = {
+    "channel_account": "webshop-eu",
+    "external_id": "1001",
+    "channel": "web",
+    "seller": "example-gmbh",
+    "revision": 1,
+    "placed_at": "2026-01-31T09:30:00Z",
+    "currency": "EUR",
+    "buyer": {"name": "Ada Example", "email": "ada@example.org", "country": "DE"},
+    "lines": [{"line_id": "1", "sku": "SKU-1", "description": "Teapot", "quantity": 2, "amount": 2598}],
+    "ship_groups": [
+        {
+            "group": "home",
+            "ship_to": {
+                "name": "Ada Example",
+                "address_lines": ["Musterweg 1"],
+                "city": "Berlin",
+                "postcode": "10115",
+                "country": "DE",
+            },
+        }
+    ],
+    "tenders": [{"method": "invoice", "amount": 2598}],
+    "total": 2598,
+}
+
+_OPEN_EXAMPLE = {
+    **_ORDER_EXAMPLE,
+    "system": "old-shop",
+    "lines": [{"line_id": "1", "sku": "SKU-1", "quantity": 2, "amount": 2598, "fulfilled": 1, "cancelled": 0}],
+    "captured": 1299,
+    "authorized": 1299,
+}
+
+_PLACED = {
+    "application/json": {
+        "schema": {"$ref": "#/components/schemas/CommandAnswer"},
+        "examples": {
+            "confirmed": {
+                "summary": "Placed, and who waited knows that it is confirmed.",
+                "value": {
+                    "message_id": "3e732df6-1c75-5b40-b28b-bc565ef8f1ad",
+                    "location": "/orders/bdebd2b8-5485-59e2-b9dd-65081be601f6",
+                    "events": [
+                        {
+                            "type": "OrderPlaced",
+                            "order_id": "bdebd2b8-5485-59e2-b9dd-65081be601f6",
+                            "number": "QQNX5-E2MGN-U",
+                        }
+                    ],
+                    "outcome": "confirmed",
+                },
+            }
+        },
+    }
+}
+
+
 class Cancel(BaseModel):
     """Why an order is cancelled."""
+
+    model_config = shown({"cause": "customer", "detail": "ordered twice"})
 
     cause: CancelReason = CancelReason.CUSTOMER
     detail: str | None = None
@@ -82,6 +147,8 @@ class Cancel(BaseModel):
 
 class NewHold(BaseModel):
     """Why a person keeps an order, or these `lines` of it alone (our ids), from going on, and which steps wait."""
+
+    model_config = shown({"detail": "the customer asked us to wait", "lines": ["1"]})
 
     detail: Text
     lines: Annotated[tuple[str, ...], Field(max_length=LINES_MAX)] = ()
@@ -91,11 +158,15 @@ class NewHold(BaseModel):
 class Release(BaseModel):
     """What a person says who accepts what a hold shows."""
 
+    model_config = shown({"detail": "the difference is a discount that we gave"})
+
     detail: str | None = None
 
 
 class Settlement(BaseModel):
     """What was done about a package that went astray. No name of a person."""
+
+    model_config = shown({"detail": "the carrier pays, and a new one is sent"})
 
     detail: Annotated[str, StringConstraints(min_length=1, max_length=500)]
 
@@ -106,7 +177,12 @@ def router(gate: Gate, channel_door: Door, seal: Seal) -> APIRouter:
     channel_gate = replace(gate, door=channel_door)
     tenant = gate.door.tenant
 
-    @routes.post("/orders", status_code=202, openapi_extra=_takes(_ORDER_SCHEMA))
+    @routes.post(
+        "/orders",
+        status_code=202,
+        openapi_extra=_takes(_ORDER_SCHEMA, _ORDER_EXAMPLE),
+        responses={201: {"content": _PLACED}},
+    )
     async def place(request: Request, caller: Annotated[Caller, Depends(caller_of)]) -> JSONResponse:
         """Place an order: a `ChannelOrder`. Without an `external_id` the Idempotency-Key is it. Who waits is answered
         when the order is confirmed, held, cancelled or refused: `outcome` says which, or `open` when none came in time.
@@ -114,7 +190,11 @@ def router(gate: Gate, channel_door: Door, seal: Seal) -> APIRouter:
         caller.without_condition("The revision of an order says which came later.")
         order = ChannelOrder.model_validate_json(_read_order(await request.body(), caller.key))
         if not caller.grant.speaks_for(order.channel_account):
-            raise Problem(403, "This is not allowed to you", f"{caller.grant.subject} sends its own orders alone.")
+            raise Problem(
+                ProblemKind.NOT_ALLOWED,
+                "This is not allowed to you",
+                f"{caller.grant.subject} sends its own orders alone.",
+            )
         command = await _sealed(lambda: place_order(order, tenant, seal))
         identifier = order_id(tenant, order.channel_account, order.external_id)
         target = stream("order", identifier)
@@ -127,10 +207,10 @@ def router(gate: Gate, channel_door: Door, seal: Seal) -> APIRouter:
             key=channel_key(order),
             created=True,
             refusals=(OrderConflicted,),
-            settling=Settling(settled_by, lambda: settled(gate.reads.stream(target).stream)),
+            standing=Standing(stands_by, lambda: stands(gate.reads.stream(target).stream)),
         )
 
-    @routes.post("/orders/import", status_code=202, openapi_extra=_takes(_OPEN_SCHEMA))
+    @routes.post("/orders/import", status_code=202, openapi_extra=_takes(_OPEN_SCHEMA, _OPEN_EXAMPLE))
     async def take_over(request: Request, caller: Annotated[Caller, Depends(caller_of)]) -> JSONResponse:
         """Take over an open order from another system: a `ChannelOrder` with what an `OpenOrder` says beside it. An
         order that is here already stays as it is."""
@@ -152,7 +232,7 @@ def router(gate: Gate, channel_door: Door, seal: Seal) -> APIRouter:
 
     _add_reads(routes, gate)
 
-    @routes.post("/orders/{name}/cancel", status_code=202)
+    @routes.post("/orders/{name}/cancel", status_code=202, openapi_extra=NAMED)
     async def cancel(name: str, caller: Annotated[Caller, Depends(caller_of)], body: Cancel | None = None) -> Any:
         """Cancel what has not left."""
         target = await asyncio.to_thread(find_order, gate.reads, name)
@@ -160,14 +240,14 @@ def router(gate: Gate, channel_door: Door, seal: Seal) -> APIRouter:
         command = CancelOrder(cause=wish.cause, detail=wish.detail)
         return await submit(gate, caller, target, command, _location(target), refusals=(CancelRefused,))
 
-    @routes.post("/orders/{name}/holds", status_code=202)
+    @routes.post("/orders/{name}/holds", status_code=202, openapi_extra=NAMED)
     async def place_hold(name: str, caller: Annotated[Caller, Depends(caller_of)], body: NewHold) -> Any:
         """Keep an order, or some lines of it, from going on until the hold is released."""
         target = await asyncio.to_thread(find_order, gate.reads, name)
         command = PlaceHold(detail=body.detail, lines=body.lines, blocks=body.blocks)
         return await submit(gate, caller, target, command, _location(target), refusals=(HoldChangeRefused,))
 
-    @routes.post("/orders/{name}/holds/{hold}/release", status_code=202)
+    @routes.post("/orders/{name}/holds/{hold}/release", status_code=202, openapi_extra=NAMED)
     async def release(
         name: str, hold: str, caller: Annotated[Caller, Depends(caller_of)], body: Release | None = None
     ) -> Any:
@@ -176,7 +256,7 @@ def router(gate: Gate, channel_door: Door, seal: Seal) -> APIRouter:
         command = ReleaseHold(hold=hold, detail=body.detail if body else None)
         return await submit(gate, caller, target, command, _location(target), refusals=(HoldChangeRefused,))
 
-    @routes.post("/orders/{name}/packages/{package}/settle", status_code=202)
+    @routes.post("/orders/{name}/packages/{package}/settle", status_code=202, openapi_extra=NAMED)
     async def settle(name: str, package: str, caller: Annotated[Caller, Depends(caller_of)], body: Settlement) -> Any:
         """Say what was done about a package that was lost or comes back; then nobody waits for that any more."""
         target = await asyncio.to_thread(find_order, gate.reads, name)
@@ -207,7 +287,7 @@ def _add_reads(routes: APIRouter, gate: Gate) -> None:
         }
         return list_page(gate.reads, ORDERS, asked, conditions)
 
-    @routes.get("/orders/{name}")
+    @routes.get("/orders/{name}", openapi_extra=may_answer(ProblemKind.AMBIGUOUS, ProblemKind.BAD_REQUEST))
     def show(name: str, at: str | None = None) -> Any:
         """An order by its id, its number or the channel's external id; as it was recorded `at` a moment (RFC 3339)."""
         target = find_order(gate.reads, name)
@@ -219,7 +299,7 @@ def _add_reads(routes: APIRouter, gate: Gate) -> None:
             raise unknown_order(name)
         return seen_answer(seen, order_view(seen.stream))
 
-    @routes.get("/orders/{name}/why")
+    @routes.get("/orders/{name}/why", openapi_extra=NAMED)
     def why(name: str) -> dict[str, Any]:
         """What an order waits for: in a sentence, since when, until when, and who can move it."""
         target = find_order(gate.reads, name)
@@ -229,7 +309,7 @@ def _add_reads(routes: APIRouter, gate: Gate) -> None:
             raise unknown_order(name)
         return {**waiting_view(found), "followed": followed.document()}
 
-    @routes.get("/orders/{name}/timeline")
+    @routes.get("/orders/{name}/timeline", openapi_extra=NAMED)
     def show_timeline(name: str, after: Annotated[int, Query(ge=0)] = 0) -> dict[str, Any]:
         """What happened to an order: who, when, what, and what caused it."""
         target = find_order(gate.reads, name)
@@ -240,9 +320,10 @@ def _add_reads(routes: APIRouter, gate: Gate) -> None:
         return {**timeline(found), "followed": followed.document()}
 
 
-def _takes(schema: dict[str, Any]) -> dict[str, Any]:
+def _takes(schema: dict[str, Any], example: dict[str, Any]) -> dict[str, Any]:
     """That a route takes JSON by this schema, for OpenAPI: such a body is read by the route itself."""
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+    content = {"application/json": {"schema": schema, "example": example}}
+    return {"requestBody": {"required": True, "content": content}}
 
 
 async def _sealed(make: Callable[[], _C]) -> _C:
@@ -250,7 +331,9 @@ async def _sealed(make: Callable[[], _C]) -> _C:
     try:
         return await asyncio.to_thread(make)
     except ValueError as error:
-        raise Problem(422, "The order cannot be stored", f"{error}. Mend it and send it again.") from error
+        raise Problem(
+            ProblemKind.UNREADABLE, "The order cannot be stored", f"{error}. Mend it and send it again."
+        ) from error
 
 
 def _read_order(body: bytes, key: str) -> bytes:
@@ -258,13 +341,15 @@ def _read_order(body: bytes, key: str) -> bytes:
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise Problem(422, "The body is not JSON", f"{error}. Send an order as JSON in UTF-8.") from error
+        raise Problem(
+            ProblemKind.UNREADABLE, "The body is not JSON", f"{error}. Send an order as JSON in UTF-8."
+        ) from error
     if not isinstance(document, dict):
-        raise Problem(422, "The body is no order", "Send one order, a JSON object.")
+        raise Problem(ProblemKind.UNREADABLE, "The body is no order", "Send one order, a JSON object.")
     try:
         return orjson.dumps({"external_id": key, **document})
     except orjson.JSONEncodeError as error:
-        raise Problem(422, "The body is no order", f"{error}: it is nested too deeply.") from error
+        raise Problem(ProblemKind.UNREADABLE, "The body is no order", f"{error}: it is nested too deeply.") from error
 
 
 def _location(target: str) -> str:
@@ -276,11 +361,15 @@ def _as_recorded(reads: Reads, target: str, name: str, at: str) -> dict[str, Any
         moment = parse_instant(at)
     except ValueError as error:
         raise Problem(
-            400, "`at` cannot be read", f"{error}. Write an instant with its zone, such as 2026-01-05T09:00:00Z."
+            ProblemKind.BAD_REQUEST,
+            "`at` cannot be read",
+            f"{error}. Write an instant with its zone, such as 2026-01-05T09:00:00Z.",
         ) from error
     stream_then = reads.stream_as_recorded(target, moment)
     if stream_then.version == 0:
-        raise Problem(404, f"No order was called {name} then", f"Nothing of it was recorded up to {at}.")
+        raise Problem(
+            ProblemKind.NOT_FOUND, f"No order was called {name} then", f"Nothing of it was recorded up to {at}."
+        )
     return {**order_view(stream_then), "at": format_instant(moment)}
 
 

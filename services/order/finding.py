@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, LiteralString, Protocol
 from uuid import UUID
 
-from chassis.web import Problem
+from chassis.problems import Problem, ProblemKind
 from contracts.ids import stream
 
 __all__ = ["NAMED_MAX", "Rows", "find_order", "unknown_order"]
@@ -37,7 +37,7 @@ def find_order(reads: Rows, name: str) -> str:
     )
     if len(rows) > 1:
         raise Problem(
-            409,
+            ProblemKind.AMBIGUOUS,
             f"Several orders are called {name}",
             "Ask for one of them by its id.",
             orders=[f"/orders/{found}" for (found,) in rows],
@@ -63,7 +63,7 @@ def _number(name: str) -> str:
 def unknown_order(name: str) -> Problem:
     """Says that no order is called so, and how orders are called."""
     return Problem(
-        404,
+        ProblemKind.NOT_FOUND,
         f"No order is called {name}",
         "Ask by its id, its number or the channel's external id. An order sent a moment ago may not be here yet.",
     )

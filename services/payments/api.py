@@ -7,7 +7,8 @@ from typing import Annotated, Any, LiteralString
 from fastapi import APIRouter, Query
 
 from chassis.listing import Listing, PageAsked, any_of, list_page, text_key
-from chassis.web import Gate, Problem, seen_answer, stream_of
+from chassis.problems import Problem, ProblemKind
+from chassis.web import Gate, seen_answer, stream_of
 from contracts.message import format_instant, parse_instant
 from services.payments.payment import PAYMENT, Payment, split_capture_key
 from services.payments.projections import PaymentsProjection, PaymentStage
@@ -56,7 +57,9 @@ def router(gate: Gate) -> APIRouter:
         """What is authorised and captured for an order; amounts in minor units."""
         seen = gate.reads.stream(stream_of(PAYMENT.kind, order_id))
         if seen.stream.version == 0:
-            raise Problem(404, f"No payment of the order {order_id} is known", "Ask by the order's id.")
+            raise Problem(
+                ProblemKind.NOT_FOUND, f"No payment of the order {order_id} is known", "Ask by the order's id."
+            )
         return seen_answer(seen, {"order_id": order_id, **_view(seen.stream.view(PAYMENT))})
 
     return routes

@@ -7,8 +7,10 @@ from typing import Annotated, Any, LiteralString
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
+from chassis.description import shown
 from chassis.listing import Listing, PageAsked, any_of, list_page, text_key
-from chassis.web import Caller, Gate, Name, Problem, caller_of, seen_answer, stream_of, submit
+from chassis.problems import Problem, ProblemKind
+from chassis.web import Caller, Gate, Name, caller_of, seen_answer, stream_of, submit
 from contracts.message import Instant, parse_instant
 from contracts.shipping import RecordTracking, ShipmentRefused, TrackingStatus
 from services.shipping.carriers import words_of
@@ -21,6 +23,17 @@ __all__ = ["SHIPMENTS", "router"]
 class Tracking(BaseModel):
     """One report of a carrier about a package, by the carrier's own event id. `status` is the carrier's own word; our
     fleet, and who is not in the table of carriers, uses ours: `in_transit`, `delivered`, `lost` and so on."""
+
+    model_config = shown(
+        {
+            "carrier": "own-fleet",
+            "event_id": "e1",
+            "package": "003400000000000000",
+            "status": "in_transit",
+            "place": "Hannover",
+            "occurred_at": "2026-02-01T06:12:00Z",
+        }
+    )
 
     carrier: Name
     event_id: Name
@@ -86,7 +99,11 @@ def router(gate: Gate) -> APIRouter:
         """What is shipped, its labels, and how far it is."""
         seen = gate.reads.stream(stream_of(SHIPMENT.kind, identifier))
         if seen.stream.version == 0:
-            raise Problem(404, f"No shipment {identifier} is known", "The timeline of an order names its shipments.")
+            raise Problem(
+                ProblemKind.NOT_FOUND,
+                f"No shipment {identifier} is known",
+                "The timeline of an order names its shipments.",
+            )
         return seen_answer(seen, {"id": identifier, **_view(seen.stream.view(SHIPMENT))})
 
     @routes.post("/{identifier}/tracking", status_code=202)
@@ -104,7 +121,9 @@ def _status(body: Tracking) -> TrackingStatus:
     words = words_of(body.carrier)
     if body.status not in words:
         known = ", ".join(sorted(words))
-        raise Problem(422, f"{body.carrier} has no status {body.status}", f"Send one of these: {known}.")
+        raise Problem(
+            ProblemKind.UNREADABLE, f"{body.carrier} has no status {body.status}", f"Send one of these: {known}."
+        )
     return words[body.status]
 
 

@@ -10,7 +10,9 @@ from zoneinfo import available_timezones
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 
-from chassis.web import Caller, Gate, Name, Problem, caller_of, stream_of, submit
+from chassis.description import shown
+from chassis.problems import Problem, ProblemKind
+from chassis.web import Caller, Gate, Name, caller_of, stream_of, submit
 from contracts.ids import split_stream
 from contracts.shipping import CloseManifest, ManifestClosed, ManifestRefused
 from services.shipping.manifest import MANIFEST, manifest_stream
@@ -20,6 +22,10 @@ __all__ = ["router"]
 
 class Closing(BaseModel):
     """Which carrier takes what waits where, and on which day of that place, with its time zone (IANA)."""
+
+    model_config = shown(
+        {"carrier": "own-fleet", "location": "berlin", "day": "2026-01-31", "time_zone": "Europe/Berlin"}
+    )
 
     carrier: Name
     location: Name
@@ -35,7 +41,11 @@ def router(gate: Gate) -> APIRouter:
     async def close(body: Closing, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
         """List what is labelled and waits for the carrier; what is labelled later is on the next manifest."""
         if body.time_zone not in available_timezones():
-            raise Problem(422, f"No time zone is called {body.time_zone}", "Send an IANA name, such as Europe/Berlin.")
+            raise Problem(
+                ProblemKind.UNREADABLE,
+                f"No time zone is called {body.time_zone}",
+                "Send an IANA name, such as Europe/Berlin.",
+            )
         target = manifest_stream(gate.door.tenant, body.carrier, body.location)
         location = f"/manifests/{split_stream(target)[1]}"
         return await submit(gate, caller, target, CloseManifest(**dict(body)), location, refusals=(ManifestRefused,))
@@ -43,21 +53,27 @@ def router(gate: Gate) -> APIRouter:
     @routes.get("/{identifier}")
     def show_all(identifier: str) -> dict[str, Any]:
         """The manifests of a carrier at a location, the last first."""
-        shown = [_view(closed) for closed in _closed(gate, identifier)]
-        if not shown:
+        followed = _followed(gate, identifier)
+        manifests = [_view(closed) for closed in _closed(gate, identifier)]
+        if not manifests:
             raise _unknown(identifier)
-        return {"manifests": shown[::-1]}
+        return {"manifests": manifests[::-1], "followed": followed}
 
     @routes.get("/{identifier}/{number}")
     def show(identifier: str, number: int) -> dict[str, Any]:
         """A manifest with its packages."""
+        followed = _followed(gate, identifier)
         for closed in _closed(gate, identifier):
             if closed.number == number:
                 packages = [package.model_dump(mode="json") for package in closed.packages]
-                return {**_view(closed), "contents": packages}
+                return {**_view(closed), "contents": packages, "followed": followed}
         raise _unknown(f"{identifier}/{number}")
 
     return routes
+
+
+def _followed(gate: Gate, identifier: str) -> dict[str, Any]:
+    return gate.reads.followed(stream_of(MANIFEST.kind, identifier)).document()
 
 
 def _closed(gate: Gate, identifier: str) -> Iterator[ManifestClosed]:
@@ -76,4 +92,6 @@ def _view(closed: ManifestClosed) -> dict[str, Any]:
 
 
 def _unknown(name: str) -> Problem:
-    return Problem(404, f"No manifest {name} is known", "POST /manifests closes one, and says where it is.")
+    return Problem(
+        ProblemKind.NOT_FOUND, f"No manifest {name} is known", "POST /manifests closes one, and says where it is."
+    )

@@ -13,8 +13,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import Response
 
+from chassis.description import may_answer
+from chassis.problems import Problem, ProblemKind
 from chassis.sealing import PersonalDataUnreadable
-from chassis.web import Gate, Problem, stream_of
+from chassis.web import Gate, stream_of
 from contracts.fulfillment import Package
 from contracts.order import OrderPlaced
 from services.shipping.label_layout import layout
@@ -40,6 +42,8 @@ class Format(StrEnum):
 MEDIA_TYPES = {Format.PDF: "application/pdf", Format.ZPL: "application/zpl"}
 """The first is what those get who do not mind."""
 
+PAPER_PROBLEMS = (ProblemKind.GONE, ProblemKind.SEALED)
+
 Accept = Annotated[str, Header(description="Which format, where `format` is not given.")]
 
 
@@ -52,13 +56,22 @@ def router(gate: Gate, order_read: OrderRead, opened: Opened) -> APIRouter:
         package = _package(shipment, identifier, number)
         order = order_read(shipment.asked.order_id)
         if order is None:
-            raise Problem(503, "Not now", "The order of this shipment is not known here yet. Ask again in a moment.")
+            raise Problem(
+                ProblemKind.NOT_NOW,
+                "Not now",
+                "The order of this shipment is not known here yet. Ask again in a moment.",
+            )
         try:
             return parcel_of(package, shipment.asked, shipment.packages, order, opened), package, order
         except PersonalDataUnreadable as error:
-            raise Problem(500, "The address cannot be opened", f"{error}.") from error
+            raise Problem(ProblemKind.SEALED, "The address cannot be opened", f"{error}.") from error
 
-    @routes.get("/label", response_class=Response, responses=_described(*MEDIA_TYPES.values()))
+    @routes.get(
+        "/label",
+        response_class=Response,
+        responses=_described(*MEDIA_TYPES.values()),
+        openapi_extra=may_answer(*PAPER_PROBLEMS, ProblemKind.NOT_READY, ProblemKind.NOT_ACCEPTABLE),
+    )
     def label(
         identifier: str,
         number: int,
@@ -70,7 +83,7 @@ def router(gate: Gate, order_read: OrderRead, opened: Opened) -> APIRouter:
         parcel, _, _ = seen(identifier, number)
         if parcel.sscc is None:
             raise Problem(
-                409,
+                ProblemKind.NOT_READY,
                 "There is no label yet",
                 "The shipment waits for the numbers of its packages; ask again in a moment.",
             )
@@ -78,7 +91,12 @@ def router(gate: Gate, order_read: OrderRead, opened: Opened) -> APIRouter:
         drawn = label_pdf(marks, f"Label {parcel.sscc}") if wanted is Format.PDF else label_zpl(marks)
         return _paper(drawn, wanted, f"label-{parcel.sscc}")
 
-    @routes.get("/packing-slip", response_class=Response, responses=_described(MEDIA_TYPES[Format.PDF]))
+    @routes.get(
+        "/packing-slip",
+        response_class=Response,
+        responses=_described(MEDIA_TYPES[Format.PDF]),
+        openapi_extra=may_answer(*PAPER_PROBLEMS),
+    )
     def packing_slip(identifier: str, number: int) -> Response:
         """What is in a package, without prices, as PDF; also before it has a label."""
         parcel, package, order = seen(identifier, number)
@@ -91,21 +109,31 @@ def router(gate: Gate, order_read: OrderRead, opened: Opened) -> APIRouter:
 def _package(shipment: Shipment, identifier: str, number: int) -> Package:
     """The package with this number of a shipment that stands; raises Problem where there is none."""
     if shipment.stage is Stage.CANCELLED:
-        raise Problem(410, "The shipment was cancelled", "Its labels are void, and nothing of it is to be printed.")
+        raise Problem(
+            ProblemKind.GONE, "The shipment was cancelled", "Its labels are void, and nothing of it is to be printed."
+        )
     if shipment.created is None:
-        raise Problem(404, f"No shipment {identifier} is known", "The timeline of an order names its shipments.")
+        raise Problem(
+            ProblemKind.NOT_FOUND, f"No shipment {identifier} is known", "The timeline of an order names its shipments."
+        )
     for package in shipment.packages:
         if package.number == number:
             return package
     numbers = ", ".join(str(package.number) for package in shipment.packages)
-    raise Problem(404, f"The shipment has no package {number}", f"Its packages have the numbers {numbers}.")
+    raise Problem(
+        ProblemKind.NOT_FOUND, f"The shipment has no package {number}", f"Its packages have the numbers {numbers}."
+    )
 
 
 def _accepted(accept: str) -> Format:
     """The format that a caller likes best, of those that we have; raises Problem where there is none."""
     best = max(MEDIA_TYPES, key=lambda each: _quality(accept, MEDIA_TYPES[each]))
     if _quality(accept, MEDIA_TYPES[best]) <= 0:
-        raise Problem(406, "A label has no such format", f"Accept one of {', '.join(MEDIA_TYPES.values())}.")
+        raise Problem(
+            ProblemKind.NOT_ACCEPTABLE,
+            "A label has no such format",
+            f"Accept one of {', '.join(MEDIA_TYPES.values())}.",
+        )
     return best
 
 

@@ -8,8 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from chassis.listing import PAGE_MAX
+from chassis.problems import ProblemKind
+from chassis.reading import HISTORY_MAX
+from chassis.waiters import WAITERS_MAX
+from chassis.web import NUMBER_MAX, WAIT_SECONDS_MAX
 from contracts.channel import ChannelOrder
 from contracts.personal import Personal, PersonalContent
+from contracts.topics import DOOR_BODY_BYTES_MAX
+from oms.doors import CONNECTIONS_MAX
+from services.inventory.api import DELIVERED_LINES_MAX
 from services.order.checks import findings
 from services.order.intake import place_order
 
@@ -51,3 +59,28 @@ def test_the_first_order_of_the_readme_is_one_that_goes_on() -> None:
 
 def _unsealed(subject: str, content: PersonalContent) -> Personal:
     return Personal(subject=subject, ciphertext="sealed")
+
+
+def test_the_page_about_http_names_every_kind_of_problem_and_its_status() -> None:
+    page = (ROOT / "docs" / "http.md").read_text()
+    rows = [f"| `{kind.value}` | {kind.status} | {kind.meaning} |" for kind in ProblemKind]
+    assert [row for row in rows if row not in page] == []
+
+
+LIMITS = {
+    "DOOR_BODY_BYTES_MAX": (DOOR_BODY_BYTES_MAX, 4 * 2**20),
+    "WAIT_SECONDS_MAX": (WAIT_SECONDS_MAX, 30),
+    "WAITERS_MAX": (WAITERS_MAX, 2_000),
+    "CONNECTIONS_MAX": (CONNECTIONS_MAX, 1_000),
+    "PAGE_MAX": (PAGE_MAX, 200),
+    "HISTORY_MAX": (HISTORY_MAX, 2_000),
+    "DELIVERED_LINES_MAX": (DELIVERED_LINES_MAX, 1_000),
+    "NUMBER_MAX": (NUMBER_MAX, 10**15),
+}
+"""The limits that the page about HTTP names: as they are, and as it writes them."""
+
+
+def test_the_page_about_http_names_the_limits_as_they_are() -> None:
+    named = set(re.findall(r"\(`([A-Z_]+)`\)", (ROOT / "docs" / "http.md").read_text()))
+    assert named == set(LIMITS)
+    assert [name for name, (real, written) in LIMITS.items() if real != written] == []

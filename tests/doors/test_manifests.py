@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any, cast
 
 from chassis.doors import Door
-from chassis.reading import Reads
+from chassis.reading import Followed, Reads
 from chassis.store import Recorded
 from chassis.testing import Spec
 from chassis.waiters import Waiters
@@ -38,6 +38,9 @@ class Closed(ToldReads):
 
     def events(self, name: str) -> Iterator[Recorded]:
         return iter(self._events if name == NAME else ())
+
+    def followed(self, name: str) -> Followed:
+        return Followed("shipping.events", {0: len(self._events)}, 0.0)
 
 
 class Site:
@@ -78,5 +81,6 @@ def test_one_is_shown_with_its_packages() -> None:
     shown = site.client.get(f"{MANIFESTS}/1").json()
     assert [package["shipment"] for package in shown["contents"]] == ["s1", "s1"]
     assert (shown["day"], shown["weight_grams"]) == ("2026-01-05", 1000)
+    assert shown["followed"]["topic"] == "shipping.events"
     assert site.client.get(f"{MANIFESTS}/3").status_code == 404
     assert site.client.get("/manifests/bdebd2b8-5485-59e2-b9dd-65081be601f6").status_code == 404

@@ -17,7 +17,7 @@ from chassis.reading import Followed, Reads, Seen
 from chassis.stream import fresh
 from chassis.testing import Outcome
 from chassis.waiters import Waiters
-from chassis.web import UNSETTLED, Gate
+from chassis.web import UNDECIDED, Gate
 from contracts.envelope import Envelope
 from contracts.order import CancelOrder, PlaceOrder, SettlePackage
 from services.order import api
@@ -82,7 +82,7 @@ def test_to_settle_without_a_word_is_refused() -> None:
     assert writer.records == []
 
 
-# Who waits until the order has settled
+# Who waits until the order stands firm
 
 
 class Written(NamedTuple):
@@ -152,7 +152,7 @@ def test_who_waits_is_answered_when_the_order_is_off() -> None:
 
 def test_who_waits_in_vain_has_an_order_all_the_same() -> None:
     answer = Desk().place(wait=1)
-    assert (answer.status_code, answer.json()["outcome"]) == (201, UNSETTLED)
+    assert (answer.status_code, answer.json()["outcome"]) == (201, UNDECIDED)
     assert answer.json()["events"][0]["type"] == "OrderPlaced"
 
 

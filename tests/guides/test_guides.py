@@ -1,7 +1,7 @@
 """Every example of the guides for outsiders, run as it stands, in order, on a whole installation.
 
 Only the broker's address is another. What an example prints is compared with the block below it; `…` stands for anything.
-An example in kcat is skipped where there is none.
+An example in kcat or curl is skipped where there is none.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 from confluent_kafka import Producer
 
@@ -38,12 +39,13 @@ from deploy.local.process import free_port
 from oms.demo.site import Site
 from oms.demo.tail import Seen, history
 from oms.stack import Stack
+from oms.tokens import console_token
 from tests.conftest import servers_folder
 from tests.doors.fakes import KeptWriter
 from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
-GUIDES = ("publishing", "consuming", "cutover")
+GUIDES = ("publishing", "consuming", "cutover", "http")
 DEFAULT_BROKER = "127.0.0.1:19092"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXAMPLE_SECONDS = 90
@@ -95,6 +97,17 @@ class Place:
         self.send("inventory", stream("stock_item", aggregate_id("default", "stock_item", sku)), goods, sku)
         eventually(lambda: self.seen("inventory", "StockReceived"), because="the goods received")
 
+    def shown(self, path: str, name: str) -> None:
+        """What is read there has followed as far as this name."""
+        address = f"http://{self.settings.http_host}:{self.settings.http_port}{path}"
+        headers = {"Authorization": f"Bearer {console_token(self.settings)}"}
+
+        def there() -> bool:
+            answer = httpx.get(address, headers=headers, trust_env=False)
+            return answer.is_success and name in answer.text
+
+        eventually(there, because=path)
+
     def work(self) -> None:
         """The warehouse does the one piece of work that it has, up to the hand-over; the money is taken."""
         (asked,) = eventually(lambda: self.seen("fulfillment", "FulfillmentOrderCreated"), because="work")
@@ -131,6 +144,8 @@ def place() -> Iterator[Place]:
             stack.up(lambda line: None)
             desk = folder / "desk"
             desk.mkdir()
+            environment.setenv("ORDERLOG", f"http://{settings.http_host}:{settings.http_port}")
+            environment.setenv("TOKEN", console_token(settings))
             yield Place(settings, desk)
         finally:
             stack.down(lambda line: None)
@@ -160,6 +175,9 @@ BEFORE: Mapping[str, Callable[[Place], None]] = {
     "publishing-0": lambda place: place.receive("TEAPOT", 10),
     "publishing-3": lambda place: place.work(),
     "cutover-6": show_both,
+    "http-4": lambda place: place.shown("/orders/kettles-1", "kettles-1"),
+    "http-8": lambda place: place.shown("/stock-items", "KETTLE"),
+    "http-10": lambda place: place.shown("/orders", "kettles-1"),
 }
 """What others have to do before an example."""
 
@@ -169,8 +187,9 @@ BEFORE: Mapping[str, Callable[[Place], None]] = {
 def test_an_example_runs_and_prints_what_the_guide_says(place: Place, example: Example) -> None:
     assert example.language in {"python", "sh"}, f"{example.language} blocks are not run"
     command = [sys.executable, "-c"] if example.language == "python" else ["bash", "-o", "pipefail", "-c"]
-    if "kcat" in example.code and shutil.which("kcat") is None:
-        pytest.skip("kcat is not installed: this example did not run")
+    for tool in ("kcat", "curl"):
+        if tool in example.code and shutil.which(tool) is None:
+            pytest.skip(f"{tool} is not installed: this example did not run")
     if before := BEFORE.get(example.name):
         before(place)
     code = example.code.replace(DEFAULT_BROKER, place.settings.bootstrap)

@@ -195,7 +195,7 @@ def test_an_order_by_http_is_placed_confirmed_and_told_to_the_customer_once(site
     eventually(lambda: sum(site.get("/stock-items/SKU-1")["followed"]["offsets"].values()) > 0)
 
     placed = site.placed("1001", total=2000)
-    assert placed["events"][0]["type"] == "OrderPlaced"
+    assert (placed["events"][0]["type"], placed["outcome"]) == ("OrderPlaced", "confirmed")
     eventually(lambda: site.status("1001") in {"confirmed", "in_fulfillment"}, because="the order confirmed")
 
     shown = site.get(placed["location"])

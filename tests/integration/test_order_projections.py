@@ -12,10 +12,11 @@ from psycopg.sql import SQL, Identifier
 
 from chassis.doors import Door
 from chassis.memory import MemoryLog
+from chassis.problems import Problem
 from chassis.reading import Followed, Reads
 from chassis.testing import DAWN, Outcome, Spec
 from chassis.waiters import Waiters
-from chassis.web import Gate, Problem
+from chassis.web import Gate
 from contracts.inventory import (
     AdjustmentReason,
     AdjustStock,

@@ -10,7 +10,7 @@ from contracts.order import HoldPlaced, OrderCancelled, OrderConfirmed
 from services.order.order import OrderState, OrderStatus, status
 from services.order.stream import ORDER
 
-__all__ = ["Outcome", "settled", "settled_by"]
+__all__ = ["Outcome", "stands", "stands_by"]
 
 
 class Outcome(StrEnum):
@@ -21,8 +21,8 @@ class Outcome(StrEnum):
     CANCELLED = "cancelled"
 
 
-def settled_by(event: Event) -> Outcome | None:
-    """How an event settles its order; a hold of some lines alone does not, as the others go on."""
+def stands_by(event: Event) -> Outcome | None:
+    """How an order stands by an event of it; not by a hold of some lines alone, as the others go on."""
     match event:
         case OrderConfirmed():
             return Outcome.CONFIRMED
@@ -33,8 +33,8 @@ def settled_by(event: Event) -> Outcome | None:
     return None
 
 
-def settled(stored: Stream) -> Outcome | None:
-    """How an order has settled."""
+def stands(stored: Stream) -> Outcome | None:
+    """How an order stands as it is stored."""
     order: OrderState = stored.view(ORDER).order
     match status(order):
         case OrderStatus.CANCELLED:
