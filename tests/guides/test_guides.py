@@ -78,7 +78,7 @@ class Place:
 
     settings: Settings
     desk: Path
-    """The folder that somebody works in who moves in."""
+    """The folder that somebody works in, with our documents beside their files."""
 
     def send(self, service: str, name: str, command: Command, key: str) -> None:
         record = Door("guide", KeptWriter(), self.settings.partitions).record(Entry(service, name, command, (key,)))
@@ -144,6 +144,7 @@ def place() -> Iterator[Place]:
             stack.up(lambda line: None)
             desk = folder / "desk"
             desk.mkdir()
+            (desk / "docs").symlink_to(ROOT / "docs")
             environment.setenv("ORDERLOG", f"http://{settings.http_host}:{settings.http_port}")
             environment.setenv("TOKEN", console_token(settings))
             yield Place(settings, desk)
@@ -175,9 +176,9 @@ BEFORE: Mapping[str, Callable[[Place], None]] = {
     "publishing-0": lambda place: place.receive("TEAPOT", 10),
     "publishing-3": lambda place: place.work(),
     "cutover-6": show_both,
-    "http-4": lambda place: place.shown("/orders/kettles-1", "kettles-1"),
-    "http-8": lambda place: place.shown("/stock-items", "KETTLE"),
-    "http-10": lambda place: place.shown("/orders", "kettles-1"),
+    "http-4": lambda place: place.shown("/orders/jugs-1", "jugs-1"),
+    "http-8": lambda place: place.shown("/stock-items", "JUG"),
+    "http-10": lambda place: place.shown("/orders", "jugs-1"),
 }
 """What others have to do before an example."""
 
