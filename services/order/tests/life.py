@@ -75,18 +75,34 @@ WAYS = (
 OF_LINES = ("1", "1", "1", "counter", "till")
 """The ship group of each line."""
 
+NOT_BEFORE = DAWN + timedelta(days=2)
+"""When early lines may leave."""
+
 BLOCKS = ((HeldStep.RELEASE,), (HeldStep.AUTHORIZATION,), (HeldStep.SOURCING, HeldStep.RELEASE), ())
 
 
 class Life:
-    """An order of five lines that go three ways, or of four and two without the `till`. Numbers choose among what a deed may be about."""
+    """An order of five lines that go three ways, or of four and two without the `till`; those `early` must not leave at
+    once. Numbers choose among what a deed may be about."""
 
-    def __init__(self, stock: Any, policy: ShortagePolicy, complete: Sequence[str], till: bool = True) -> None:
+    def __init__(
+        self,
+        stock: Any,
+        policy: ShortagePolicy,
+        complete: Sequence[str],
+        till: bool = True,
+        early: Sequence[str] = (),
+    ) -> None:
         self.story = Story(stock)
         self._lines = LINES if till else LINES[:-1]
         lines = zip(order(*self._lines).lines, OF_LINES, strict=False)
         self._terms: dict[str, Any] = {
-            "lines": tuple(line.model_copy(update={"ship_group": group}) for line, group in lines),
+            "lines": tuple(
+                line.model_copy(
+                    update={"ship_group": group, "ship_not_before": NOT_BEFORE if line.line in early else None}
+                )
+                for line, group in lines
+            ),
             "ship_groups": tuple(way.model_copy(update={"complete": way.group in complete}) for way in WAYS),
             "shortage": policy,
             "cancel_after": "2026-01-20T00:00:00Z",

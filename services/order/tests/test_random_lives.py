@@ -22,6 +22,7 @@ from contracts.order import (
     OrderCancelled,
     OrderConfirmed,
     ReleasedToFulfillment,
+    ShipNotBeforePassed,
     ShortagePolicy,
 )
 from services.order.kits import Kit, kit_key
@@ -59,12 +60,24 @@ stocks = st.builds(
 )
 
 
-@given(stocks, st.sampled_from(ShortagePolicy), st.lists(st.sampled_from(("1", "counter"))), st.booleans(), deeds)
+@given(
+    stocks,
+    st.sampled_from(ShortagePolicy),
+    st.lists(st.sampled_from(("1", "counter"))),
+    st.booleans(),
+    st.just([]) | st.lists(st.sampled_from("1234")),
+    deeds,
+)
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_units_always_sum_and_nothing_is_captured_that_was_not_fulfilled(
-    stock: Any, policy: ShortagePolicy, complete: list[str], till: bool, course: list[tuple[str, int, int]]
+    stock: Any,
+    policy: ShortagePolicy,
+    complete: list[str],
+    till: bool,
+    early: list[str],
+    course: list[tuple[str, int, int]],
 ) -> None:
-    life = Life(stock, policy, complete, till)
+    life = Life(stock, policy, complete, till, early)
     for deed in course:
         known = len(life.story.log)
         life.do(*deed)
@@ -83,11 +96,14 @@ def _check_wait(story: Story) -> None:
 
 
 def _check_released(story: Story, known: int) -> None:
-    """Of a line that is held, and of a group that must be complete or a kit while a unit of it waits or is held, nothing
-    was released after the first `known` events; and nothing else lies reserved that may leave."""
+    """Of a line that is held or early, and of a group that must be complete or a kit while a unit of it waits, is held or
+    is early, nothing was released after the first `known` events; and nothing else lies reserved that may leave."""
     state, groups = story.view.order, ship_groups(story.view.order.terms)
     kits = {part.line: part.kit for part in parts_of_kits(state.terms)}
-    held = held_lines(state, HeldStep.RELEASE)
+    come = [event.due for event, _, _ in story.log if isinstance(event, ShipNotBeforePassed)]
+    first = {line.line: line.ship_not_before for line in state.terms.lines if line.ship_not_before}
+    early = {name for name in state.lines if name in first and first[name] not in come}
+    held = held_lines(state, HeldStep.RELEASE) | early
     waiting = [name for name, line in state.lines.items() if line_units(line, Bucket.ORDERED, Bucket.BACKORDERED)]
     waiting += [name for name in held if line_units(state.lines[name], Bucket.RESERVED)]
     waiting_groups = {line_of(state, name).ship_group for name in waiting}
