@@ -16,7 +16,7 @@ from oms.lists import list_claims, list_orders, list_stock
 
 __all__ = ["find_order", "order_commands", "stock_commands"]
 
-order_commands = typer.Typer(help="Place, look at and cancel orders.", no_args_is_help=True)
+order_commands = typer.Typer(help="Place, list, look at, hold and cancel orders.", no_args_is_help=True)
 stock_commands = typer.Typer(help="Receive and look at stock.", no_args_is_help=True)
 order_commands.command("list")(list_orders)
 stock_commands.command("list")(list_stock)

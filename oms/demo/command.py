@@ -40,7 +40,7 @@ def demo(
 ) -> None:
     """Play the next real baskets as orders: stock, staff, carrier and late goods come through the public doors.
 
-    Leaves 0 when every sum checks and every order is final or queued for a named supply, else 1; 2 when the run could
+    Leaves 0 when every sum checks, nothing of the mix is missing, and every order is final or queued for a named supply, else 1; 2 when the run could
     not be played to its end, and 11 when no broker answers. An interrupted run is taken up again by the same command.
     """
     console = Console(stderr=as_json)

@@ -32,7 +32,9 @@ KINDS = ("location", "item", "stock")
 def init(
     folder: Annotated[
         Path | None,
-        typer.Argument(help="Folder with locations.csv, items.csv and stock.csv; without it you are asked."),
+        typer.Argument(
+            help="Folder with locations.csv, items.csv, kits.csv and stock.csv, those that are there; without it you are asked."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:

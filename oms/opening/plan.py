@@ -87,7 +87,7 @@ class Asked:
 
 
 def read_folder(folder: Path) -> Plan:
-    """The plan in `locations.csv`, `items.csv` and `stock.csv` of a folder, those that are there.
+    """The plan in `locations.csv`, `items.csv`, `kits.csv` and `stock.csv` of a folder, those that are there.
 
     Raises FileRefused, naming every row that is wrong (the first PROBLEMS_SHOWN_MAX of them).
     """
@@ -98,7 +98,7 @@ def read_folder(folder: Path) -> Plan:
     files = {LOCATIONS: LOCATION_COLUMNS, ITEMS: ITEM_COLUMNS, KITS: KIT_COLUMNS, STOCK: STOCK_COLUMNS}
     found = {name: _read(folder / name, columns) for name, columns in files.items() if (folder / name).exists()}
     if not found:
-        raise FileRefused(f"{folder} has none of the files {LOCATIONS}, {ITEMS} and {STOCK}")
+        raise FileRefused(f"{folder} has none of the files {LOCATIONS}, {ITEMS}, {KITS} and {STOCK}")
     return make_plan(found.get(LOCATIONS), found.get(ITEMS), found.get(STOCK), found.get(KITS))
 
 

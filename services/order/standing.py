@@ -14,7 +14,7 @@ __all__ = ["Outcome", "stands", "stands_by"]
 
 
 class Outcome(StrEnum):
-    """How an order stands firm for whoever placed it: it goes its way, a person has to look, or it is off."""
+    """How an order stands firm for whoever placed it: it goes its way, a person has to look, or it is cancelled."""
 
     CONFIRMED = "confirmed"
     HELD = "held"

@@ -195,7 +195,7 @@ def test_stock_alone_may_name_what_was_said_before(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_files_and_one_file_too_long_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(FileRefused, match=r"none of the files locations\.csv, items\.csv and stock\.csv"):
+    with pytest.raises(FileRefused, match=r"none of the files locations\.csv, items\.csv, kits\.csv and stock\.csv"):
         read_folder(tmp_path)
     with pytest.raises(FileRefused, match="is no folder"):
         read_folder(tmp_path / "none")
