@@ -59,14 +59,15 @@ class OrderImported(QuantityMoved, OrderPlaced):
 
 class ImportRefusal(StrEnum):
     """Why an order was not taken over: its progress names a line that it does not have, or more units than were
-    ordered; nothing of it is open; goods that a till handed out count as open, and they had left; or a currency is not
-    the order's."""
+    ordered; nothing of it is open; goods that a till handed out count as open, and they had left; a currency is not
+    the order's; or the order's is none of ISO 4217."""
 
     UNKNOWN_LINE = "unknown_line"
     MORE_THAN_ORDERED = "more_than_ordered"
     NOTHING_OPEN = "nothing_open"
     HANDED_OUT = "handed_out"
     OTHER_CURRENCY = "other_currency"
+    UNKNOWN_CURRENCY = "unknown_currency"
 
 
 class ImportRefused(Event):

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from contracts.fulfillment import (
     CancelDecided,
@@ -195,11 +196,14 @@ def _let_go(state: FulfillmentOrder, event: CancelDecided) -> FulfillmentOrder:
     return replace(state, stage=stage, inside=inside, taken=taken, packages=event.packages)
 
 
+def _less(line: PickedLine, less: int) -> dict[str, Any]:
+    """What changes of a line of which units went back: nobody said which of its lots and serials those were."""
+    return {"quantity": line.quantity - less, "expected": line.expected - less, "traced": ()}
+
+
 def _without(lines: Iterable[PickedLine], put_back: Iterable[PickedLine]) -> tuple[PickedLine, ...]:
     back = {key_of(line): line.quantity for line in put_back}
     left = ((line, back.get(key_of(line), 0)) for line in lines)
     return tuple(
-        line.model_copy(update={"quantity": line.quantity - less, "expected": line.expected - less})
-        for line, less in left
-        if line.quantity > less
+        line.model_copy(update=_less(line, less) if less else {}) for line, less in left if line.quantity > less
     )

@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Annotated, Any, LiteralString, TypeVar
+from hashlib import sha256
+from typing import Annotated, Any, LiteralString, Self, TypeVar
 
 import orjson
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints, model_validator
 
 from chassis.description import may_answer, shown
 from chassis.doors import Door
@@ -154,6 +155,12 @@ class NewHold(BaseModel):
     lines: Annotated[tuple[str, ...], Field(max_length=LINES_MAX)] = ()
     blocks: Annotated[tuple[HeldStep, ...], Field(min_length=1)] = ALL_STEPS
 
+    @model_validator(mode="after")
+    def _keeps_something(self) -> Self:
+        if self.lines and set(self.blocks) == {HeldStep.AUTHORIZATION}:
+            raise ValueError("the money of an order is secured as a whole: name no lines, or another step")
+        return self
+
 
 class Release(BaseModel):
     """What a person says who accepts what a hold shows."""
@@ -225,7 +232,7 @@ def router(gate: Gate, channel_door: Door, seal: Seal) -> APIRouter:
             stream("order", identifier),
             command,
             f"/orders/{identifier}",
-            key=("open order", *channel_key(order)),
+            key=("open order", *channel_key(order), sha256(state.model_dump_json().encode()).hexdigest()),
             created=True,
             refusals=(ImportRefused, OrderConflicted),
         )

@@ -6,6 +6,7 @@ An order is never refused here. Pure functions of its terms; what only shows lat
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from contracts.money import Money
@@ -58,23 +59,26 @@ class Finding(NamedTuple):
     found: Money | None = None
 
 
-def findings(terms: OrderTerms) -> tuple[Finding, ...]:
-    """Everything that does not add up, in a fixed order; empty when the order can go on."""
-    return (*_of_lines(terms), *_of_groups(terms), *_of_money(terms))
+def findings(terms: OrderTerms, gone: frozenset[str] = frozenset()) -> tuple[Finding, ...]:
+    """Everything that does not add up, in a fixed order; empty when the order can go on. Lines that are `gone`, and groups
+    that have no other, lack nothing."""
+    lines = [line for line in terms.lines if line.line not in gone]
+    groups = {line.ship_group for line in terms.lines} - {line.ship_group for line in lines}
+    return (*_of_lines(terms, lines), *_of_groups(terms, groups), *_of_money(terms))
 
 
-def _of_lines(terms: OrderTerms) -> Iterator[Finding]:
+def _of_lines(terms: OrderTerms, lines: Sequence[OrderLine]) -> Iterator[Finding]:
     if not terms.lines:
         yield Finding(HoldKind.NO_LINES, "the order has no line; cancel it or ask the channel")
-    if wrong := [line for line in terms.lines if line.quantity <= 0]:
+    if wrong := [line for line in lines if line.quantity <= 0]:
         yield _about(HoldKind.NOT_POSITIVE, "a quantity at or below zero cannot be fulfilled", wrong)
-    if wrong := [line for line in terms.lines if not line.sku]:
+    if wrong := [line for line in lines if not line.sku]:
         yield _about(HoldKind.MISSING_SKU, "a line names no SKU", wrong)
     groups = {group.group for group in terms.ship_groups}
-    if wrong := [line for line in terms.lines if line.ship_group not in groups]:
+    if wrong := [line for line in lines if line.ship_group not in groups]:
         yield _about(HoldKind.UNKNOWN_SHIP_GROUP, "a line names a ship group that the order does not have", wrong)
     values = line_values(terms)
-    if wrong := [line for line in terms.lines if line.amount.amount < 0 or _worth(values, line) < 0]:
+    if wrong := [line for line in lines if line.amount.amount < 0 or _worth(values, line) < 0]:
         yield _about(HoldKind.NEGATIVE_AMOUNT, "a line is worth less than nothing", wrong)
 
 
@@ -86,8 +90,8 @@ def _about(kind: HoldKind, detail: str, lines: Sequence[OrderLine]) -> Finding:
     return Finding(kind, detail, tuple(line.line for line in lines[:SHOWN_LINES_MAX]))
 
 
-def _of_groups(terms: OrderTerms) -> Iterator[Finding]:
-    for group in terms.ship_groups:
+def _of_groups(terms: OrderTerms, gone: AbstractSet[str]) -> Iterator[Finding]:
+    for group in (group for group in terms.ship_groups if group.group not in gone):
         match group.method:
             case ShipMethod.SHIP:
                 if group.ship_to is None or group.address_missing:

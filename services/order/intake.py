@@ -132,13 +132,13 @@ def place_order(order: ChannelOrder, tenant: str, seal: Seal) -> PlaceOrder:
 def import_order(order: ChannelOrder, state: OpenOrder, tenant: str, seal: Seal) -> ImportOrder:
     """The request to take over an order from another system: as a channel's, with what became of it there."""
     placed = place_order(order, tenant, seal)
-    ours = {line.channel_line: line.line for line in reversed(placed.lines)}
     return ImportOrder(
         **{name: getattr(placed, name) for name in OrderTerms.model_fields},
         system=state.system,
         progress=tuple(
-            LineProgress(line=ours[line.line_id], fulfilled=line.fulfilled, cancelled=line.cancelled)
-            for line in state.lines
+            # By place, since both were read from one body: a channel may give two lines one id.
+            LineProgress(line=ours.line, fulfilled=line.fulfilled, cancelled=line.cancelled)
+            for ours, line in zip(placed.lines, state.lines, strict=True)
             if line.fulfilled or line.cancelled
         ),
         captured=Money(amount=state.captured, currency=placed.currency),

@@ -358,7 +358,7 @@ def import_order(message: ImportOrder, state: OrderState, context: Context) -> S
         settled=Money(amount=max(left, message.captured.amount), currency=message.currency),
         moves=moves,
     )
-    found = (*findings(message), *taking_over.not_secured(message, terms))
+    found = (*findings(message, taking_over.gone_before(message)), *taking_over.not_secured(message, terms))
     return (imported, *_holds(message, found))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 from chassis.decider import Context
@@ -28,6 +29,7 @@ from contracts.order import (
 from services.order import order as orders
 from services.order.kits import with_components
 from services.order.order import (
+    IN_FULFILLMENT,
     WITH_CUSTOMER,
     held_lines,
     line_of,
@@ -169,13 +171,16 @@ def _policy(state: OrderStream, demand: Demanded, context: Context) -> ShortageP
 
 
 def _kit_begun(state: OrderStream, line: str) -> bool:
-    """Whether something is claimed already for the kit that a component is of: then it waits to be whole."""
+    """Whether something of the kit that a component is of is claimed already, or has left without the rest: then it waits
+    to be whole. Kits that left whole, here or elsewhere, keep the others from nothing."""
     if line_of(state.order, line).relates_to is None:
         return False
     parts = parts_of_kits(state.order.terms)
     kit = next((part.kit for part in parts if part.line == line), None)
-    siblings = [state.order.lines[part.line] for part in parts if part.kit == kit]
-    return any(line_units(each, Bucket.ORDERED, Bucket.CANCELLED) < sum(each.units) for each in siblings)
+    siblings = [(state.order.lines[part.line], part.per) for part in parts if part.kit == kit]
+    if any(line_units(each, Bucket.RESERVED, Bucket.BACKORDERED, *IN_FULFILLMENT) for each, _ in siblings):
+        return True
+    return len({Fraction(line_units(each, *WITH_CUSTOMER), per) for each, per in siblings}) > 1
 
 
 def _decided_by(

@@ -6,6 +6,7 @@ Here lives what an import says and what is wrong with it. The order's own file m
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from contracts.money import Money
@@ -20,11 +21,11 @@ from contracts.order import (
     OrderTerms,
 )
 from contracts.payments import CaptureLine
-from services.order.checks import SHOWN_LINES_MAX, Finding
+from services.order.checks import CURRENCIES, SHOWN_LINES_MAX, Finding
 from services.order.value import line_values, part_of, parts_of_kits, rated_lines
 from services.order.ways import handed_out
 
-__all__ = ["left_before", "moved_before", "not_secured", "refusal"]
+__all__ = ["gone_before", "left_before", "moved_before", "not_secured", "refusal"]
 
 
 def refusal(message: ImportOrder) -> ImportRefused | None:
@@ -41,6 +42,8 @@ def refusal(message: ImportOrder) -> ImportRefused | None:
         return _refused(ImportRefusal.NOTHING_OPEN, ())
     if had_left := [line.line for line in handed_out(message) if gone[line.line] < ordered[line.line]]:
         return _refused(ImportRefusal.HANDED_OUT, had_left)
+    if message.currency not in CURRENCIES:
+        return _refused(ImportRefusal.UNKNOWN_CURRENCY, ())
     known = {each.currency for each in (message.captured, message.authorized) if each is not None}
     return _refused(ImportRefusal.OTHER_CURRENCY, ()) if known != {message.currency} else None
 
@@ -52,15 +55,31 @@ def _refused(reason: ImportRefusal, lines: Sequence[str]) -> ImportRefused:
 def moved_before(terms: OrderTerms, progress: Iterable[LineProgress]) -> tuple[Move, ...]:
     """What had become of units before, in line order; what is said of a kit is so of each component."""
     kits = {part.line: part for part in parts_of_kits(terms)}
-    said = {each.line: each for each in progress}
+    fulfilled, cancelled = _said(progress)
     moves: list[Move] = []
     for line in rated_lines(terms):
         part = kits.get(line.line)
-        found, per = (said.get(part.kit), part.per) if part else (said.get(line.line), 1)
-        if found is not None:
-            moves += _moves(line.line, found.fulfilled * per, Bucket.FULFILLED)
-            moves += _moves(line.line, found.cancelled * per, Bucket.CANCELLED)
+        name, per = (part.kit, part.per) if part else (line.line, 1)
+        moves += _moves(line.line, fulfilled[name] * per, Bucket.FULFILLED)
+        moves += _moves(line.line, cancelled[name] * per, Bucket.CANCELLED)
     return tuple(moves)
+
+
+def _said(progress: Iterable[LineProgress]) -> tuple[Counter[str], Counter[str]]:
+    """The units by line that had left and that were given up; what is said of a line twice sums."""
+    fulfilled: Counter[str] = Counter()
+    cancelled: Counter[str] = Counter()
+    for each in progress:
+        fulfilled[each.line] += each.fulfilled
+        cancelled[each.line] += each.cancelled
+    return fulfilled, cancelled
+
+
+def gone_before(message: ImportOrder) -> frozenset[str]:
+    """The lines that had units, of which nothing is open: what they lack is missed by nobody."""
+    fulfilled, cancelled = _said(message.progress)
+    lines = (line for line in message.lines if line.quantity > 0)
+    return frozenset(line.line for line in lines if fulfilled[line.line] + cancelled[line.line] == line.quantity)
 
 
 def _moves(line: str, quantity: int, target: Bucket) -> tuple[Move, ...]:

@@ -264,6 +264,18 @@ def test_what_lies_ready_stays_ready_with_the_rest() -> None:
     assert [line.quantity for line in collected.lines] == [1, 1]
 
 
+def test_serials_of_units_of_which_some_went_back_are_not_said_to_be_with_the_rest() -> None:
+    # given three units picked by serial, of which two go back, and nobody says which
+    serials = TracedQuantity(quantity=3, serials=("s1", "s2", "s3"))
+    first, second = PICK_ALL.lines
+    traced = PICK_ALL.model_copy(update={"lines": (first.model_copy(update={"traced": (serials,)}), second)})
+    spec = asked(CREATE_PICKUP, ACCEPT, traced)
+    spec.when(PART, door="node")
+    # then the one that lies ready and is collected has none of them
+    ready = event_of(spec.when(READY, door="node"))
+    assert [(line.quantity, line.traced) for line in ready.lines] == [(1, ()), (1, ())]
+
+
 @pytest.mark.parametrize(("before", "again"), [(INSIDE[0], PICK_ALL), (INSIDE[1], PACK), (INSIDE[2], READY)])
 def test_a_document_of_before_that_comes_again_is_still_known(before: tuple[Command, ...], again: Any) -> None:
     rest = (package(1, "1", 1), package(2, "2", 1)) if PACK in before else ()

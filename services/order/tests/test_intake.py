@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from contracts.channel import ChannelOrder
+from contracts.channel import ChannelOrder, OpenOrder
 from contracts.ids import guest_subject_id, subject_id
 from contracts.personal import Personal, PersonalContent
-from services.order.intake import order_id, place_order
+from services.order.intake import import_order, order_id, place_order
 
 PICKUP = {"group": "g", "method": "pickup", "location": "berlin", "pickup_person": {"name": "Ben", "phone": "030 1"}}
 ADDRESS = {"name": "Ada", "address_lines": ["1 Main St"], "city": "Bonn", "postcode": "53 111", "country": "de"}
@@ -106,3 +106,11 @@ def test_an_address_says_what_it_lacks() -> None:
     made = request(ship_groups=[{"group": "g", "ship_to": {"name": "Ada", "city": "Bonn"}}])
     assert made.ship_groups[0].address_missing == ("address_lines", "country")
     assert request(ship_groups=[]).ship_groups[0].address_missing == ("address",)
+
+
+def test_two_lines_of_an_open_order_that_have_one_id_keep_each_its_own_progress() -> None:
+    line = {"line_id": "1", "sku": "A", "amount": 500, "cancelled": 0}
+    lines = [{**line, "quantity": 5, "fulfilled": 1}, {**line, "sku": "B", "quantity": 2, "fulfilled": 2}]
+    body = {**PLAIN, "lines": lines, "system": "old-oms"}
+    made = import_order(ChannelOrder.model_validate(body), OpenOrder.model_validate(body), "default", seal)
+    assert [(each.line, each.fulfilled) for each in made.progress] == [("1", 1), ("2", 2)]

@@ -278,7 +278,55 @@ def test_goods_that_a_till_handed_out_had_left_and_are_not_taken_over_as_open() 
     assert (event.reason, event.lines) == (ImportRefusal.HANDED_OUT, ("1", "2"))
 
 
+def test_what_is_said_of_a_line_twice_sums() -> None:
+    story = taken_over(progress=(LineProgress(line="1", fulfilled=1), LineProgress(line="1", fulfilled=1, cancelled=1)))
+    assert units_of(story, "1") == {Bucket.FULFILLED: 2, Bucket.CANCELLED: 1, Bucket.ORDERED: 1}
+
+
+def test_an_order_in_no_currency_is_not_taken_over() -> None:
+    message = open_order(*FOUR_AND_ONE).model_copy(update={"currency": "ZZZ"})
+    [event] = Story().tell(message, door="http").events
+    assert isinstance(event, ImportRefused) and event.reason is ImportRefusal.UNKNOWN_CURRENCY
+
+
+@pytest.mark.parametrize(
+    ("line", "group"),
+    [
+        ({"sku": ""}, {}),
+        ({}, {"method": ShipMethod.DIGITAL}),
+        ({}, {"ship_to": None}),
+        ({}, {"method": ShipMethod.PICKUP, "location": None}),
+    ],
+    ids=["no SKU", "issued", "no address", "no counter"],
+)
+def test_what_a_line_lacks_of_which_nothing_is_open_keeps_nobody(line: dict[str, Any], group: dict[str, Any]) -> None:
+    # given an order of which one line, in a group of its own, had left as a whole
+    [first, second] = order(*FOUR_AND_ONE).lines
+    gone = second.model_copy(update={"ship_group": "2", **line})
+    [home] = order(*FOUR_AND_ONE).ship_groups
+    groups = (home, home.model_copy(update={"group": "2", **group}))
+    progress = (LineProgress(line="2", fulfilled=1),)
+    # when it is taken over, then the open line goes on
+    story = taken_over(lines=(first, gone), ship_groups=groups, progress=progress)
+    assert holds(story) == []
+    assert "1" in {claim.line for claim in story.view.reservation.claims.values()}
+
+
 # Kits
+
+
+def test_whole_kits_that_had_left_keep_the_others_from_no_policy() -> None:
+    # given three kits of which one had left, and nothing there for the others
+    story = taken_over(
+        ("SET", 3, 1200),
+        story=Story(stocked(0, 0)),
+        progress=(LineProgress(line="1", fulfilled=1),),
+        captured=400,
+        shortage=ShortagePolicy.CANCEL_LINE,
+    )
+    # then they are given up, as any other goods are
+    assert units_of(story, "1.1") == {Bucket.FULFILLED: 1, Bucket.CANCELLED: 2}
+    assert units_of(story, "1.2") == {Bucket.FULFILLED: 2, Bucket.CANCELLED: 4}
 
 
 def test_what_is_said_of_a_kit_is_so_of_its_components() -> None:
