@@ -164,14 +164,14 @@ def _for_stock(state: OrderStream) -> Iterator[Wait]:
             places = ", ".join(claim.eligible_locations) or claim.location
             yield Wait(
                 f"stock/{claim.sequence}",
-                f"{claim.waiting} {claim.unit} of {claim.sku} (line {claim.line}) to arrive, {_expected(claim)}",
+                f"{claim.waiting} {claim.unit} of {claim.sku} (line {claim.line}) to arrive ({_expected(claim)})",
                 f"goods received at {places} can serve it",
             )
 
 
 def _expected(claim: Claim) -> str:
     if claim.expected_at is None:
-        return "which no announced supply will bring"
+        return "no announced supply will bring them"
     return f"expected with {claim.awaits} on {claim.expected_at:%Y-%m-%d}"
 
 
@@ -186,7 +186,7 @@ def _early(state: OrderStream) -> Iterator[Wait]:
         ]
         if reserved:
             named = f"line {reserved[0]}" if len(reserved) == 1 else f"lines {', '.join(reserved)}"
-            what = f"{limit:%Y-%m-%d %H:%M:%S} UTC, before which {named} must not leave,"
+            what = f"{limit:%Y-%m-%d %H:%M:%S} UTC ({named} must not leave before)"
             yield Wait(f"not_before/{format_instant(limit)}", what, "it goes on then by itself", limit)
 
 

@@ -59,7 +59,7 @@ def test_an_order_says_what_it_waits_for() -> None:
     found = waiting(story.name, story.log)
     assert found is not None
     assert found.sentence == (
-        f"Order {found.number} waits for 2026-01-08 09:00:00 UTC, before which line 1 must not leave,"
+        f"Order {found.number} waits for 2026-01-08 09:00:00 UTC (line 1 must not leave before)"
         " since 2026-01-05 09:00:00 UTC, and for 1 more; it goes on then by itself."
     )
 

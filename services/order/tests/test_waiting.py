@@ -59,7 +59,7 @@ def test_units_in_the_queue_name_the_goods_and_where_they_may_arrive() -> None:
     story.later(MINUTE).queued()
     story.authorized()
     (wait, since), *rest = of(story).waits
-    assert wait.what == "2 each of A (line 1) to arrive, which no announced supply will bring"
+    assert wait.what == "2 each of A (line 1) to arrive (no announced supply will bring them)"
     assert wait.mover == "goods received at north can serve it"
     assert since == DAWN + MINUTE
     assert rest == []
@@ -70,7 +70,7 @@ def test_units_in_the_queue_name_the_supply_that_will_bring_them() -> None:
     story.queued(awaits="po-7", expected_at=DAWN + timedelta(days=4))
     story.authorized()
     [(wait, _)] = of(story).waits
-    assert wait.what == "2 each of A (line 1) to arrive, expected with po-7 on 2026-01-09"
+    assert wait.what == "2 each of A (line 1) to arrive (expected with po-7 on 2026-01-09)"
 
 
 def test_what_is_collected_waits_for_its_node_and_then_for_the_customer_until_a_person_is_asked() -> None:
