@@ -53,6 +53,7 @@ ANSWER_WITHIN = timedelta(hours=4)
 
 
 def cancel(command: CancelFulfillment, state: FulfillmentOrder, context: Context) -> Sequence[Event]:
+    """At once before the node has accepted the work, and of what was never seen; afterwards the node is asked."""
     if state.created is None:
         return [FulfillmentCancelled(lines=(), seen=False, cause=command.cause, reply_to=context.reply_to)]
     asked, reply_to = state.created, context.reply_to or state.created.reply_to
@@ -109,6 +110,7 @@ def _still_wanted(state: FulfillmentOrder) -> tuple[FulfillmentLine, ...]:
 
 
 def record_decision(command: RecordCancelDecision, state: FulfillmentOrder, context: Context) -> Sequence[Event]:
+    """The node's answer, line by line; what does not fit the question is refused by name, and may be put right."""
     if state.decided is not None and state.decided.document == command.document:
         if _says_the_same(command, state.decided):
             return [NodeDocumentRepeated(document=command.document, step=type(command).__name__)]

@@ -145,6 +145,7 @@ def deadlines_of(state: FulfillmentOrder) -> Mapping[str, datetime]:
 
 
 def evolve(state: FulfillmentOrder, event: Event) -> FulfillmentOrder:
+    """The work after one more event of its stream."""
     match event:
         case FulfillmentOrderCreated():
             return replace(state, stage=Stage.OPEN, created=event, to_pick=event.lines)

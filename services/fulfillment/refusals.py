@@ -27,6 +27,7 @@ def refused(
     reason: RefusalReason,
     detail: str | None = None,
 ) -> FulfillmentRefused:
+    """That a message changes nothing, why, and which document said so, for whoever sent it."""
     return FulfillmentRefused(
         step=type(command).__name__,
         reason=reason,

@@ -213,7 +213,7 @@ def fulfilled_in_order(fulfilled: HashTrieMap[str, Fulfilled]) -> list[tuple[str
 def evolve(state: FulfillmentState, event: Event) -> FulfillmentState:
     """The saga after one more event of the order's stream."""
     if isinstance(event, OrderPlaced):
-        limits = {limit for line in rated_lines(event) if (limit := not_before(event, line)) is not None}
+        limits = {limit for line in event.lines if (limit := not_before(event, line)) is not None}
         state = replace(state, not_before=tuple(sorted(limits)))
     evolver = _EVOLVERS.get(type(event))
     return state if evolver is None else evolver(state, event)
@@ -458,7 +458,5 @@ _EVOLVERS: Mapping[type[Event], Any] = {
 
 
 def deadlines_of(state: FulfillmentState) -> Mapping[str, datetime]:
-    found = dict(deadlines(state.asks))
-    if state.not_before:
-        found[NOT_BEFORE] = state.not_before[0]
-    return found
+    open_asks = deadlines(state.asks)
+    return {**open_asks, NOT_BEFORE: state.not_before[0]} if state.not_before else open_asks
