@@ -25,6 +25,7 @@ __all__ = [
     "CaptureRefusal",
     "CaptureRefused",
     "CaptureRepeated",
+    "CardDecline",
     "DeclineReason",
     "PaymentAuthorized",
     "PaymentCaptured",
@@ -53,6 +54,24 @@ class DeclineReason(StrEnum):
     MIXED_CURRENCIES = "mixed_currencies"
     UNSUPPORTED_METHOD = "unsupported_method"
     CONFLICT = "conflict"
+
+
+class CardDecline(StrEnum):
+    """Why a provider refused, in our words whatever the provider's are. `fraud`: suspected by the provider or the bank;
+    `do_not_honor`: the bank says no more than no; `limit_exceeded`: of the card or of the account; `incorrect_details`:
+    number, date or check digits; `authentication_failed`: the payer did not confirm; `unsupported`: the card cannot be
+    used for this, or what was asked cannot be done."""
+
+    INSUFFICIENT_FUNDS = "insufficient_funds"
+    EXPIRED_CARD = "expired_card"
+    FRAUD = "fraud"
+    DO_NOT_HONOR = "do_not_honor"
+    LOST_OR_STOLEN = "lost_or_stolen"
+    INCORRECT_DETAILS = "incorrect_details"
+    LIMIT_EXCEEDED = "limit_exceeded"
+    AUTHENTICATION_FAILED = "authentication_failed"
+    UNSUPPORTED = "unsupported"
+    OTHER = "other"
 
 
 class CaptureRefusal(StrEnum):
