@@ -322,7 +322,8 @@ class ChannelUpdate(Event):
     happened, a delivery by the carrier's clock. `lines` are the units concerned. `number` is what people call the order.
     `closed`: nothing more of the order will be fulfilled or cancelled. `fulfilled_kind` is how units left, `location`
     where they did or lie ready; what nobody collected by `collect_by` is asked about. What waits
-    for supply is `expected_at` then, where a supply is announced that it may have.
+    for supply is `expected_at` then, where a supply is announced that it may have. `to_refund` is what of a refund the
+    channel itself is to pay back, since it took the money.
     """
 
     kind: UpdateKind
@@ -343,6 +344,7 @@ class ChannelUpdate(Event):
     hold: HoldKind | None = None
     cancel_reason: CancelReason | None = None
     amount: Money | None = None
+    to_refund: Money | None = None
     detail: str | None = None
 
 

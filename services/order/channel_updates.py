@@ -16,6 +16,7 @@ from contracts.channel import ChannelLineUpdate, ChannelPackage, ChannelUpdate, 
 from contracts.envelope import Envelope
 from contracts.fulfillment import Package, PackageContent
 from contracts.message import Message
+from contracts.money import Money, RefundExecutor
 from contracts.order import (
     Bucket,
     CancelReason,
@@ -42,6 +43,7 @@ from contracts.order import (
     PackageFate,
     PackageWentAstray,
     QuantityMoved,
+    Refunded,
 )
 from services.order.value import parts_of_kits
 
@@ -333,6 +335,21 @@ def _astray(event: PackageWentAstray, order: KnownOrder) -> Told:
     }
 
 
+def _refunded(event: Refunded, order: KnownOrder) -> Told:
+    """Of money that the channel took, this is where it is told to give it back."""
+    units: Counter[str] = Counter()
+    for line in event.lines:
+        units[line.line] += line.to_unit - line.from_unit
+    theirs = sum(part.amount.amount for part in event.refunds if part.executor is RefundExecutor.CHANNEL)
+    return {
+        "kind": UpdateKind.REFUNDED,
+        "lines": _units(order, _of_these(order, units)),
+        "amount": event.amount,
+        "to_refund": Money(amount=theirs, currency=event.amount.currency) if theirs else None,
+        "detail": event.cause.value,
+    }
+
+
 def _completed(event: OrderCompleted, order: KnownOrder) -> Told:
     return {"kind": UpdateKind.COMPLETED, "amount": event.captured, "closed": True}
 
@@ -356,6 +373,7 @@ _TOLD: dict[type[Message], Callable[[Any, KnownOrder], Told | None]] = {
     LinesDelivered: _delivered,
     PackageWentAstray: _astray,
     OrderCompleted: _completed,
+    Refunded: _refunded,
 }
 
 _FOLLOWED: tuple[type[Message], ...] = (*_TOLD, OrderCancelRequested)

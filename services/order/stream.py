@@ -1,4 +1,4 @@
-"""The stream of an order: the order, its two sagas, its notices and its packages that went astray as folds of it, and one decider for each message
+"""The stream of an order: the order, its three sagas, its notices and its packages that went astray as folds of it, and one decider for each message
 that it takes.
 
 Here is what needs them together: cancelling, deadlines, and asking again after a hold. Each part is told in its own
@@ -46,6 +46,8 @@ from services.order import (
     notice_outcomes,
     notices,
     order,
+    refund_granting,
+    refund_saga,
     reservation_advance,
     reservation_answers,
     reservation_saga,
@@ -55,12 +57,13 @@ from services.order.fulfillment_state import COLLECT, DECIDE, NOT_BEFORE, WITHDR
 from services.order.leaving import hand_out
 from services.order.notices import NoticesState
 from services.order.order import NOT_RELEASED, WITH_CUSTOMER, OrderState, moves_to_cancelled, units
+from services.order.refund_state import RefundsState
 from services.order.reservation_answers import cancel_after_passed, cancel_rest
 from services.order.reservation_state import CANCEL_AFTER, ReservationState
 
 __all__ = ["KINDS", "ORDER", "STEPS", "OrderStream"]
 
-STEPS = {**reservation_saga.STEPS, **fulfillment_saga.STEPS}
+STEPS = {**reservation_saga.STEPS, **fulfillment_saga.STEPS, **refund_saga.STEPS}
 
 PATIENT = (WORK, COLLECT, DECIDE)
 """Steps that people take, at a node or a counter: late, they may still come, and keep nothing else from going on."""
@@ -77,6 +80,7 @@ class OrderStream(NamedTuple):
     fulfillment: FulfillmentState
     notices: NoticesState
     astray: AstrayState
+    refunds: RefundsState
 
 
 def _cancel(message: CancelOrder, state: OrderStream, context: Context) -> Sequence[Event]:
@@ -115,6 +119,8 @@ def _deadline(message: DeadlinePassed, state: OrderStream, context: Context) -> 
     """A deadline that nobody waits for any more is ignored; else ask again, and at last a person."""
     if notices.notice_of_deadline(message.name) is not None:
         return notice_outcomes.again(message, state.notices)
+    if (of_refund := refund_saga.deadline(message, state.refunds, context)) is not None:
+        return of_refund
     if not state.order.open:
         return ()
     if message.name == CANCEL_AFTER:
@@ -220,11 +226,13 @@ _DECIDE: Mapping[type[Message], Callable[[Any, Any, Context], Sequence[Event]]] 
     **counter_answers.decide,
     **cancel_answers.decide,
     **astray.decide,
+    **refund_saga.decide,
+    **refund_granting.decide,
 }
 
 ORDER = StreamKind(
     kind="order",
-    folds=(order.FOLD, reservation_saga.FOLD, fulfillment_saga.FOLD, notices.FOLD, astray.FOLD),
+    folds=(order.FOLD, reservation_saga.FOLD, fulfillment_saga.FOLD, notices.FOLD, astray.FOLD, refund_saga.FOLD),
     decide=_DECIDE,
     state=OrderStream,
     advance=_advance,

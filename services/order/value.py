@@ -5,7 +5,7 @@ Here lives arithmetic on the terms of an order. Who takes the money, and when, i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from contracts.money import Charge, Money, TaxLine, Tender, share, share_by_weight
@@ -61,19 +61,27 @@ def rated_lines(terms: OrderTerms) -> tuple[OrderLine, ...]:
     return tuple(line for line in terms.lines if line.quantity > 0 and line.line not in kits)
 
 
-def line_values(terms: OrderTerms, adjustments: Sequence[Charge] = ()) -> Mapping[str, LineValue]:
+def line_values(
+    terms: OrderTerms, adjustments: Sequence[Charge] = (), only: Callable[[Charge], bool] | None = None
+) -> Mapping[str, LineValue]:
     """The value of each line that has units. Charges of a group go over its lines, those of the order, and of a group
-    that has none, over all; the lines' extended amounts are the weights."""
-    lines = rated_lines(terms)
+    that has none, over all; the lines' extended amounts are the weights. With `only` it is the value of those charges
+    alone, without the goods."""
+    lines, counted = rated_lines(terms), only or _any
     other = {line.line: 0 for line in lines}
-    common = _charged((*terms.charges, *adjustments))
+    common = _charged(filter(counted, (*terms.charges, *adjustments)))
     for group in terms.ship_groups:
         if members := [line for line in lines if line.ship_group == group.group]:
-            _spread(_charged(group.charges), members, other)
+            _spread(_charged(filter(counted, group.charges)), members, other)
         else:
-            common += _charged(group.charges)
+            common += _charged(filter(counted, group.charges))
     _spread(common, lines, other)
-    return {line.line: LineValue(line.quantity, own_value(line), other[line.line]) for line in lines}
+    own = own_value if only is None else lambda line: _charged(filter(only, line.charges))
+    return {line.line: LineValue(line.quantity, own(line), other[line.line]) for line in lines}
+
+
+def _any(charge: Charge) -> bool:
+    return True
 
 
 def _spread(amount: int, lines: Sequence[OrderLine], other: dict[str, int]) -> None:

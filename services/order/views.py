@@ -12,6 +12,7 @@ from contracts.order import PackageWentAstray, ShipGroup
 from services.order.notices import Notice
 from services.order.order import BUCKETS, Hold, LineState, OrderState, due, line_of, status
 from services.order.promising import Promise, promise
+from services.order.refund_state import Refund, in_order
 from services.order.stream import ORDER, OrderStream
 from services.order.value import parts_of_kits
 from services.order.waiting import Waiting
@@ -43,12 +44,15 @@ def order_view(stream: Stream) -> dict[str, Any]:
         "total": placed.totals.total.amount,
         "due": due(order),
         "captured": order.captured,
+        "refunded": state.refunds.refunded,
+        "credit": state.refunds.credit,
         "confirmed": order.confirmed,
         "ship_groups": [_way(group) for group in placed.ship_groups],
         "holds": [_hold(held) for _, held in sorted(order.holds.items())],
         "kits": [_kit(order, kit) for kit in dict.fromkeys(part.kit for part in parts_of_kits(placed))],
         "lines": [_line(state, name) for name in sorted(order.lines, key=lambda name: order.lines[name].index)],
         "astray": [_astray(found) for _, found in sorted(state.astray.packages.items())],
+        "refunds": [_refund(refund) for _, refund in in_order(state.refunds)],
         "notices": [_notice(number, notice) for number, notice in _in_order(state.notices.notices)],
         "fulfillment_orders": [_work(name, work) for name, work in sorted(state.fulfillment.works.items())],
     }
@@ -71,6 +75,20 @@ def _hold(held: Hold) -> dict[str, Any]:
 
 def _astray(found: PackageWentAstray) -> dict[str, Any]:
     return found.model_dump(mode="json", include={"shipment", "package", "number", "fate", "carrier", "lines", "owner"})
+
+
+def _refund(refund: Refund) -> dict[str, Any]:
+    """What somebody decided, how far it is, and why it failed."""
+    contents, failed = refund.contents, refund.failed
+    people = {"by": refund.by, "approved_by": refund.approved_by}
+    return {
+        **contents.model_dump(mode="json", exclude_none=True),
+        **{name: who for name, who in people.items() if who is not None},
+        "amount": contents.amount.amount,
+        "stage": refund.stage,
+        "refunded": refund.refunded,
+        **({} if failed is None else {"owner": failed.owner, "why": failed.why, "detail": failed.detail}),
+    }
 
 
 def _in_order(notices: Mapping[str, Notice]) -> list[tuple[str, Notice]]:

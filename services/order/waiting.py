@@ -27,6 +27,7 @@ from services.order.fulfillment_state import (
     works_in_order,
 )
 from services.order.order import ORDER_DESK, Hold, OrderStatus, line_of, line_units, status
+from services.order.refund_state import PROPOSAL, REFUND, RefundStage, in_order
 from services.order.reservation_state import AUTHORIZE, CLAIM, Claim, claims_in_order
 from services.order.stream import ORDER, STEPS, OrderStream
 
@@ -96,7 +97,7 @@ def waiting(stream: str, happened: Iterable[Happened]) -> Waiting | None:
 
 def _waits(state: OrderStream, holds: Mapping[str, HoldPlaced]) -> list[Wait]:
     if not state.order.open:
-        return list(_astray(state))
+        return [*_astray(state), *_refunds(state)]
     return [
         *_held(state, holds),
         *_unanswered(state),
@@ -104,6 +105,7 @@ def _waits(state: OrderStream, holds: Mapping[str, HoldPlaced]) -> list[Wait]:
         *_early(state),
         *_at_nodes(state),
         *_astray(state),
+        *_refunds(state),
     ]
 
 
@@ -218,6 +220,23 @@ def _astray(state: OrderStream) -> Iterator[Wait]:
         became = f"{astray.carrier} lost it" if astray.fate is PackageFate.LOST else f"{astray.carrier} brings it back"
         what = f"somebody to look after package {astray.number} of shipment {astray.shipment} ({units} units: {became})"
         yield Wait(f"package/{package}", what, f"{astray.owner} can settle it")
+
+
+def _refunds(state: OrderStream) -> Iterator[Wait]:
+    """Money that is owed or may come to be, also of an order that has ended."""
+    for key, refund in in_order(state.refunds):
+        decision, asked = refund.contents, state.refunds.asks.get(f"{REFUND}/{key}")
+        money = f"{decision.amount.to_decimal()} {decision.amount.currency} (refund {decision.number})"
+        if refund.stage is RefundStage.PROPOSED:
+            what, mover = f"a second person to approve {money}", "anybody else who may give as much can"
+            yield Wait(f"{PROPOSAL}/{key}", what, mover, refund.decide_by)
+        elif refund.failed is not None:
+            what = f"somebody to look at {money} that was not paid back"
+            yield Wait(f"failed_refund/{key}", what, f"{refund.failed.owner} can have it tried again, or withdraw it")
+        elif refund.stage is RefundStage.GRANTED and asked is not None:
+            times = f", asked {asked.asks} times" if asked.asks > 1 else ""
+            what = f"payments to pay back {money}{times}"
+            yield Wait(f"{REFUND}/{key}", what, "the payments service can answer", asked.due)
 
 
 def _next_deed(work: Work) -> str | None:

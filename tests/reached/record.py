@@ -65,7 +65,8 @@ class Reached:
 
 
 def _asks(state: OrderStream) -> Mapping[str, Asked]:
-    return {**dict(state.reservation.asks.items()), **dict(state.fulfillment.asks.items())}
+    folds = (state.reservation, state.fulfillment, state.refunds)
+    return {name: asked for fold in folds for name, asked in fold.asks.items()}
 
 
 def _waited_for(asks: Mapping[str, Asked], answer: type) -> Iterator[str]:

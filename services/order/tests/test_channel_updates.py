@@ -12,7 +12,7 @@ from contracts.envelope import Actor, Envelope, root_traceparent
 from contracts.fulfillment import Package, PackageContent
 from contracts.ids import door_message_id, order_number, stream
 from contracts.message import CATALOGUE, Event
-from contracts.money import Charge, ChargeKind, Money
+from contracts.money import Charge, ChargeKind, Money, RefundExecutor
 from contracts.order import (
     ALL_STEPS,
     AstrayLine,
@@ -48,8 +48,12 @@ from contracts.order import (
     PackageFate,
     PackageWentAstray,
     ReadyLine,
+    RefundCause,
+    Refunded,
+    RefundLine,
     Totals,
 )
+from contracts.payments import TenderRefund
 from contracts.personal import Personal
 from services.order.channel_out import ChannelOut
 from services.order.channel_updates import FOLLOWED, KnownOrder, known_order, update_of
@@ -327,6 +331,27 @@ CASES: list[tuple[Event, dict[str, Any]]] = [
         )
         for fate, kind in ((PackageFate.LOST, UpdateKind.LOST), (PackageFate.RETURNED, UpdateKind.RETURNED))
     ),
+    (
+        Refunded(
+            refund="r",
+            number=1,
+            cause=RefundCause.DAMAGED,
+            amount=eur(300),
+            lines=(RefundLine(line="1", from_unit=1, to_unit=3, amount=eur(200)),),
+            other=eur(100),
+            refunds=(
+                TenderRefund(refund="p", tender=0, capture="c", amount=eur(120), executor=RefundExecutor.CHANNEL),
+                TenderRefund(refund="q", tender=1, capture="d", amount=eur(180)),
+            ),
+        ),
+        {
+            "kind": UpdateKind.REFUNDED,
+            "lines": units(tea=2),
+            "amount": eur(300),
+            "to_refund": eur(120),
+            "detail": "damaged",
+        },
+    ),
     (OrderCompleted(captured=eur(300)), {"kind": UpdateKind.COMPLETED, "amount": eur(300), "closed": True}),
 ]
 
@@ -358,7 +383,8 @@ NOT_FOR_CHANNELS = """
 AuthorizationRecorded AuthorizationRequested CancelAfterPassed CancelLeftToNode CaptureNotNeeded CaptureRecorded CaptureRequested
 ClaimRefused DispatchRequested FulfillmentAcceptedByNode FulfillmentDeclined FulfillmentHandedOver FulfillmentListed
 HoldChangeRefused ImportRefused LineReserved LinesPacked LinesPicked LinesShort NoticeDelayed NoticeFailed NoticeNotSent
-NoticeOutcomeIgnored NoticeRequested NoticeSent OrderChangeRequested OrderRevisionIgnored PackageSettled ReleasedToFulfillment
+NoticeOutcomeIgnored NoticeRequested NoticeSent OrderChangeRequested OrderRevisionIgnored PackageSettled
+RefundChangeRefused RefundDeclined RefundFailed RefundGranted RefundProposed RefundWithdrawn ReleasedToFulfillment
 ReservationLost SettlementRefused ShipmentLabelled ShipmentRequested ShipNotBeforePassed SourcingDecided StepAskedAgain StepUnanswered
 """
 """How we do it, and what a `held` says already."""

@@ -1,0 +1,259 @@
+"""Refunds: what the customer is to get back (the decision), and what they got back (the money).
+
+Two events keep them apart: `RefundGranted` posts a credit of the customer, `Refunded` takes it out again. At every
+moment what was captured and not refunded is the value that the customer keeps and this credit.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from contracts.message import Command, Event, Instant, Value
+from contracts.money import DecimalText, Money
+from contracts.payments import RefundRefusal, TenderRefund
+
+__all__ = [
+    "ApproveRefund",
+    "DeclineRefund",
+    "GrantRefund",
+    "RefundApprover",
+    "RefundCause",
+    "RefundChangeRefusal",
+    "RefundChangeRefused",
+    "RefundContents",
+    "RefundDecline",
+    "RefundDeclined",
+    "RefundFailed",
+    "RefundGranted",
+    "RefundLine",
+    "RefundProposed",
+    "RefundTo",
+    "RefundUnits",
+    "RefundWithdrawn",
+    "Refunded",
+    "RetryRefund",
+    "WithdrawRefund",
+]
+
+Positive = Annotated[int, Field(gt=0)]
+
+
+class RefundCause(StrEnum):
+    """Why the customer gets money back. `returned`: goods came back; `cancelled`: units were given up after their money
+    was taken; `changed`: the order is worth less now; `missing`, `damaged`, `wrong_item`, `lost`: a claim, the
+    merchant's fault, the goods stay where they are; `appeasement`: goodwill, an amount off and no units."""
+
+    RETURNED = "returned"
+    CANCELLED = "cancelled"
+    CHANGED = "changed"
+    MISSING = "missing"
+    DAMAGED = "damaged"
+    WRONG_ITEM = "wrong_item"
+    LOST = "lost"
+    APPEASEMENT = "appeasement"
+
+
+class RefundTo(StrEnum):
+    """Where the money goes: back to what was paid with."""
+
+    ORIGINAL = "original"
+
+
+class RefundApprover(StrEnum):
+    """For whom somebody speaks who grants or approves a refund: how much they may give depends on it."""
+
+    CSR = "csr"
+    FINANCE = "finance"
+
+
+class RefundUnits(Value):
+    """Units of a line, by number: which of them is decided by what left and was not paid back."""
+
+    line: str
+    quantity: Positive
+
+
+class RefundLine(Value):
+    """The units [from_unit, to_unit) of a line that are paid back, and what was paid for them themselves."""
+
+    line: str
+    from_unit: int
+    to_unit: int
+    amount: Money
+
+
+class RefundContents(Value):
+    """What a refund is made of. `amount` is what the customer gets: the `lines`, with `other` (their share of the
+    charges of order and ship groups; of an appeasement all of it), less `fee`, which the merchant keeps.
+
+    `withheld` of `other` had been kept with earlier refunds, until all goods that it was charged for came back.
+    `number` counts the refunds of an order from 1; `refund` is the id by which payments know it."""
+
+    refund: str
+    number: int
+    cause: RefundCause
+    lines: tuple[RefundLine, ...] = ()
+    other: Money
+    withheld: Money | None = None
+    fee: Money | None = None
+    amount: Money
+    to: RefundTo = RefundTo.ORIGINAL
+    reason: str | None = None
+
+
+# Commands
+
+
+class GrantRefund(Command):
+    """Somebody wants the customer to get money back: for `lines` that need not come back, or an `amount` or `percent`
+    (of what was taken and not given back) as an appeasement. Above what `approver` may give alone, a second person has
+    to approve. No name of a person in `reason`."""
+
+    cause: RefundCause
+    lines: tuple[RefundUnits, ...] = ()
+    amount: Money | None = None
+    percent: DecimalText | None = None
+    to: RefundTo = RefundTo.ORIGINAL
+    reason: str
+    approver: RefundApprover = RefundApprover.CSR
+
+
+class ApproveRefund(Command):
+    """A second person agrees to a refund that was proposed, by its id or number."""
+
+    refund: str
+    detail: str | None = None
+    approver: RefundApprover = RefundApprover.CSR
+
+
+class DeclineRefund(Command):
+    """A person does not agree to a refund that was proposed."""
+
+    refund: str
+    detail: str | None = None
+
+
+class RetryRefund(Command):
+    """Ask payments again for a refund that failed."""
+
+    refund: str
+    detail: str | None = None
+
+
+class WithdrawRefund(Command):
+    """Take the decision back about a refund that failed: what was not paid is owed no more."""
+
+    refund: str
+    detail: str
+
+
+# Events
+
+
+class RefundProposed(RefundContents, Event):
+    """A refund above what `by` may give alone: nothing is owed until another person approves it, by `decide_by`."""
+
+    by: str | None = None
+    decide_by: Instant
+
+
+class RefundGranted(RefundContents, Event):
+    """The decision: the customer is owed `amount`. `by` granted it, `approved_by` agreed; absent where a rule did.
+    Payments should have answered by `answer_by`."""
+
+    by: str | None = None
+    approved_by: str | None = None
+    answer_by: Instant
+
+
+class RefundDecline(StrEnum):
+    """Why a proposed refund came to nothing: a person declined it, nobody decided in time, or what it was for has been
+    paid back since."""
+
+    DECLINED = "declined"
+    EXPIRED = "expired"
+    OVERTAKEN = "overtaken"
+
+
+class RefundDeclined(Event):
+    """Nothing comes of a refund that was proposed."""
+
+    refund: str
+    number: int
+    amount: Money
+    because: RefundDecline
+    by: str | None = None
+    detail: str | None = None
+
+
+class Refunded(Event):
+    """The money is back: `amount`, in parts by tender, each by whoever executes it. What the outside reads."""
+
+    refund: str
+    number: int
+    cause: RefundCause
+    amount: Money
+    lines: tuple[RefundLine, ...] = ()
+    other: Money
+    fee: Money | None = None
+    to: RefundTo = RefundTo.ORIGINAL
+    refunds: tuple[TenderRefund, ...] = ()
+
+
+class RefundFailed(Event):
+    """The money of a refund is not back, or only `refunded_part` of it: `owner` should have it tried again, or take the
+    decision back. `why` is what payments said; absent where they said nothing in time."""
+
+    refund: str
+    number: int
+    amount: Money
+    refunded_part: Money | None = None
+    why: RefundRefusal | None = None
+    detail: str | None = None
+    owner: str
+
+
+class RefundWithdrawn(Event):
+    """What was not paid of a refund that failed, `amount`, is owed no more."""
+
+    refund: str
+    number: int
+    amount: Money
+    by: str | None = None
+    detail: str | None = None
+
+
+class RefundChangeRefusal(StrEnum):
+    """Why nothing was granted or changed: no such order, line, refund or package; no unit of these has left that was
+    not paid back; their money is not taken yet, or was taken by another system; nothing is due for them, or more is
+    wished for than was taken and is left; the amount is unclear, or in another currency; the second person is the
+    first, or may not give so much; the refund is not proposed, or has not failed; a rule grants that cause."""
+
+    UNKNOWN_ORDER = "unknown_order"
+    UNKNOWN_LINE = "unknown_line"
+    UNKNOWN_REFUND = "unknown_refund"
+    NOT_FULFILLED = "not_fulfilled"
+    NOT_CAPTURED = "not_captured"
+    TAKEN_ELSEWHERE = "taken_elsewhere"
+    NOTHING_DUE = "nothing_due"
+    ABOVE_CAPTURED = "above_captured"
+    UNCLEAR = "unclear"
+    OTHER_CURRENCY = "other_currency"
+    SAME_PERSON = "same_person"
+    ABOVE_LIMIT = "above_limit"
+    NOT_PROPOSED = "not_proposed"
+    NOT_FAILED = "not_failed"
+    NOT_BY_HAND = "not_by_hand"
+
+
+class RefundChangeRefused(Event):
+    """Nothing was granted, approved, declined, tried again or withdrawn. `lines` are those that stand in the way;
+    `possible` is what could be given at most, where that is the matter."""
+
+    reason: RefundChangeRefusal
+    refund: str | None = None
+    lines: tuple[str, ...] = ()
+    possible: Money | None = None

@@ -1,0 +1,249 @@
+"""What people wish for refunds: grant, approve or decline, try again, withdraw.
+
+Small refunds are granted at once; above what somebody may give alone a second person approves. Amounts are in
+refunding.py, limits in refund_limits.py.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from chassis.decider import Context
+from contracts.message import Event, Message
+from contracts.money import Money
+from contracts.order import (
+    ApproveRefund,
+    DeclineRefund,
+    GrantRefund,
+    RefundCause,
+    RefundChangeRefusal,
+    RefundChangeRefused,
+    RefundContents,
+    RefundDecline,
+    RefundDeclined,
+    RefundGranted,
+    RefundProposed,
+    RefundUnits,
+    RefundWithdrawn,
+    RetryRefund,
+    WithdrawRefund,
+)
+from services.order.order import WITH_CUSTOMER, line_units
+from services.order.refund_limits import may_approve, may_grant
+from services.order.refund_saga import asked_again
+from services.order.refund_state import ANSWER_WITHIN, APPROVE_WITHIN, Range, Refund, RefundStage, find
+from services.order.refunding import (
+    FAULTS,
+    Due,
+    Units,
+    contents,
+    percent_of,
+    refund_due,
+    refundable,
+    refundable_units,
+)
+from services.order.value import parts_of_kits
+
+if TYPE_CHECKING:
+    from services.order.stream import OrderStream
+
+__all__ = ["appeased", "decide", "decided", "from_top"]
+
+
+# Grant
+
+
+def _grant(message: GrantRefund, state: OrderStream, context: Context) -> Sequence[Event]:
+    if state.order.placed is None:
+        return (_refused(RefundChangeRefusal.UNKNOWN_ORDER),)
+    if message.cause is RefundCause.APPEASEMENT:
+        return _appease(message, state, context)
+    if message.cause not in FAULTS:
+        return (_refused(RefundChangeRefusal.NOT_BY_HAND),)
+    if message.amount is not None or message.percent is not None or not message.lines:
+        return (_refused(RefundChangeRefusal.UNCLEAR),)
+    wanted = _by_component(state, message.lines)
+    if unknown := sorted(set(wanted) - set(state.order.lines.keys())):
+        return (_refused(RefundChangeRefusal.UNKNOWN_LINE, unknown),)
+    ranges = [units for line, count in wanted.items() for units in from_top(line, count, refundable_units(state, line))]
+    found = Counter({line: sum(end - start for name, start, end in ranges if name == line) for line in wanted})
+    if short := sorted(line for line, count in wanted.items() if found[line] < count):
+        return (_refused(_why_short(state, short), short),)
+    return decided(message, refund_due(state, ranges, message.cause), state, context)
+
+
+def _by_component(state: OrderStream, lines: Sequence[RefundUnits]) -> Mapping[str, int]:
+    """Units by the lines that goods leave by: of a kit those of each component."""
+    parts = parts_of_kits(state.order.terms)
+    wanted: Counter[str] = Counter()
+    for each in lines:
+        of_kit = [part for part in parts if part.kit == each.line]
+        for line, per in [(part.line, part.per) for part in of_kit] or [(each.line, 1)]:
+            wanted[line] += each.quantity * per
+    return wanted
+
+
+def from_top(line: str, quantity: int, ranges: Sequence[Range]) -> list[Units]:
+    """So many units of a line out of these ranges, those with the highest numbers; fewer where there are fewer."""
+    found = []
+    for start, end in sorted(ranges, reverse=True):
+        taken = min(quantity, end - start)
+        if taken > 0:
+            found.append(Units(line, end - taken, end))
+        quantity -= taken
+    return found
+
+
+def _why_short(state: OrderStream, lines: Sequence[str]) -> RefundChangeRefusal:
+    """Why a line has no such units to pay back."""
+    due = refund_due(
+        state,
+        [Units(line, 0, line_units(state.order.lines[line], *WITH_CUSTOMER)) for line in lines],
+        RefundCause.MISSING,
+    )
+    if due.elsewhere:
+        return RefundChangeRefusal.TAKEN_ELSEWHERE
+    return RefundChangeRefusal.NOT_CAPTURED if due.waiting else RefundChangeRefusal.NOT_FULFILLED
+
+
+def _appease(message: GrantRefund, state: OrderStream, context: Context) -> Sequence[Event]:
+    """An amount off, or a percentage of what was taken and not given back, that leaves all units paid for."""
+    possible, currency = refundable(state), state.order.terms.currency
+    if message.lines or (message.amount is None) is (message.percent is None):
+        return (_refused(RefundChangeRefusal.UNCLEAR),)
+    if message.amount is not None and message.amount.currency != currency:
+        return (_refused(RefundChangeRefusal.OTHER_CURRENCY),)
+    if message.percent is not None and not 0 < Decimal(message.percent) <= 100:
+        return (_refused(RefundChangeRefusal.UNCLEAR),)
+    off = message.amount.amount if message.amount else percent_of(possible, message.percent or "0")
+    if off > possible:
+        most = Money(amount=possible, currency=currency)
+        return (_refused(RefundChangeRefusal.ABOVE_CAPTURED, possible=most),)
+    return decided(message, appeased(off), state, context)
+
+
+def appeased(amount: int) -> Due:
+    """An amount off, in minor units, that is for no units."""
+    return Due((), amount, 0, 0, amount)
+
+
+def decided(message: GrantRefund, due: Due, state: OrderStream, context: Context) -> Sequence[Event]:
+    """Granted at once, or proposed to a second person."""
+    if due.amount <= 0:
+        return (_refused(RefundChangeRefusal.NOTHING_DUE),)
+    made = contents(state, due, message.cause, state.refunds.count + 1, message.reason)
+    amount, by = Money(amount=due.amount, currency=state.order.terms.currency), _subject(context)
+    if by is not None and may_grant(message.approver, amount):
+        return (RefundGranted(**made, by=by, answer_by=context.now + ANSWER_WITHIN),)
+    return (RefundProposed(**made, by=by, decide_by=context.now + APPROVE_WITHIN),)
+
+
+def _subject(context: Context) -> str | None:
+    """Who is known to ask: it was the door that made sure of it."""
+    return context.actor.subject if context.actor else None
+
+
+def _refused(
+    reason: RefundChangeRefusal,
+    lines: Sequence[str] = (),
+    refund: str | None = None,
+    possible: Money | None = None,
+) -> RefundChangeRefused:
+    return RefundChangeRefused(reason=reason, refund=refund, lines=tuple(lines[:LINES_TOLD_MAX]), possible=possible)
+
+
+LINES_TOLD_MAX = 100
+"""Lines that a refusal names."""
+
+
+# A second person
+
+
+def _approve(message: ApproveRefund, state: OrderStream, context: Context) -> Sequence[Event]:
+    """Four eyes are two subjects, each known to a door. What was paid back since it was proposed is not paid twice."""
+    refund = find(state.refunds, message.refund)
+    if refund is None or refund.stage is not RefundStage.PROPOSED:
+        return (_unknown(state, message.refund, refund, RefundChangeRefusal.NOT_PROPOSED),)
+    proposed, by = refund.contents, _subject(context)
+    if by is None or by == refund.by:
+        return (_refused(RefundChangeRefusal.SAME_PERSON, refund=proposed.refund),)
+    if not may_approve(message.approver, proposed.amount):
+        return (_refused(RefundChangeRefusal.ABOVE_LIMIT, refund=proposed.refund),)
+    if _overtaken(proposed, state):
+        detail = "it was paid back otherwise since it was proposed"
+        return (_declined(proposed, RefundDecline.OVERTAKEN, by, detail),)
+    fields = {name: getattr(proposed, name) for name in RefundContents.model_fields}
+    answer_by = context.now + ANSWER_WITHIN
+    return (RefundGranted(**fields, by=refund.by, approved_by=by, answer_by=answer_by),)
+
+
+def _overtaken(proposed: RefundContents, state: OrderStream) -> bool:
+    """Whether less is due now than was proposed."""
+    if not proposed.lines:
+        return proposed.amount.amount > refundable(state)
+    ranges = [Units(line.line, line.from_unit, line.to_unit) for line in proposed.lines]
+    fee = proposed.fee.amount if proposed.fee else 0
+    return refund_due(state, ranges, proposed.cause, fee).amount < proposed.amount.amount
+
+
+def _decline(message: DeclineRefund, state: OrderStream, context: Context) -> Sequence[Event]:
+    refund = find(state.refunds, message.refund)
+    if refund is None or refund.stage is not RefundStage.PROPOSED:
+        return (_unknown(state, message.refund, refund, RefundChangeRefusal.NOT_PROPOSED),)
+    return (_declined(refund.contents, RefundDecline.DECLINED, _subject(context), message.detail),)
+
+
+def _declined(proposed: RefundContents, because: RefundDecline, by: str | None, detail: str | None) -> RefundDeclined:
+    return RefundDeclined(
+        refund=proposed.refund,
+        number=proposed.number,
+        amount=proposed.amount,
+        because=because,
+        by=by,
+        detail=detail,
+    )
+
+
+# What failed
+
+
+def _retry(message: RetryRefund, state: OrderStream, context: Context) -> Sequence[Event]:
+    refund = find(state.refunds, message.refund)
+    if refund is None or refund.stage is not RefundStage.FAILED:
+        return (_unknown(state, message.refund, refund, RefundChangeRefusal.NOT_FAILED),)
+    return (asked_again(state.refunds, refund.contents.refund, context),)
+
+
+def _withdraw(message: WithdrawRefund, state: OrderStream, context: Context) -> Sequence[Event]:
+    refund = find(state.refunds, message.refund)
+    if refund is None or refund.stage is not RefundStage.FAILED:
+        return (_unknown(state, message.refund, refund, RefundChangeRefusal.NOT_FAILED),)
+    decision = refund.contents
+    left = Money(amount=refund.owed - refund.refunded, currency=decision.amount.currency)
+    withdrawn = RefundWithdrawn(
+        refund=decision.refund, number=decision.number, amount=left, by=_subject(context), detail=message.detail
+    )
+    return (withdrawn,)
+
+
+def _unknown(
+    state: OrderStream, name: str, refund: Refund | None, otherwise: RefundChangeRefusal
+) -> RefundChangeRefused:
+    """No such order, no such refund, or one that does not stand so."""
+    if state.order.placed is None:
+        return _refused(RefundChangeRefusal.UNKNOWN_ORDER)
+    if refund is None:
+        return _refused(RefundChangeRefusal.UNKNOWN_REFUND, refund=name)
+    return _refused(otherwise, refund=refund.contents.refund)
+
+
+decide: Mapping[type[Message], Any] = {
+    GrantRefund: _grant,
+    ApproveRefund: _approve,
+    DeclineRefund: _decline,
+    RetryRefund: _retry,
+    WithdrawRefund: _withdraw,
+}

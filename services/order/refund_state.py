@@ -1,0 +1,253 @@
+"""Where the refunds of an order stand: proposed, granted, paid back, failed, withdrawn; and which units they were for.
+
+A fold of the order's stream that outlives the order: goods come back when it is complete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import NamedTuple
+
+from chassis.maps import HashTrieMap
+from chassis.saga import Asks, deadlines, name_of, note, settle, suspend
+from contracts.message import Event
+from contracts.order import (
+    RefundCause,
+    RefundContents,
+    RefundDeclined,
+    Refunded,
+    RefundFailed,
+    RefundGranted,
+    RefundLine,
+    RefundProposed,
+    RefundWithdrawn,
+    StepAskedAgain,
+    StepUnanswered,
+)
+
+__all__ = [
+    "ANSWER_WITHIN",
+    "APPROVE_WITHIN",
+    "PROPOSAL",
+    "REFUND",
+    "Range",
+    "Refund",
+    "RefundStage",
+    "RefundsState",
+    "Standing",
+    "deadlines_of",
+    "evolve",
+    "find",
+    "given_back",
+    "in_order",
+    "without",
+]
+
+REFUND = "refund"
+"""The step that asks payments to give money back."""
+
+PROPOSAL = "refund_proposal"
+"""Part of the name of the deadline by which a second person decides."""
+
+ANSWER_WITHIN = timedelta(hours=6)
+"""How long payments have before they are asked again: a provider may take its time."""
+
+APPROVE_WITHIN = timedelta(days=3)
+"""How long a refund that is proposed waits for a second person."""
+
+Range = tuple[int, int]
+"""The units [start, end) of a line."""
+
+
+class RefundStage(StrEnum):
+    """How far a refund is."""
+
+    PROPOSED = "proposed"
+    DECLINED = "declined"
+    GRANTED = "granted"
+    REFUNDED = "refunded"
+    FAILED = "failed"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """A refund as it was proposed or granted, and by whom. `refunded` is what is back of it, in minor units; `owed`
+    what the customer was to get: less than granted once the rest was withdrawn."""
+
+    contents: RefundContents
+    stage: RefundStage
+    owed: int = 0
+    by: str | None = None
+    approved_by: str | None = None
+    decide_by: datetime | None = None
+    refunded: int = 0
+    failed: RefundFailed | None = None
+
+    @property
+    def granted(self) -> bool:
+        """It was decided that the customer gets it, whatever became of that."""
+        return self.stage not in (RefundStage.PROPOSED, RefundStage.DECLINED)
+
+
+class Standing(NamedTuple):
+    """A refund that was granted and not taken back: its units, and what of it was withheld before (minor units)."""
+
+    cause: RefundCause
+    lines: tuple[RefundLine, ...]
+    withheld: int
+
+
+@dataclass(frozen=True, slots=True)
+class RefundsState:
+    """The refunds of an order by id. `granted` is what the customer was and is owed, `refunded` what is back, in minor
+    units; what lies between is their credit."""
+
+    refunds: HashTrieMap[str, Refund] = HashTrieMap()
+    asks: Asks = HashTrieMap()
+    granted: int = 0
+    refunded: int = 0
+
+    @property
+    def count(self) -> int:
+        """Refunds that were proposed or granted."""
+        return len(self.refunds)
+
+    @property
+    def credit(self) -> int:
+        """What the customer is owed and has not got, in minor units."""
+        return self.granted - self.refunded
+
+    def standing(self) -> Iterator[Standing]:
+        """The refunds that were granted, those aside of which nothing was paid and the decision was taken back."""
+        for refund in self.refunds.values():
+            contents = refund.contents
+            if refund.granted and (refund.owed or refund.stage is not RefundStage.WITHDRAWN):
+                withheld = contents.withheld.amount if contents.withheld else 0
+                yield Standing(contents.cause, contents.lines, withheld)
+
+
+def in_order(state: RefundsState) -> list[tuple[str, Refund]]:
+    """The refunds by number."""
+    return sorted(state.refunds.items(), key=lambda item: item[1].contents.number)
+
+
+def find(state: RefundsState, name: str) -> Refund | None:
+    """A refund by its id or its number."""
+    found = state.refunds.get(name)
+    if found is not None:
+        return found
+    return next((each for each in state.refunds.values() if str(each.contents.number) == name), None)
+
+
+def given_back(state: RefundsState, line: str) -> tuple[Range, ...]:
+    """The units of a line that a refund was granted for."""
+    ranges = [
+        (each.from_unit, each.to_unit) for refund in state.standing() for each in refund.lines if each.line == line
+    ]
+    return tuple(sorted(ranges))
+
+
+def without(ranges: Iterable[Range], taken: Sequence[Range]) -> tuple[Range, ...]:
+    """Ranges of units less those in other ranges, from the bottom."""
+    found = []
+    for start, end in sorted(ranges):
+        for other_start, other_end in sorted(taken):
+            if other_end <= start or other_start >= end:
+                continue
+            if other_start > start:
+                found.append((start, other_start))
+            start = max(start, other_end)
+        if start < end:
+            found.append((start, end))
+    return tuple(found)
+
+
+# Evolve
+
+
+def evolve(state: RefundsState, event: Event) -> RefundsState:
+    """The refunds after one more event of the order's stream."""
+    match event:
+        case RefundProposed():
+            refund = Refund(_contents(event), RefundStage.PROPOSED, by=event.by, decide_by=event.decide_by)
+            return replace(state, refunds=state.refunds.insert(event.refund, refund))
+        case RefundDeclined():
+            return _with(state, event.refund, stage=RefundStage.DECLINED)
+        case RefundGranted():
+            return _granted(state, event)
+        case Refunded():
+            return _refunded(state, event)
+        case RefundFailed():
+            return _failed(state, event)
+        case RefundWithdrawn():
+            return _withdrawn(state, event)
+        case StepAskedAgain(step=step) if step == REFUND:
+            asks = note(state.asks, REFUND, event.key, event.answer_by, event.asks)
+            return replace(_with(state, event.key, stage=RefundStage.GRANTED, failed=None), asks=asks)
+        case StepUnanswered(step=step) if step == REFUND:
+            return replace(state, asks=suspend(state.asks, REFUND, event.key))
+    return state
+
+
+def _contents(event: RefundContents) -> RefundContents:
+    return RefundContents(**{name: getattr(event, name) for name in RefundContents.model_fields})
+
+
+def _with(state: RefundsState, key: str, **changes: object) -> RefundsState:
+    refund = replace(state.refunds[key], **changes)  # type: ignore[arg-type]
+    return replace(state, refunds=state.refunds.insert(key, refund))
+
+
+def _granted(state: RefundsState, event: RefundGranted) -> RefundsState:
+    owed = event.amount.amount
+    refund = Refund(_contents(event), RefundStage.GRANTED, owed, event.by, event.approved_by)
+    asks = note(state.asks, REFUND, event.refund, event.answer_by)
+    refunds = state.refunds.insert(event.refund, refund)
+    return replace(state, refunds=refunds, asks=asks, granted=state.granted + owed)
+
+
+def _refunded(state: RefundsState, event: Refunded) -> RefundsState:
+    """Also of one that was withdrawn, should its money have been on its way: then it was owed after all."""
+    known, amount = state.refunds[event.refund], event.amount.amount
+    state = replace(
+        state,
+        asks=settle(state.asks, REFUND, event.refund),
+        granted=state.granted + amount - known.owed,
+        refunded=state.refunded + amount - known.refunded,
+    )
+    return _with(state, event.refund, stage=RefundStage.REFUNDED, owed=amount, refunded=amount, failed=None)
+
+
+def _failed(state: RefundsState, event: RefundFailed) -> RefundsState:
+    known = state.refunds[event.refund]
+    part = max(known.refunded, event.refunded_part.amount if event.refunded_part else 0)
+    state = replace(
+        state,
+        asks=suspend(state.asks, REFUND, event.refund),
+        refunded=state.refunded + part - known.refunded,
+    )
+    return _with(state, event.refund, stage=RefundStage.FAILED, refunded=part, failed=event)
+
+
+def _withdrawn(state: RefundsState, event: RefundWithdrawn) -> RefundsState:
+    known = state.refunds[event.refund]
+    state = replace(
+        state,
+        asks=settle(state.asks, REFUND, event.refund),
+        granted=state.granted + known.refunded - known.owed,
+    )
+    return _with(state, event.refund, stage=RefundStage.WITHDRAWN, owed=known.refunded, failed=None)
+
+
+def deadlines_of(state: RefundsState) -> Mapping[str, datetime]:
+    """When payments should have answered, and when a second person should have decided."""
+    proposed = {
+        name_of(PROPOSAL, key): refund.decide_by
+        for key, refund in sorted(state.refunds.items())
+        if refund.decide_by is not None and refund.stage is RefundStage.PROPOSED
+    }
+    return {**deadlines(state.asks), **proposed}

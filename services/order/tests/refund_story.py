@@ -1,0 +1,94 @@
+"""How specifications of refunds speak: an order that left and was paid, who asks for money back, and what payments say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chassis.testing import Outcome
+from contracts.envelope import Actor
+from contracts.message import Message
+from contracts.money import Money, RefundExecutor
+from contracts.order import GrantRefund, RefundCause, Refunded, RefundUnits
+from contracts.payments import PaymentRefunded, RefundRefusal, RefundRefused, RefundRepeated, TenderRefund
+from services.order.refund_state import Refund, find
+from services.order.tests.story import ORDER_ID, PAYMENT, Story, eur
+
+__all__ = ["ANNA", "BEN", "asks", "claim", "grant", "paid", "paid_back", "refund_of", "refused", "repeated"]
+
+ANNA = Actor(kind="person", subject="anna")
+BEN = Actor(kind="person", subject="ben")
+
+
+def paid(*lines: tuple[str, int, int], **more: Any) -> Story:
+    """An order whose units have left in one package, captured and complete."""
+    story = Story().released(*(lines or (("A", 3, 1000),)), **more).until_handed_over()
+    story.shipped()
+    [left] = story.view.fulfillment.fulfilled.values()
+    story.captured(left.asked or 0)
+    return story
+
+
+def asks(story: Story, wish: Message, by: Actor = ANNA) -> Outcome:
+    """A person asks for this at the door."""
+    return story.when(wish, door="http", actor=by, needed=story.stock)
+
+
+def claim(quantity: int = 1, line: str = "1", cause: RefundCause = RefundCause.DAMAGED, **more: Any) -> GrantRefund:
+    """Units that need not come back."""
+    lines = (RefundUnits(line=line, quantity=quantity),)
+    return GrantRefund(**{"cause": cause, "lines": lines, "reason": "it came broken", **more})
+
+
+def grant(cents: int | None = None, **more: Any) -> GrantRefund:
+    """An amount off."""
+    amount = {} if cents is None else {"amount": eur(cents)}
+    return GrantRefund(**{"cause": RefundCause.APPEASEMENT, "reason": "it came late", **amount, **more})
+
+
+def refund_of(story: Story, number: int = 1) -> Refund:
+    """A refund of the order by its number."""
+    found = find(story.view.refunds, str(number))
+    assert found is not None
+    return found
+
+
+def paid_back(story: Story, number: int = 1, executor: RefundExecutor = RefundExecutor.MERCHANT) -> Outcome:
+    """Payments paid a refund back."""
+    decision = refund_of(story, number).contents
+    part = TenderRefund(refund="part", tender=0, capture="c", amount=decision.amount, executor=executor)
+    refunded = story.view.refunds.refunded + decision.amount.amount
+    answer = PaymentRefunded(
+        order_id=ORDER_ID,
+        refund=decision.refund,
+        amount=decision.amount,
+        refunds=(part,),
+        refunded=Money(amount=refunded, currency=decision.amount.currency),
+        captured=Money(amount=story.view.order.captured, currency=decision.amount.currency),
+    )
+    return story.tell(answer, subject=PAYMENT)
+
+
+def repeated(story: Story, number: int = 1) -> Outcome:
+    """Payments paid it back before."""
+    decision = refund_of(story, number).contents
+    answer = RefundRepeated(order_id=ORDER_ID, refund=decision.refund, amount=decision.amount)
+    return story.tell(answer, subject=PAYMENT)
+
+
+def refused(story: Story, number: int = 1, part: int | None = None) -> Outcome:
+    """Payments did not pay it back, or only a part (minor units)."""
+    decision = refund_of(story, number).contents
+    answer = RefundRefused(
+        order_id=ORDER_ID,
+        refund=decision.refund,
+        amount=decision.amount,
+        reason=RefundRefusal.ABOVE_CAPTURED,
+        detail="the provider says no",
+        refunded_part=None if part is None else Money(amount=part, currency=decision.amount.currency),
+    )
+    return story.tell(answer, subject=PAYMENT)
+
+
+def total_refunded(story: Story) -> int:
+    """What `Refunded` told of, in minor units."""
+    return sum(event.amount.amount for event, _, _ in story.log if isinstance(event, Refunded))
