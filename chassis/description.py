@@ -49,6 +49,11 @@ _ANSWER_SCHEMA = {
     "properties": {
         "message_id": {"type": "string", "description": "The request's own id: the cause of all that came of it."},
         "location": {"type": "string", "description": "Where to look."},
+        "masked": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "Fields in which a card number was masked before anything was stored.",
+        },
         "events": {"type": "array", "items": {"type": "object"}, "description": "What came of it, in order."},
         "outcome": {"type": "string", "description": "`pending`; of an order that was waited for how it stands."},
     },

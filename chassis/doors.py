@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from chassis.card_numbers import mask_text, mask_texts
 from chassis.kafka import partition_of
 from chassis.log import NewRecord
 from chassis.streaming import Writer
@@ -86,8 +87,10 @@ class Door:
         return door_message_id(self.tenant, self.name, *caller_key)
 
     def record(self, entry: Entry) -> NewRecord:
-        """The record of an entry, for the partition of the inbox that its stream belongs to. Raises BodyRefused."""
-        value = _value_of(entry.command)
+        """The record of an entry, for the partition of the inbox that its stream belongs to, with every card number in
+        its texts masked. Raises BodyRefused."""
+        command, _ = mask_texts(entry.command)
+        value = _value_of(command)
         identifier, cause = self.message_id(entry.caller_key), entry.cause
         envelope = Envelope(
             id=identifier,
@@ -100,7 +103,7 @@ class Door:
             causation_id=cause.id if cause else identifier,
             traceparent=child_traceparent(cause.traceparent, identifier) if cause else root_traceparent(identifier),
             actor=entry.actor,
-            reason=entry.reason,
+            reason=None if entry.reason is None else mask_text(entry.reason),
         )
         key = entry.stream.encode()
         inbox = topics.inbox(entry.service, self.namespace)

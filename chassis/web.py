@@ -24,6 +24,7 @@ from pydantic import Field, StringConstraints, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from chassis.card_numbers import mask_texts
 from chassis.doors import BodyRefused, Door, Entry, digest_of
 from chassis.log import LogError
 from chassis.problems import Problem, ProblemKind
@@ -211,7 +212,8 @@ async def submit(
     """Send a command and answer: 200 (or 201) with what came of it, 202 while that is not known, 409 when it was
     refused, or when its key is known with another body, 412 when the stream is not at the version that the caller saw.
     `key` where the caller's own is not what names the message. With `standing` who waits is answered when that has
-    happened, or their time is over."""
+    happened, or their time is over. Card numbers are masked first; `masked` in the answer names the fields."""
+    command, masked = mask_texts(command)
     if caller.expected_version is not None:
         command = command.model_copy(update={"expected_version": caller.expected_version})
     entry = Entry(
@@ -225,6 +227,8 @@ async def submit(
     )
     message_id, until = gate.door.message_id(entry.caller_key), monotonic() + caller.wait
     document: dict[str, Any] = {"message_id": message_id, "location": location}
+    if masked:
+        document["masked"] = list(masked)
     headers = {"Location": location}
     with gate.waiters.expect(target) if standing and caller.wait else nullcontext() as follower:
         events = await _known(gate, message_id, command)

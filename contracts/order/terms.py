@@ -148,7 +148,8 @@ class OrderTerms(Value):
 
     `stated_total` is the total that the channel named; `stated_currency` its currency as it wrote it, where that is no
     ISO 4217 code (`currency` is then XXX). `placed_at` is the channel's own time. `fingerprint` (SHA-256, hex) covers
-    the commercial fields and tells two bodies of one order apart.
+    the commercial fields and tells two bodies of one order apart. `masked` names the fields of the channel's body in which
+    a card number was masked before anything was stored (`notes`, `lines.0.references.1.id`).
     """
 
     seller: str
@@ -179,6 +180,7 @@ class OrderTerms(Value):
     placed_at: Instant
     notes: Personal | None = None
     references: tuple[Reference, ...] = ()
+    masked: tuple[str, ...] = ()
 
 
 class Totals(Value):

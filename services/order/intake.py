@@ -11,6 +11,7 @@ from hashlib import sha256
 
 import rfc8785
 
+from chassis.card_numbers import mask_texts
 from contracts.address import Area, ShipTo
 from contracts.channel import (
     ChannelCharge,
@@ -89,7 +90,9 @@ def order_id(tenant: str, channel_account: str, external_id: str) -> str:
 
 
 def place_order(order: ChannelOrder, tenant: str, seal: Seal) -> PlaceOrder:
-    """The request that an order of a channel becomes, with personal data sealed and its fingerprint taken."""
+    """The request that an order of a channel becomes, with card numbers masked, personal data sealed and its fingerprint
+    taken."""
+    order, masked = mask_texts(order)
     code = order.currency.strip().upper()
     known = len(code) == 3 and code.isascii() and code.isalpha()
     intake = _Intake(
@@ -125,6 +128,7 @@ def place_order(order: ChannelOrder, tenant: str, seal: Seal) -> PlaceOrder:
         placed_at=order.placed_at,
         notes=_note(order.notes, intake),
         references=_references(order.references),
+        masked=masked,
     )
     return request.model_copy(update={"fingerprint": fingerprint(request)})
 

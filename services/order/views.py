@@ -40,6 +40,7 @@ def order_view(stream: Stream) -> dict[str, Any]:
         "external_id": placed.external_id,
         "channel_number": placed.channel_number,
         "revision": order.revision,
+        **({"masked": list(placed.masked)} if placed.masked else {}),
         "currency": placed.currency,
         "total": placed.totals.total.amount,
         "due": due(order),
