@@ -10,7 +10,8 @@ from chassis.listing import Listing, PageAsked, any_of, list_page, text_key
 from chassis.problems import Problem, ProblemKind
 from chassis.web import Gate, seen_answer, stream_of
 from contracts.message import format_instant, parse_instant
-from services.payments.payment import PAYMENT, Payment, split_capture_key
+from services.payments.payment import PAYMENT
+from services.payments.payment_state import Payment, split_capture_key
 from services.payments.projections import PaymentsProjection, PaymentStage
 
 __all__ = ["PAYMENTS", "router"]
@@ -26,6 +27,7 @@ PAYMENTS = Listing(
         "authorized": "authorized",
         "captured": "captured",
         "remaining": "remaining",
+        "refunded": "refunded",
         "stage": "stage",
         "asked_at": "asked_at",
         "changed_at": "changed_at",
@@ -54,7 +56,7 @@ def router(gate: Gate) -> APIRouter:
 
     @routes.get("/{order_id}")
     def show(order_id: str) -> Any:
-        """What is authorised and captured for an order; amounts in minor units."""
+        """What is authorised, captured and refunded for an order; amounts in minor units."""
         seen = gate.reads.stream(stream_of(PAYMENT.kind, order_id))
         if seen.stream.version == 0:
             raise Problem(
@@ -76,6 +78,8 @@ def _view(state: Payment) -> dict[str, Any]:
             {"fulfillment": fulfillment, "sequence": sequence, "amount": amount}
             for (fulfillment, sequence), amount in sorted((split_capture_key(k), v) for k, v in state.captures.items())
         ],
+        "refunded": state.refunded,
+        "refunds": [{"refund": refund, "amount": amount} for refund, amount in sorted(state.refunds.items())],
         "tenders": [
             {
                 "method": row.method,

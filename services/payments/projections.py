@@ -16,6 +16,7 @@ from contracts.payments import (
     PaymentAuthorized,
     PaymentCaptured,
     PaymentDeclined,
+    PaymentRefunded,
     PaymentVoided,
 )
 
@@ -35,19 +36,28 @@ class PaymentStage(StrEnum):
 
 class PaymentsProjection:
     """One row a payment that anybody tried to secure; amounts in minor units of its currency. `remaining` may still be
-    taken. What was declined after it was secured changes nothing, nor does a void of what was never asked for."""
+    taken, `refunded` went back. What was declined after it was secured changes nothing, nor does a void of what was never asked for."""
 
     name = "payments"
     topics = ("payments.events",)
     tables: LiteralString = """
     create table if not exists payments (
         order_id text primary key, currency text not null, authorized bigint not null, captured bigint not null,
-        remaining bigint not null, stage text not null, asked_at timestamptz not null, changed_at timestamptz not null);
+        remaining bigint not null, stage text not null, asked_at timestamptz not null, changed_at timestamptz not null,
+        refunded bigint not null default 0);
+    alter table payments add column if not exists refunded bigint not null default 0;
     create index if not exists payments_asked on payments (asked_at desc, order_id desc);
     """
 
     def apply(self, connection: psycopg.Connection[Any], records: Sequence[Record]) -> None:
-        kinds = (PaymentAuthorized, PaymentDeclined, PaymentCaptured, AuthorizationExpired, PaymentVoided)
+        kinds = (
+            PaymentAuthorized,
+            PaymentDeclined,
+            PaymentCaptured,
+            PaymentRefunded,
+            AuthorizationExpired,
+            PaymentVoided,
+        )
         with connection.cursor() as cursor:
             for envelope, event in events_among(records, kinds):
                 self._fold(cursor, event, envelope.time)
@@ -83,6 +93,11 @@ class PaymentsProjection:
                     event.captured.amount,
                     event.remaining.amount,
                     at,
+                )
+            case PaymentRefunded():
+                cursor.execute(
+                    "update payments set refunded = %s, changed_at = %s where order_id = %s",
+                    [event.refunded.amount, at, event.order_id],
                 )
             case AuthorizationExpired():
                 cursor.execute(

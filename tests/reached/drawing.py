@@ -15,7 +15,7 @@ from contracts.order import Bucket, OrderPlaced, QuantityMoved
 from services.fulfillment import fulfillment_order_state
 from services.order.notices import Notice
 from services.order.stream import OrderStream
-from services.payments.payment import Payment
+from services.payments.payment_state import Payment
 from services.shipping import shipment
 
 __all__ = ["DRAWINGS", "PAGES", "Edge", "drawn", "marked", "page_with"]

@@ -24,11 +24,15 @@ from contracts.payments import (
     PaymentAuthorized,
     PaymentCaptured,
     PaymentDeclined,
+    PaymentRefunded,
     PaymentRepeated,
     PaymentVoided,
+    RefundPayment,
+    RefundRefused,
+    RefundRepeated,
     VoidPayment,
 )
-from services.payments.payment import EXPIRY
+from services.payments.payment_state import EXPIRY
 from services.payments.tests.test_payment import (
     COUPON,
     EXTERNAL,
@@ -60,19 +64,26 @@ captures = st.builds(
     amount=st.builds(Money, amount=st.integers(-1, 700), currency=st.sampled_from(["EUR"] * 9 + ["USD"])),
     lines=st.just(capture(1).lines),
 )
+refunds = st.builds(
+    RefundPayment,
+    order_id=st.just("o1"),
+    refund=st.sampled_from(["r1", "r2", "r3"]),
+    amount=st.builds(Money, amount=st.integers(-1, 500), currency=st.sampled_from(["EUR"] * 9 + ["USD"])),
+)
 lapses = st.builds(
     DeadlinePassed, name=st.sampled_from([f"{EXPIRY}{place}" for place in range(3)]), due=st.sampled_from(MOMENTS)
 )
 secured = st.sampled_from(
     [authorize(INVOICE), authorize(EXTERNAL, COUPON), authorize(LATER, EXTERNAL, COUPON), authorize(TAKEN, INVOICE)]
 )
-messages = st.one_of(captures, captures, lapses, authorizations, secured, st.just(VOID))
+messages = st.one_of(captures, captures, refunds, refunds, lapses, authorizations, secured, st.just(VOID))
 courses = st.builds(
     lambda first, then: [*first, *then], st.lists(secured, max_size=1), st.lists(messages, min_size=1, max_size=15)
 )
 BY_REQUEST = {
     AuthorizePayment: (PaymentAuthorized, PaymentRepeated, PaymentDeclined),
     CapturePayment: (PaymentCaptured, CaptureRepeated, CaptureRefused),
+    RefundPayment: (PaymentRefunded, RefundRepeated, RefundRefused),
     VoidPayment: (PaymentVoided,),
 }
 
@@ -84,6 +95,8 @@ class Books:
         self.authorized: Counter[int] = Counter()
         self.captured: Counter[int] = Counter()
         self.let_go: Counter[int] = Counter()
+        self.parts: dict[str, tuple[int, int]] = {}
+        self.back: Counter[str] = Counter()
         self.ranks: dict[int, int] = {}
         self.known: list[Any] = []
         self.voided = False
@@ -104,6 +117,8 @@ class Books:
                 self.ranks = {row.tender: event.tenders[row.tender].rank for row in event.authorizations}
             case PaymentCaptured():
                 self._enter_capture(event, before)
+            case PaymentRefunded():
+                self._enter_refund(event)
             case AuthorizationExpired():
                 assert event.amount.amount == before[event.tender] > 0
                 self.let_go[event.tender] += event.amount.amount
@@ -123,7 +138,21 @@ class Books:
         last = max((order.index(place) for place in drawn), default=0)
         assert all(drawn.get(place, 0) == before[place] for place in order[:last]), "a tender of a lower rank is first"
         self.captured.update(drawn)
+        self.parts.update({part.capture: (part.tender, part.amount.amount) for part in event.captures})
         assert (event.captured, event.remaining) == (eur(sum(self.captured.values())), eur(sum(self.left.values())))
+
+    def _enter_refund(self, event: PaymentRefunded) -> None:
+        """Each part comes out of one capture of its tender, and no tender of a lower rank pays while a higher one can."""
+        assert sum(part.amount.amount for part in event.refunds) == event.amount.amount > 0
+        for part in event.refunds:
+            place, amount = self.parts[part.capture]
+            assert place == part.tender and 0 < part.amount.amount <= amount - self.back[part.capture]
+            self.back[part.capture] += part.amount.amount
+        touched = [(self.ranks[part.tender], part.tender) for part in event.refunds]
+        assert touched == sorted(touched, reverse=True)
+        above = [name for name, (place, _) in self.parts.items() if (self.ranks[place], place) > touched[-1]]
+        assert all(self.back[name] == self.parts[name][1] for name in above), "a tender that was used last is first"
+        assert (event.refunded, event.captured) == (eur(self.back.total()), eur(self.captured.total()))
 
 
 def say(spec: Spec, message: Command) -> Outcome:
@@ -154,6 +183,7 @@ def test_every_cent_that_was_secured_is_taken_once_given_back_or_still_there(cou
             str(place): left for place, left in books.left.items() if left
         }
         assert spec.state.captured == sum(books.captured.values())
+        assert spec.state.refunded == books.back.total() <= books.captured.total()
     taken = [event for event in books.known if isinstance(event, PaymentCaptured)]
     assert len({(event.fulfillment, event.sequence) for event in taken}) == len(taken)
     parts = [part.capture for event in taken for part in event.captures]

@@ -10,7 +10,7 @@ import pytest
 from chassis.testing import DAWN, Outcome, Spec
 from contracts.chassis import DeadlinePassed
 from contracts.message import Command
-from contracts.money import ExternalState, Money, Tender, TenderMethod
+from contracts.money import ExternalState, Money, RefundExecutor, Tender, TenderMethod
 from contracts.payments import (
     AuthorizationExpired,
     AuthorizePayment,
@@ -23,12 +23,18 @@ from contracts.payments import (
     PaymentAuthorized,
     PaymentCaptured,
     PaymentDeclined,
+    PaymentRefunded,
     PaymentRepeated,
     PaymentVoided,
+    RefundPayment,
+    RefundRefusal,
+    RefundRefused,
+    RefundRepeated,
     VoidPayment,
 )
 from services.payments.api import _view
-from services.payments.payment import EXPIRY, PAYMENT
+from services.payments.payment import PAYMENT
+from services.payments.payment_state import EXPIRY
 
 ORDER = "order:order/o1"
 LAPSES = DAWN + timedelta(days=7)
@@ -50,6 +56,11 @@ def authorize(*tenders: Tender) -> AuthorizePayment:
 def capture(amount: int, fulfillment: str = "s1") -> CapturePayment:
     line = CaptureLine(line="1", from_unit=0, to_unit=1, amount=eur(amount))
     return CapturePayment(order_id="o1", fulfillment=fulfillment, amount=eur(amount), lines=(line,))
+
+
+def refund(amount: int, name: str = "r1") -> RefundPayment:
+    line = CaptureLine(line="1", from_unit=0, to_unit=1, amount=eur(amount))
+    return RefundPayment(order_id="o1", refund=name, amount=eur(amount), lines=(line,), cause="returned")
 
 
 VOID = VoidPayment(order_id="o1", cause="cancelled")
@@ -179,6 +190,61 @@ def test_the_same_capture_again_takes_nothing() -> None:
     assert spec.state.captured == 600
 
 
+# Refunding
+
+
+def test_a_refund_goes_back_to_the_tenders_that_were_used_last_and_names_the_captures_it_comes_out_of() -> None:
+    # given a coupon used up by the first capture, an invoice that paid the rest of it and all of the second
+    spec = after(authorize(INVOICE, COUPON), capture(500, "s1"), capture(300, "s2"))
+    # when more goes back than the invoice paid
+    refunded = event_of(spec.when(refund(700), reply_to=ORDER).answered(ORDER))
+    # then it gets all of its own first, its last capture before the one before
+    assert isinstance(refunded, PaymentRefunded)
+    assert [(part.tender, part.amount.amount) for part in refunded.refunds] == [(0, 300), (0, 300), (1, 100)]
+    assert (refunded.refunded, refunded.captured, refunded.lines) == (eur(700), eur(800), refund(700).lines)
+    assert len({part.refund for part in refunded.refunds}) == 3
+
+
+def test_refunds_in_parts_sum_to_what_was_captured() -> None:
+    spec = after(authorize(INVOICE), capture(1_000), refund(333, "r1"), refund(333, "r2"))
+    last = event_of(spec.when(refund(334, "r3"), reply_to=ORDER))
+    assert last.refunded == last.captured == eur(1_000)
+
+
+def test_what_the_channel_took_the_channel_gives_back_and_a_refund_outlives_the_void_of_the_rest() -> None:
+    theirs = EXTERNAL.model_copy(update={"refunds_by": RefundExecutor.CHANNEL})
+    refunded = event_of(after(authorize(theirs), capture(400), VOID).when(refund(400), reply_to=ORDER))
+    [part] = refunded.refunds
+    assert (part.executor, part.reference) == (RefundExecutor.CHANNEL, "mp-1")
+
+
+@pytest.mark.parametrize(
+    ("before", "command", "reason"),
+    [
+        ((), refund(1), RefundRefusal.NOT_CAPTURED),
+        ((authorize(INVOICE),), refund(1), RefundRefusal.NOT_CAPTURED),
+        ((authorize(INVOICE), capture(600)), refund(601), RefundRefusal.ABOVE_CAPTURED),
+        ((authorize(INVOICE), capture(600), refund(400)), refund(201, "r2"), RefundRefusal.ABOVE_CAPTURED),
+        ((authorize(INVOICE), capture(600)), refund(0), RefundRefusal.NO_AMOUNT),
+        ((authorize(INVOICE), capture(600), refund(400)), refund(200), RefundRefusal.CONFLICT),
+        ((authorize(INVOICE), capture(600)),
+         RefundPayment(order_id="o1", refund="r1", amount=Money(amount=1, currency="USD")), RefundRefusal.WRONG_CURRENCY),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_refunded_is_refused_by_name(
+    before: tuple[Command, ...], command: Command, reason: RefundRefusal
+) -> None:
+    refused = event_of(after(*before).when(command, reply_to=ORDER).answered(ORDER))
+    assert isinstance(refused, RefundRefused) and refused.reason is reason
+
+
+def test_the_same_refund_again_gives_nothing_back() -> None:
+    spec = after(authorize(INVOICE), capture(600), refund(400))
+    repeated = event_of(spec.when(refund(400), reply_to=ORDER).answered(ORDER))
+    assert isinstance(repeated, RefundRepeated)
+    assert spec.state.refunded == 400
+
+
 # Voiding
 
 
@@ -206,7 +272,8 @@ def test_a_payment_never_seen_is_voided_beforehand() -> None:
 
 
 def test_a_payment_is_shown_by_tender_and_by_fulfilment() -> None:
-    shown = _view(after(authorize(EXTERNAL, COUPON), capture(500, "s1")).state)
+    shown = _view(after(authorize(EXTERNAL, COUPON), capture(500, "s1"), refund(50)).state)
+    assert (shown["refunded"], shown["refunds"]) == (50, [{"refund": "r1", "amount": 50}])
     assert shown["captures"] == [{"fulfillment": "s1", "sequence": 0, "amount": 500}]
     assert [(row["method"], row["authorized"], row["remaining"]) for row in shown["tenders"]] == [
         ("external", 1_000, 500),

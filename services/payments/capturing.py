@@ -1,0 +1,114 @@
+"""Taking the money for what was fulfilled: drawn on the tenders by rank, never above what is secured of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from chassis.decider import Context
+from contracts.ids import aggregate_id
+from contracts.message import Event
+from contracts.payments import (
+    Capture,
+    CapturePayment,
+    CaptureRefusal,
+    CaptureRefused,
+    CaptureRepeated,
+    PaymentCaptured,
+)
+from services.payments.payment_state import Payment, capture_key
+
+__all__ = ["capture"]
+
+
+def capture(command: CapturePayment, state: Payment, context: Context) -> Sequence[Event]:
+    """All of it at once, or nothing; the same capture again takes nothing."""
+    if (known := state.captures.get(capture_key(command))) is not None:
+        return [_repeated(command, known, context)]
+    if (reason := _capture_refusal(command, state)) is not None:
+        return [_capture_refused(command, state, context, reason)]
+    return [
+        PaymentCaptured(
+            order_id=command.order_id,
+            fulfillment=command.fulfillment,
+            sequence=command.sequence,
+            amount=command.amount,
+            lines=command.lines,
+            other=command.other,
+            captures=_drawn(command, state, context),
+            captured=state.money(state.captured + command.amount.amount),
+            remaining=state.money(state.left - command.amount.amount),
+            reply_to=context.reply_to,
+        )
+    ]
+
+
+def _repeated(command: CapturePayment, known: int, context: Context) -> Event:
+    named: dict[str, Any] = {
+        "order_id": command.order_id,
+        "fulfillment": command.fulfillment,
+        "sequence": command.sequence,
+        "amount": command.amount,
+        "reply_to": context.reply_to,
+    }
+    if known == command.amount.amount:
+        return CaptureRepeated(**named)
+    return CaptureRefused(**named, reason=CaptureRefusal.CONFLICT)
+
+
+def _remaining(state: Payment) -> int:
+    return sum(state.remaining.values())
+
+
+def _capture_refusal(command: CapturePayment, state: Payment) -> CaptureRefusal | None:
+    if state.voided:
+        return CaptureRefusal.VOIDED
+    if state.authorized is None:
+        return CaptureRefusal.NOT_AUTHORIZED
+    if command.amount.currency != state.authorized.amount.currency:
+        return CaptureRefusal.WRONG_CURRENCY
+    if not 0 <= command.amount.amount <= state.left:
+        return CaptureRefusal.ABOVE_AUTHORIZED
+    return None
+
+
+def _capture_refused(
+    command: CapturePayment, state: Payment, context: Context, reason: CaptureRefusal
+) -> CaptureRefused:
+    return CaptureRefused(
+        order_id=command.order_id,
+        fulfillment=command.fulfillment,
+        sequence=command.sequence,
+        amount=command.amount,
+        reason=reason,
+        remaining=None if state.authorized is None else state.money(state.left),
+        reply_to=context.reply_to,
+    )
+
+
+def _drawn(command: CapturePayment, state: Payment, context: Context) -> tuple[Capture, ...]:
+    """The amount, drawn on the tenders by rank; those of one rank in the order they were given."""
+    assert state.authorized is not None, "a capture of what was never authorised is refused before"
+    tenders = state.authorized.tenders
+    wanted, captures = command.amount.amount, []
+    for row in sorted(
+        state.authorized.authorizations,
+        key=lambda row: (tenders[row.tender].rank, row.tender),
+    ):
+        if drawn := min(wanted, state.remaining.get(str(row.tender), 0)):
+            wanted -= drawn
+            key = (
+                context.stream,
+                command.fulfillment,
+                str(command.sequence),
+                str(row.tender),
+            )
+            captures.append(
+                Capture(
+                    capture=aggregate_id(context.tenant, "capture", *key),
+                    tender=row.tender,
+                    authorization=row.authorization,
+                    amount=state.money(drawn),
+                )
+            )
+    return tuple(captures)

@@ -1,0 +1,98 @@
+"""Giving back what was captured, to the tenders that paid it: those that were used last get theirs first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chassis.decider import Context
+from contracts.ids import aggregate_id
+from contracts.message import Event
+from contracts.payments import (
+    PaymentRefunded,
+    RefundPayment,
+    RefundRefusal,
+    RefundRefused,
+    RefundRepeated,
+    TenderRefund,
+)
+from services.payments.payment_state import Payment
+
+__all__ = ["refund"]
+
+
+def refund(command: RefundPayment, state: Payment, context: Context) -> Sequence[Event]:
+    """All of it at once, or nothing; the same refund again gives back nothing more."""
+    if (known := state.refunds.get(command.refund)) is not None:
+        return [_known(command, known, context)]
+    if (refusal := _refusal(command, state)) is not None:
+        return [_refused(command, context, *refusal)]
+    return [
+        PaymentRefunded(
+            order_id=command.order_id,
+            refund=command.refund,
+            amount=command.amount,
+            lines=command.lines,
+            other=command.other,
+            cause=command.cause,
+            refunds=drawn(command, state, context),
+            refunded=state.money(state.refunded + command.amount.amount),
+            captured=state.money(state.captured),
+            reply_to=context.reply_to,
+        )
+    ]
+
+
+def _known(command: RefundPayment, known: int, context: Context) -> Event:
+    if known != command.amount.amount:
+        return _refused(command, context, RefundRefusal.CONFLICT, f"it is known as a refund of {known} minor units")
+    return RefundRepeated(
+        order_id=command.order_id, refund=command.refund, amount=command.amount, reply_to=context.reply_to
+    )
+
+
+def _refusal(command: RefundPayment, state: Payment) -> tuple[RefundRefusal, str] | None:
+    """Why nothing can go back, and the detail for people; nothing when all can."""
+    amount = command.amount
+    if state.authorized is None or not state.captured:
+        return RefundRefusal.NOT_CAPTURED, "nothing of this order was captured"
+    if amount.currency != state.authorized.amount.currency:
+        return RefundRefusal.WRONG_CURRENCY, f"{amount.currency}, of a payment in {state.authorized.amount.currency}"
+    if amount.amount <= 0:
+        return RefundRefusal.NO_AMOUNT, f"{amount.amount} minor units"
+    if amount.amount > (left := state.captured - state.refunded):
+        return RefundRefusal.ABOVE_CAPTURED, f"{amount.amount} of {left} minor units that are captured and not refunded"
+    return None
+
+
+def _refused(command: RefundPayment, context: Context, reason: RefundRefusal, detail: str) -> RefundRefused:
+    return RefundRefused(
+        order_id=command.order_id,
+        refund=command.refund,
+        amount=command.amount,
+        reason=reason,
+        detail=detail,
+        reply_to=context.reply_to,
+    )
+
+
+def drawn(command: RefundPayment, state: Payment, context: Context) -> tuple[TenderRefund, ...]:
+    """The amount, drawn on captures in the reverse order of their use: the tender of the highest rank first, and of
+    each its last capture first."""
+    assert state.authorized is not None, "a refund of what was never captured is refused before"
+    tenders, wanted, parts = state.authorized.tenders, command.amount.amount, []
+    newest_first = reversed(state.taken)
+    for taken in sorted(newest_first, key=lambda one: (tenders[one.tender].rank, one.tender), reverse=True):
+        if part := min(wanted, taken.amount - taken.refunded):
+            wanted -= part
+            tender = tenders[taken.tender]
+            parts.append(
+                TenderRefund(
+                    refund=aggregate_id(context.tenant, "refund", context.stream, command.refund, taken.capture),
+                    tender=taken.tender,
+                    capture=taken.capture,
+                    amount=state.money(part),
+                    executor=tender.refunds_by,
+                    reference=tender.reference,
+                )
+            )
+    return tuple(parts)
