@@ -124,6 +124,25 @@ class Settings(BaseSettings):
     smtp_ca_file: Path | None = Field(
         default=None, description="file of certificates that the mail server's is checked by; the system's when not set"
     )
+    card_provider: str = Field(
+        default="sandbox", pattern=r"^[a-z][a-z0-9_-]{0,30}$", description="provider of cards whose tender names none"
+    )
+    sandbox_port: int = Field(
+        default=18_200, ge=0, le=PORT_MAX, description="port of the payment sandbox; 0: none runs"
+    )
+    sandbox_host: str = Field(default="127.0.0.1", min_length=1, description="address that it listens on")
+    sandbox_url: str | None = Field(
+        default=None, pattern=r"^https?://\S+[^/]$", description="where it answers; on this machine when not set"
+    )
+    sandbox_notices_url: str | None = Field(
+        default=None, pattern=r"^https?://\S+$", description="where it sends notices; to our doors when not set"
+    )
+    sandbox_key_file: Path | None = Field(
+        default=None, description="file of what lets us in there; <home>/sandbox.key when not set"
+    )
+    sandbox_secrets_file: Path | None = Field(
+        default=None, description="file of what signs its notices; <home>/sandbox.secrets when not set"
+    )
     senders: Mapping[str, SenderSettings] = Field(
         default={}, description="who messages are from, by brand or seller; `*` for all others"
     )
@@ -177,6 +196,28 @@ class Settings(BaseSettings):
     def console_token(self) -> Path:
         """Where the token lies that `oms` sends."""
         return self.console_token_file or self.home / "console.token"
+
+    @property
+    def sandbox_address(self) -> str | None:
+        """Where the payment sandbox answers; None where there is none."""
+        if self.sandbox_url:
+            return self.sandbox_url
+        return f"http://127.0.0.1:{self.sandbox_port}" if self.sandbox_port else None
+
+    @property
+    def sandbox_notices(self) -> str:
+        """Where the sandbox sends its notices."""
+        return self.sandbox_notices_url or f"http://{self.http_host}:{self.http_port}/payments/webhooks/sandbox"
+
+    @property
+    def sandbox_key(self) -> Path:
+        """Where it lies what lets us into the sandbox."""
+        return self.sandbox_key_file or self.home / "sandbox.key"
+
+    @property
+    def sandbox_secrets(self) -> Path:
+        """Where it lies what signs the sandbox's notices: the first line, and others that still count."""
+        return self.sandbox_secrets_file or self.home / "sandbox.secrets"
 
     @property
     def outbox(self) -> Path:

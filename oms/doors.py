@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack
 
-import uvicorn
 from fastapi import FastAPI
 
 from chassis.access import guarded_app
@@ -27,6 +24,7 @@ from contracts.ids import stream
 from contracts.order import OrderPlaced
 from oms.access import RULES
 from oms.process import Life, run_process
+from oms.serving import serve
 from services.fulfillment import api as fulfillment_api
 from services.fulfillment import app as fulfillment
 from services.inventory import api as inventory_api
@@ -50,19 +48,8 @@ HTTP_DOOR = "http"
 CHANNEL_DOOR = topics.CHANNEL_ORDERS
 """Names of doors are part of every id of a message that came through one: they never change."""
 
-KEEP_ALIVE_SECONDS = 30
 CONNECTIONS_MAX = 1_000
 """Callers that are served at once; the next one gets 503."""
-
-STOP_SECONDS = 5
-
-
-class _Server(uvicorn.Server):
-    """Leaves signals to the process, which has more to end than this server."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 def make_app(
@@ -118,32 +105,7 @@ async def _open(settings: Settings, life: Life) -> None:
         ends.push_async_callback(broker.stop)
         await keep_trying(broker.start, life.waits)
         app = make_app(settings, writer, waiters, horizon, sealer.seal, sealer.open)
-        await _serve(settings, app, life)
-
-
-async def _serve(settings: Settings, app: FastAPI, life: Life) -> None:
-    server = _Server(
-        uvicorn.Config(
-            app,
-            host=settings.http_host,
-            port=settings.http_port,
-            log_config=None,
-            access_log=False,
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            limit_concurrency=CONNECTIONS_MAX,
-            timeout_graceful_shutdown=STOP_SECONDS,
-        )
-    )
-    serving = asyncio.create_task(server.serve())
-    over = asyncio.create_task(life.over.wait())
-    while not (server.started or serving.done()):
-        await asyncio.sleep(0.01)
-    life.runs()
-    await asyncio.wait({serving, over}, return_when=asyncio.FIRST_COMPLETED)
-    life.health.state = "stopping" if life.failure is None else "failed"
-    server.should_exit = True
-    over.cancel()
-    await serving
+        await serve(app, settings.http_host, settings.http_port, life, CONNECTIONS_MAX)
 
 
 def run(settings: Settings) -> int:

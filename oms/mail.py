@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ssl
-from pathlib import Path
 
 from chassis.settings import Settings, SettingsRefused
-from chassis.tokens import OF_OTHERS
+from oms.secrets import first_line
 from services.order.notice_mail import NoticeMail, Sender
 from services.order.notice_rehearsal import failures
 from services.order.postbox import OutboxFolder, Postbox
@@ -33,23 +32,10 @@ def make_postbox(settings: Settings) -> Postbox:
         port=settings.smtp_port,
         security=Security(settings.smtp_security),
         user=settings.smtp_user,
-        password=_password(settings.smtp_password_file),
+        password=first_line("smtp_password_file", settings.smtp_password_file) if settings.smtp_password_file else None,
         ca_file=settings.smtp_ca_file,
     )
     try:
         return SmtpPostbox(server)
     except (OSError, ssl.SSLError) as error:
         raise SettingsRefused(f"smtp_ca_file: {settings.smtp_ca_file} holds no certificates: {error}") from error
-
-
-def _password(file: Path | None) -> str | None:
-    """The first line of the file, which is for its owner alone, as the master key is."""
-    if file is None:
-        return None
-    try:
-        mode, text = file.stat().st_mode, file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsRefused(f"smtp_password_file: {file} cannot be read: {error}") from error
-    if mode & OF_OTHERS:
-        raise SettingsRefused(f"smtp_password_file: others may read or write {file}; run: chmod 600 {file}")
-    return text.partition("\n")[0].removesuffix("\r")

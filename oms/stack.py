@@ -41,6 +41,7 @@ from deploy.local.process import (
     require_free_port,
     stop,
 )
+from oms.secrets import create_sandbox_secrets
 from oms.tokens import create_console_token
 
 __all__ = [
@@ -82,11 +83,13 @@ class Process:
 
 
 DOORS = Process("doors", "oms.doors")
+SANDBOX = Process("sandbox", "oms.sandbox")
 PROCESSES = (
     *(Process(name, f"services.{name}", name) for name in topics.SERVICES),
     DOORS,
     Process("workers", "oms.workers"),
     Process("channels", "oms.channels"),
+    SANDBOX,
 )
 """In the order of their start; they stop in reverse: what channels hear, workers and doors first."""
 
@@ -112,6 +115,11 @@ class Stack:
         """Where the HTTP doors answer callers."""
         return f"http://{self.settings.http_host}:{self.settings.http_port}"
 
+    @property
+    def wanted(self) -> Sequence[Process]:
+        """The processes that the settings want: without a port of its own no sandbox runs here."""
+        return [process for process in self.processes if process != SANDBOX or self.settings.sandbox_port]
+
     def pid_file(self, name: str) -> PidFile:
         """The pid file of a process of ours, or of `broker` or `database`."""
         folders = {"broker": self.broker_folder, "database": self.database_folder}
@@ -127,28 +135,30 @@ class Stack:
         require_disk(self.settings.home)
         with only_one(self.settings.home, "oms up"):
             self._say_stale(report)
-            self._require_door_port()
+            self._require_ports()
             report(f"{'broker':<11} {self._broker_up()}")
             report(f"{'database':<11} {self._database_up()}")
             prepare(self.settings, report)
             # All are started before one is waited for: most of their start is the import of libraries.
-            for process, started in [(process, self._process_up(process)) for process in self.processes]:
+            for process, started in [(process, self._process_up(process)) for process in self.wanted]:
                 self._await(process, started)
                 report(f"{process.name:<11} {self.health(process)['state']}")
             self._require_well()
 
     def _say_stale(self, report: Report) -> None:
-        for name in ("broker", "database", *(process.name for process in self.processes)):
+        for name in ("broker", "database", *(process.name for process in self.wanted)):
             try:
                 self.pid_file(name).running()
             except StalePid as error:
                 report(f"{name}: {error} Starting it again.")
                 self.pid_file(name).clear()
 
-    def _require_door_port(self) -> None:
+    def _require_ports(self) -> None:
         """Before anything is started, so that a taken port leaves nothing half started behind."""
-        if DOORS in self.processes and self.pid_file(DOORS.name).running() is None:
+        if DOORS in self.wanted and self.pid_file(DOORS.name).running() is None:
             require_free_port("the HTTP door", self.settings.http_port, self.settings.http_host)
+        if SANDBOX in self.wanted and self.pid_file(SANDBOX.name).running() is None:
+            require_free_port("the payment sandbox", self.settings.sandbox_port, self.settings.sandbox_host)
 
     def _broker_up(self) -> str:
         address = self.settings.bootstrap
@@ -202,7 +212,7 @@ class Stack:
 
     def _require_well(self) -> None:
         """Raises NotReady when one does not run at last, such as one that ended while others came up."""
-        health = {process.name: self.health(process) for process in self.processes}
+        health = {process.name: self.health(process) for process in self.wanted}
         unwell = [
             f"{name}: {said['state']}, {said['last_error']}"
             for name, said in health.items()
@@ -331,6 +341,8 @@ def prepare(settings: Settings, report: Report) -> None:
     made = create_topics(settings)
     report(f"{'topics':<11} {f'{len(made)} made' if made else 'all there'}")
     create_keys(settings)
+    if settings.sandbox_port:
+        create_sandbox_secrets(settings)
     if create_console_token(settings):
         report(f"{'token':<11} yours, who may do everything, is in {settings.console_token}")
 

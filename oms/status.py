@@ -65,8 +65,8 @@ def read_status(stack: Stack) -> list[Row]:
         _server(stack, "broker", broker.rpartition(":")[0], broker, away),
         _server(stack, "database", database.hostname, place, database_refusal(settings.database)),
     ]
-    lags = _lags(settings, stack.processes) if rows[0].state in ("running", "external") else {}
-    return rows + [_process(stack, process, lags.get(process.service or "", {})) for process in stack.processes]
+    lags = _lags(settings, stack.wanted) if rows[0].state in ("running", "external") else {}
+    return rows + [_process(stack, process, lags.get(process.service or "", {})) for process in stack.wanted]
 
 
 def _lags(settings: Settings, processes: Sequence[Process]) -> dict[str, dict[int, int]]:

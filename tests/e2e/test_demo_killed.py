@@ -64,6 +64,7 @@ def installation() -> Iterator[Installation]:
             "OMS_DATABASE": f"postgresql://orderlog@127.0.0.1:{database}/orderlog",
             "OMS_VAULT": f"postgresql://orderlog@127.0.0.1:{database}/vault",
             "OMS_HTTP_PORT": str(free_port()),
+            "OMS_SANDBOX_PORT": str(free_port()),
         }
         here = Installation(folder / "home", {**os.environ, **chosen}, KafkaLog(bootstrap))
         try:

@@ -136,6 +136,7 @@ def place() -> Iterator[Place]:
             database=f"postgresql://orderlog@127.0.0.1:{database}/orderlog",
             vault=f"postgresql://orderlog@127.0.0.1:{database}/vault",
             http_port=free_port(),
+            sandbox_port=free_port(),
         )
         for name, value in settings.model_dump(mode="json", exclude_none=True).items():
             environment.setenv(f"OMS_{name.upper()}", str(value))

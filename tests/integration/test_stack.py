@@ -34,6 +34,7 @@ def settings_in(home: Path, namespace: str = "") -> Settings:
         database=f"postgresql://orderlog@127.0.0.1:{database}/orderlog",
         vault=f"postgresql://orderlog@127.0.0.1:{database}/vault",
         http_port=free_port(),
+        sandbox_port=free_port(),
     )
 
 

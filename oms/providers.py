@@ -1,0 +1,33 @@
+"""What the settings say about payment providers, as what the worker and the doors stand on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from chassis.settings import Settings
+from oms.secrets import first_line, secret_lines
+from services.payments.provider import Notices, Provider
+from services.payments.providers.sandbox import SandboxNotices, SandboxProvider
+
+__all__ = ["SANDBOX_ACCOUNTS", "notices_of", "providers_of"]
+
+SANDBOX_ACCOUNTS = ("multi", "single", "incremental")
+
+
+def providers_of(settings: Settings) -> Mapping[str, Provider]:
+    """The providers that are set, by the names that tenders use. Raises SettingsRefused for a file that cannot be
+    used."""
+    providers: list[Provider] = []
+    if settings.sandbox_address:
+        key = first_line("sandbox_key_file", settings.sandbox_key)
+        providers += [SandboxProvider(settings.sandbox_address, key, account) for account in SANDBOX_ACCOUNTS]
+    return {provider.name: provider for provider in providers}
+
+
+def notices_of(settings: Settings) -> Mapping[str, Notices]:
+    """Who reads what each provider tells by itself, by the name in the address that it calls. Raises SettingsRefused
+    for a file that cannot be used."""
+    readers: list[Notices] = []
+    if settings.sandbox_address:
+        readers.append(SandboxNotices(secret_lines("sandbox_secrets_file", settings.sandbox_secrets)))
+    return {reader.name: reader for reader in readers}

@@ -1,0 +1,1 @@
+"""Adapters to payment providers, one a module, behind the port services/payments/provider.py."""
