@@ -22,6 +22,7 @@ __all__ = [
     "CancelDecision",
     "CancelFulfillment",
     "CancelRequested",
+    "CancelUnits",
     "Collected",
     "CreateFulfillmentOrder",
     "DecidedLine",
@@ -102,9 +103,10 @@ class RefusalReason(StrEnum):
 
 class CancelDecision(StrEnum):
     """What ended a request to cancel: the node's own answer, its silence until the deadline, the goods that left first,
-    or a pick that found nothing of it."""
+    or a pick that found nothing of it. `at_once`: the node had not accepted the work, so nobody had to be asked."""
 
     ANSWERED = "answered"
+    AT_ONCE = "at_once"
     SILENCE = "silence"
     LEFT = "left"
     NOTHING_LEFT = "nothing_left"
@@ -234,13 +236,21 @@ class CreateFulfillmentOrder(Command):
     lines: Annotated[tuple[FulfillmentLine, ...], Field(min_length=1)]
 
 
+class CancelUnits(Value):
+    """Units of an order's line that a node is asked to let go of."""
+
+    line: str
+    quantity: Positive
+
+
 class CancelFulfillment(Command):
-    """Ask that nothing of it leaves. Taken in every state, never seen included: done at once until the node accepts the
+    """Ask that nothing of it leaves, or of these `lines` so many units less. Taken in every state, never seen included: done at once until the node accepts the
     work, then a request that the node answers, and refused once the goods are gone. `request` counts the cancels of the
     order; the same again changes nothing."""
 
     cause: str | None = None
     request: NotNegative = 0
+    lines: tuple[CancelUnits, ...] = ()
 
 
 class RecordAcceptance(Command):
@@ -421,7 +431,7 @@ class FulfillmentCancelled(Event):
 
 class CancelRequested(Event):
     """The node has the work, so it decides about these units, line by line, by `answer_by`; silence keeps them all.
-    Until then the work may go on."""
+    Until then the work may go on. `part`: these are not all that it has, and the rest is not asked about."""
 
     order_id: str
     location: str
@@ -429,13 +439,15 @@ class CancelRequested(Event):
     request: int
     cause: str | None = None
     answer_by: Instant
+    part: bool = False
     reply_to: str | None = None
 
 
 class CancelDecided(Event):
     """How a request to cancel ended, line by line. `put_back` goes back on the shelf; `packages` are those that remain.
     Where every unit is granted nothing of the work is left; else the rest goes on where it stood. `document` is the
-    node's, none of its silence."""
+    node's, none of its silence. `part`: only these units were asked for, so that the rest goes on in any case; fewer than
+    were asked for are those that it had no more."""
 
     order_id: str
     location: str
@@ -445,6 +457,7 @@ class CancelDecided(Event):
     lines: tuple[DecidedLine, ...]
     put_back: tuple[PickedLine, ...] = ()
     packages: tuple[Package, ...] = ()
+    part: bool = False
     occurred_at: Instant | None = None
     reply_to: str | None = None
 

@@ -23,6 +23,7 @@ __all__ = [
     "Bucket",
     "ClaimExpired",
     "ClaimHardened",
+    "ClaimReduced",
     "ClaimReleased",
     "ClaimRepeated",
     "ClaimStock",
@@ -237,11 +238,17 @@ class HardenClaim(Command):
 
 class ReleaseClaim(Command):
     """Give back what a claim still reserves and stop waiting for the rest. Taken in every state, never seen included:
-    then the claim is refused should it come later. What is picked already stays picked."""
+    then the claim is refused should it come later. What is picked already stays picked.
+
+    With a `quantity` only so much of an open claim, and the rest of it stays: what it holds at `location`, or without
+    one what it waits for, and never more than that. What was served in the meantime is not taken away by it.
+    """
 
     sku: str
     demand: Demand
     sequence: NotNegative
+    quantity: Positive | None = None
+    location: str | None = None
 
 
 class ReceiveStock(Command):
@@ -440,6 +447,20 @@ class ClaimReleased(Event):
     quantity: int
     withdrawn: int
     seen: bool
+    levels: tuple[Level, ...]
+    reply_to: str | None = None
+
+
+class ClaimReduced(Event):
+    """The claim holds `quantity` less at `location`, or waits for `withdrawn` less; the rest of it stays. Both are 0
+    where it had nothing there to give back. Answers the release of a part."""
+
+    sku: str
+    demand: Demand
+    sequence: int
+    location: str | None = None
+    quantity: int
+    withdrawn: int
     levels: tuple[Level, ...]
     reply_to: str | None = None
 

@@ -101,11 +101,24 @@ def why(
 def cancel(
     name: Annotated[str, typer.Argument(help="The order's id, number or external id.")],
     detail: Annotated[str | None, typer.Option(help="Why, in words.")] = None,
+    line: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LINE[=QUANTITY]", help="Only so many units of a line, or all of it; may be repeated."),
+    ] = None,
     key: Key = None,
     as_json: AsJson = False,
 ) -> None:
-    """Cancel what has not left of an order."""
-    _outcome(call("POST", f"/orders/{part(name)}/cancel", {"detail": detail}, key), as_json)
+    """Cancel what has not left of an order, or of some lines of it."""
+    body = {"detail": detail, "lines": [_units_of_line(each) for each in line or []]}
+    _outcome(call("POST", f"/orders/{part(name)}/cancel", body, key), as_json)
+
+
+def _units_of_line(text: str) -> dict[str, Any]:
+    """A line, such as `1`, or so many units of it, such as `1=2`; ends the command when it is neither."""
+    line, equals, quantity = text.partition("=")
+    if not line or (equals and not (quantity.isdecimal() and int(quantity))):
+        fail(f"{text!r} is not a line (1), or a line and a number of its units (1=2)")
+    return {"line": line, "quantity": int(quantity)} if equals else {"line": line}
 
 
 @order_commands.command("hold")

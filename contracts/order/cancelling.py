@@ -12,17 +12,21 @@ from contracts.message import Command, Event, Instant, Value
 from contracts.order.units import QuantityMoved
 
 __all__ = [
+    "AskedBack",
     "CancelLeftToNode",
+    "CancelLine",
     "CancelOrder",
     "CancelReason",
     "CancelRefusal",
     "CancelRefused",
     "FulfillmentWithdrawn",
+    "GivenBack",
     "KeptLine",
     "LinesCancelled",
     "LinesWithdrawn",
     "OrderCancelRequested",
     "OrderCancelled",
+    "StockGivenBack",
 ]
 
 Positive = Annotated[int, Field(gt=0)]
@@ -40,33 +44,73 @@ class CancelReason(StrEnum):
     OTHER = "other"
 
 
+class CancelLine(Value):
+    """Units of a line to cancel; without a `quantity` all that have not left. The line of a kit means its kits."""
+
+    line: str
+    quantity: Positive | None = None
+
+
 class CancelOrder(Command):
-    """Cancel what has not left. Before release at once; afterwards each node is asked and may refuse."""
+    """Cancel what has not left, or of it only these `lines`. Before release at once; afterwards each node is asked and
+    may refuse."""
 
     cause: CancelReason = CancelReason.CUSTOMER
     detail: str | None = None
+    lines: tuple[CancelLine, ...] | None = None
+
+
+class GivenBack(Value):
+    """Units of a claim (its `sequence`) that are given back while the rest of it stays: what it holds at `location`, or
+    without one what it waits for."""
+
+    sequence: int
+    quantity: Positive
+    location: str | None = None
 
 
 class LinesCancelled(QuantityMoved, Event):
-    """Units will not be fulfilled; `released_claims` are given back with what they hold."""
+    """Units will not be fulfilled; `released_claims` are given back with what they hold, of others these parts
+    (`given_back`)."""
 
     reason: CancelReason
     released_claims: tuple[int, ...] = ()
+    given_back: tuple[GivenBack, ...] = ()
+
+
+class StockGivenBack(Event):
+    """Stock came for units of a claim that were cancelled while they waited: it is given back at once."""
+
+    line: str
+    sequence: int
+    quantity: Positive
+    location: str
+
+
+class AskedBack(Value):
+    """Units of a line that a node is asked to let go of."""
+
+    fulfillment_order: str
+    line: str
+    quantity: Positive
 
 
 class OrderCancelRequested(Event):
-    """Nodes have the work already: each is asked to let go of it."""
+    """Nodes have the work already: each is asked to let go of it; where `parts` are named, of these units alone."""
 
     cause: CancelReason
     detail: str | None = None
     fulfillment_orders: tuple[str, ...]
     answer_by: Instant
+    parts: tuple[AskedBack, ...] = ()
 
 
 class FulfillmentWithdrawn(QuantityMoved, Event):
-    """A node let go of its work; nothing of it leaves."""
+    """A node let go of its work; nothing of it leaves. Claims that held its units give them back (`given_back`), where
+    the rest of the order goes on."""
 
     fulfillment_order: str
+    given_back: tuple[GivenBack, ...] = ()
 
 
 class CancelLeftToNode(Event):
@@ -79,10 +123,13 @@ class CancelLeftToNode(Event):
 
 
 class LinesWithdrawn(QuantityMoved, Event):
-    """A node let go of these units; the rest of its work goes on. `packages` are those that remain, where it had packed:
-    they get new labels, and the `shipment` that was asked for before is given up."""
+    """A node let go of these units (none, where it had no more of those that it was asked for); the rest of its work goes
+    on. `packages` are those that remain, where it had packed:
+    they get new labels, and the `shipment` that was asked for before is given up. Claims that held these units give them
+    back (`given_back`), where the rest of the order goes on."""
 
     fulfillment_order: str
+    given_back: tuple[GivenBack, ...] = ()
     packages: tuple[Package, ...] = ()
     shipment: str | None = None
 
@@ -96,7 +143,8 @@ class OrderCancelled(QuantityMoved, Event):
 
 class CancelRefusal(StrEnum):
     """Why a cancel was refused: no such order, it is cancelled or completed already, everything has left, a cancel is
-    under way, or the node refused."""
+    under way, or the node refused; of lines: there is no such line, it is a part of a kit (which is cancelled by its own
+    line), or fewer units are left to cancel than named."""
 
     UNKNOWN_ORDER = "unknown_order"
     ALREADY_CANCELLED = "already_cancelled"
@@ -104,6 +152,9 @@ class CancelRefusal(StrEnum):
     FULFILLED = "fulfilled"
     UNDER_WAY = "under_way"
     REFUSED_BY_NODE = "refused_by_node"
+    UNKNOWN_LINE = "unknown_line"
+    PART_OF_KIT = "part_of_kit"
+    MORE_THAN_LEFT = "more_than_left"
 
 
 class KeptLine(Value):

@@ -74,6 +74,8 @@ class StockBooks:
                 self._hold(sku, key, claim, value["location"], value["quantity"])
             case "ReservationBroken":
                 self._hold(sku, key, claim, value["location"], -value["quantity"])
+            case "ClaimReduced" if value["quantity"]:
+                self._hold(sku, key, claim, value["location"], -value["quantity"])
             case "StockPicked":
                 self._hold(sku, key, claim, value["location"], -value["from_claim"])
             case "ClaimHardened":

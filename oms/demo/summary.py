@@ -189,6 +189,8 @@ def _note_claim(story: OrderStory, line: str, event: Seen) -> None:
                 story.supplies[line] = value["awaits"]
         case "StockRejected":
             story.short.add(line)
+        case "ClaimReduced":
+            story.waiting[claim] -= value["withdrawn"]
         case "ClaimReleased":
             story.waiting[claim] = 0
         case "StockFulfilled" | "StockHandedOut":

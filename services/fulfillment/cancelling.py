@@ -6,6 +6,7 @@ and the rest goes on where it stood.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -53,7 +54,8 @@ ANSWER_WITHIN = timedelta(hours=4)
 
 
 def cancel(command: CancelFulfillment, state: FulfillmentOrder, context: Context) -> Sequence[Event]:
-    """At once before the node has accepted the work, and of what was never seen; afterwards the node is asked."""
+    """At once before the node has accepted the work, and of what was never seen; afterwards the node is asked. A part of
+    it, where the command names units."""
     if state.created is None:
         return [FulfillmentCancelled(lines=(), seen=False, cause=command.cause, reply_to=context.reply_to)]
     asked, reply_to = state.created, context.reply_to or state.created.reply_to
@@ -65,17 +67,21 @@ def cancel(command: CancelFulfillment, state: FulfillmentOrder, context: Context
             FulfillmentCancelRefused(
                 order_id=asked.order_id,
                 location=asked.location,
-                lines=_still_wanted(state),
+                lines=_named(command, state) if command.lines else _of(state, state.wanted),
                 reason=reason,
                 reply_to=reply_to,
             )
         ]
+    if command.lines and state.stage not in ENDED:
+        named = _named(command, state)
+        if not named or (state.stage is Stage.OPEN and named != state.to_pick):
+            return [] if state.cancel is not None else [_at_once(command, state, context, named)]
     if state.stage is Stage.OPEN or state.stage in ENDED:
         return [
             FulfillmentCancelled(
                 order_id=asked.order_id,
                 location=asked.location,
-                lines=asked.lines if state.stage is Stage.OPEN else (),
+                lines=state.to_pick if state.stage is Stage.OPEN else (),
                 seen=True,
                 cause=command.cause,
                 reply_to=reply_to,
@@ -85,25 +91,58 @@ def cancel(command: CancelFulfillment, state: FulfillmentOrder, context: Context
 
 
 def _requested(command: CancelFulfillment, state: FulfillmentOrder, context: Context) -> CancelRequested:
+    named, all_of_it = _named(command, state), _of(state, state.wanted)
+    part = bool(command.lines) and named != all_of_it
     return CancelRequested(
         order_id=state.asked.order_id,
         location=state.asked.location,
-        lines=_still_wanted(state),
+        lines=named if part else all_of_it,
         request=command.request,
         cause=command.cause,
         answer_by=context.now + ANSWER_WITHIN,
+        part=part,
         reply_to=context.reply_to or state.asked.reply_to,
     )
 
 
-def _still_wanted(state: FulfillmentOrder) -> tuple[FulfillmentLine, ...]:
-    """The lines as they were asked for, with the units that are still to leave, or have left."""
-    wanted = state.wanted
-    return tuple(
-        line.model_copy(update={"quantity": wanted[key_of(line)]})
-        for line in state.asked.lines
-        if wanted.get(key_of(line))
+def _at_once(
+    command: CancelFulfillment, state: FulfillmentOrder, context: Context, named: Sequence[FulfillmentLine]
+) -> CancelDecided:
+    """A part of work that the node has not accepted: less to pick. Or of what it has nothing left, whatever it did."""
+    lines = tuple(_decided_line(line, line.quantity, None) for line in named)
+    return CancelDecided(
+        order_id=state.asked.order_id,
+        location=state.asked.location,
+        request=command.request,
+        decision=CancelDecision.AT_ONCE if named else CancelDecision.NOTHING_LEFT,
+        lines=lines,
+        packages=state.packages,
+        part=True,
+        reply_to=context.reply_to or state.asked.reply_to,
     )
+
+
+def _of(state: FulfillmentOrder, units: Mapping[Key, int]) -> tuple[FulfillmentLine, ...]:
+    """The lines as they were asked for, with so many units; those of which there are none are left out."""
+    return tuple(
+        line.model_copy(update={"quantity": units[key_of(line)]})
+        for line in state.asked.lines
+        if units.get(key_of(line))
+    )
+
+
+def _named(command: CancelFulfillment, state: FulfillmentOrder) -> tuple[FulfillmentLine, ...]:
+    """The units that a command names, of those that are still to leave, or have left: of a line that several claims hold
+    for, the last claims first."""
+    left: Counter[str] = Counter()
+    for named in command.lines:
+        left[named.line] += named.quantity
+    found: dict[Key, int] = {}
+    for (line, sequence), there in sorted(state.wanted.items(), reverse=True):
+        if taken := min(there, left[line]):
+            found[line, sequence] = taken
+            left[line] -= taken
+    return _of(state, found)
 
 
 # The answer
@@ -136,13 +175,13 @@ def _not_asked(command: RecordCancelDecision, state: FulfillmentOrder, context: 
 
 def _objection(command: RecordCancelDecision, state: FulfillmentOrder) -> tuple[RefusalReason | None, str | None]:
     """Why an answer cannot be taken, if so: it names every line once, no more units than are there, and why others stay."""
-    wanted, answers = state.wanted, {(line.line, line.sequence): line for line in command.lines}
+    wanted, answers = state.asked_back, {(line.line, line.sequence): line for line in command.lines}
     for (line, sequence), answer in answers.items():
         there = wanted.get((line, sequence))
         if there is None:
             return RefusalReason.UNKNOWN_LINE, f"nobody asks for line {line}"
         if answer.granted > there:
-            return RefusalReason.MORE_THAN_ASKED, f"of line {line} {there} units are there, not {answer.granted}"
+            return RefusalReason.MORE_THAN_ASKED, f"of line {line} {there} units are asked about, not {answer.granted}"
         if answer.granted < there and not answer.reason:
             return RefusalReason.REASON_MISSING, f"say why {there - answer.granted} units of line {line} are kept"
     if len(answers) < len(wanted) or len(answers) < len(command.lines):
@@ -154,7 +193,8 @@ def _packages_objection(
     command: RecordCancelDecision, state: FulfillmentOrder, answers: Mapping[Key, CancelAnswer]
 ) -> tuple[RefusalReason | None, str | None]:
     """Packages are said again where they change, and only there: they must hold exactly what stays."""
-    stays = {key: there - answers[key].granted for key, there in state.wanted.items() if there > answers[key].granted}
+    granted = {key: answer.granted for key, answer in answers.items()}
+    stays = {key: there - granted.get(key, 0) for key, there in state.wanted.items() if there > granted.get(key, 0)}
     packed = bool(state.packages) and any(answer.granted for answer in answers.values()) and bool(stays)
     if numbered_twice(command.packages):
         return RefusalReason.DUPLICATE_PACKAGE, None
@@ -168,7 +208,8 @@ def _answered(command: RecordCancelDecision, state: FulfillmentOrder, context: C
     answers = {(line.line, line.sequence): line for line in command.lines}
     granted = {key: answer.granted for key, answer in answers.items() if answer.granted}
     lines = tuple(
-        _decided_line(line, granted.get(key_of(line), 0), answers[key_of(line)].reason) for line in _still_wanted(state)
+        _decided_line(line, granted.get(key_of(line), 0), answers[key_of(line)].reason)
+        for line in _of(state, state.asked_back)
     )
     changed = packages_of(command.packages, state.inside, context)
     return CancelDecided(
@@ -189,6 +230,7 @@ def _common(state: FulfillmentOrder) -> dict[str, Any]:
         "order_id": asked.order_id,
         "location": asked.location,
         "request": asked.request,
+        "part": asked.part,
         "reply_to": asked.reply_to,
     }
 
@@ -248,11 +290,16 @@ def ended_by(fact: Event, state: FulfillmentOrder) -> Sequence[Event]:
     match fact:
         case HandedOver() | Collected():
             return [_all_kept(state, CancelDecision.LEFT, "it has left")]
-        case Picked() if not any(line.quantity for line in fact.lines):
+        case Picked() if not _asked_for_among(fact, state):
             return [CancelDecided(**_common(state), decision=CancelDecision.NOTHING_LEFT, lines=())]
     return []
 
 
 def _all_kept(state: FulfillmentOrder, decision: CancelDecision, reason: str) -> CancelDecided:
-    lines = tuple(_decided_line(line, 0, reason) for line in _still_wanted(state))
+    lines = tuple(_decided_line(line, 0, reason) for line in _of(state, state.asked_back))
     return CancelDecided(**_common(state), decision=decision, lines=lines, packages=state.packages)
+
+
+def _asked_for_among(fact: Picked, state: FulfillmentOrder) -> bool:
+    """Whether any of what a cancel asks about was found."""
+    return any(line.quantity and (key_of(line) in state.asked_back) for line in fact.lines)

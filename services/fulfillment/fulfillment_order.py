@@ -160,7 +160,7 @@ def _story(state: FulfillmentOrder) -> str | None:
 
 FULFILLMENT_ORDER = StreamKind(
     kind="fulfillment_order",
-    folds=(Fold("fulfillment_order", 5, FulfillmentOrder(), evolve, _react, deadlines_of),),
+    folds=(Fold("fulfillment_order", 6, FulfillmentOrder(), evolve, _react, deadlines_of),),
     decide={
         CreateFulfillmentOrder: _create,
         CancelFulfillment: cancelling.cancel,

@@ -39,6 +39,7 @@ __all__ = [
     "GONE",
     "INSIDE",
     "PROGRESS",
+    "TO_PICK",
     "FulfillmentOrder",
     "Key",
     "Stage",
@@ -73,6 +74,9 @@ class Stage(StrEnum):
 
 INSIDE = (Stage.PICKED, Stage.PACKED, Stage.READY)
 """Goods were taken off the shelf and are still with the node, in order."""
+
+TO_PICK = (Stage.OPEN, Stage.ACCEPTED)
+"""Nothing was taken off the shelf yet."""
 
 GONE = (Stage.HANDED_OVER, Stage.COLLECTED)
 """The goods have left the node, by either way."""
@@ -122,9 +126,20 @@ class FulfillmentOrder:
     def wanted(self) -> dict[Key, int]:
         """The units of each line that are still to leave: what is to be picked, once it is picked what is here of it. What
         was taken beyond that goes back."""
-        if self.stage is Stage.ACCEPTED:
+        if self.stage in TO_PICK:
             return {key_of(line): line.quantity for line in self.to_pick}
         return {key_of(line): min(line.quantity, line.expected) for line in self.inside}
+
+    @property
+    def asked_back(self) -> dict[Key, int]:
+        """The units of each line that a cancel asks about and that are still to leave: of a request for a part no more
+        than it named."""
+        wanted, asked = self.wanted, self.cancel
+        if asked is None or not asked.part:
+            return wanted
+        named = {key_of(line): line.quantity for line in asked.lines}
+        found = {key: min(there, named.get(key, 0)) for key, there in wanted.items()}
+        return {key: units for key, units in found.items() if units}
 
 
 def key_of(line: FulfillmentLine | PickedLine) -> Key:
@@ -172,7 +187,7 @@ def evolve(state: FulfillmentOrder, event: Event) -> FulfillmentOrder:
         case CancelRequested():
             return replace(state, cancel=event, request=event.request)
         case CancelDecided():
-            return _let_go(replace(state, cancel=None, decided=event), event)
+            return _let_go(replace(state, cancel=None, decided=event, request=event.request), event)
     return state
 
 
@@ -184,11 +199,11 @@ def _packed_of(taken: Iterable[PickedLine], packages: Iterable[Package]) -> tupl
 def _let_go(state: FulfillmentOrder, event: CancelDecided) -> FulfillmentOrder:
     """What the node let go of is no longer to be picked, or no longer here. Steps reported before stay as they were."""
     granted = {(line.line, line.sequence): line.granted for line in event.lines if line.granted}
-    if event.decision is not CancelDecision.ANSWERED or not granted:
+    if event.decision not in (CancelDecision.ANSWERED, CancelDecision.AT_ONCE) or not granted:
         return state
-    whole = not any(line.refused for line in event.lines)
+    whole = all(granted.get(key, 0) == there for key, there in state.wanted.items())
     stage = Stage.CANCELLED if whole else state.stage
-    if state.stage is Stage.ACCEPTED:
+    if state.stage in TO_PICK:
         left = ((line, line.quantity - granted.get(key_of(line), 0)) for line in state.to_pick)
         to_pick = tuple(line.model_copy(update={"quantity": quantity}) for line, quantity in left if quantity)
         return replace(state, stage=stage, to_pick=to_pick)

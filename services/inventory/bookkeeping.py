@@ -11,6 +11,7 @@ from chassis.maps import HashTrieMap
 from contracts.inventory import (
     ClaimExpired,
     ClaimHardened,
+    ClaimReduced,
     ClaimReleased,
     DemandQueued,
     Movement,
@@ -101,6 +102,14 @@ def _released(book: StockBook, event: ClaimReleased) -> StockBook:
     return _closed(book, claim)
 
 
+def _reduced(book: StockBook, event: ClaimReduced) -> StockBook:
+    key = claim_key(event.demand, event.sequence)
+    if event.withdrawn:
+        claim = book.claims[key]
+        return book.with_claim(replace(claim, waiting=claim.waiting - event.withdrawn))
+    return book if event.location is None else _let_go(book, key, event.location, event.quantity)
+
+
 def _closed(book: StockBook, claim: Claim) -> StockBook:
     """The claim holds nothing and waits for nothing more."""
     shelves = book.shelves
@@ -177,6 +186,7 @@ def _with_supply(book: StockBook, name: str, supply: Supply) -> StockBook:
 _EVOLVE: Mapping[type[Event], Callable[[StockBook, Any], StockBook]] = {
     StockReserved: _reserved,
     DemandQueued: _queued,
+    ClaimReduced: _reduced,
     ClaimReleased: _released,
     ClaimExpired: _expired,
     ClaimHardened: _hardened,

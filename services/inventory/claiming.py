@@ -12,6 +12,7 @@ from contracts.chassis import DeadlinePassed
 from contracts.inventory import (
     ClaimExpired,
     ClaimHardened,
+    ClaimReduced,
     ClaimReleased,
     ClaimRepeated,
     ClaimStock,
@@ -151,6 +152,9 @@ def _queued(course: Course, terms: ClaimTerms, missing: int) -> DemandQueued:
 
 
 def release(command: ReleaseClaim, book: StockBook, context: Context) -> Sequence[Event]:
+    """All of a claim, or a part of it; who waits for what comes free is served at once."""
+    if command.quantity is not None:
+        return _reduce(command, book, context, command.quantity)
     key = claim_key(command.demand, command.sequence)
     open_claim, course = book.claims.get(key), Course(command.sku, book)
     held = () if open_claim is None else open_claim.held
@@ -168,6 +172,33 @@ def release(command: ReleaseClaim, book: StockBook, context: Context) -> Sequenc
     )
     for location, _ in held:
         course.serve(location)
+    return course.events
+
+
+def _reduce(command: ReleaseClaim, book: StockBook, context: Context, quantity: int) -> Sequence[Event]:
+    """A part of a claim, as far as it has so much there: never from elsewhere, since whoever gives it back counts on the
+    rest being where it was told."""
+    claim, course = book.claims.get(claim_key(command.demand, command.sequence)), Course(command.sku, book)
+    place, held, withdrawn = command.location, 0, 0
+    if claim is not None and place is not None:
+        held = min(quantity, claim.held_at(place))
+    elif claim is not None:
+        withdrawn = min(quantity, claim.waiting)
+    soft = claim is not None and claim.terms.soft
+    course.emit(
+        ClaimReduced(
+            sku=command.sku,
+            demand=command.demand,
+            sequence=command.sequence,
+            location=place,
+            quantity=held,
+            withdrawn=withdrawn,
+            levels=course.level_after(place, claimed=-held, soft=soft) if place is not None and held else (),
+            reply_to=context.reply_to,
+        )
+    )
+    if place is not None and held:
+        course.serve(place)
     return course.events
 
 

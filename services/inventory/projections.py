@@ -15,6 +15,7 @@ from chassis.projection import events_among
 from contracts.inventory import (
     ClaimExpired,
     ClaimHardened,
+    ClaimReduced,
     ClaimReleased,
     DemandQueued,
     ItemDescribed,
@@ -41,6 +42,7 @@ _STOCK = (
     StockReserved,
     StockRejected,
     DemandQueued,
+    ClaimReduced,
     ClaimReleased,
     ClaimHardened,
     ClaimExpired,
@@ -85,6 +87,8 @@ class StockProjection:
                         self._let_go(cursor, event, event.from_claim)
                     case ClaimHardened():
                         cursor.execute(f"update claims set soft_until = null where {_CLAIM}", _claim_of(event))
+                    case ClaimReduced():
+                        self._reduced(cursor, event)
                     case ClaimReleased() | ClaimExpired():
                         cursor.execute(f"delete from claim_holds where {_CLAIM}", _claim_of(event))
                         cursor.execute(f"delete from claims where {_CLAIM}", _claim_of(event))
@@ -133,7 +137,13 @@ class StockProjection:
                 [*_claim_of(event), event.location, event.quantity],
             )
 
-    def _let_go(self, cursor: psycopg.Cursor[Any], event: ReservationBroken | StockPicked, quantity: int) -> None:
+    def _reduced(self, cursor: psycopg.Cursor[Any], event: ClaimReduced) -> None:
+        cursor.execute(f"update claims set waiting = waiting - %s where {_CLAIM}", [event.withdrawn, *_claim_of(event)])
+        self._let_go(cursor, event, event.quantity)
+
+    def _let_go(
+        self, cursor: psycopg.Cursor[Any], event: ReservationBroken | StockPicked | ClaimReduced, quantity: int
+    ) -> None:
         """The claim holds so much less; one that neither holds nor waits any more is closed."""
         named = [*_claim_of(event), event.location]
         cursor.execute(

@@ -12,6 +12,7 @@ from chassis.decider import Answer, Fold, Outgoing, StreamKind
 from contracts.chassis import DeadlinePassed
 from contracts.inventory import (
     AdjustStock,
+    ClaimReduced,
     ClaimReleased,
     ClaimRepeated,
     ClaimStock,
@@ -41,7 +42,13 @@ __all__ = ["KINDS", "STOCK_ITEM"]
 def _react(book: StockBook, event: Event) -> Sequence[Outgoing]:
     match event:
         case (
-            StockReserved() | DemandQueued() | StockRejected() | ClaimRepeated() | ClaimReleased() | ReservationBroken()
+            StockReserved()
+            | DemandQueued()
+            | StockRejected()
+            | ClaimRepeated()
+            | ClaimReduced()
+            | ClaimReleased()
+            | ReservationBroken()
         ) if event.reply_to is not None:
             return (Answer(event.reply_to),)
     return ()

@@ -28,6 +28,7 @@ from contracts.ids import split_stream, stream
 from contracts.message import CATALOGUE, Command, Event, format_instant, parse_instant
 from contracts.order import (
     ALL_STEPS,
+    CancelLine,
     CancelOrder,
     CancelReason,
     CancelRefused,
@@ -137,13 +138,21 @@ _PLACED = {
 }
 
 
-class Cancel(BaseModel):
-    """Why an order is cancelled."""
+class CancelledLine(BaseModel):
+    """So many units of a line (our id), or all of it that has not left."""
 
-    model_config = shown({"cause": "customer", "detail": "ordered twice"})
+    line: str
+    quantity: Annotated[int, Field(gt=0)] | None = None
+
+
+class Cancel(BaseModel):
+    """Why an order is cancelled, or of it only these `lines`."""
+
+    model_config = shown({"cause": "customer", "detail": "one would do", "lines": [{"line": "1", "quantity": 1}]})
 
     cause: CancelReason = CancelReason.CUSTOMER
     detail: str | None = None
+    lines: Annotated[tuple[CancelledLine, ...], Field(max_length=LINES_MAX)] = ()
 
 
 class NewHold(BaseModel):
@@ -241,10 +250,12 @@ def router(gate: Gate, channel_door: Door, seal: Seal) -> APIRouter:
 
     @routes.post("/orders/{name}/cancel", status_code=202, openapi_extra=NAMED)
     async def cancel(name: str, caller: Annotated[Caller, Depends(caller_of)], body: Cancel | None = None) -> Any:
-        """Cancel what has not left."""
+        """Cancel what has not left, or so many units of some lines: all that is named, or nothing. What nodes have
+        accepted they are asked for."""
         target = await asyncio.to_thread(find_order, gate.reads, name)
         wish = body or Cancel()
-        command = CancelOrder(cause=wish.cause, detail=wish.detail)
+        lines = tuple(CancelLine(line=each.line, quantity=each.quantity) for each in wish.lines)
+        command = CancelOrder(cause=wish.cause, detail=wish.detail, lines=lines or None)
         return await submit(gate, caller, target, command, _location(target), refusals=(CancelRefused,))
 
     @routes.post("/orders/{name}/holds", status_code=202, openapi_extra=NAMED)

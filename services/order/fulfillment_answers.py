@@ -6,7 +6,7 @@ cancel_answers.py, next steps in fulfillment_advance.py.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,7 @@ from contracts.order import (
     FulfillmentListed,
     HeldStep,
     HoldKind,
+    LinesCancelled,
     LinesDelivered,
     LinesPacked,
     LinesPicked,
@@ -108,7 +109,23 @@ def _on_rejected(message: FulfillmentRejected, state: OrderStream, context: Cont
         reason=message.reject_reason,
         moves=tuple(moves),
     )
-    return (declined,)
+    return declined, *_asked_back_too(state, key, moves)
+
+
+def _asked_back_too(state: OrderStream, key: str, moves: Sequence[Move]) -> Sequence[Event]:
+    """Units that the node was asked to let go of when it gave all of them up: they are not sourced again."""
+    asked = state.fulfillment.asked_back.get(key)
+    if asked is None or not asked.parts or state.fulfillment.cancelling:
+        return ()
+    back: Counter[str] = Counter()
+    for each in moves:
+        back[each.line] += each.quantity
+    gone = [
+        each
+        for line, quantity in asked.parts
+        for each in move(line, min(quantity, back[line]), Bucket.ORDERED, Bucket.CANCELLED)
+    ]
+    return (LinesCancelled(reason=state.fulfillment.cancel_cause, moves=tuple(gone)),) if gone else ()
 
 
 def all_of(work: Work, target: Bucket) -> list[Move]:

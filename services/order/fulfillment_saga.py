@@ -18,6 +18,7 @@ from contracts.fulfillment import (
     CancelDecided,
     CancelFulfillment,
     CancelRequested,
+    CancelUnits,
     Collected,
     CreateFulfillmentOrder,
     FulfillmentAccepted,
@@ -77,6 +78,7 @@ from services.order.fulfillment_state import (
     WITHDRAW,
     WORK,
     FulfillmentState,
+    Withdrawal,
     deadlines_of,
     evolve,
 )
@@ -131,7 +133,12 @@ def _create(state: OrderStream, key: str) -> Sequence[Send]:
 
 
 def _withdraw(state: OrderStream, key: str) -> Sequence[Send]:
-    message = CancelFulfillment(cause=state.fulfillment.cancel_cause, request=state.fulfillment.cancels)
+    asked = state.fulfillment.asked_back.get(key) or Withdrawal(state.fulfillment.cancels)
+    message = CancelFulfillment(
+        cause=state.fulfillment.cancel_cause,
+        request=asked.request,
+        lines=tuple(CancelUnits(line=line, quantity=quantity) for line, quantity in asked.parts),
+    )
     return [Send("fulfillment", stream("fulfillment_order", key), message, wants_answer=True)]
 
 
@@ -272,7 +279,7 @@ STEPS: Mapping[str, Step] = {
         ),
         _asked(
             name=WITHDRAW,
-            when="a cancel is wished for while nodes have the work",
+            when="a cancel is wished for while nodes have the work, of the order or of some units",
             asked_by=OrderCancelRequested,
             keys=lambda event: event.fulfillment_orders,
             service="fulfillment",
@@ -347,4 +354,4 @@ def _void_rest(state: OrderStream) -> Sequence[Send]:
     return void_payment(state, "")
 
 
-FOLD = Fold("fulfillment", 6, FulfillmentState(), evolve, react, deadlines_of)
+FOLD = Fold("fulfillment", 7, FulfillmentState(), evolve, react, deadlines_of)

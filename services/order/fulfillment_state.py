@@ -76,6 +76,7 @@ __all__ = [
     "WORK",
     "Fulfilled",
     "FulfillmentState",
+    "Withdrawal",
     "Work",
     "count",
     "deadlines_of",
@@ -154,10 +155,18 @@ class Fulfilled:
 
 
 @dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """What a node is asked to let go of: the number of the request, and the units by line; none named: all."""
+
+    request: int
+    parts: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class FulfillmentState:
     """How far fulfillment is: `works` by fulfillment order, what was `fulfilled` by the id that captures name.
-    `cancelling` stands once a cancel was wished for, `cancels` counts them, `withdrawing` are the fulfillment orders
-    whose answer to the last is open; `not_before` are the first moments of lines, in order, that have not come."""
+    `cancelling` stands once a cancel of the order was wished for; `cancels` counts those that asked nodes, `withdrawing` are the
+    fulfillment orders whose answer is open, and `asked_back` is what they were asked; `not_before` are the first moments of lines, in order, that have not come."""
 
     works: HashTrieMap[str, Work] = HashTrieMap()
     fulfilled: HashTrieMap[str, Fulfilled] = HashTrieMap()
@@ -166,6 +175,7 @@ class FulfillmentState:
     cancels: int = 0
     cancel_cause: CancelReason = CancelReason.CUSTOMER
     withdrawing: tuple[str, ...] = ()
+    asked_back: HashTrieMap[str, Withdrawal] = HashTrieMap()
     not_before: tuple[datetime, ...] = ()
 
 
@@ -278,15 +288,17 @@ def _declined(state: FulfillmentState, event: FulfillmentDeclined | FulfillmentW
 def _decided(state: FulfillmentState, key: str) -> FulfillmentState:
     """A node has answered a cancel, or has nothing left to be asked about."""
     asks = settle(settle(state.asks, WITHDRAW, key), DECIDE, key)
-    return replace(state, asks=asks, withdrawing=tuple(other for other in state.withdrawing if other != key))
+    withdrawing = tuple(other for other in state.withdrawing if other != key)
+    return replace(state, asks=asks, withdrawing=withdrawing, asked_back=state.asked_back.discard(key))
 
 
 def _lines_withdrawn(state: FulfillmentState, event: LinesWithdrawn) -> FulfillmentState:
     key, before = event.fulfillment_order, state.works[event.fulfillment_order]
-    unpicked = (each.line for each in event.moves if each.source is Bucket.RELEASED)
+    kept = () if event.given_back else event.moves
+    unpicked = (each.line for each in kept if each.source is Bucket.RELEASED)
     work = replace(_moved(before, event.moves), let_go=tuple(dict.fromkeys((*before.let_go, *unpicked))))
     state = _decided(state, key)
-    if not before.packages:
+    if not before.packages or not event.moves:
         return _with(state, key, work)
     return _with(state, key, replace(work, packages=event.packages, shipment=None, labelled=False), LABEL)
 
@@ -377,16 +389,19 @@ def _captured(state: FulfillmentState, event: CaptureRecorded | CaptureNotNeeded
 
 
 def _cancel_requested(state: FulfillmentState, event: OrderCancelRequested) -> FulfillmentState:
-    asks = state.asks
+    asks, asked_back, number = state.asks, state.asked_back, state.cancels + 1
     for key in event.fulfillment_orders:
         asks = note(asks, WITHDRAW, key, event.answer_by)
+        parts = tuple((part.line, part.quantity) for part in event.parts if part.fulfillment_order == key)
+        asked_back = asked_back.insert(key, Withdrawal(number, parts))
     return replace(
         state,
         asks=asks,
-        cancelling=True,
-        cancels=state.cancels + 1,
+        cancelling=state.cancelling or not event.parts,
+        cancels=number,
         cancel_cause=event.cause,
-        withdrawing=event.fulfillment_orders,
+        withdrawing=(*state.withdrawing, *event.fulfillment_orders),
+        asked_back=asked_back,
     )
 
 

@@ -33,6 +33,7 @@ from contracts.order import (
     Move,
     OrderAdjusted,
     OrderCancelled,
+    OrderCancelRequested,
     OrderChangeRequested,
     OrderCompleted,
     OrderConfirmed,
@@ -264,8 +265,8 @@ def evolve(state: OrderState, event: Event) -> OrderState:
             return replace(state, confirmed=True)
         case CaptureRecorded():
             return replace(state, captured=state.captured + event.amount.amount)
-        case LinesCancelled():
-            return replace(state, cancelled_because=event.reason)
+        case LinesCancelled(reason=why) | OrderCancelRequested(cause=why):
+            return replace(state, cancelled_because=why)
         case OrderCancelled() | OrderCompleted():
             return replace(state, ended=type(event).__name__, holds=HashTrieMap())
     return state
@@ -523,4 +524,4 @@ def _accepted_difference(state: OrderState) -> Iterable[OrderAdjusted]:
     return (OrderAdjusted(charge=Charge(kind=ChargeKind.ROUNDING, amount=amount, tax_included=True)),)
 
 
-FOLD = Fold("order", 5, OrderState(), evolve)
+FOLD = Fold("order", 6, OrderState(), evolve)

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 
 from chassis.decider import Context
 from contracts.chassis import DeadlinePassed
-from contracts.fulfillment import FulfillmentRejected, Picked
+from contracts.fulfillment import (
+    CancelDecided,
+    FulfillmentCancelled,
+    FulfillmentCancelRefused,
+    FulfillmentRejected,
+    Picked,
+)
 from contracts.inventory import (
     DemandQueued,
     ReservationBroken,
@@ -25,6 +31,7 @@ from contracts.money import Money
 from contracts.order import (
     AuthorizationRequested,
     Bucket,
+    CancelOrder,
     CancelReason,
     HeldStep,
     HoldKind,
@@ -96,9 +103,18 @@ def _skus_of(message: Message, state: OrderStream) -> set[str] | None:
         case ReleaseHold():
             released = order.holds.get(message.hold)
             return {line_of(order, line).sku for line in released.lines} if released else set()
+        case CancelOrder():
+            return _unanswered(state) if message.lines else None
+        case CancelDecided() | FulfillmentCancelled() | FulfillmentCancelRefused():
+            return _unanswered(state) if any(asked.parts for asked in state.fulfillment.asked_back.values()) else None
         case DeadlinePassed(name="cancel_after"):
             return {claim.sku for claim in reservation.claims.values() if claim.live and may_wait(claim)}
     return None
+
+
+def _unanswered(state: OrderStream) -> set[str]:
+    """The SKUs of claims that are given back whole when a part of them is cancelled, so that the rest is sourced again."""
+    return {claim.sku for claim in state.reservation.claims.values() if claim.live and claim.unanswered}
 
 
 def advance(state: OrderStream, context: Context) -> Sequence[Event]:

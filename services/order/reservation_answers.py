@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from chassis.decider import Context
 from contracts.inventory import (
     BreakReason,
+    ClaimReduced,
     ClaimReleased,
     ClaimRepeated,
     DemandQueued,
@@ -34,6 +35,7 @@ from contracts.order import (
     LinesCancelled,
     Move,
     ReservationLost,
+    StockGivenBack,
 )
 from contracts.payments import (
     AuthorizationExpired,
@@ -50,7 +52,7 @@ from services.order.reservation_state import AUTHORIZE, ONLY, Claim, claims_in_o
 if TYPE_CHECKING:
     from services.order.stream import OrderStream
 
-__all__ = ["cancel_after_passed", "cancel_rest", "decide", "may_wait", "too_late"]
+__all__ = ["cancel_after_passed", "cancel_rest", "decide", "held_by", "may_wait", "too_late"]
 
 
 # Answers
@@ -73,17 +75,22 @@ def _on_reserved(message: StockReserved, state: OrderStream, context: Context) -
         *move(claim.line, first, Bucket.ORDERED, Bucket.RESERVED),
         *move(claim.line, second, Bucket.BACKORDERED, Bucket.RESERVED),
     ]
-    if not moves:
-        return ()
-    return (
-        LineReserved(
-            line=claim.line,
-            sequence=claim.sequence,
-            location=message.location,
-            quantity=first + second,
-            moves=tuple(moves),
-        ),
-    )
+    events: list[Event] = []
+    if moves:
+        events.append(
+            LineReserved(
+                line=claim.line,
+                sequence=claim.sequence,
+                location=message.location,
+                quantity=first + second,
+                moves=tuple(moves),
+            )
+        )
+    if late := min(message.quantity - first - second, claim.withdrawn):
+        events.append(
+            StockGivenBack(line=claim.line, sequence=claim.sequence, quantity=late, location=message.location)
+        )
+    return events
 
 
 def _on_queued(message: DemandQueued, state: OrderStream, context: Context) -> Sequence[Event]:
@@ -180,6 +187,7 @@ decide: Mapping[type[Message], Any] = {
     DemandQueued: _on_queued,
     StockRejected: _on_rejected,
     ClaimRepeated: _nothing,
+    ClaimReduced: _nothing,
     ClaimReleased: _nothing,
     ReservationBroken: _on_broken,
     PaymentAuthorized: _on_authorized,
@@ -201,7 +209,7 @@ def cancel_after_passed(state: OrderStream, at: datetime) -> Sequence[Event]:
     moves: list[Move] = []
     for claim in claims:
         moves += move(claim.line, claim.waiting, Bucket.BACKORDERED, Bucket.CANCELLED)
-        moves += move(claim.line, _held_by(state, claim), Bucket.RESERVED, Bucket.ORDERED)
+        moves += move(claim.line, held_by(state, claim), Bucket.RESERVED, Bucket.ORDERED)
         moves += move(claim.line, claim.unanswered, Bucket.ORDERED, Bucket.CANCELLED)
     passed = CancelAfterPassed(due=at)
     if not moves:
@@ -219,7 +227,7 @@ def may_wait(claim: Claim) -> bool:
     return claim.waiting > 0 or (claim.queue and claim.unanswered > 0)
 
 
-def _held_by(state: OrderStream, claim: Claim) -> int:
+def held_by(state: OrderStream, claim: Claim) -> int:
     return sum(held.quantity for held in state.reservation.held.values() if held.sequence == claim.sequence)
 
 

@@ -29,6 +29,7 @@ from contracts.order import (
     ClaimRefused,
     FulfillmentDeclined,
     FulfillmentWithdrawn,
+    GivenBack,
     LinesCancelled,
     LinesPicked,
     LinesShort,
@@ -36,6 +37,7 @@ from contracts.order import (
     OrderCancelled,
     SourcingDecided,
     StepAskedAgain,
+    StockGivenBack,
 )
 from contracts.payments import (
     AuthorizePayment,
@@ -95,8 +97,15 @@ def _release_claims(state: OrderStream, key: str) -> Sequence[Send]:
     return [_release_claim(state.order, claim) for claim in claims if claim.decision == int(key) and claim.live]
 
 
-def _release_claim(order: OrderState, claim: Claim) -> Send:
-    release = ReleaseClaim(sku=claim.sku, demand=_demand(order, claim), sequence=claim.sequence)
+def _release_claim(order: OrderState, claim: Claim, quantity: int | None = None, location: str | None = None) -> Send:
+    """Give a claim back, whole or so much of it."""
+    release = ReleaseClaim(
+        sku=claim.sku,
+        demand=_demand(order, claim),
+        sequence=claim.sequence,
+        quantity=quantity,
+        location=location,
+    )
     return _to_stock_item(order, claim, release, False)
 
 
@@ -172,10 +181,16 @@ def react(state: OrderStream, event: Event) -> Sequence[Outgoing]:
         case ClaimRefused():
             return _release_if_asked_again(state, event.sequence)
         case LinesCancelled():
-            return _give_back(state, event.released_claims)
+            return [*_give_back(state, event.released_claims), *_give_back_parts(state, event.given_back)]
+        case StockGivenBack():
+            part = GivenBack(sequence=event.sequence, quantity=event.quantity, location=event.location)
+            return _give_back_parts(state, (part,))
         case FulfillmentDeclined():
             return _give_back(state, event.claims)
-        case LinesPicked() | LinesShort() | LinesWithdrawn() | FulfillmentWithdrawn():
+        case LinesWithdrawn() | FulfillmentWithdrawn():
+            parts = _give_back_parts(state, event.given_back)
+            return [*parts, *_give_back_after(state, event.fulfillment_order)]
+        case LinesPicked() | LinesShort():
             return _give_back_after(state, event.fulfillment_order)
         case OrderCancelled():
             return undo(STEPS, state.reservation.asks, state)
@@ -199,10 +214,16 @@ def _give_back(state: OrderStream, sequences: Iterable[int]) -> Sequence[Send]:
     ]
 
 
+def _give_back_parts(state: OrderStream, parts: Iterable[GivenBack]) -> Sequence[Send]:
+    """Release so much of these claims, whoever else the rest of them is held for."""
+    claims = state.reservation.claims
+    return [_release_claim(state.order, claims[str(part.sequence)], part.quantity, part.location) for part in parts]
+
+
 def _give_back_after(state: OrderStream, fulfillment_order: str) -> Sequence[Send]:
     """Release what was given back while this node still had to pick from it."""
     sequences = dict.fromkeys(line.sequence for line in state.fulfillment.works[fulfillment_order].lines)
     return _give_back(state, [each for each in sequences if not state.reservation.claims[str(each)].live])
 
 
-FOLD = Fold("reservation", 3, ReservationState(), evolve, react, deadlines_of)
+FOLD = Fold("reservation", 4, ReservationState(), evolve, react, deadlines_of)

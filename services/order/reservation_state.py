@@ -20,6 +20,7 @@ from contracts.order import (
     CancelAfterPassed,
     ClaimRefused,
     FulfillmentDeclined,
+    GivenBack,
     HoldPlaced,
     HoldReleased,
     LineBackordered,
@@ -37,6 +38,7 @@ from contracts.order import (
     SourcingDecided,
     StepAskedAgain,
     StepUnanswered,
+    StockGivenBack,
 )
 from services.order.value import rated_lines
 
@@ -67,7 +69,8 @@ ONLY = "1"
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A claim on stock. `unanswered` units stand in `ordered`, `waiting` ones in `backordered`; a claim is `live`
-    until it is refused or released. What waits `awaits` a supply, `expected_at` then, where one was announced."""
+    until it is refused or released. `withdrawn` units were cancelled while they waited, and stock may be on its way for
+    them all the same. What waits `awaits` a supply, `expected_at` then, where one was announced."""
 
     line: str
     sequence: int
@@ -80,6 +83,7 @@ class Claim:
     decision: int
     unanswered: int
     waiting: int = 0
+    withdrawn: int = 0
     live: bool = True
     awaits: str | None = None
     expected_at: datetime | None = None
@@ -232,7 +236,28 @@ def _lost(state: ReservationState, event: ReservationLost) -> ReservationState:
 
 
 def _cancelled(state: ReservationState, event: LinesCancelled) -> ReservationState:
-    return _given_back(state, event.released_claims)
+    return _reduced(_given_back(state, event.released_claims), event.given_back)
+
+
+def _reduced(state: ReservationState, parts: Iterable[GivenBack]) -> ReservationState:
+    """Claims hold so much less, or wait for so much less; the rest of them stays."""
+    for part in parts:
+        if part.location is None:
+            claim = state.claims[str(part.sequence)]
+            less = replace(claim, waiting=claim.waiting - part.quantity, withdrawn=claim.withdrawn + part.quantity)
+            state = replace(state, claims=state.claims.insert(str(part.sequence), less))
+            continue
+        key = held_key(part.sequence, part.location)
+        left = state.held[key].quantity - part.quantity
+        held = state.held.insert(key, replace(state.held[key], quantity=left)) if left else state.held.remove(key)
+        state = replace(state, held=held)
+    return state
+
+
+def _late_stock(state: ReservationState, event: StockGivenBack) -> ReservationState:
+    claim = state.claims[str(event.sequence)]
+    less = replace(claim, withdrawn=claim.withdrawn - event.quantity)
+    return replace(state, claims=state.claims.insert(str(event.sequence), less))
 
 
 def _given_back(state: ReservationState, sequences: Iterable[int]) -> ReservationState:
@@ -316,6 +341,7 @@ _EVOLVERS: Mapping[type[Event], Any] = {
     ClaimRefused: _refused,
     ReservationLost: _lost,
     LinesCancelled: _cancelled,
+    StockGivenBack: _late_stock,
     ReleasedToFulfillment: _released,
     FulfillmentDeclined: _declined,
     LinesShort: _short,

@@ -1,7 +1,7 @@
 """The stream of an order: the order, its three sagas, its notices and its packages that went astray as folds of it, and one decider for each message
 that it takes.
 
-Here is what needs them together: cancelling, deadlines, and asking again after a hold. Each part is told in its own
+Here is what needs them together: deadlines, and asking again after a hold. Each part is told in its own
 file.
 """
 
@@ -18,13 +18,9 @@ from contracts.message import Event, Message
 from contracts.order import (
     ALL_STEPS,
     CancelOrder,
-    CancelRefusal,
-    CancelRefused,
     HoldKind,
     HoldReleased,
     ImportOrder,
-    OrderCancelled,
-    OrderCancelRequested,
     PlaceHold,
     PlaceOrder,
     RecordNoticeNotSent,
@@ -38,6 +34,7 @@ from contracts.order import (
 from services.order import (
     astray,
     cancel_answers,
+    cancelling,
     counter_answers,
     fulfillment_advance,
     fulfillment_answers,
@@ -53,12 +50,12 @@ from services.order import (
     reservation_saga,
 )
 from services.order.astray import AstrayState
-from services.order.fulfillment_state import COLLECT, DECIDE, NOT_BEFORE, WITHDRAW, WORK, FulfillmentState
+from services.order.fulfillment_state import COLLECT, DECIDE, NOT_BEFORE, WORK, FulfillmentState
 from services.order.leaving import hand_out
 from services.order.notices import NoticesState
-from services.order.order import NOT_RELEASED, WITH_CUSTOMER, OrderState, moves_to_cancelled, units
+from services.order.order import OrderState
 from services.order.refund_state import RefundsState
-from services.order.reservation_answers import cancel_after_passed, cancel_rest
+from services.order.reservation_answers import cancel_after_passed
 from services.order.reservation_state import CANCEL_AFTER, ReservationState
 
 __all__ = ["KINDS", "ORDER", "STEPS", "OrderStream"]
@@ -81,38 +78,6 @@ class OrderStream(NamedTuple):
     notices: NoticesState
     astray: AstrayState
     refunds: RefundsState
-
-
-def _cancel(message: CancelOrder, state: OrderStream, context: Context) -> Sequence[Event]:
-    """Before release at once; afterwards each node that has work is asked."""
-    if refusal := _no_cancel(state):
-        return (CancelRefused(reason=refusal),)
-    working = [key for key, work in sorted(state.fulfillment.works.items()) if work.open]
-    if working:
-        answer_by = context.now + STEPS[WITHDRAW].answer_within
-        asked = OrderCancelRequested(
-            cause=message.cause, detail=message.detail, fulfillment_orders=tuple(working), answer_by=answer_by
-        )
-        return (asked,)
-    if units(state.order, *WITH_CUSTOMER):
-        return (cancel_rest(state, message.cause),)
-    moves = moves_to_cancelled(state.order)
-    return (OrderCancelled(cause=message.cause, detail=message.detail, moves=moves),)
-
-
-def _no_cancel(state: OrderStream) -> CancelRefusal | None:
-    """Why nothing can be cancelled, if so."""
-    if state.order.placed is None:
-        return CancelRefusal.UNKNOWN_ORDER
-    if state.order.ended is not None:
-        cancelled = state.order.ended == OrderCancelled.__name__
-        return CancelRefusal.ALREADY_CANCELLED if cancelled else CancelRefusal.COMPLETED
-    if state.fulfillment.withdrawing:
-        return CancelRefusal.UNDER_WAY
-    if any(work.open for work in state.fulfillment.works.values()):
-        return None
-    left = units(state.order, *WITH_CUSTOMER) and not units(state.order, *NOT_RELEASED)
-    return CancelRefusal.FULFILLED if left else None
 
 
 def _deadline(message: DeadlinePassed, state: OrderStream, context: Context) -> Sequence[Event]:
@@ -216,7 +181,7 @@ _DECIDE: Mapping[type[Message], Callable[[Any, Any, Context], Sequence[Event]]] 
     ImportOrder: _of_order(order.import_order),
     PlaceHold: _of_order(order.place_hold),
     ReleaseHold: _release_hold,
-    CancelOrder: _cancel,
+    CancelOrder: cancelling.cancel,
     RecordNoticeSent: _of_notices(notice_outcomes.record_sent),
     RecordNoticeNotSent: _of_notices(notice_outcomes.record_not_sent),
     RecordNoticeRefused: _of_notices(notice_outcomes.record_refused),

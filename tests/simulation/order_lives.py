@@ -380,10 +380,10 @@ def _units(message: Any) -> Iterator[str]:
     elif parts := getattr(message, "allocations", ()):
         yield ", ".join(f"{part.quantity} {part.sku} from {part.location}" for part in parts)
     elif lines := [
-        line for line in getattr(message, "lines", ()) if hasattr(line, "quantity") and hasattr(line, "sku")
+        line for line in (getattr(message, "lines", None) or ()) if hasattr(line, "quantity") and hasattr(line, "sku")
     ]:
         yield ", ".join(_line(line) for line in lines) + place
-    elif answers := [line for line in getattr(message, "lines", ()) if hasattr(line, "granted")]:
+    elif answers := [line for line in (getattr(message, "lines", None) or ()) if hasattr(line, "granted")]:
         yield ", ".join(f"of line {line.line} lets go of {line.granted}" for line in answers) + place
     elif packages := getattr(message, "packages", ()):
         yield ", ".join(f"package {package.number}" for package in packages) + place

@@ -14,6 +14,7 @@ from contracts.fulfillment import (
     CancelDecided,
     CancelDecision,
     CancelRequested,
+    CancelUnits,
     Collected,
     FulfillmentCancelled,
     FulfillmentCancelRefused,
@@ -57,6 +58,7 @@ from services.fulfillment.tests.test_fulfillment_order import (
 )
 
 FIRST = CANCEL.model_copy(update={"request": 1})
+SOME = FIRST.model_copy(update={"lines": (CancelUnits(line="1", quantity=2),)})
 SECOND = CANCEL.model_copy(update={"request": 2})
 BUSY = "packed already"
 
@@ -407,3 +409,86 @@ def test_content_of_a_package_that_the_node_opened_keeps_its_lots() -> None:
     rest = PackedPackage(number=1, contents=(content,), weight_grams=300)
     event = decided(spec.when(answer(2, 1, "d1", rest), door="node"))
     assert event.packages[0].contents[0].traced == (lot,)
+
+
+# Some units of it
+
+
+def some(*before: Command) -> Spec:
+    """Work of which the order wishes to cancel two units of the first line after these."""
+    spec = after(*before)
+    spec.when(SOME, reply_to=ORDER)
+    return spec
+
+
+def one_line(granted: int, *packages: PackedPackage) -> RecordCancelDecision:
+    lines = (CancelAnswer(line="1", sequence=1, granted=granted, reason=BUSY),)
+    return RecordCancelDecision(document="d1", lines=lines, packages=packages)
+
+
+def assert_refused(spec: Spec, command: Command, reason: RefusalReason) -> None:
+    event = event_of(spec.when(command, door="node"))
+    assert isinstance(event, FulfillmentRefused) and event.reason is reason
+
+
+def test_before_the_node_accepts_so_much_less_is_to_be_picked() -> None:
+    spec = after(CREATE)
+    event = decided(spec.when(SOME, reply_to=ORDER).answered(ORDER).sends())
+    assert (event.decision, event.part) == (CancelDecision.AT_ONCE, True)
+    assert [(line.line, line.granted, line.refused) for line in event.lines] == [("1", 2, 0)]
+    assert [(line.line, line.quantity) for line in spec.state.to_pick] == [("1", 1), ("2", 1)]
+    spec.when(SOME, reply_to=ORDER).then_nothing()
+    assert spec.state.stage is Stage.OPEN
+
+
+def test_all_of_it_by_its_units_is_all_of_it() -> None:
+    units = (CancelUnits(line="1", quantity=3), CancelUnits(line="2", quantity=1))
+    whole = FIRST.model_copy(update={"lines": units})
+    assert isinstance(event_of(after(CREATE).when(whole, reply_to=ORDER)), FulfillmentCancelled)
+    requested = event_of(after(CREATE, ACCEPT).when(whole, reply_to=ORDER))
+    assert isinstance(requested, CancelRequested) and not requested.part
+
+
+@pytest.mark.parametrize("before", [(CREATE, ACCEPT), (CREATE, ACCEPT, PICK_ALL)])
+def test_afterwards_the_node_is_asked_about_these_alone(before: tuple[Command, ...]) -> None:
+    # given work that the node accepted
+    spec = after(*before)
+    # when two units are to be cancelled
+    requested = event_of(spec.when(SOME, reply_to=ORDER).answered(ORDER))
+    assert isinstance(requested, CancelRequested)
+    assert ([(line.line, line.quantity) for line in requested.lines], requested.part) == ([("1", 2)], True)
+    # then it answers for them, and not for more
+    assert_refused(spec, one_line(3), RefusalReason.MORE_THAN_ASKED)
+    event = decided(spec.when(one_line(2), door="node"))
+    assert [(line.granted, line.refused) for line in event.lines] == [(2, 0)]
+    # and the rest goes on
+    assert spec.state.wanted == {("1", 1): 1, ("2", 1): 1}
+    assert spec.state.stage is (Stage.PICKED if PICK_ALL in before else Stage.ACCEPTED)
+
+
+def test_of_packed_goods_what_stays_is_said_again() -> None:
+    spec = some(CREATE, ACCEPT, PICK_ALL, PACK)
+    assert_refused(spec, one_line(2), RefusalReason.DIFFERS_FROM_PICKED)
+    event = decided(spec.when(one_line(2, package(1, "1", 1), package(2, "2", 1)), door="node"))
+    assert (event.part, len(event.packages)) == (True, 2)
+    assert spec.state.stage is Stage.PACKED
+
+
+def test_what_was_not_found_is_not_there_to_be_let_go_of() -> None:
+    spec = some(CREATE, ACCEPT)
+    none = RecordPick(document="p1", lines=(PickLine(line="1", sequence=1, quantity=0), PICK_ALL.lines[1]))
+    event = decided(spec.when(none, door="node"))
+    assert (event.decision, event.lines, event.part) == (CancelDecision.NOTHING_LEFT, (), True)
+    again = SOME.model_copy(update={"request": 2})
+    event = decided(spec.when(again, reply_to=ORDER))
+    assert (event.decision, event.lines) == (CancelDecision.NOTHING_LEFT, ())
+
+
+def test_once_the_goods_have_left_these_are_refused() -> None:
+    refused = event_of(after(CREATE, ACCEPT, PICK_ALL, PACK, HAND_OVER).when(SOME, reply_to=ORDER))
+    assert isinstance(refused, FulfillmentCancelRefused)
+    assert [(line.line, line.quantity) for line in refused.lines] == [("1", 2)]
+
+
+def test_silence_keeps_these_and_what_left_first_too() -> None:
+    assert [(line.line, line.refused) for line in decided(late(some(CREATE, ACCEPT))).lines] == [("1", 2)]

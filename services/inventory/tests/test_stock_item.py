@@ -12,6 +12,7 @@ from contracts.inventory import (
     AdjustmentReason,
     AdjustStock,
     BreakReason,
+    ClaimReduced,
     ClaimReleased,
     ClaimRepeated,
     ClaimStock,
@@ -296,6 +297,45 @@ def test_a_release_ends_the_waiting() -> None:
     spec.when(claim(quantity=4))
     assert only(spec.when(release()), ClaimReleased).withdrawn == 4
     assert kinds(spec.when(receive(4))) == [StockReceived]
+
+
+def give_back(quantity: int, location: str | None = None, order: str = "o1") -> ReleaseClaim:
+    return release(order).model_copy(update={"quantity": quantity, "location": location})
+
+
+def test_a_part_of_what_is_held_comes_free_where_it_lies_and_the_rest_stays() -> None:
+    # given a claim that holds five, and one who waits
+    spec = stock_item()
+    spec.when(receive(5))
+    spec.when(claim(quantity=5))
+    spec.when(claim("o2", 2))
+    # when two are given back
+    outcome = spec.when(give_back(2, "north"), reply_to="order:order/o1").answered("order:order/o1")
+    # then they are for who waits, and three are still held
+    reduced, served = outcome.events
+    assert isinstance(reduced, ClaimReduced) and (reduced.quantity, reduced.withdrawn) == (2, 0)
+    assert isinstance(served, StockReserved) and (served.demand.id, served.quantity) == ("o2", 2)
+    assert only(spec.when(release()), ClaimReleased).quantity == 3
+
+
+def test_a_part_of_what_waits_is_withdrawn_and_never_more_than_waits() -> None:
+    spec = stock_item()
+    spec.when(receive(1))
+    spec.when(claim(quantity=4))
+    assert only(spec.when(give_back(2)), ClaimReduced).withdrawn == 2
+    assert only(spec.when(give_back(2)), ClaimReduced).withdrawn == 1
+    assert spec.state.waiting_count == 0
+    assert only(spec.when(release()), ClaimReleased).quantity == 1
+
+
+def test_of_what_a_claim_has_not_there_nothing_comes_free() -> None:
+    spec = stock_item()
+    spec.when(receive(1))
+    spec.when(claim(quantity=1))
+    assert only(spec.when(give_back(1, "south")), ClaimReduced).quantity == 0
+    assert only(spec.when(give_back(1, "north", "o9")), ClaimReduced).quantity == 0
+    assert only(spec.when(give_back(2, "north")), ClaimReduced).quantity == 1
+    assert spec.state.claims.get(claim_key(Demand(kind="order", id="o1", line="1"), 1)) is None
 
 
 def test_a_release_that_comes_before_its_claim_is_remembered() -> None:

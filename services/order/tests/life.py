@@ -27,6 +27,7 @@ from contracts.message import Event
 from contracts.order import (
     ALL_STEPS,
     Bucket,
+    CancelLine,
     CancelOrder,
     HeldStep,
     NotSentReason,
@@ -276,6 +277,10 @@ class Life:
     def cancel(self, one: int, two: int) -> None:
         self.story.tell(CancelOrder())
 
+    def cancel_lines(self, one: int, two: int) -> None:
+        """Some units of a line, or all of it, that may be of a kit, or unknown."""
+        self.story.tell(CancelOrder(lines=(CancelLine(line=str(1 + one), quantity=two or None),)))
+
     def hold(self, one: int, two: int) -> None:
         """A person holds the order, or a line of it that may be of a kit, or unknown."""
         blocks = ALL_STEPS if one > two else BLOCKS[two % len(BLOCKS)]
@@ -344,7 +349,10 @@ class Life:
         first = work.lines[0].line
         there = sum(count(work, bucket, first) for bucket in IN_FULFILLMENT)
         packages = self.story.packages(place) if work.packages else ()
-        self.story.decided(min(two, there), place=place, packages=packages)
+        asked = self.story.view.fulfillment.asked_back.get(self.story.work(place))
+        parts = dict(asked.parts) if asked and asked.parts else None
+        granted = [min(two, there)] if parts is None else [two] * len(work.lines)
+        self.story.decided(*granted, place=place, packages=packages, parts=parts)
 
     def _refuses(self, place: int, two: int) -> None:
         refused = FulfillmentRefused(step=CreateFulfillmentOrder.__name__, reason=RefusalReason.EXISTS)
@@ -451,6 +459,7 @@ DEEDS: dict[str, Callable[[Life, int, int], None]] = {
     "captured": Life.captured,
     "not_captured": Life.not_captured,
     "cancel": Life.cancel,
+    "cancel_lines": Life.cancel_lines,
     "hold": Life.hold,
     "release_hold": Life.release_hold,
     "placed_again": Life.placed_again,

@@ -324,13 +324,18 @@ class Story(Spec):
         place: int = 0,
         decision: CancelDecision = CancelDecision.ANSWERED,
         packages: tuple[Package, ...] = (),
+        parts: Mapping[str, int] | None = None,
     ) -> Outcome:
-        """The node lets go of so many units of each line of its work; of lines not named of none."""
+        """The node lets go of so many units of each line of its work; of lines not named of none. It was asked for these `parts`
+        alone, where some are named."""
         work = self.view.fulfillment.works[self.work(place)]
         lines = []
         for number, line in enumerate(work.lines):
+            if parts is not None and line.line not in parts:
+                continue
             there = sum(work.counts.get(f"{bucket}:{line.line}", 0) for bucket in ("released", "picked", "packed"))
-            given = granted[number] if number < len(granted) else 0
+            there = min(there, parts[line.line]) if parts is not None else there
+            given = min(there, granted[number] if number < len(granted) else 0)
             lines.append(
                 DecidedLine(
                     line=line.line,
@@ -350,6 +355,7 @@ class Story(Spec):
             document="d",
             lines=tuple(lines),
             packages=packages,
+            part=parts is not None,
         )
         return self.node(answer, place)
 

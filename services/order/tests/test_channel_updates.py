@@ -386,6 +386,7 @@ HoldChangeRefused ImportRefused LineReserved LinesPacked LinesPicked LinesShort 
 NoticeOutcomeIgnored NoticeRequested NoticeSent OrderChangeRequested OrderRevisionIgnored PackageSettled
 RefundChangeRefused RefundDeclined RefundFailed RefundGranted RefundProposed RefundWithdrawn ReleasedToFulfillment
 ReservationLost SettlementRefused ShipmentLabelled ShipmentRequested ShipNotBeforePassed SourcingDecided StepAskedAgain StepUnanswered
+StockGivenBack
 """
 """How we do it, and what a `held` says already."""
 
