@@ -18,6 +18,7 @@ STOCK_SEEN = _and_admin(Role.VIEWER, Role.CSR, Role.WAREHOUSE, Role.FINANCE)
 WORK_SEEN = _and_admin(Role.VIEWER, Role.CSR, Role.WAREHOUSE)
 STOCK_KEPT = _and_admin(Role.CSR, Role.CHANNEL_BOT)
 GOODS_MOVED = _and_admin(Role.WAREHOUSE)
+BOOKS_KEPT = _and_admin(Role.FINANCE)
 
 RULES: Rules = {
     ("POST", "/orders"): _and_admin(Role.CSR, Role.CHANNEL_BOT),
@@ -67,4 +68,10 @@ RULES: Rules = {
     ("GET", "/manifests/{identifier}/{number}"): WORK_SEEN,
     ("GET", "/payments"): ORDERS_SEEN,
     ("GET", "/payments/{order_id}"): ORDERS_SEEN,
+    ("GET", "/invoices"): ORDERS_SEEN,
+    ("GET", "/invoices/{name}"): ORDERS_SEEN,
+    ("GET", "/invoices/{name}/timeline"): ORDERS_SEEN,
+    ("POST", "/invoices/{identifier}/retry"): BOOKS_KEPT,
+    ("POST", "/sellers"): BOOKS_KEPT,
+    ("GET", "/sellers/{seller}"): ORDERS_SEEN,
 }

@@ -37,6 +37,7 @@ from services.order.intake import Seal
 from services.order.stream import ORDER
 from services.payments import api as payments_api
 from services.payments import app as payments
+from services.payments import invoice_api
 from services.shipping import api as shipping_api
 from services.shipping import app as shipping
 from services.shipping import manifest_api, papers_api
@@ -81,6 +82,7 @@ def make_app(
     app.include_router(manifest_api.router(shipments))
     app.include_router(papers_api.router(shipments, order_read, opened))
     app.include_router(payments_api.router(gate(payments.declare(namespace))))
+    app.include_router(invoice_api.router(gate(payments.declare(namespace))))
     return app
 
 

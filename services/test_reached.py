@@ -14,7 +14,7 @@ from chassis.decider import StreamKind
 from services.fulfillment.fulfillment_order import KINDS as FULFILLMENT
 from services.inventory.stock_item import KINDS as INVENTORY
 from services.order.stream import KINDS as ORDER
-from services.payments.payment import KINDS as PAYMENTS
+from services.payments.streams import KINDS as PAYMENTS
 from services.shipping.shipment import KINDS as SHIPPING
 from tests.reached.drawing import DRAWINGS, PAGES, marked, page_with
 from tests.reached.record import Reached

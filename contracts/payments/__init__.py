@@ -2,11 +2,13 @@
 
 Amounts are money in minor units with their currency; the whole payment of an order has one currency. A tender is named
 by its place (from 0) among the tenders that the order was placed with; its rank decides when a capture draws on it. The
-modules are rooms, by subject; what they hold is imported from here.
+modules are rooms, by subject; what they hold is imported from here, but for that of
+invoices.py.
 """
 
 from __future__ import annotations
 
+from contracts.payments import invoices
 from contracts.payments.paying import (
     Authorization,
     AuthorizationExpired,
@@ -61,4 +63,5 @@ __all__ = [
     "RefundRepeated",
     "TenderRefund",
     "VoidPayment",
+    "invoices",
 ]

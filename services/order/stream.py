@@ -1,5 +1,5 @@
-"""The stream of an order: the order, its three sagas, its notices and its packages that went astray as folds of it, and one decider for each message
-that it takes.
+"""The stream of an order: the order, its three sagas, its notices, its packages that went astray and its invoices as
+folds of it, and one decider for each message that it takes.
 
 Here is what needs them together: deadlines, and asking again after a hold. Each part is told in its own
 file.
@@ -39,6 +39,7 @@ from services.order import (
     fulfillment_advance,
     fulfillment_answers,
     fulfillment_saga,
+    invoicing,
     notice_content,
     notice_outcomes,
     notices,
@@ -51,6 +52,7 @@ from services.order import (
 )
 from services.order.astray import AstrayState
 from services.order.fulfillment_state import COLLECT, DECIDE, NOT_BEFORE, WORK, FulfillmentState
+from services.order.invoicing import InvoicingState
 from services.order.leaving import hand_out
 from services.order.notices import NoticesState
 from services.order.order import OrderState
@@ -78,6 +80,7 @@ class OrderStream(NamedTuple):
     notices: NoticesState
     astray: AstrayState
     refunds: RefundsState
+    invoicing: InvoicingState
 
 
 def _deadline(message: DeadlinePassed, state: OrderStream, context: Context) -> Sequence[Event]:
@@ -197,7 +200,15 @@ _DECIDE: Mapping[type[Message], Callable[[Any, Any, Context], Sequence[Event]]] 
 
 ORDER = StreamKind(
     kind="order",
-    folds=(order.FOLD, reservation_saga.FOLD, fulfillment_saga.FOLD, notices.FOLD, astray.FOLD, refund_saga.FOLD),
+    folds=(
+        order.FOLD,
+        reservation_saga.FOLD,
+        fulfillment_saga.FOLD,
+        notices.FOLD,
+        astray.FOLD,
+        refund_saga.FOLD,
+        invoicing.FOLD,
+    ),
     decide=_DECIDE,
     state=OrderStream,
     advance=_advance,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from chassis.runtime import installation_of, run_service
 from chassis.service import Service
 from chassis.settings import Settings
-from services.payments.payment import KINDS
+from services.payments.invoice_list import InvoicesProjection
 from services.payments.projections import PaymentsProjection
+from services.payments.streams import KINDS
 
 __all__ = ["declare", "run"]
 
@@ -18,4 +19,5 @@ def declare(namespace: str = "") -> Service:
 
 def run(settings: Settings) -> int:
     """Run one process until it is asked to stop; its exit code."""
-    return run_service(declare(settings.namespace), installation_of(settings), projections=(PaymentsProjection(),))
+    projections = (PaymentsProjection(), InvoicesProjection())
+    return run_service(declare(settings.namespace), installation_of(settings), projections=projections)

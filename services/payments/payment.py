@@ -23,7 +23,7 @@ from services.payments.capturing import capture
 from services.payments.payment_state import Payment, deadlines_of, evolve
 from services.payments.refunding import refund
 
-__all__ = ["KINDS", "PAYMENT"]
+__all__ = ["PAYMENT"]
 
 
 def _react(state: Payment, event: Event) -> Sequence[Outgoing]:
@@ -42,5 +42,3 @@ PAYMENT = StreamKind(
         DeadlinePassed: expire,
     },
 )
-
-KINDS = (PAYMENT,)

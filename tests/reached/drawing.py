@@ -15,6 +15,7 @@ from contracts.order import Bucket, OrderPlaced, QuantityMoved
 from services.fulfillment import fulfillment_order_state
 from services.order.notices import Notice
 from services.order.stream import OrderStream
+from services.payments import invoice
 from services.payments.payment_state import Payment
 from services.shipping import shipment
 
@@ -108,6 +109,7 @@ DRAWINGS: Mapping[str, Callable[[StreamKind, Step], Iterable[Edge]]] = {
     "fulfillment_order": _stages("fulfillment_order", fulfillment_order_state.Stage.UNKNOWN),
     "shipment": _stages("shipment", shipment.Stage.UNKNOWN),
     "payment": _payments,
+    "invoice": _stages("invoice", invoice.Stage.UNKNOWN),
 }
 """What can be drawn, by the name that a page marks it with."""
 

@@ -28,7 +28,7 @@ from services.inventory import stock_item
 from services.order.kits import Kit, is_kit_key, kit_key
 from services.order.sourcing import Availability
 from services.order.stream import KINDS as ORDER_KINDS
-from services.payments import payment
+from services.payments.streams import KINDS as PAYMENTS_KINDS
 from services.shipping import shipment
 
 __all__ = ["TENANT", "Handled", "World", "stock_stream"]
@@ -43,7 +43,7 @@ KINDS: Mapping[str, Sequence[StreamKind]] = {
     "inventory": stock_item.KINDS,
     "fulfillment": fulfillment_order.KINDS,
     "shipping": shipment.KINDS,
-    "payments": payment.KINDS,
+    "payments": PAYMENTS_KINDS,
 }
 
 

@@ -171,7 +171,7 @@ def test_it_is_picked_laid_ready_collected_and_paid_and_nothing_goes_to_shipping
     assert (left.collected_by, left.carrier, left.amount) == (TAKER, None, eur(1000))
     taken = capture_of(outcome)
     assert (taken.fulfillment, taken.amount) == (story.work(), eur(1000))
-    assert messages(outcome) == ["CapturePayment"]
+    assert messages(outcome) == ["CapturePayment", "IssueInvoice"]
     outcome = story.captured(1000, fulfillment=story.work())
     assert kinds(outcome) == ["CaptureRecorded", "OrderCompleted"]
     assert units_of(story) == {Bucket.FULFILLED: 2}

@@ -1,0 +1,106 @@
+"""Invoices: payments are told what each fulfilment is to be invoiced as, once its value is to be taken.
+
+A fold of the order's stream beside the sagas, with no state and no step: the document is payments' from then on, and
+nothing in the order waits for it. What an imported order had let go before was invoiced where it came from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from chassis.decider import Fold, Send
+from contracts.address import ShipTo
+from contracts.ids import aggregate_id, stream
+from contracts.message import Event
+from contracts.money import Money, TenderMethod
+from contracts.order import CaptureRequested, OrderPlaced
+from contracts.payments.invoices import DocumentKind, IssueInvoice
+from services.order.invoice_content import Content, content_of, not_owed, totals_of
+from services.order.value import tenders_for
+from services.order.ways import ship_groups
+
+if TYPE_CHECKING:
+    from services.order.stream import OrderStream
+
+__all__ = ["FOLD", "InvoicingState", "invoice_id"]
+
+
+@dataclass(frozen=True, slots=True)
+class InvoicingState:
+    """Nothing: a document follows from the order's terms and what left."""
+
+
+def evolve(state: InvoicingState, event: Event) -> InvoicingState:
+    """Nothing is remembered."""
+    return state
+
+
+def invoice_id(terms: OrderPlaced, fulfillment: str) -> str:
+    """The id of the invoice for what left under the id `fulfillment`."""
+    return aggregate_id(terms.tenant, "invoice", terms.order_id, fulfillment)
+
+
+def react(state: OrderStream, event: Event) -> Sequence[Send]:
+    """One invoice for each fulfilment that is worth something."""
+    if not isinstance(event, CaptureRequested):
+        return ()
+    name = stream("invoice", invoice_id(state.order.terms, event.fulfillment))
+    return (Send("payments", name, _invoice(state, event)),)
+
+
+def _invoice(state: OrderStream, event: CaptureRequested) -> IssueInvoice:
+    terms, amount = state.order.terms, event.amount.amount
+    left = state.fulfillment.fulfilled[event.fulfillment]
+    content = content_of(terms, state.order.adjustments, left.ranges)
+    if content.gross != amount:
+        less = not_owed(amount - content.gross, terms.currency)
+        content = Content(content.lines, (*content.charges, less))
+    before = sum(one.asked or 0 for key, one in state.fulfillment.fulfilled.items() if key != event.fulfillment)
+    tenders = tenders_for(amount, terms.tenders, before)
+    on_account = sum(tender.amount.amount for tender in tenders if tender.method is TenderMethod.INVOICE)
+    return IssueInvoice(
+        kind=DocumentKind.INVOICE,
+        fulfillment=event.fulfillment,
+        **heading(terms, [part.line for part in left.ranges]),
+        **sums(content, terms.currency),
+        on_account=Money(amount=on_account, currency=terms.currency),
+    )
+
+
+def heading(terms: OrderPlaced, lines: Sequence[str]) -> dict[str, Any]:
+    """Whose order it is, and who is to pay it."""
+    return {
+        "seller": terms.seller,
+        "order_id": terms.order_id,
+        "order_number": terms.number,
+        "channel_number": terms.channel_number or terms.external_id,
+        "buyer": terms.buyer,
+        "bill_to": terms.bill_to or _ship_to(terms, lines),
+        "locale": terms.locale,
+        "currency": terms.currency,
+    }
+
+
+def _ship_to(terms: OrderPlaced, lines: Sequence[str]) -> ShipTo | None:
+    """Where the goods go, where nobody said who is billed."""
+    groups = ship_groups(terms)
+    of_lines = [groups[line.ship_group] for line in terms.lines if line.line in lines and line.ship_group in groups]
+    return next((group.ship_to for group in of_lines if group.ship_to is not None), None)
+
+
+def sums(content: Content, currency: str) -> dict[str, Any]:
+    """What a document says in figures."""
+    tax = sum(row.amount.amount for part in content.parts for row in part.taxes)
+    return {
+        "lines": content.lines,
+        "charges": content.charges,
+        "taxes": totals_of(content.parts, currency),
+        "net": Money(amount=content.gross - tax, currency=currency),
+        "tax": Money(amount=tax, currency=currency),
+        "gross": Money(amount=content.gross, currency=currency),
+    }
+
+
+FOLD = Fold("invoicing", 1, InvoicingState(), evolve, react)

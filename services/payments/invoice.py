@@ -1,0 +1,224 @@
+"""A document, invoice or credit note: drafted when the order asks for it, issued once it has its number, and never changed
+again. What is paid of it and credited is added to it.
+
+Numbers come from the series of its seller (invoice_series.py). A credit note first asks the invoices that it corrects for
+theirs, and they owe less from then on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import Any
+
+from chassis.decider import Answer, Context, Fold, Outgoing, Send, StreamKind
+from chassis.maps import HashTrieMap
+from contracts.ids import split_stream, stream
+from contracts.message import Event
+from contracts.money import Money
+from contracts.payments.invoices import (
+    AssignNumber,
+    Correction,
+    CorrectionNumbered,
+    CreditInvoice,
+    CreditNoteIssued,
+    DocumentKind,
+    InvoiceContents,
+    InvoiceCredited,
+    InvoiceDrafted,
+    InvoiceIssued,
+    InvoiceRetried,
+    InvoiceWaits,
+    IssueCreditNote,
+    IssueInvoice,
+    NumberAssigned,
+    NumberRefused,
+    RetryInvoice,
+    RetryRefusal,
+    RetryRefused,
+    WaitReason,
+)
+from services.payments.invoice_series import series_stream
+
+__all__ = ["FINANCE", "INVOICE", "Invoice", "Stage"]
+
+FINANCE = "finance"
+"""Who looks after documents that wait."""
+
+
+class Stage(StrEnum):
+    """How far a document is."""
+
+    UNKNOWN = "unknown"
+    DRAFTED = "drafted"
+    WAITING = "waiting"
+    ISSUED = "issued"
+
+
+@dataclass(frozen=True, slots=True)
+class Invoice:
+    """A document: its `draft` until it is issued, then its `number` and date. `asked` are the ids of invoices whose numbers
+    a credit note lacks, `corrects` the others. `on_account` is what the buyer was to pay later, `credits` what credit
+    notes took off that, by their ids."""
+
+    stage: Stage = Stage.UNKNOWN
+    order_id: str | None = None
+    draft: InvoiceDrafted | None = None
+    number: str | None = None
+    issued_on: str | None = None
+    on_account: Money | None = None
+    asked: tuple[str, ...] = ()
+    corrects: HashTrieMap[str, Correction] = HashTrieMap()
+    credits: HashTrieMap[str, int] = HashTrieMap()
+
+    @property
+    def drafted(self) -> InvoiceDrafted:
+        """What it will say; only of one that is not issued yet."""
+        assert self.draft is not None, "a document says nothing before it is asked for, and its event all afterwards"
+        return self.draft
+
+
+# Evolve
+
+
+def _evolve(state: Invoice, event: Event) -> Invoice:
+    match event:
+        case InvoiceDrafted():
+            asked = tuple(part.invoice for part in event.corrects if part.number is None)
+            drafted = replace(state, stage=Stage.DRAFTED, draft=event, asked=asked)
+            return replace(drafted, order_id=event.order_id, on_account=event.on_account)
+        case CorrectionNumbered(correction=found):
+            left = tuple(invoice for invoice in state.asked if invoice != found.invoice)
+            return replace(state, asked=left, corrects=state.corrects.insert(found.invoice, found))
+        case InvoiceWaits():
+            return replace(state, stage=Stage.WAITING)
+        case InvoiceRetried():
+            return replace(state, stage=Stage.DRAFTED)
+        case InvoiceIssued() | CreditNoteIssued():
+            issued = replace(state, stage=Stage.ISSUED, draft=None, corrects=HashTrieMap())
+            return replace(issued, number=event.number, issued_on=event.issued_on.isoformat())
+        case InvoiceCredited():
+            return replace(state, credits=state.credits.insert(event.credit_note, event.on_account.amount))
+    return state
+
+
+# Decide
+
+
+def _draft(command: IssueInvoice | IssueCreditNote, state: Invoice, context: Context) -> Sequence[Event]:
+    if state.stage is not Stage.UNKNOWN:
+        return ()
+    drafted = InvoiceDrafted(
+        **_contents(command),
+        document=split_stream(context.stream)[1],
+        numbered_by=split_stream(series_stream(context.tenant, command.seller))[1],
+        corrects=command.corrects if isinstance(command, IssueCreditNote) else (),
+    )
+    return (drafted,)
+
+
+def _contents(document: InvoiceContents) -> dict[str, Any]:
+    return {name: getattr(document, name) for name in InvoiceContents.model_fields}
+
+
+def _on_credited(answer: InvoiceCredited, state: Invoice, context: Context) -> Sequence[Event]:
+    """An invoice that a credit note corrects has said its number, or that it has none."""
+    invoice = split_stream(context.subject)[1]
+    if state.stage is not Stage.DRAFTED or invoice not in state.asked:
+        return ()
+    if answer.number is None:
+        return (InvoiceWaits(reason=WaitReason.INVOICE_NOT_ISSUED, owner=FINANCE),)
+    [asked] = [part for part in state.drafted.corrects if part.invoice == invoice]
+    numbered = {"number": answer.number, "issued_on": answer.issued_on}
+    return (CorrectionNumbered(correction=asked.model_copy(update=numbered)),)
+
+
+def _on_number(answer: NumberAssigned, state: Invoice, context: Context) -> Sequence[Event]:
+    draft = state.drafted
+    days = answer.particulars.payment_days if draft.on_account.amount else 0
+    fields = {
+        **_contents(draft),
+        **{name: getattr(answer, name) for name in ("number", "series", "sequence", "issued_on", "particulars")},
+        "due_on": answer.issued_on + timedelta(days=days),
+    }
+    if draft.kind is DocumentKind.INVOICE:
+        return (InvoiceIssued(**fields),)
+    return (CreditNoteIssued(**fields, corrects=tuple(state.corrects[part.invoice] for part in draft.corrects)),)
+
+
+def _on_no_number(answer: NumberRefused, state: Invoice, context: Context) -> Sequence[Event]:
+    return (InvoiceWaits(reason=WaitReason(answer.reason.value), owner=FINANCE),)
+
+
+def _retry(command: RetryInvoice, state: Invoice, context: Context) -> Sequence[Event]:
+    if state.stage is Stage.WAITING:
+        return (InvoiceRetried(),)
+    unknown = state.stage is Stage.UNKNOWN
+    return (RetryRefused(reason=RetryRefusal.UNKNOWN_DOCUMENT if unknown else RetryRefusal.NOT_WAITING),)
+
+
+def _credit(command: CreditInvoice, state: Invoice, context: Context) -> Sequence[Event]:
+    """Asked again, by a credit note that waited, it says the same, with the number that it has by now."""
+    return (
+        InvoiceCredited(
+            credit_note=command.credit_note,
+            gross=command.gross,
+            on_account=command.on_account,
+            number=state.number,
+            issued_on=None if state.issued_on is None else date.fromisoformat(state.issued_on),
+            reply_to=context.reply_to,
+        ),
+    )
+
+
+# React
+
+
+def _react(state: Invoice, event: Event) -> Sequence[Outgoing]:
+    match event:
+        case InvoiceDrafted() | InvoiceRetried():
+            return _asks(state)
+        case CorrectionNumbered() if not state.asked:
+            return _asks(state)
+        case InvoiceCredited(reply_to=str(reply_to)):
+            return (Answer(reply_to),)
+    return ()
+
+
+def _asks(state: Invoice) -> Sequence[Send]:
+    """What a document wants to hear next: the numbers of what it corrects, then its own."""
+    draft = state.drafted
+    if state.asked:
+        return [
+            Send("payments", stream("invoice", part.invoice), _credit_of(draft, part), wants_answer=True)
+            for part in draft.corrects
+            if part.invoice in state.asked
+        ]
+    number = AssignNumber(seller=draft.seller, document=draft.document, kind=draft.kind)
+    return (Send("payments", stream("invoice_series", draft.numbered_by), number, wants_answer=True),)
+
+
+def _credit_of(draft: InvoiceDrafted, part: Correction) -> CreditInvoice:
+    return CreditInvoice(credit_note=draft.document, gross=part.gross, on_account=part.on_account)
+
+
+def _story(state: Invoice) -> str | None:
+    return None if state.order_id is None else stream("order", state.order_id)
+
+
+INVOICE = StreamKind(
+    kind="invoice",
+    folds=(Fold("invoice", 1, Invoice(), _evolve, _react),),
+    decide={
+        IssueInvoice: _draft,
+        IssueCreditNote: _draft,
+        InvoiceCredited: _on_credited,
+        NumberAssigned: _on_number,
+        NumberRefused: _on_no_number,
+        RetryInvoice: _retry,
+        CreditInvoice: _credit,
+    },
+    story=_story,
+)
