@@ -143,6 +143,11 @@ class Settings(BaseSettings):
     sandbox_secrets_file: Path | None = Field(
         default=None, description="file of what signs its notices; <home>/sandbox.secrets when not set"
     )
+    stripe_key_file: Path | None = Field(default=None, description="file of the secret key; no stripe when not set")
+    stripe_secrets_file: Path | None = Field(default=None, description="file of what signs stripe's notices")
+    stripe_url: str = Field(
+        default="https://api.stripe.com", pattern=r"^https?://\S+[^/]$", description="where stripe answers"
+    )
     senders: Mapping[str, SenderSettings] = Field(
         default={}, description="who messages are from, by brand or seller; `*` for all others"
     )
@@ -170,6 +175,14 @@ class Settings(BaseSettings):
             raise ValueError(
                 "smtp_security none would send the password of smtp_user in the clear: use starttls or tls"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _cards_taken(self) -> Self:
+        if self.card_provider == "stripe" and self.stripe_key_file is None:
+            raise ValueError("card_provider stripe needs its key: set stripe_key_file")
+        if self.card_provider.startswith("sandbox") and self.sandbox_address is None and self.stripe_key_file:
+            raise ValueError("card_provider names the sandbox, and there is none: set it to stripe")
         return self
 
     @property

@@ -8,6 +8,8 @@ from chassis.settings import Settings
 from oms.secrets import first_line, secret_lines
 from services.payments.provider import Notices, Provider
 from services.payments.providers.sandbox import SandboxNotices, SandboxProvider
+from services.payments.providers.stripe import StripeProvider
+from services.payments.providers.stripe_notices import StripeNotices
 
 __all__ = ["SANDBOX_ACCOUNTS", "notices_of", "providers_of"]
 
@@ -21,6 +23,8 @@ def providers_of(settings: Settings) -> Mapping[str, Provider]:
     if settings.sandbox_address:
         key = first_line("sandbox_key_file", settings.sandbox_key)
         providers += [SandboxProvider(settings.sandbox_address, key, account) for account in SANDBOX_ACCOUNTS]
+    if settings.stripe_key_file is not None:
+        providers.append(StripeProvider(first_line("stripe_key_file", settings.stripe_key_file), settings.stripe_url))
     return {provider.name: provider for provider in providers}
 
 
@@ -30,4 +34,6 @@ def notices_of(settings: Settings) -> Mapping[str, Notices]:
     readers: list[Notices] = []
     if settings.sandbox_address:
         readers.append(SandboxNotices(secret_lines("sandbox_secrets_file", settings.sandbox_secrets)))
+    if settings.stripe_secrets_file is not None:
+        readers.append(StripeNotices(secret_lines("stripe_secrets_file", settings.stripe_secrets_file)))
     return {reader.name: reader for reader in readers}
