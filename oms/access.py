@@ -14,6 +14,7 @@ def _and_admin(*roles: Role) -> frozenset[Role]:
 
 ORDERS_SEEN = _and_admin(Role.VIEWER, Role.CSR, Role.FINANCE)
 ORDERS_SERVED = _and_admin(Role.CSR)
+MONEY_GIVEN = _and_admin(Role.CSR, Role.FINANCE)
 STOCK_SEEN = _and_admin(Role.VIEWER, Role.CSR, Role.WAREHOUSE, Role.FINANCE)
 WORK_SEEN = _and_admin(Role.VIEWER, Role.CSR, Role.WAREHOUSE)
 STOCK_KEPT = _and_admin(Role.CSR, Role.CHANNEL_BOT)
@@ -31,6 +32,12 @@ RULES: Rules = {
     ("POST", "/orders/{name}/holds"): _and_admin(Role.CSR, Role.FINANCE),
     ("POST", "/orders/{name}/holds/{hold}/release"): _and_admin(Role.CSR, Role.FINANCE),
     ("POST", "/orders/{name}/packages/{package}/settle"): ORDERS_SERVED,
+    ("GET", "/refunds"): ORDERS_SEEN,
+    ("POST", "/orders/{name}/refunds"): MONEY_GIVEN,
+    ("POST", "/orders/{name}/refunds/{refund}/approve"): MONEY_GIVEN,
+    ("POST", "/orders/{name}/refunds/{refund}/decline"): MONEY_GIVEN,
+    ("POST", "/orders/{name}/refunds/{refund}/retry"): MONEY_GIVEN,
+    ("POST", "/orders/{name}/refunds/{refund}/withdraw"): _and_admin(Role.FINANCE),
     ("GET", "/stock-items"): STOCK_SEEN,
     ("GET", "/stock-items/{sku}"): STOCK_SEEN,
     ("GET", "/claims"): STOCK_SEEN,

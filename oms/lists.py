@@ -19,6 +19,7 @@ __all__ = [
     "item_commands",
     "list_claims",
     "list_orders",
+    "list_refunds",
     "list_stock",
     "location_commands",
     "payment_commands",
@@ -97,6 +98,22 @@ def list_orders(
         "astray": astray,
     }
     _show("/orders", "orders", "order list", columns, as_json, **asked)
+
+
+def list_refunds(
+    limit: Limit = None,
+    after: After = None,
+    state: Annotated[
+        list[str] | None,
+        typer.Option(help="proposed, declined, granted, refunded, failed or withdrawn; may be given several times."),
+    ] = None,
+    order: Order = None,
+    as_json: AsJson = False,
+) -> None:
+    """List refunds, the last first: whom they wait for, and what became of them."""
+    names = ("order_number", "number", "cause", "amount", "currency", "stage", "owner", "proposed_at")
+    asked = {"limit": limit, "after": after, "state": state, "order": order}
+    _show("/refunds", "refunds", "refund list", [_field(name) for name in names], as_json, **asked)
 
 
 def list_stock(

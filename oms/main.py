@@ -24,6 +24,7 @@ COMMANDS = {
     "dead-letters": "oms.operating:dead_letters",
     "offsets": "oms.operating:offsets",
     "order": "oms.orders:order_commands",
+    "refund": "oms.refunds:refund_commands",
     "stock": "oms.orders:stock_commands",
     "fulfillment": "oms.lists:fulfillment_commands",
     "shipment": "oms.lists:shipment_commands",

@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from oms.calls import WAIT_SECONDS, AsJson, call, fail, part, print_json
+from oms.calls import AsJson, call, fail, part, print_json
 from oms.lists import list_claims, list_orders, list_stock
+from oms.outcomes import outcome as _outcome
 
 __all__ = ["find_order", "order_commands", "stock_commands"]
 
@@ -69,6 +70,14 @@ def show(
         units = sum(line["quantity"] for line in gone["lines"])
         said = f"package {gone['package']}: {gone['fate']} by {gone['carrier']}, {units} units; {gone['owner']}"
         console.print(f"[yellow]astray[/] {escape(said)}", highlight=False)
+    if order["refunds"]:
+        said = f"refunded {order['refunded']}, owed {order['credit']} {order['currency']} (minor units)"
+        console.print(said, highlight=False)
+    for refund in order["refunds"]:
+        asked = f", approved by {refund['approved_by']}" if "approved_by" in refund else ""
+        said = f"{refund['number']}: {refund['amount']} for {refund['cause']}, {refund['stage']}{asked}"
+        failed = f"; {refund['owner']}: {refund['detail'] or refund['why']}" if "owner" in refund else ""
+        console.print(f"refund {escape(said + failed)}", highlight=False)
     for notice in order["notices"]:
         console.print(f"notice {notice['notice']}: {notice['kind']}, {notice['status']}", highlight=False)
     events = Table("when", "what", "who", "why", box=None, pad_edge=False)
@@ -151,12 +160,13 @@ def settle(
     name: Annotated[str, typer.Argument(help="The order's id, number or external id.")],
     package: Annotated[str, typer.Argument(help="The package's id, as `oms order show` names it.")],
     detail: Annotated[str, typer.Option(help="What was done, in words.")],
+    refund: Annotated[bool, typer.Option("--refund", help="Pay back what was paid for what is in it.")] = False,
     key: Key = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what was done about a package that was lost or came back."""
     path = f"/orders/{part(name)}/packages/{part(package)}/settle"
-    _outcome(call("POST", path, {"detail": detail}, key), as_json)
+    _outcome(call("POST", path, {"detail": detail, "refund": refund}, key), as_json)
 
 
 @stock_commands.command("receive")
@@ -192,17 +202,3 @@ def show_stock(sku: str, as_json: AsJson = False) -> None:
 def find_order(name: str) -> str:
     """The id of an order that people name by id, number or external id; ends the command when there is none."""
     return str(call("GET", f"/orders/{part(name)}")["order_id"])
-
-
-def _outcome(document: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        print_json(document)
-        return
-    for event in document.get("events", ()):
-        detail = event.get("detail") or event.get("number") or ""
-        console.print(f"{event['type']} {escape(str(detail))}".rstrip(), highlight=False)
-    if "events" not in document:
-        console.print(f"Taken, and not yet decided after {WAIT_SECONDS} s.", highlight=False)
-    if "outcome" in document and "events" in document:
-        console.print(f"it is {document['outcome']}", highlight=False)
-    console.print(document["location"], highlight=False, soft_wrap=True)

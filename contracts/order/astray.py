@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from contracts.message import Command, Event, Instant, Value
+from contracts.order.refunds import RefundApprover
 
 __all__ = [
     "AstrayLine",
@@ -46,25 +47,31 @@ class PackageWentAstray(Event):
 
 
 class SettlePackage(Command):
-    """A person has done what was to be done about a package that went astray; `detail` says what."""
+    """A person has done what was to be done about a package that went astray; `detail` says what. With `refund` its
+    units are paid back, as far as they were not; above what `approver` may give alone a second person has to approve."""
 
     package: str
     detail: str
+    refund: bool = False
+    approver: RefundApprover = RefundApprover.CSR
 
 
 class PackageSettled(Event):
-    """Nobody has to look after the package any more."""
+    """Nobody has to look after the package any more. `refund` is that of its units, where there is one."""
 
     package: str
     fate: PackageFate
     detail: str
+    refund: str | None = None
 
 
 class SettlementRefusal(StrEnum):
-    """Why a package was not settled: no such order, or none of its packages by this id is astray."""
+    """Why a package was not settled: no such order; none of its packages by this id is astray; nothing can be paid back
+    for it (its money is not taken, or is back already)."""
 
     UNKNOWN_ORDER = "unknown_order"
     NOT_ASTRAY = "not_astray"
+    NOTHING_DUE = "nothing_due"
 
 
 class SettlementRefused(Event):

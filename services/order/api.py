@@ -45,6 +45,7 @@ from services.order.channel import channel_key
 from services.order.finding import find_order, unknown_order
 from services.order.intake import Seal, import_order, order_id, place_order
 from services.order.projections import OrdersProjection, OrderStage
+from services.order.refunds_api import approver_of
 from services.order.standing import stands, stands_by
 from services.order.views import order_view, waiting_view
 from services.order.waiting import Happened, waiting
@@ -180,11 +181,13 @@ class Release(BaseModel):
 
 
 class Settlement(BaseModel):
-    """What was done about a package that went astray. No name of a person."""
+    """What was done about a package that went astray. No name of a person. With `refund` what was paid for its units
+    goes back."""
 
     model_config = shown({"detail": "the carrier pays, and a new one is sent"})
 
     detail: Annotated[str, StringConstraints(min_length=1, max_length=500)]
+    refund: bool = False
 
 
 def router(gate: Gate, channel_door: Door, seal: Seal) -> APIRouter:
@@ -278,7 +281,8 @@ def router(gate: Gate, channel_door: Door, seal: Seal) -> APIRouter:
     async def settle(name: str, package: str, caller: Annotated[Caller, Depends(caller_of)], body: Settlement) -> Any:
         """Say what was done about a package that was lost or comes back; then nobody waits for that any more."""
         target = await asyncio.to_thread(find_order, gate.reads, name)
-        command = SettlePackage(package=package, detail=body.detail)
+        approver = approver_of(caller)
+        command = SettlePackage(package=package, detail=body.detail, refund=body.refund, approver=approver)
         return await submit(gate, caller, target, command, _location(target), refusals=(SettlementRefused,))
 
     return routes

@@ -8,6 +8,7 @@ from chassis.service import Service
 from chassis.settings import Settings
 from contracts import topics
 from services.order.projections import AvailabilityLoader, AvailabilityProjection, OrdersProjection, WorkProjection
+from services.order.refunds_projection import RefundsProjection
 from services.order.stream import ORDER
 
 __all__ = ["declare", "run"]
@@ -27,5 +28,5 @@ def run(settings: Settings) -> int:
         make_loader=lambda store: AvailabilityLoader(
             settings.database, store.schema, log, topics.events("inventory", settings.namespace)
         ),
-        projections=(AvailabilityProjection(), WorkProjection(), OrdersProjection()),
+        projections=(AvailabilityProjection(), WorkProjection(), OrdersProjection(), RefundsProjection()),
     )

@@ -1,7 +1,7 @@
 """Packages of an order that went astray: which somebody has to look after, since when, and that it was done.
 
 A fold of the order's stream beside the sagas, which it outlives: an order is complete once its goods have left. Units
-stay fulfilled; what is sent again or paid back is for people, so far.
+stay fulfilled; whoever settles a package has them paid back, or says what else was done.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from contracts.order import (
     PackageFate,
     PackageSettled,
     PackageWentAstray,
+    RefundCause,
     SettlementRefusal,
     SettlementRefused,
     SettlePackage,
@@ -27,6 +28,9 @@ from contracts.order import (
 from contracts.shipping import PackageLost, PackageReturned
 from services.order.fulfillment_answers import contents_of, of_shipment
 from services.order.order import ORDER_DESK
+from services.order.refund_granting import decided, from_top
+from services.order.refund_state import given_back, without
+from services.order.refunding import Units, refund_due
 
 if TYPE_CHECKING:
     from services.order.stream import OrderStream
@@ -73,10 +77,34 @@ def _on_astray(message: PackageLost | PackageReturned, state: OrderStream, conte
 def _settle(message: SettlePackage, state: OrderStream, context: Context) -> Sequence[Event]:
     astray = state.astray.packages.get(message.package)
     if astray is not None:
-        return (PackageSettled(package=message.package, fate=astray.fate, detail=message.detail),)
+        return _settled(message, astray, state, context)
     unknown = state.order.placed is None
     reason = SettlementRefusal.UNKNOWN_ORDER if unknown else SettlementRefusal.NOT_ASTRAY
     return (SettlementRefused(package=message.package, reason=reason),)
+
+
+def _settled(
+    message: SettlePackage, astray: PackageWentAstray, state: OrderStream, context: Context
+) -> Sequence[Event]:
+    settled = PackageSettled(package=message.package, fate=astray.fate, detail=message.detail)
+    if not message.refund:
+        return (settled,)
+    due = refund_due(state, _inside(astray, state), RefundCause.LOST)
+    if due.amount <= 0:
+        return (SettlementRefused(package=message.package, reason=SettlementRefusal.NOTHING_DUE),)
+    [refund] = decided(RefundCause.LOST, message.detail, message.approver, due, state, context)
+    return settled.model_copy(update={"refund": refund.refund}), refund
+
+
+def _inside(astray: PackageWentAstray, state: OrderStream) -> list[Units]:
+    """The units in a package, by number: of those that left with its shipment the highest that were not paid back."""
+    left = state.fulfillment.fulfilled[astray.shipment].ranges
+    found = []
+    for line in astray.lines:
+        ranges = [(part.from_unit, part.to_unit) for part in left if part.line == line.line]
+        known = given_back(state.refunds, line.line)
+        found += from_top(line.line, line.quantity, without(ranges, known))
+    return found
 
 
 decide: Mapping[type[Message], Any] = {

@@ -18,6 +18,7 @@ from contracts.order import (
     ApproveRefund,
     DeclineRefund,
     GrantRefund,
+    RefundApprover,
     RefundCause,
     RefundChangeRefusal,
     RefundChangeRefused,
@@ -72,7 +73,7 @@ def _grant(message: GrantRefund, state: OrderStream, context: Context) -> Sequen
     found = Counter({line: sum(end - start for name, start, end in ranges if name == line) for line in wanted})
     if short := sorted(line for line, count in wanted.items() if found[line] < count):
         return (_refused(_why_short(state, short), short),)
-    return decided(message, refund_due(state, ranges, message.cause), state, context)
+    return _granted(message, refund_due(state, ranges, message.cause), state, context)
 
 
 def _by_component(state: OrderStream, lines: Sequence[RefundUnits]) -> Mapping[str, int]:
@@ -122,7 +123,7 @@ def _appease(message: GrantRefund, state: OrderStream, context: Context) -> Sequ
     if off > possible:
         most = Money(amount=possible, currency=currency)
         return (_refused(RefundChangeRefusal.ABOVE_CAPTURED, possible=most),)
-    return decided(message, appeased(off), state, context)
+    return _granted(message, appeased(off), state, context)
 
 
 def appeased(amount: int) -> Due:
@@ -130,13 +131,19 @@ def appeased(amount: int) -> Due:
     return Due((), amount, 0, 0, amount)
 
 
-def decided(message: GrantRefund, due: Due, state: OrderStream, context: Context) -> Sequence[Event]:
-    """Granted at once, or proposed to a second person."""
+def _granted(message: GrantRefund, due: Due, state: OrderStream, context: Context) -> Sequence[Event]:
     if due.amount <= 0:
         return (_refused(RefundChangeRefusal.NOTHING_DUE),)
-    made = contents(state, due, message.cause, state.refunds.count + 1, message.reason)
+    return decided(message.cause, message.reason, message.approver, due, state, context)
+
+
+def decided(
+    cause: RefundCause, reason: str, approver: RefundApprover, due: Due, state: OrderStream, context: Context
+) -> tuple[RefundGranted | RefundProposed]:
+    """What is due, granted by whoever asks, or proposed to a second person."""
+    made = contents(state, due, cause, state.refunds.count + 1, reason)
     amount, by = Money(amount=due.amount, currency=state.order.terms.currency), _subject(context)
-    if by is not None and may_grant(message.approver, amount):
+    if by is not None and may_grant(approver, amount):
         return (RefundGranted(**made, by=by, answer_by=context.now + ANSWER_WITHIN),)
     return (RefundProposed(**made, by=by, decide_by=context.now + APPROVE_WITHIN),)
 

@@ -27,17 +27,29 @@ from contracts.inventory import (
     LocationKind,
     ReceiveStock,
 )
-from contracts.order import CancelOrder, PlaceHold, RecordNoticeRefused, RecordNoticeSent, ReleaseHold, SettlePackage
+from contracts.order import (
+    CancelOrder,
+    DeclineRefund,
+    PlaceHold,
+    RecordNoticeRefused,
+    RecordNoticeSent,
+    ReleaseHold,
+    RetryRefund,
+    SettlePackage,
+    WithdrawRefund,
+)
 from contracts.shipping import Delivered, PackageLost
 from services.inventory.catalogue import ITEM, LOCATION
 from services.inventory.stock_item import STOCK_ITEM
-from services.order import api
+from services.order import api, refunds_api
 from services.order.app import declare
 from services.order.finding import find_order
 from services.order.kits import Kit, kit_key
 from services.order.projections import AvailabilityLoader, AvailabilityProjection, OrdersProjection, WorkProjection
+from services.order.refunds_projection import RefundsProjection
 from services.order.sourcing import Availability
 from services.order.sourcing_rules import UNDESCRIBED, Place
+from services.order.tests.refund_story import asks, claim, grant, paid, paid_back, refused
 from services.order.tests.story import ORDER_ID, Story, eur, order
 from services.order.tests.test_astray import heard
 from tests.doors.fakes import KeptWriter, guarded_client, seal
@@ -52,7 +64,7 @@ def schema(database: str, namespace: str) -> Iterator[Connection]:
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute(SQL("create schema {}").format(Identifier(namespace)))
         connection.execute(SQL("set search_path to {}").format(Identifier(namespace)))
-        for projection in (OrdersProjection(), AvailabilityProjection(), WorkProjection()):
+        for projection in (OrdersProjection(), RefundsProjection(), AvailabilityProjection(), WorkProjection()):
             connection.execute(projection.tables)
         yield connection
 
@@ -122,6 +134,55 @@ def test_an_order_is_listed_with_a_package_that_went_astray_until_that_has_an_en
     # then nobody has to look after it
     assert shown(schema, astray=True) == []
     assert [row["astray_packages"] for row in shown(schema)] == [0]
+
+
+def test_refunds_are_listed_by_how_far_they_are_and_with_whoever_looks_after_them(schema: Connection) -> None:
+    # given an order of which a refund failed, was tried again and was paid, and another that waits for a second person
+    story = Story()
+    told = [story.tell(order(("A", 2, 80_000)))]
+    story.reserved()
+    story.authorized()
+    story.until_handed_over()
+    story.shipped()
+    story.captured(80_000)
+    OrdersProjection().apply(schema, records_of("order.events", *told))
+    heard_of = [asks(story, grant(500)), refused(story)]
+    RefundsProjection().apply(schema, records_of("order.events", *heard_of))
+    [failed] = refunds_shown(schema, state="failed")
+    assert (failed["number"], failed["amount"], failed["cause"]) == (1, 500, "appeasement")
+    assert (failed["owner"], failed["why"], failed["detail"]) == (
+        "finance_desk",
+        "above_captured",
+        "the provider says no",
+    )
+    assert failed["order_number"] == story.view.order.terms.number
+    heard_of = [asks(story, RetryRefund(refund="1")), asks(story, claim())]
+    RefundsProjection().apply(schema, records_of("order.events", *heard_of))
+    assert refunds_shown(schema, state="failed") == []
+    [proposed] = refunds_shown(schema, state="proposed")
+    assert (proposed["number"], proposed["by"], "decide_by" in proposed) == (2, "anna", True)
+    heard_of = [paid_back(story), asks(story, DeclineRefund(refund="2"))]
+    RefundsProjection().apply(schema, records_of("order.events", *heard_of))
+    # then each is shown once, as it ended
+    rows = refunds_shown(schema, order=ORDER_ID)
+    assert sorted((row["number"], row["stage"]) for row in rows) == [(1, "refunded"), (2, "declined")]
+
+
+def test_a_refund_that_was_withdrawn_is_nobody_s(schema: Connection) -> None:
+    story = paid()
+    withdrawn = WithdrawRefund(refund="1", detail="it was found")
+    told = [asks(story, claim()), refused(story), asks(story, withdrawn)]
+    RefundsProjection().apply(schema, records_of("order.events", *told))
+    [row] = refunds_shown(schema)
+    assert (row["stage"], row.get("owner")) == ("withdrawn", None)
+
+
+def refunds_shown(schema: Connection, **asked: Any) -> list[dict[str, Any]]:
+    door = Door("http", KeptWriter(), 4)
+    gate = Gate(declare(), door, cast(Reads, Reader(schema)), Waiters(1))
+    client, _ = guarded_client(refunds_api.router(gate))
+    refunds: list[dict[str, Any]] = client.get("/refunds", params=asked).json()["refunds"]
+    return refunds
 
 
 def shown(schema: Connection, **asked: Any) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from chassis.saga import Asked
 from chassis.stream import open_deadlines
 from chassis.testing import DAWN
 from contracts.chassis import DeadlinePassed
+from contracts.envelope import Actor
 from contracts.fulfillment import (
     CreateFulfillmentOrder,
     FulfillmentCancelled,
@@ -26,20 +27,28 @@ from contracts.inventory import BreakReason, ClaimRepeated, ReservationBroken
 from contracts.message import Event
 from contracts.order import (
     ALL_STEPS,
+    ApproveRefund,
     Bucket,
     CancelLine,
     CancelOrder,
+    DeclineRefund,
+    GrantRefund,
     HeldStep,
     NotSentReason,
     PlaceHold,
     RecordNoticeNotSent,
     RecordNoticeRefused,
     RecordNoticeSent,
+    RefundApprover,
+    RefundCause,
+    RefundUnits,
     ReleaseHold,
+    RetryRefund,
     SettlePackage,
     ShipGroup,
     ShipMethod,
     ShortagePolicy,
+    WithdrawRefund,
 )
 from contracts.payments import (
     AuthorizationExpired,
@@ -47,6 +56,10 @@ from contracts.payments import (
     CaptureRefused,
     DeclineReason,
     PaymentDeclined,
+    PaymentRefunded,
+    RefundRefusal,
+    RefundRefused,
+    RefundRepeated,
 )
 from contracts.shipping import (
     CreateShipment,
@@ -57,9 +70,10 @@ from contracts.shipping import (
     ShipmentRefusal,
     ShipmentRefused,
 )
-from services.order import fulfillment_state, reservation_state
+from services.order import fulfillment_state, refund_state, reservation_state
 from services.order.fulfillment_state import Work, count, fulfilled_in_order
 from services.order.order import IN_FULFILLMENT
+from services.order.refund_state import Refund, in_order
 from services.order.reservation_state import Claim, claims_in_order
 from services.order.stream import ORDER
 from services.order.tests.story import ORDER_ID, PAYMENT, SHIP_TO, Story, demand, eur, order, stock_of
@@ -78,6 +92,8 @@ OF_LINES = ("1", "1", "1", "counter", "till")
 
 NOT_BEFORE = DAWN + timedelta(days=2)
 """When early lines may leave."""
+
+BUYER, SELLER = Actor(kind="person", subject="anna"), Actor(kind="person", subject="ben")
 
 BLOCKS = ((HeldStep.RELEASE,), (HeldStep.AUTHORIZATION,), (HeldStep.SOURCING, HeldStep.RELEASE), ())
 
@@ -120,7 +136,11 @@ class Life:
     def go_on(self, one: int, two: int) -> None:
         """One of the answers comes that are waited for, as good as can be; or goods that were waited for arrive."""
         view = self.story.view
-        asked = [each for asks in (view.reservation.asks, view.fulfillment.asks) for _, each in sorted(asks.items())]
+        asked = [
+            each
+            for asks in (view.reservation.asks, view.fulfillment.asks, view.refunds.asks)
+            for _, each in sorted(asks.items())
+        ]
         waits = [each for each in asked if not each.answered]
         waiting = [claim for claim in claims_in_order(view.reservation.claims) if claim.live and claim.waiting]
         if waiting and (not waits or one == two):
@@ -137,6 +157,8 @@ class Life:
                 self.story.authorized()
             case fulfillment_state.CAPTURE:
                 self._take(asked.key)
+            case refund_state.REFUND:
+                self._paid_back(asked.key)
             case _:
                 self._work_on(asked.step, asked.key, two)
 
@@ -412,7 +434,62 @@ class Life:
     def settle(self, one: int, two: int) -> None:
         """Somebody has done what was to be done about a package."""
         astray = sorted(self.story.view.astray.packages.keys())
-        self.story.tell(SettlePackage(package=astray[one % len(astray)] if astray else "none", detail="sent again"))
+        package = astray[one % len(astray)] if astray else "none"
+        wish = SettlePackage(package=package, detail="sent again", refund=two % 2 == 1)
+        self.story.when(wish, actor=SELLER, door="http", needed=self.story.stock)
+
+    # Money that goes back
+
+    def claim(self, one: int, two: int) -> None:
+        """Somebody claims units, or is appeased."""
+        approver = (RefundApprover.CSR, RefundApprover.FINANCE)[two % 2]
+        lines = (RefundUnits(line=str(one + 1), quantity=two % 3 + 1),)
+        wish = GrantRefund(cause=RefundCause.DAMAGED, lines=lines, reason="broken", approver=approver)
+        if one == two:
+            wish = GrantRefund(cause=RefundCause.APPEASEMENT, percent="5", reason="late", approver=approver)
+        self.story.when(wish, actor=BUYER if one % 2 else None, door="http", needed=self.story.stock)
+
+    def _some_refund(self, one: int) -> Refund | None:
+        known = in_order(self.story.view.refunds)
+        return known[one % len(known)][1] if known else None
+
+    def decide_refund(self, one: int, two: int) -> None:
+        """Somebody approves a refund, declines it, has it tried again or withdraws it."""
+        refund = self._some_refund(one)
+        name = refund.contents.refund if refund else "none"
+        wishes = (
+            ApproveRefund(refund=name),
+            DeclineRefund(refund=name),
+            RetryRefund(refund=name),
+            WithdrawRefund(refund=name, detail="found"),
+        )
+        self.story.when(wishes[two % len(wishes)], actor=SELLER, door="http", needed=self.story.stock)
+
+    def refund_answered(self, one: int, two: int) -> None:
+        """Payments pay a refund back, say that they had, or refuse it."""
+        refund = self._some_refund(one)
+        if refund is None or not refund.granted:
+            return
+        said: dict[str, Any] = {
+            "order_id": ORDER_ID,
+            "refund": refund.contents.refund,
+            "amount": refund.contents.amount,
+        }
+        part = eur(refund.contents.amount.amount // 2)
+        if two % 3 == 0:
+            self._paid_back(refund.contents.refund)
+        elif two % 3 == 1:
+            self.story.tell(RefundRepeated(**said), subject=PAYMENT)
+        else:
+            refused = RefundRefused(**said, reason=RefundRefusal.NOT_CAPTURED, refunded_part=part if two > 2 else None)
+            self.story.tell(refused, subject=PAYMENT)
+
+    def _paid_back(self, key: str) -> None:
+        amount = self.story.view.refunds.refunds[key].contents.amount
+        paid = PaymentRefunded(
+            order_id=ORDER_ID, refund=key, amount=amount, refunds=(), refunded=amount, captured=amount
+        )
+        self.story.tell(paid, subject=PAYMENT)
 
     def _has_goods(self, place: int) -> bool:
         return any(content.quantity > 0 for package in self.story.packages(place) for content in package.contents)
@@ -465,6 +542,9 @@ DEEDS: dict[str, Callable[[Life, int, int], None]] = {
     "placed_again": Life.placed_again,
     "deadline": Life.deadline,
     "settle": Life.settle,
+    "claim": Life.claim,
+    "decide_refund": Life.decide_refund,
+    "refund_answered": Life.refund_answered,
     "told": Life.told,
     "told_nobody": Life.told_nobody,
     "not_told": Life.not_told,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from chassis.decider import Context
 from chassis.testing import Outcome
 from contracts.envelope import Actor
 from contracts.message import Message
@@ -12,11 +13,17 @@ from contracts.order import GrantRefund, RefundCause, Refunded, RefundUnits
 from contracts.payments import PaymentRefunded, RefundRefusal, RefundRefused, RefundRepeated, TenderRefund
 from services.order.refund_state import Refund, find
 from services.order.tests.story import ORDER_ID, PAYMENT, Story, eur
+from services.order.value import line_values, part_of
 
-__all__ = ["ANNA", "BEN", "asks", "claim", "grant", "paid", "paid_back", "refund_of", "refused", "repeated"]
+__all__ = ["ANNA", "BEN", "asks", "claim", "context", "grant", "paid", "paid_back", "refund_of", "refused", "repeated"]
 
 ANNA = Actor(kind="person", subject="anna")
 BEN = Actor(kind="person", subject="ben")
+
+
+def context(story: Story) -> Context:
+    """What a decider of the order knows now."""
+    return Context(story.log[-1][2], "default", story.name, "m", story.name, story.name)
 
 
 def paid(*lines: tuple[str, int, int], **more: Any) -> Story:
@@ -92,3 +99,10 @@ def refused(story: Story, number: int = 1, part: int | None = None) -> Outcome:
 def total_refunded(story: Story) -> int:
     """What `Refunded` told of, in minor units."""
     return sum(event.amount.amount for event, _, _ in story.log if isinstance(event, Refunded))
+
+
+def refunded_share(view: Any, refund: Refund) -> int:
+    """What was captured for the units of a refund, in minor units."""
+    values = line_values(view.order.terms, view.order.adjustments)
+    lines = refund.contents.lines
+    return sum(sum(part_of(values[line.line], line.from_unit, line.to_unit)) for line in lines)

@@ -13,13 +13,16 @@ from contracts.order import (
     PackageFate,
     PackageSettled,
     PackageWentAstray,
+    RefundCause,
+    RefundGranted,
     SettlementRefusal,
     SettlementRefused,
     SettlePackage,
 )
 from contracts.shipping import Delivered, PackageLost, PackageReturned
 from services.order.order import OrderStatus, status
-from services.order.tests.story import NAME, ORDER_ID, Story, kinds, units_of
+from services.order.tests.refund_story import asks, claim
+from services.order.tests.story import NAME, ORDER_ID, Story, eur, kinds, units_of
 from services.order.views import order_view
 from services.order.waiting import Waiting, waiting
 
@@ -140,3 +143,25 @@ def test_a_package_of_no_shipment_of_the_order_is_not_its_business() -> None:
         occurred_at=DAWN,
     )
     story.tell(lost, subject="shipment/another").then_nothing()
+
+
+def test_what_was_paid_for_a_lost_package_goes_back_once_when_it_is_settled_so() -> None:
+    # given a package of two units for 10.00 that was lost, one of which was claimed before
+    story = shipped()
+    heard(story, PackageLost)
+    asks(story, claim(cause=RefundCause.MISSING))
+    # when it is settled with a refund
+    wish = SettlePackage(package="package-0", detail="the carrier pays", refund=True)
+    settled, refund = asks(story, wish).events
+    # then the other unit is paid back
+    assert isinstance(settled, PackageSettled) and isinstance(refund, RefundGranted)
+    assert settled.refund == refund.refund
+    assert [(line.from_unit, line.to_unit) for line in refund.lines] == [(0, 1)]
+    assert (refund.cause, refund.amount, story.view.refunds.granted) == (RefundCause.LOST, eur(500), 1000)
+
+
+def test_what_was_not_paid_for_does_not_go_back() -> None:
+    story = shipped(complete=False)
+    heard(story, PackageLost)
+    [refused] = asks(story, SettlePackage(package="package-0", detail="x", refund=True)).events
+    assert isinstance(refused, SettlementRefused) and refused.reason is SettlementRefusal.NOTHING_DUE

@@ -21,12 +21,16 @@ from contracts.order import (
     NoticeRequested,
     OrderCancelled,
     OrderConfirmed,
+    Refunded,
+    RefundWithdrawn,
     ReleasedToFulfillment,
     ShipNotBeforePassed,
     ShortagePolicy,
 )
 from services.order.kits import Kit, kit_key
 from services.order.order import WITH_CUSTOMER, blocked, due, held_lines, line_of, line_units
+from services.order.refund_state import RefundStage, given_back, without
+from services.order.refunding import captured_units
 from services.order.sourcing import Availability
 from services.order.tests.life import DEEDS, PLACES, Life
 from services.order.tests.story import Story
@@ -90,7 +94,9 @@ def _check_wait(story: Story) -> None:
     """An order has ended with no package astray, or waits for something that has a name, and somebody who can move it."""
     found = waiting(story.name, story.log)
     assert found is not None
-    unsettled = story.view.order.open or len(story.view.astray.packages) > 0
+    going = (RefundStage.PROPOSED, RefundStage.GRANTED, RefundStage.FAILED)
+    refunds = [refund for refund in story.view.refunds.refunds.values() if refund.stage in going]
+    unsettled = story.view.order.open or len(story.view.astray.packages) > 0 or bool(refunds)
     assert bool(found.waits) is unsettled, found.sentence
     assert all(wait.what and wait.mover for wait, _ in found.waits)
 
@@ -140,10 +146,28 @@ def check(story: Story) -> None:
     for (line, _, end), (other, start, _) in pairwise(ranges):
         assert line != other or end <= start
     assert all(end <= values[line].units for line, _, end in ranges)
+    _check_refunds(story)
     assert story.view.reservation.unanswered >= 0
     waiting = sum(claim.waiting for claim in story.view.reservation.claims.values() if claim.live)
     assert state.ended or waiting == state.units[3]
     _check_notices(story)
+
+
+def _check_refunds(story: Story) -> None:
+    """No more is paid back than is owed, and owed than was taken; no unit is paid back twice, nor one that is not paid
+    for; and what channels hear is what is paid."""
+    refunds, captured = story.view.refunds, captured_units(story.view)
+    assert 0 <= refunds.refunded <= refunds.granted
+    if not any(isinstance(event, RefundWithdrawn) for event, _, _ in story.log):
+        assert refunds.granted <= story.view.order.captured
+    for line in story.view.order.lines:
+        ranges = given_back(refunds, line)
+        assert all(end <= start for (_, end), (start, _) in pairwise(ranges))
+        assert without(ranges, captured.get(line, ())) == ()
+    told = [event for event, _, _ in story.log if isinstance(event, Refunded)]
+    assert len({event.refund for event in told}) == len(told)
+    paid = sum(refund.refunded for refund in refunds.refunds.values() if refund.stage is RefundStage.REFUNDED)
+    assert sum(event.amount.amount for event in told) == paid
 
 
 def _check_notices(story: Story) -> None:
