@@ -134,7 +134,8 @@ class ChannelLine(Value):
     """A line. `quantity` counts the item's base unit; where the customer ordered another unit, `ordered_quantity` and
     `ordered_unit` say so. `amount` is the extended amount in minor units and the truth; `unit_price` only informs, for
     `price_basis` (`1`, `100`, `kg`). `requested` is when the customer wants it, `promised` when you told them to expect
-    it. `parent` is the channel's id of the line that this one belongs to."""
+    it. `parent` is the channel's id of the line that this one belongs to. What is sold for good is `final_sale`, and
+    `return_policy` names the rules by which a line may come back, where they are not the standard ones."""
 
     line_id: Key
     sku: Annotated[str, StringConstraints(max_length=128, pattern=r"^[^\x00-\x1f]*$")]
@@ -158,6 +159,8 @@ class ChannelLine(Value):
     relation: RelationKind | None = None
     parent: Key | None = None
     quantity_per_parent: Whole | None = None
+    final_sale: bool | None = None
+    return_policy: Key | None = None
     references: Annotated[tuple[ChannelReference, ...], Field(max_length=REFERENCES_MAX)] = ()
 
 
@@ -273,7 +276,8 @@ class UpdateKind(StrEnum):
     `accepted`: we have it; `held`: it waits for somebody, and `hold` says why; `changed`: what is owed changed by
     `amount`; `conflicted`: it came again with another body and nothing says which is newer; `cancelled`: these units
     will not come; `cancel_refused`: they will come all the same; `ready_for_pickup`: they lie ready to be collected;
-    `fulfilled`: they have left; `lost`: they left and do not arrive, unless they are found; `returned`: they left and
+    `return_requested`: they may come back, or a person decides (`detail`: approved or asked); `return_received`: they
+    are back; `return_ended`: they stay with the customer after all; `fulfilled`: they have left; `lost`: they left and do not arrive, unless they are found; `returned`: they left and
     come back to us; `refunded`: `amount` went back to the customer.
     """
 
@@ -291,6 +295,9 @@ class UpdateKind(StrEnum):
     DELIVERED = "delivered"
     LOST = "lost"
     RETURNED = "returned"
+    RETURN_REQUESTED = "return_requested"
+    RETURN_RECEIVED = "return_received"
+    RETURN_ENDED = "return_ended"
     COMPLETED = "completed"
     REFUNDED = "refunded"
 

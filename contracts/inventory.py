@@ -33,6 +33,7 @@ __all__ = [
     "DemandQueued",
     "DescribeItem",
     "DescribeLocation",
+    "Disposition",
     "ExpectSupply",
     "HardenClaim",
     "HardeningRefused",
@@ -52,6 +53,7 @@ __all__ = [
     "RecordHandedOut",
     "RecordPicked",
     "RecordPutBack",
+    "RecordReturned",
     "RejectReason",
     "ReleaseClaim",
     "ReservationBroken",
@@ -65,6 +67,7 @@ __all__ = [
     "StockReceived",
     "StockRejected",
     "StockReserved",
+    "StockReturned",
     "StockStatus",
     "SupplyExpected",
     "TracedQuantity",
@@ -177,6 +180,20 @@ class BreakReason(StrEnum):
     ADJUSTMENT = "adjustment"
     PICKED_BY_ANOTHER = "picked_by_another"
     HANDED_OUT = "handed_out"
+    RETURN_CHANGED = "return_changed"
+
+
+class Disposition(StrEnum):
+    """What becomes of a unit that came back: sellable again (`restock`); to be made good first (`refurbish`), looked at
+    again (`quarantine`) or sent on (`return_to_vendor`), all of which are on hold until then; thrown away (`scrap`); or
+    `missing`, since the box held less than it seemed to."""
+
+    RESTOCK = "restock"
+    REFURBISH = "refurbish"
+    QUARANTINE = "quarantine"
+    RETURN_TO_VENDOR = "return_to_vendor"
+    SCRAP = "scrap"
+    MISSING = "missing"
 
 
 class AdjustmentReason(StrEnum):
@@ -348,6 +365,21 @@ class RecordGone(Command):
     quantity: Positive
     unit: str
     fulfillment_order: str
+    document: str
+    occurred_at: Instant | None = None
+
+
+class RecordReturned(Command):
+    """Goods of a customer came back and were looked at: what becomes of them. A fact, never refused. `instead_of` is
+    what was said of these units before; `return_id` the return, `document` the paper of whoever looked."""
+
+    sku: str
+    return_id: str
+    location: str
+    quantity: Positive
+    unit: str
+    disposition: Disposition
+    instead_of: Disposition | None = None
     document: str
     occurred_at: Instant | None = None
 
@@ -649,6 +681,24 @@ class StockHandedOut(Event):
     found: int
     unit: str
     fulfillment: str
+    occurred_at: Instant | None = None
+    movements: tuple[Movement, ...]
+    levels: tuple[Level, ...]
+
+
+class StockReturned(Event):
+    """Goods of a customer are back, and in the bucket of their disposition; where that was changed they left the bucket
+    of what was said before, and `found` of them were not in the book there and were posted as found first."""
+
+    sku: str
+    return_id: str
+    location: str
+    quantity: int
+    found: int
+    unit: str
+    disposition: Disposition
+    instead_of: Disposition | None = None
+    document: str
     occurred_at: Instant | None = None
     movements: tuple[Movement, ...]
     levels: tuple[Level, ...]

@@ -27,12 +27,13 @@ from oms.process import Life, run_process
 from oms.serving import serve
 from services.fulfillment import api as fulfillment_api
 from services.fulfillment import app as fulfillment
+from services.fulfillment import returns_api as goods_back_api
 from services.inventory import api as inventory_api
 from services.inventory import app as inventory
 from services.inventory import catalogue_api, claims_api
 from services.order import api as order_api
 from services.order import app as order
-from services.order import refunds_api
+from services.order import refunds_api, returns_api
 from services.order.channel import ChannelDoor
 from services.order.intake import Seal
 from services.order.stream import ORDER
@@ -76,10 +77,13 @@ def make_app(
 
     app.include_router(order_api.router(orders, door(CHANNEL_DOOR), seal))
     app.include_router(refunds_api.router(orders))
+    app.include_router(returns_api.router(orders))
     app.include_router(inventory_api.router(gate(inventory.declare(namespace))))
     app.include_router(claims_api.router(gate(inventory.declare(namespace))))
     app.include_router(catalogue_api.router(gate(inventory.declare(namespace))))
-    app.include_router(fulfillment_api.router(gate(fulfillment.declare(namespace)), seal, opened))
+    work = gate(fulfillment.declare(namespace))
+    app.include_router(fulfillment_api.router(work, seal, opened))
+    app.include_router(goods_back_api.router(work))
     app.include_router(shipping_api.router(shipments))
     app.include_router(manifest_api.router(shipments))
     app.include_router(papers_api.router(shipments, order_read, opened))

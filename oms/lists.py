@@ -20,6 +20,7 @@ __all__ = [
     "list_claims",
     "list_orders",
     "list_refunds",
+    "list_returns",
     "list_stock",
     "location_commands",
     "payment_commands",
@@ -174,6 +175,21 @@ def list_work(
     asked = {"limit": limit, "after": after, "location": location, "stage": stage, "order": order}
     path = "/fulfillment-orders"
     _show(path, "fulfillment_orders", "fulfillment list", columns, as_json, **asked, cancel_asked=cancel_asked)
+
+
+def list_returns(
+    limit: Limit = None,
+    after: After = None,
+    location: Location = None,
+    stage: Stages = None,
+    order: Order = None,
+    unmatched: Annotated[bool, typer.Option("--unmatched", help="Those that came and are of no order yet.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List returns, the newest first."""
+    columns = [_field(name) for name in ("id", "order_id", "number", "stage", "expected", "answer_by", "changed_at")]
+    asked = {"limit": limit, "after": after, "location": location, "stage": stage, "order": order}
+    _show("/returns", "returns", "return list", columns, as_json, **asked, unmatched=unmatched)
 
 
 @shipment_commands.command("list")

@@ -27,6 +27,7 @@ COMMANDS = {
     "refund": "oms.refunds:refund_commands",
     "stock": "oms.orders:stock_commands",
     "fulfillment": "oms.lists:fulfillment_commands",
+    "return": "oms.returns:return_commands",
     "shipment": "oms.lists:shipment_commands",
     "payment": "oms.lists:payment_commands",
     "item": "oms.lists:item_commands",

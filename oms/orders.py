@@ -78,6 +78,10 @@ def show(
         said = f"{refund['number']}: {refund['amount']} for {refund['cause']}, {refund['stage']}{asked}"
         failed = f"; {refund['owner']}: {refund['detail'] or refund['why']}" if "owner" in refund else ""
         console.print(f"refund {escape(said + failed)}", highlight=False)
+    for back in order["returns"]:
+        wanted = ", ".join(f"{line['quantity']} of line {line['line']}" for line in back["lines"])
+        said = f"return {back['number']}: {back['state']}, {wanted}; {back['id']}"
+        console.print(escape(said), highlight=False)
     for notice in order["notices"]:
         console.print(f"notice {notice['notice']}: {notice['kind']}, {notice['status']}", highlight=False)
     events = Table("when", "what", "who", "why", box=None, pad_edge=False)

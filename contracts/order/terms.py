@@ -89,7 +89,8 @@ class TimeWindow(Value):
 
 
 class OrderLine(Value):
-    """A line. `line` is our id, never reused; `channel_line` the channel's.
+    """A line. `line` is our id, never reused; `channel_line` the channel's. What is sold for good (`final_sale`) comes back
+    only if we are at fault; `return_policy` names the rules by which it may, where they are not the standard ones.
 
     `quantity` counts the base unit and is what was sent, even at or below zero (then a hold stands); `ordered` is the
     unit that the customer used (2 cases). `amount` is the extended amount (minor units) and the truth; `unit_price`
@@ -120,6 +121,8 @@ class OrderLine(Value):
     ship_not_before: Instant | None = None
     cancel_after: Instant | None = None
     relates_to: RelatesTo | None = None
+    final_sale: bool | None = None
+    return_policy: str | None = None
     references: tuple[Reference, ...] = ()
 
 

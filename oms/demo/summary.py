@@ -26,7 +26,10 @@ PERCENTILES = (50, 95, 99)
 WAITING_PERCENT_MAX = 2
 """How many lines of a hundred may still wait for goods at the end of a run."""
 
-AT_REST = frozenset({"backordered", "fulfilled", "delivered", "cancelled"})
+LEFT = ("fulfilled", "delivered", "return_requested", "returned")
+"""Where units are that left, whether or not they came back."""
+
+AT_REST = frozenset({"backordered", "cancelled", *LEFT})
 """Where units of an open order are when nobody has anything to do but wait for goods."""
 
 CLOSING = {"OrderCompleted": "completed", "OrderCancelled": "cancelled"}
@@ -338,7 +341,7 @@ def _wrong_gone(story: OrderStory) -> str | None:
     if story.state not in CLOSING.values():
         return None
     for line, buckets in story.buckets.items():
-        fulfilled = buckets["fulfilled"] + buckets["delivered"]
+        fulfilled = sum(buckets[bucket] for bucket in LEFT)
         if fulfilled != story.gone[line]:
             return f"line {line}: {fulfilled} fulfilled, {story.gone[line]} gone"
     return None

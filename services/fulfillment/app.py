@@ -7,6 +7,7 @@ from chassis.service import Service
 from chassis.settings import Settings
 from services.fulfillment.fulfillment_order import KINDS
 from services.fulfillment.projections import FulfillmentOrdersProjection
+from services.fulfillment.return_projection import ReturnsProjection
 
 __all__ = ["declare", "run"]
 
@@ -19,5 +20,7 @@ def declare(namespace: str = "") -> Service:
 def run(settings: Settings) -> int:
     """Run one process until it is asked to stop; its exit code."""
     return run_service(
-        declare(settings.namespace), installation_of(settings), projections=(FulfillmentOrdersProjection(),)
+        declare(settings.namespace),
+        installation_of(settings),
+        projections=(FulfillmentOrdersProjection(), ReturnsProjection()),
     )

@@ -30,6 +30,7 @@ from contracts.ids import aggregate_id, stream
 from contracts.inventory import Demand, RecordGone, RecordPicked, RecordPutBack
 from contracts.message import Command, Event
 from services.fulfillment import cancelling, node_facts
+from services.fulfillment.customer_return import RETURN
 from services.fulfillment.fulfillment_order_state import (
     FulfillmentOrder,
     Stage,
@@ -171,4 +172,4 @@ FULFILLMENT_ORDER = StreamKind(
     story=_story,
 )
 
-KINDS = (FULFILLMENT_ORDER,)
+KINDS = (FULFILLMENT_ORDER, RETURN)

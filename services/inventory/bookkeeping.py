@@ -24,6 +24,7 @@ from contracts.inventory import (
     StockPutBack,
     StockReceived,
     StockReserved,
+    StockReturned,
     SupplyExpected,
 )
 from contracts.message import Event, format_instant
@@ -154,7 +155,13 @@ def _moved(book: StockBook, movements: tuple[Movement, ...], unit: str) -> Stock
 
 def _physical(
     book: StockBook,
-    event: StockReceived | StockAdjusted | StockCounted | StockPutBack | StockFulfilled | StockHandedOut,
+    event: StockReceived
+    | StockAdjusted
+    | StockCounted
+    | StockPutBack
+    | StockFulfilled
+    | StockHandedOut
+    | StockReturned,
 ) -> StockBook:
     return _moved(book, event.movements, event.unit)
 
@@ -199,4 +206,5 @@ _EVOLVE: Mapping[type[Event], Callable[[StockBook, Any], StockBook]] = {
     StockPutBack: _physical,
     StockFulfilled: _physical,
     StockHandedOut: _physical,
+    StockReturned: _physical,
 }

@@ -30,12 +30,22 @@ from contracts.inventory import (
     StockReceived,
     StockRejected,
     StockReserved,
+    StockReturned,
     SupplyExpected,
 )
 
 __all__ = ["CatalogueProjection", "StockProjection"]
 
-_BOOKED = (StockReceived, SupplyExpected, StockAdjusted, StockCounted, StockPicked, StockPutBack, StockFulfilled)
+_BOOKED = (
+    StockReceived,
+    SupplyExpected,
+    StockAdjusted,
+    StockCounted,
+    StockPicked,
+    StockPutBack,
+    StockFulfilled,
+    StockReturned,
+)
 _STOCK = (
     *_BOOKED,
     StockHandedOut,

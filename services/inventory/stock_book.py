@@ -15,7 +15,7 @@ from contracts.message import format_instant
 from services.inventory.closed_claims import Closed, ClosedClaims
 from services.inventory.waiting_queue import Rank, WaitingQueue
 
-__all__ = ["Claim", "ClaimTerms", "Shelf", "StockBook", "Supply", "claim_key"]
+__all__ = ["ON_SHELF", "Claim", "ClaimTerms", "Shelf", "StockBook", "Supply", "claim_key"]
 
 ON_SHELF = frozenset({Bucket.SELLABLE, Bucket.SUSPECT, Bucket.DAMAGED, Bucket.ON_HOLD, Bucket.PICKED})
 """The buckets that a shelf counts; the others (received, gone) lie outside the location."""

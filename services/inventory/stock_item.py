@@ -1,7 +1,8 @@
 """A stock item: one SKU at all its locations, so that reserving and the queue of waiting demand are atomic.
 
 Here it is put together: which message is decided where, and whom each event answers. stock_book.py is its state and
-bookkeeping.py what its events mean; claiming.py, stock_facts.py and node_facts.py decide, on the steps of course.py.
+bookkeeping.py what its events mean; claiming.py, stock_facts.py, node_facts.py and returned.py decide,
+on the steps of course.py.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from contracts.inventory import (
     RecordHandedOut,
     RecordPicked,
     RecordPutBack,
+    RecordReturned,
     ReleaseClaim,
     ReservationBroken,
     StockRejected,
@@ -34,6 +36,7 @@ from contracts.message import Event
 from services.inventory import claiming, node_facts, stock_facts
 from services.inventory.bookkeeping import as_of, deadlines_of, evolve
 from services.inventory.catalogue import ITEM, LOCATION
+from services.inventory.returned import returned
 from services.inventory.stock_book import StockBook
 
 __all__ = ["KINDS", "STOCK_ITEM"]
@@ -70,6 +73,7 @@ STOCK_ITEM = StreamKind(
         RecordPutBack: node_facts.put_back,
         RecordGone: node_facts.gone,
         RecordHandedOut: node_facts.handed_out,
+        RecordReturned: returned,
     },
 )
 

@@ -44,6 +44,12 @@ from contracts.order import (
     PackageWentAstray,
     QuantityMoved,
     Refunded,
+    ReturnCompleted,
+    ReturnDeclined,
+    ReturnExpired,
+    ReturnRequested,
+    ReturnUnitsReceived,
+    ReturnWithdrawn,
 )
 from services.order.value import parts_of_kits
 
@@ -119,11 +125,15 @@ def counted(order: KnownOrder, event: Message) -> KnownOrder:
         return order
     parts = dict(order.parts)
     for move in event.moves:
-        if move.line in parts and move.target in _OF_KITS:
+        if move.line in parts and move.target in _OF_KITS and move.source not in _COMING_BACK:
             came = parts[move.line].came
             grown = {**came, move.target.value: came.get(move.target.value, 0) + move.quantity}
             parts[move.line] = replace(parts[move.line], came=grown)
     return order if parts == order.parts else replace(order, parts=parts)
+
+
+_COMING_BACK = (Bucket.RETURN_REQUESTED, Bucket.RETURNED)
+"""Where units were that stay with the customer after all: they left, or arrived, before."""
 
 
 def _fewest(units: int, per: int) -> int:
@@ -350,6 +360,30 @@ def _refunded(event: Refunded, order: KnownOrder) -> Told:
     }
 
 
+def _return_requested(event: ReturnRequested, order: KnownOrder) -> Told:
+    lines = _units(order, _of_these(order, {line.line: line.quantity for line in event.lines}))
+    detail = "approved" if event.approved else "asked"
+    return {"kind": UpdateKind.RETURN_REQUESTED, "lines": lines, "detail": detail}
+
+
+def _return_received(event: ReturnUnitsReceived, order: KnownOrder) -> Told | None:
+    """Nothing, where what came was not announced."""
+    came = {part.line: sum(each.to_unit - each.from_unit for each in part.ranges) for part in event.lines}
+    lines = _units(order, _of_these(order, came))
+    return {"kind": UpdateKind.RETURN_RECEIVED, "lines": lines, "location": event.location} if lines else None
+
+
+def _return_ended(
+    event: ReturnDeclined | ReturnExpired | ReturnWithdrawn | ReturnCompleted, order: KnownOrder
+) -> Told | None:
+    """Nothing, where all of it came, or a wish was declined at once: who wished was answered."""
+    kept: Counter[str] = Counter()
+    for move in event.moves:
+        kept[move.line] += move.quantity
+    lines = _units(order, _of_these(order, kept))
+    return {"kind": UpdateKind.RETURN_ENDED, "lines": lines} if lines else None
+
+
 def _completed(event: OrderCompleted, order: KnownOrder) -> Told:
     return {"kind": UpdateKind.COMPLETED, "amount": event.captured, "closed": True}
 
@@ -374,6 +408,12 @@ _TOLD: dict[type[Message], Callable[[Any, KnownOrder], Told | None]] = {
     PackageWentAstray: _astray,
     OrderCompleted: _completed,
     Refunded: _refunded,
+    ReturnRequested: _return_requested,
+    ReturnUnitsReceived: _return_received,
+    ReturnDeclined: _return_ended,
+    ReturnExpired: _return_ended,
+    ReturnWithdrawn: _return_ended,
+    ReturnCompleted: _return_ended,
 }
 
 _FOLLOWED: tuple[type[Message], ...] = (*_TOLD, OrderCancelRequested)

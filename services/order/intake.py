@@ -218,6 +218,8 @@ def _line(line: ChannelLine, name: str, group: str, ours: dict[str, str], intake
         ship_not_before=line.ship_not_before,
         cancel_after=line.cancel_after,
         relates_to=related,
+        final_sale=line.final_sale,
+        return_policy=line.return_policy,
         references=_references(line.references),
     )
 

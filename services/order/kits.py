@@ -78,5 +78,7 @@ def _parts(kit: OrderLine, components: Sequence[KitComponent]) -> Iterable[Order
             promised=kit.promised,
             ship_not_before=kit.ship_not_before,
             cancel_after=kit.cancel_after,
+            final_sale=kit.final_sale,
+            return_policy=kit.return_policy,
             relates_to=RelatesTo(kind=RelationKind.COMPONENT_OF, line=kit.line, quantity_per=one.quantity),
         )

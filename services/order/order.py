@@ -170,6 +170,8 @@ class OrderStatus(StrEnum):
     FULFILLED = "fulfilled"
     COMPLETED = "completed"
     CANCELLED = "cancelled"
+    PARTLY_RETURNED = "partly_returned"
+    RETURNED = "returned"
 
 
 def units(state: OrderState, *buckets: Bucket) -> int:
@@ -215,7 +217,7 @@ def status(state: OrderState) -> OrderStatus | None:
     if state.placed is None:
         return None
     if state.ended is not None:
-        return OrderStatus.CANCELLED if state.ended == OrderCancelled.__name__ else OrderStatus.COMPLETED
+        return OrderStatus.CANCELLED if state.ended == OrderCancelled.__name__ else _complete(state)
     if any(blocked(state, step) for step in ALL_STEPS) or _all_held(state):
         return OrderStatus.HELD
     working, gone = units(state, *IN_FULFILLMENT), units(state, *WITH_CUSTOMER)
@@ -229,6 +231,14 @@ def status(state: OrderState) -> OrderStatus | None:
     if state.confirmed:
         return OrderStatus.CONFIRMED
     return OrderStatus.PLACED if units(state, Bucket.ORDERED) else OrderStatus.RESERVED
+
+
+def _complete(state: OrderState) -> OrderStatus:
+    """Of an order that is complete: whether goods of it came back."""
+    if not units(state, Bucket.RETURNED):
+        return OrderStatus.COMPLETED
+    kept = units(state, Bucket.FULFILLED, Bucket.DELIVERED, Bucket.RETURN_REQUESTED)
+    return OrderStatus.PARTLY_RETURNED if kept else OrderStatus.RETURNED
 
 
 def _all_held(state: OrderState) -> bool:

@@ -49,6 +49,9 @@ from services.order import (
     reservation_advance,
     reservation_answers,
     reservation_saga,
+    return_answers,
+    return_saga,
+    returning,
 )
 from services.order.astray import AstrayState
 from services.order.fulfillment_state import COLLECT, DECIDE, NOT_BEFORE, WORK, FulfillmentState
@@ -59,10 +62,11 @@ from services.order.order import OrderState
 from services.order.refund_state import RefundsState
 from services.order.reservation_answers import cancel_after_passed
 from services.order.reservation_state import CANCEL_AFTER, ReservationState
+from services.order.return_state import ReturnsState
 
 __all__ = ["KINDS", "ORDER", "STEPS", "OrderStream"]
 
-STEPS = {**reservation_saga.STEPS, **fulfillment_saga.STEPS, **refund_saga.STEPS}
+STEPS = {**reservation_saga.STEPS, **fulfillment_saga.STEPS, **refund_saga.STEPS, **return_saga.STEPS}
 
 PATIENT = (WORK, COLLECT, DECIDE)
 """Steps that people take, at a node or a counter: late, they may still come, and keep nothing else from going on."""
@@ -81,6 +85,7 @@ class OrderStream(NamedTuple):
     astray: AstrayState
     refunds: RefundsState
     invoicing: InvoicingState
+    returns: ReturnsState
 
 
 def _deadline(message: DeadlinePassed, state: OrderStream, context: Context) -> Sequence[Event]:
@@ -89,6 +94,8 @@ def _deadline(message: DeadlinePassed, state: OrderStream, context: Context) -> 
         return notice_outcomes.again(message, state.notices)
     if (of_refund := refund_saga.deadline(message, state.refunds, context)) is not None:
         return of_refund
+    if returning.concerns(message.name):
+        return returning.deadline(message, state, context)
     if not state.order.open:
         return ()
     if message.name == CANCEL_AFTER:
@@ -196,6 +203,8 @@ _DECIDE: Mapping[type[Message], Callable[[Any, Any, Context], Sequence[Event]]] 
     **astray.decide,
     **refund_saga.decide,
     **refund_granting.decide,
+    **returning.decide,
+    **return_answers.decide,
 }
 
 ORDER = StreamKind(
@@ -208,6 +217,7 @@ ORDER = StreamKind(
         astray.FOLD,
         refund_saga.FOLD,
         invoicing.FOLD,
+        return_saga.FOLD,
     ),
     decide=_DECIDE,
     state=OrderStream,

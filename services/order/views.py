@@ -13,7 +13,9 @@ from services.order.notices import Notice
 from services.order.order import BUCKETS, Hold, LineState, OrderState, due, line_of, status
 from services.order.promising import Promise, promise
 from services.order.refund_state import Refund, in_order
+from services.order.return_state import Returning
 from services.order.stream import ORDER, OrderStream
+from services.order.unit_ranges import count
 from services.order.value import parts_of_kits
 from services.order.waiting import Waiting
 
@@ -54,6 +56,7 @@ def order_view(stream: Stream) -> dict[str, Any]:
         "lines": [_line(state, name) for name in sorted(order.lines, key=lambda name: order.lines[name].index)],
         "astray": [_astray(found) for _, found in sorted(state.astray.packages.items())],
         "refunds": [_refund(refund) for _, refund in in_order(state.refunds)],
+        "returns": [_return(each) for each in _returns_in_order(state)],
         "notices": [_notice(number, notice) for number, notice in _in_order(state.notices.notices)],
         "fulfillment_orders": [_work(name, work) for name, work in sorted(state.fulfillment.works.items())],
     }
@@ -89,6 +92,35 @@ def _refund(refund: Refund) -> dict[str, Any]:
         "stage": refund.stage,
         "refunded": refund.refunded,
         **({} if failed is None else {"owner": failed.owner, "why": failed.why, "detail": failed.detail}),
+    }
+
+
+def _returns_in_order(state: OrderStream) -> list[Returning]:
+    return sorted(state.returns.returns.values(), key=lambda each: each.number)
+
+
+def _return(each: Returning) -> dict[str, Any]:
+    """A return: its units by line, and what became of those that came."""
+    lines = [each.lines[asked.line] for asked in each.requested.lines]
+    return {
+        "number": each.number,
+        "id": each.return_id,
+        "state": each.state,
+        "postage": each.requested.postage,
+        **({} if each.decide_by is None else {"decide_by": format_instant(each.decide_by)}),
+        **({} if each.goods_by is None else {"goods_by": format_instant(each.goods_by)}),
+        "lines": [
+            {
+                "line": line.asked.line,
+                "sku": line.asked.sku,
+                "quantity": line.asked.quantity,
+                "reason": line.asked.reason,
+                "waited_for": count(line.waited),
+                "not_inspected": count(line.received),
+                "inspected": {said: count(ranges) for said, ranges in sorted(line.inspected.items())},
+            }
+            for line in lines
+        ],
     }
 
 

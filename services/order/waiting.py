@@ -29,6 +29,7 @@ from services.order.fulfillment_state import (
 from services.order.order import ORDER_DESK, Hold, OrderStatus, line_of, line_units, status
 from services.order.refund_state import PROPOSAL, REFUND, RefundStage, in_order
 from services.order.reservation_state import AUTHORIZE, CLAIM, Claim, claims_in_order
+from services.order.return_state import INSPECT_RETURN, Returning, ReturnState
 from services.order.stream import ORDER, STEPS, OrderStream
 
 __all__ = ["Happened", "Wait", "Waiting", "waiting"]
@@ -58,6 +59,10 @@ class Wait:
     until: datetime | None = None
 
 
+ENDED = (OrderStatus.COMPLETED, OrderStatus.CANCELLED, OrderStatus.PARTLY_RETURNED, OrderStatus.RETURNED)
+"""Statuses of orders that go no further by themselves."""
+
+
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """An order's waits, each with when it began, those first that keep all the rest from going on."""
@@ -70,7 +75,7 @@ class Waiting:
     def sentence(self) -> str:
         """What people ask for: what it waits for, and who can move it."""
         if not self.waits:
-            over = self.status in (OrderStatus.COMPLETED, OrderStatus.CANCELLED)
+            over = self.status in ENDED
             return f"Order {self.number} is {self.status}" + (
                 " and waits for nothing." if over else " and goes on now."
             )
@@ -97,7 +102,7 @@ def waiting(stream: str, happened: Iterable[Happened]) -> Waiting | None:
 
 def _waits(state: OrderStream, holds: Mapping[str, HoldPlaced]) -> list[Wait]:
     if not state.order.open:
-        return [*_astray(state), *_refunds(state)]
+        return [*_astray(state), *_refunds(state), *_returns(state)]
     return [
         *_held(state, holds),
         *_unanswered(state),
@@ -106,6 +111,7 @@ def _waits(state: OrderStream, holds: Mapping[str, HoldPlaced]) -> list[Wait]:
         *_at_nodes(state),
         *_astray(state),
         *_refunds(state),
+        *_returns(state),
     ]
 
 
@@ -237,6 +243,28 @@ def _refunds(state: OrderStream) -> Iterator[Wait]:
             times = f", asked {asked.asks} times" if asked.asks > 1 else ""
             what = f"payments to pay back {money}{times}"
             yield Wait(f"{REFUND}/{key}", what, "the payments service can answer", asked.due)
+
+
+def _returns(state: OrderStream) -> Iterator[Wait]:
+    """Returns that are not over, also of an order that is complete."""
+    for number, each in sorted(state.returns.returns.items()):
+        if (found := _return(state, number, each)) is not None:
+            what, mover, until = found
+            yield Wait(f"return/{number}", f"{what} (return {number})", mover, until)
+
+
+def _return(state: OrderStream, number: str, each: Returning) -> tuple[str, str, datetime | None] | None:
+    """What a return waits for, who can move it, and until when."""
+    if each.state is ReturnState.REQUESTED:
+        return "somebody to decide what the rules do not", f"{ORDER_DESK} can approve or decline it", each.decide_by
+    if each.state in (ReturnState.APPROVED, ReturnState.IN_TRANSIT):
+        if not each.listed:
+            return "the fulfillment service to list it", "the fulfillment service can answer", None
+        return "goods to come back", "the customer can send them, or withdraw it", each.goods_by
+    if each.state is ReturnState.RECEIVED:
+        asked = state.returns.asks.get(f"{INSPECT_RETURN}/{number}")
+        return "somebody to look at what came", "the node that has it can", asked.due if asked else None
+    return None
 
 
 def _next_deed(work: Work) -> str | None:

@@ -12,7 +12,7 @@ from chassis.decider import StreamKind
 from chassis.testing import Step
 from contracts.inventory import Movement
 from contracts.order import Bucket, OrderPlaced, QuantityMoved
-from services.fulfillment import fulfillment_order_state
+from services.fulfillment import fulfillment_order_state, return_state
 from services.order.notices import Notice
 from services.order.stream import OrderStream
 from services.payments import invoice
@@ -107,6 +107,7 @@ DRAWINGS: Mapping[str, Callable[[StreamKind, Step], Iterable[Edge]]] = {
     "notices": _notices,
     "goods": _goods,
     "fulfillment_order": _stages("fulfillment_order", fulfillment_order_state.Stage.UNKNOWN),
+    "return": _stages("return", return_state.ReturnStage.UNKNOWN),
     "shipment": _stages("shipment", shipment.Stage.UNKNOWN),
     "payment": _payments,
     "invoice": _stages("invoice", invoice.Stage.UNKNOWN),

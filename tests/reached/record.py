@@ -65,7 +65,7 @@ class Reached:
 
 
 def _asks(state: OrderStream) -> Mapping[str, Asked]:
-    folds = (state.reservation, state.fulfillment, state.refunds)
+    folds = (state.reservation, state.fulfillment, state.refunds, state.returns)
     return {name: asked for fold in folds for name, asked in fold.asks.items()}
 
 

@@ -22,6 +22,7 @@ from contracts.inventory import (
     CountStock,
     Demand,
     DemandQueued,
+    Disposition,
     ExpectSupply,
     HardenClaim,
     OnShortage,
@@ -30,6 +31,7 @@ from contracts.inventory import (
     RecordHandedOut,
     RecordPicked,
     RecordPutBack,
+    RecordReturned,
     ReleaseClaim,
     ReservationBroken,
     StockAdjusted,
@@ -41,6 +43,7 @@ from contracts.inventory import (
     StockPutBack,
     StockReceived,
     StockRejected,
+    StockReturned,
     StockStatus,
     TracedQuantity,
 )
@@ -124,6 +127,16 @@ others: st.SearchStrategy[Command] = st.one_of(
     st.builds(
         RecordHandedOut, quantity=quantities, demand=demands, location=locations, fulfillment=st.just("h"), **item
     ),
+    st.builds(
+        RecordReturned,
+        quantity=quantities,
+        location=locations,
+        return_id=st.just("r"),
+        document=st.just("d"),
+        disposition=st.sampled_from(Disposition),
+        instead_of=st.none() | st.sampled_from(Disposition),
+        **item,
+    ),
 )
 commands: st.SearchStrategy[Command] = st.sampled_from([claims] * 5 + [receipts] * 2 + [others] * 9).flatmap(
     lambda kind: kind
@@ -188,10 +201,11 @@ FACTS = {
     RecordPutBack: StockPutBack,
     RecordGone: StockFulfilled,
     RecordHandedOut: StockHandedOut,
+    RecordReturned: StockReturned,
 }
 """What each physical fact becomes, whatever the book says."""
 
-BY_FACTS = (BreakReason.COUNT, BreakReason.ADJUSTMENT, BreakReason.HANDED_OUT)
+BY_FACTS = (BreakReason.COUNT, BreakReason.ADJUSTMENT, BreakReason.HANDED_OUT, BreakReason.RETURN_CHANGED)
 ASKER = "order:order/o1"
 courses = st.builds(
     lambda first, then: [*first, *then],

@@ -9,7 +9,7 @@ import pytest
 
 from contracts.channel import ChannelLineUpdate, ChannelOrder, ChannelPackage, ChannelUpdate, UpdateKind
 from contracts.envelope import Actor, Envelope, root_traceparent
-from contracts.fulfillment import Package, PackageContent
+from contracts.fulfillment import Package, PackageContent, Postage, ReturnReason
 from contracts.ids import door_message_id, order_number, stream
 from contracts.message import CATALOGUE, Event
 from contracts.money import Charge, ChargeKind, Money, RefundExecutor
@@ -51,7 +51,17 @@ from contracts.order import (
     RefundCause,
     Refunded,
     RefundLine,
+    ReturnCompleted,
+    ReturnDecider,
+    ReturnDeclined,
+    ReturnedRange,
+    ReturnExpired,
+    ReturnLine,
+    ReturnRequested,
+    ReturnUnitsReceived,
+    ReturnWithdrawn,
     Totals,
+    UnitRange,
 )
 from contracts.payments import TenderRefund
 from contracts.personal import Personal
@@ -198,6 +208,8 @@ def left_at_berlin(kind: FulfilledKind) -> LinesFulfilled:
 DELIVERED = LinesDelivered(
     shipment="s", package="p1", occurred_at=LATER, moves=(move("1", 3, Bucket.DELIVERED, Bucket.FULFILLED),)
 )
+
+KEPT = (Move(line="1", quantity=2, source=Bucket.RETURN_REQUESTED, target=Bucket.DELIVERED),)
 
 CASES: list[tuple[Event, dict[str, Any]]] = [
     (placed(), {"kind": UpdateKind.ACCEPTED, "lines": units(tea=4, cup=6), "amount": eur(1000)}),
@@ -352,6 +364,46 @@ CASES: list[tuple[Event, dict[str, Any]]] = [
             "detail": "damaged",
         },
     ),
+    (
+        ReturnRequested(
+            return_id="r",
+            number=1,
+            lines=(
+                ReturnLine(
+                    line="1",
+                    sku="TEA",
+                    unit="each",
+                    quantity=2,
+                    ranges=(UnitRange(from_unit=0, to_unit=2),),
+                    reason=ReturnReason.DID_NOT_FIT,
+                    policy="standard",
+                ),
+            ),
+            postage=Postage.CUSTOMERS,
+            version=1,
+            approved=True,
+        ),
+        {"kind": UpdateKind.RETURN_REQUESTED, "lines": units(tea=2), "detail": "approved"},
+    ),
+    (
+        ReturnUnitsReceived(
+            number=1,
+            location="north",
+            document="d",
+            lines=(ReturnedRange(line="1", ranges=(UnitRange(from_unit=0, to_unit=2),)),),
+            inspect_by=LATER,
+        ),
+        {"kind": UpdateKind.RETURN_RECEIVED, "lines": units(tea=2), "location": "north"},
+    ),
+    *(
+        (event, {"kind": UpdateKind.RETURN_ENDED, "lines": units(tea=2)})
+        for event in (
+            ReturnDeclined(number=1, lines=(), by=ReturnDecider.PERSON, moves=KEPT),
+            ReturnExpired(number=1, moves=KEPT),
+            ReturnWithdrawn(number=1, moves=KEPT),
+            ReturnCompleted(number=1, moves=KEPT),
+        )
+    ),
     (OrderCompleted(captured=eur(300)), {"kind": UpdateKind.COMPLETED, "amount": eur(300), "closed": True}),
 ]
 
@@ -385,7 +437,7 @@ ClaimRefused DispatchRequested FulfillmentAcceptedByNode FulfillmentDeclined Ful
 HoldChangeRefused ImportRefused LineReserved LinesPacked LinesPicked LinesShort NoticeDelayed NoticeFailed NoticeNotSent
 NoticeOutcomeIgnored NoticeRequested NoticeSent OrderChangeRequested OrderRevisionIgnored PackageSettled
 RefundChangeRefused RefundDeclined RefundFailed RefundGranted RefundProposed RefundWithdrawn ReleasedToFulfillment
-ReservationLost SettlementRefused ShipmentLabelled ShipmentRequested ShipNotBeforePassed SourcingDecided StepAskedAgain StepUnanswered
+ReservationLost ReturnApproved ReturnChangeRefused ReturnListed ReturnOnItsWay ReturnResumed ReturnUnitsInspected SettlementRefused ShipmentLabelled ShipmentRequested ShipNotBeforePassed SourcingDecided StepAskedAgain StepUnanswered
 StockGivenBack
 """
 """How we do it, and what a `held` says already."""

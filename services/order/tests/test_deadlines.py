@@ -114,8 +114,17 @@ def test_silence_asks_again_and_then_a_person(step: str) -> None:
 
 
 def test_every_step_of_the_tables_has_its_deadline_here() -> None:
-    # A refund outlives the order, so its silence becomes no hold: test_refunds.py.
-    assert {*WAITING, "work", "collect", "decide", "refund"} == STEPS.keys()
+    # A refund and a return outlive the order, so their silence becomes no hold: test_refunds.py, test_returns.py.
+    assert {
+        *WAITING,
+        "work",
+        "collect",
+        "decide",
+        "refund",
+        "open_return",
+        "return_goods",
+        "inspect_return",
+    } == STEPS.keys()
 
 
 def test_a_node_that_decides_nothing_about_a_cancel_is_shown_and_blocks_nothing() -> None:

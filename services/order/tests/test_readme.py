@@ -8,14 +8,16 @@ from pathlib import Path
 import pytest
 
 from chassis.saga import table
-from services.order import fulfillment_saga, notices, refund_saga, reservation_saga, sourcing_rules
+from services.order import fulfillment_saga, notices, refund_saga, reservation_saga, return_saga, sourcing_rules
 from services.order.stream import ORDER
 
 PAGE = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
-    "saga", [reservation_saga, fulfillment_saga, refund_saga], ids=["reservation", "fulfillment", "refund"]
+    "saga",
+    [reservation_saga, fulfillment_saga, refund_saga, return_saga],
+    ids=["reservation", "fulfillment", "refund", "return"],
 )
 def test_the_table_of_a_saga_is_the_one_in_the_code(saga: object) -> None:
     assert table(saga.STEPS) in PAGE  # type: ignore[attr-defined]

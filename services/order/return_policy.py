@@ -1,0 +1,127 @@
+"""By which rules goods may come back: the table, and what it says of units of a line.
+
+Rules by name, which a line carries from its placement (`return_policy`); a name that is not here means the standard
+ones. Change the table, raise VERSION: a return keeps the version that it was decided by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from contracts.fulfillment import Disposition, Postage, ReturnReason
+from contracts.order import OrderLine, ReturnDenial, ReturnQuestion
+
+__all__ = [
+    "DECIDE_WITHIN",
+    "FAULTS",
+    "GOODS_WITHIN",
+    "INSPECT_WITHIN",
+    "OPEN_WITHIN",
+    "POLICIES",
+    "VERSION",
+    "RefundMoment",
+    "ReturnPolicy",
+    "fee_of",
+    "policy_of",
+    "postage_for",
+    "ruled",
+]
+
+VERSION = 1
+"""The version of this table."""
+
+DECIDE_WITHIN = timedelta(days=3)
+"""How long a person has to make an exception; silence makes none."""
+
+GOODS_WITHIN = timedelta(days=30)
+"""How long the goods of an approved return may take to come."""
+
+OPEN_WITHIN = timedelta(minutes=15)
+"""How long fulfillment may take to list a return, before it is asked again."""
+
+INSPECT_WITHIN = timedelta(days=7)
+"""How long a node has to look at what came, before a person is asked."""
+
+FAULTS = frozenset(
+    {ReturnReason.DEFECTIVE, ReturnReason.DAMAGED, ReturnReason.WRONG_ITEM, ReturnReason.NOT_AS_DESCRIBED}
+)
+"""Reasons of which the merchant is at fault."""
+
+_WORN = frozenset({Disposition.REFURBISH, Disposition.SCRAP})
+"""Dispositions of goods that cannot be sold as they came back."""
+
+FULL = 10_000
+"""All of a price, in hundredths of a per cent."""
+
+
+class RefundMoment(StrEnum):
+    """When the money for returned units is granted."""
+
+    RECEIPT = "receipt"
+    INSPECTION = "inspection"
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnPolicy:
+    """Rules: how long after the last delivery (or, of what nobody reports delivered, after it left) goods may come back,
+    where we are at fault (`fault_window`) and where not; for how long after that a person may make an exception; what is
+    kept of the price (hundredths of a per cent) in any case and of goods that come back worn; when the money is granted.
+    Fees are of returns of which we are not at fault."""
+
+    window: timedelta = timedelta(days=30)
+    grace: timedelta = timedelta(days=14)
+    fault_window: timedelta = timedelta(days=730)
+    restocking: int = 0
+    damaged: int = 3_000
+    refund_at: RefundMoment = RefundMoment.INSPECTION
+
+
+STANDARD = "standard"
+
+POLICIES: Mapping[str, ReturnPolicy] = {
+    STANDARD: ReturnPolicy(),
+    "electronics": ReturnPolicy(window=timedelta(days=14), grace=timedelta(days=7), restocking=1_500),
+    "apparel": ReturnPolicy(window=timedelta(days=60), grace=timedelta(days=30)),
+    "trusted": ReturnPolicy(window=timedelta(days=100), damaged=0, refund_at=RefundMoment.RECEIPT),
+}
+"""The rules by name."""
+
+
+def policy_of(line: OrderLine) -> tuple[str, ReturnPolicy]:
+    """The rules of a line, and what they are called."""
+    name = line.return_policy if line.return_policy in POLICIES else STANDARD
+    return name or STANDARD, POLICIES[name or STANDARD]
+
+
+def ruled(
+    line: OrderLine, reason: ReturnReason, since: datetime, now: datetime
+) -> ReturnDenial | ReturnQuestion | None:
+    """What the rules say of a line that is with the customer since then: no, a person decides, or (None) yes."""
+    _, policy = policy_of(line)
+    if reason in FAULTS:
+        return None if now <= since + policy.fault_window else ReturnDenial.TOO_LATE
+    if line.final_sale:
+        return ReturnDenial.FINAL_SALE
+    if now > since + policy.window + policy.grace:
+        return ReturnDenial.TOO_LATE
+    if now > since + policy.window:
+        return ReturnQuestion.LATE
+    return ReturnQuestion.OTHER_REASON if reason is ReturnReason.OTHER else None
+
+
+def postage_for(reasons: Iterable[ReturnReason], label: bool) -> Postage:
+    """Who pays for the way back: we do as soon as one of the reasons is our fault."""
+    if FAULTS.intersection(reasons):
+        return Postage.OURS
+    return Postage.DEDUCTED if label else Postage.CUSTOMERS
+
+
+def fee_of(amount: int, reason: ReturnReason, disposition: Disposition | None, restocking: int, damaged: int) -> int:
+    """What is kept of the value of returned units (minor units), rounded down."""
+    if reason in FAULTS:
+        return 0
+    rate = min(FULL, restocking + (damaged if disposition in _WORN else 0))
+    return amount * rate // FULL
