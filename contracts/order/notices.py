@@ -41,13 +41,14 @@ Said = Annotated[str, StringConstraints(max_length=SAID_CHARS_MAX)]
 
 class NoticeKind(StrEnum):
     """What the customer is told: the order is confirmed, waits for them, left us in part or whole, lies ready to be
-    collected, or is cancelled in part or whole."""
+    collected, is cancelled in part or whole, or was paid back in part or whole."""
 
     CONFIRMED = "confirmed"
     HELD = "held"
     SHIPPED = "shipped"
     READY_FOR_PICKUP = "ready_for_pickup"
     CANCELLED = "cancelled"
+    REFUNDED = "refunded"
 
 
 class NoticeLine(Value):
@@ -66,8 +67,8 @@ class NoticeRequested(Intent):
     (uuid5 of the stream and the notice): the same however often it is tried. This is the `tries`-th try.
 
     `lines` are the units concerned and `following` those that are still to come, the first hundred lines of each;
-    `lines_more` and `following_more` count the lines left out. `total` is what is owed, `other` what of it is not in
-    the lines: charges, discounts, taxes. `whole`: nothing of a cancelled order is left. `number` is what people call
+    `lines_more` and `following_more` count the lines left out. `total` is what is owed, or was paid back, `other` what
+    of what is owed is not in the lines: charges, discounts, taxes. `whole`: nothing of a cancelled order is left. `number` is what people call
     the order, `placed_at` the channel's own time.
     """
 

@@ -47,7 +47,7 @@ def as_data(run: Run, summary: Summary) -> dict[str, Any]:
             "queued": summary.lines_queued,
             "cancelled": summary.lines_cancelled,
         },
-        "money": {"authorised": summary.authorised, "captured": summary.captured, "voided": summary.voided},
+        "money": dict(_sums(summary)),
         "updates": dict(sorted(summary.updates.items())),
         "notices": dict(sorted(summary.notices.items())),
         "orders_per_second": round(summary.orders_per_second, 2),
@@ -89,7 +89,7 @@ def _orders(summary: Summary) -> Table:
     table.add_row("  reserved", f"{summary.lines_reserved:,}")
     table.add_row("  queued for a time", f"{summary.lines_queued:,}")
     table.add_row("  cancelled, at least in part", f"{summary.lines_cancelled:,}")
-    for what, sums in (("authorised", summary.authorised), ("captured", summary.captured), ("voided", summary.voided)):
+    for what, sums in _sums(summary):
         for currency, amount in sorted(sums.items()):
             table.add_row(f"money {what}", _money(amount, currency))
     table.add_row("updates to the channel", _counted(summary.updates))
@@ -157,6 +157,16 @@ def _verdict(summary: Summary) -> str:
 def _counted(kinds: Counter[str]) -> str:
     shown = ", ".join(f"{kind} {count:,}" for kind, count in kinds.most_common(SHOWN_KINDS))
     return f"{kinds.total():,} ({shown})" if shown else "none"
+
+
+def _sums(summary: Summary) -> tuple[tuple[str, Counter[str]], ...]:
+    """What became of money, each by currency in minor units."""
+    return (
+        ("authorised", summary.authorised),
+        ("captured", summary.captured),
+        ("refunded", summary.refunded),
+        ("voided", summary.voided),
+    )
 
 
 def _percent(part: int, whole: int) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from contracts.topics import CHANNEL_ORDERS, CHANNEL_UPDATES
 from oms.demo.books import StockBooks
 from oms.demo.mix import Evidence, MixCount, mix_of
+from oms.demo.money_books import MoneyBooks
 from oms.demo.tail import Seen
 
 __all__ = ["Check", "OrderStory", "Summary", "summarise"]
@@ -56,6 +57,7 @@ class OrderStory:
     fulfilled_value: int = 0
     authorised: int = 0
     captured: int = 0
+    refunded: int = 0
     voided: int = 0
     heard: Counter[str] = field(default_factory=Counter)
     told: Counter[str] = field(default_factory=Counter)
@@ -88,6 +90,7 @@ class Summary:
     lines_cancelled: int
     authorised: Counter[str]
     captured: Counter[str]
+    refunded: Counter[str]
     voided: Counter[str]
     updates: Counter[str]
     notices: Counter[str]
@@ -109,11 +112,12 @@ def summarise(orders: Iterable[str], history: Callable[[str], Iterable[Seen]]) -
     """The summary of these orders (ids). `history` gives all events of a service, or what channels published or were
     told, each partition in its order."""
     stories = {order: OrderStory() for order in orders}
-    evidence, books = Evidence(stories.keys()), StockBooks()
+    evidence, books, money = Evidence(stories.keys()), StockBooks(), MoneyBooks()
     for event in history("order"):
         evidence.note(event)
         if story := stories.get(event.id):
             _note_order(story, event)
+            money.note(event)
     for event in history("inventory"):
         evidence.note(event)
         books.note(event)
@@ -123,6 +127,7 @@ def summarise(orders: Iterable[str], history: Callable[[str], Iterable[Seen]]) -
     for event in history("payments"):
         if story := stories.get(event.id):
             _note_payment(story, event)
+            money.note_payment(event)
     for source in ("fulfillment", CHANNEL_ORDERS):
         for event in history(source):
             evidence.note(event)
@@ -130,7 +135,7 @@ def summarise(orders: Iterable[str], history: Callable[[str], Iterable[Seen]]) -
         if story := stories.get(update.id):
             story.heard[update.value["kind"]] += 1
             story.last_word = story.last_word or update.value["closed"]
-    return _summary(stories, books, evidence)
+    return _summary(stories, books, money, evidence)
 
 
 def _note_order(story: OrderStory, event: Seen) -> None:
@@ -173,6 +178,8 @@ def _note_payment(story: OrderStory, event: Seen) -> None:
             story.authorised += event.value["amount"]["amount"]
         case "PaymentCaptured":
             story.captured += event.value["amount"]["amount"]
+        case "PaymentRefunded":
+            story.refunded += event.value["amount"]["amount"]
         case "PaymentVoided":
             story.voided += (event.value.get("amount") or {"amount": 0})["amount"]
 
@@ -200,7 +207,7 @@ def _note_claim(story: OrderStory, line: str, event: Seen) -> None:
             story.gone[line] += value["quantity"]
 
 
-def _summary(stories: Mapping[str, OrderStory], books: StockBooks, evidence: Evidence) -> Summary:
+def _summary(stories: Mapping[str, OrderStory], books: StockBooks, money: MoneyBooks, evidence: Evidence) -> Summary:
     told = list(stories.values())
     open_orders = [order for order, story in stories.items() if story.state not in CLOSING.values()]
     return Summary(
@@ -212,6 +219,7 @@ def _summary(stories: Mapping[str, OrderStory], books: StockBooks, evidence: Evi
         lines_cancelled=sum(bool(buckets["cancelled"]) for story in told for buckets in story.buckets.values()),
         authorised=_money(told, lambda story: story.authorised),
         captured=_money(told, lambda story: story.captured),
+        refunded=_money(told, lambda story: story.refunded),
         voided=_money(told, lambda story: story.voided),
         updates=sum((story.heard for story in told), Counter()),
         notices=sum((story.told for story in told), Counter()),
@@ -221,7 +229,7 @@ def _summary(stories: Mapping[str, OrderStory], books: StockBooks, evidence: Evi
         open_orders=tuple(open_orders),
         holds=Counter(kind for story in told for kind in story.holds.values()),
         mix=mix_of(evidence),
-        checks=_checks(stories, books),
+        checks=_checks(stories, books, money),
     )
 
 
@@ -259,13 +267,16 @@ def _percentiles(values: Iterable[int | None]) -> dict[int, int]:
     return {part: known[max(0, -(-len(known) * part // 100) - 1)] for part in PERCENTILES} if known else {}
 
 
-def _checks(stories: Mapping[str, OrderStory], books: StockBooks) -> tuple[Check, ...]:
+def _checks(stories: Mapping[str, OrderStory], books: StockBooks, money: MoneyBooks) -> tuple[Check, ...]:
     def each(says: str, wrong: Callable[[OrderStory], str | None]) -> Check:
         found = [f"{order}: {why}" for order, story in stories.items() if (why := wrong(story))]
         return Check(says, len(stories), tuple(found[:SHOWN_MAX]))
 
     def stated(says: str, failures: Sequence[str]) -> Check:
         return Check(says, books.levels, tuple(failures[:SHOWN_MAX]))
+
+    def booked(says: str, failures: Sequence[str]) -> Check:
+        return Check(says, money.postings, tuple(failures[:SHOWN_MAX]))
 
     return (
         each("every published order was placed", lambda story: None if story.placed else "no OrderPlaced"),
@@ -276,6 +287,9 @@ def _checks(stories: Mapping[str, OrderStory], books: StockBooks) -> tuple[Check
         each("what the orders call fulfilled is what left the stock", _wrong_gone),
         _kept_alike(stories, books),
         each("captured is the value that was fulfilled", _wrong_captured),
+        booked("captured less refunded is what is kept and what is owed, at every prefix (I-04)", money.wrong),
+        booked("what the orders call refunded is what payments gave back", money.unlike()),
+        booked("nobody is still owed a refund", money.owing()),
         each("captured and voided are never more than authorised", _overdrawn),
         stated("stock is conserved at every prefix (I-02)", books.unbalanced),
         stated("what is reserved is the sum of the claims, at every prefix (I-02)", books.overclaimed),

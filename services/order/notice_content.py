@@ -68,6 +68,8 @@ def _concerned(state: OrderStream, news: News) -> Mapping[str, Any]:
             return {**told, "hold": news.hold}
         case NoticeKind.CANCELLED:
             return {**told, "cancel_reason": news.reason or state.fulfillment.cancel_cause, "whole": news.whole}
+        case NoticeKind.REFUNDED:
+            return {**told, "total": news.amount}
     return told
 
 
@@ -93,7 +95,7 @@ def _following(state: OrderStream, news: News) -> Mapping[str, int]:
     their way to the customer and not in this very notice."""
     order = state.order
     match news.kind:
-        case NoticeKind.HELD:
+        case NoticeKind.HELD | NoticeKind.REFUNDED:
             return {}
         case NoticeKind.CONFIRMED:
             return _waiting(state)

@@ -38,6 +38,8 @@ EXAMPLES = tuple(
         {**_FULL, "kind": NoticeKind.READY_FOR_PICKUP, "location": "berlin"},
         {**_FULL, "kind": NoticeKind.CANCELLED, "cancel_reason": CancelReason.OUT_OF_STOCK},
         {"kind": NoticeKind.CANCELLED, "cancel_reason": CancelReason.OTHER, "whole": True},
+        {"kind": NoticeKind.REFUNDED, "lines": (_LINE,), "lines_more": 1, "total": Money(amount=500, currency="EUR")},
+        {"kind": NoticeKind.REFUNDED, "total": Money(amount=500, currency="EUR")},
     )
 )
 """Notices of every kind, with everything that one may say and with as little as it may."""

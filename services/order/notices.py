@@ -18,6 +18,7 @@ from chassis.decider import Fold
 from chassis.maps import HashTrieMap
 from chassis.saga import name_of
 from contracts.message import Event
+from contracts.money import Money
 from contracts.order import (
     Bucket,
     CancelReason,
@@ -39,6 +40,7 @@ from contracts.order import (
     OrderConfirmed,
     OrderImported,
     QuantityMoved,
+    Refunded,
 )
 
 __all__ = [
@@ -85,6 +87,7 @@ class News:
     carrier: str | None = None
     tracking_numbers: tuple[str, ...] = ()
     location: str | None = None
+    amount: Money | None = None
 
 
 class Row(NamedTuple):
@@ -137,6 +140,13 @@ def _order_cancelled(event: OrderCancelled) -> News:
     return News(NoticeKind.CANCELLED, units=_moved_to(event, Bucket.CANCELLED), reason=event.cause, whole=True)
 
 
+def _refunded(event: Refunded) -> News:
+    units: Counter[str] = Counter()
+    for line in event.lines:
+        units[line.line] += line.to_unit - line.from_unit
+    return News(NoticeKind.REFUNDED, units=HashTrieMap(units), amount=event.amount)
+
+
 def _moved_to(event: QuantityMoved, target: Bucket) -> HashTrieMap[str, int]:
     moved: Counter[str] = Counter()
     for move in event.moves:
@@ -163,6 +173,7 @@ LEADS_TO: Mapping[type[Event], Row] = {
         Row(FulfillmentWithdrawn, NoticeKind.CANCELLED, "units are cancelled by it", _withdrawn),
         Row(LinesWithdrawn, NoticeKind.CANCELLED, "always: what a node let go of", _withdrawn),
         Row(OrderCancelled, NoticeKind.CANCELLED, "always", _order_cancelled),
+        Row(Refunded, NoticeKind.REFUNDED, "always: one a refund, once the money is on its way", _refunded),
     )
 }
 
@@ -274,4 +285,4 @@ def notice_of_deadline(name: str) -> str | None:
     return number if step == NOTICE else None
 
 
-FOLD = Fold("notices", 2, NoticesState(), evolve, deadlines=deadlines_of)
+FOLD = Fold("notices", 3, NoticesState(), evolve, deadlines=deadlines_of)

@@ -256,6 +256,46 @@ def test_money_taken_for_nothing_is_found() -> None:
     }
 
 
+CAPTURED = seen("CaptureRecorded", "o-1", amount=usd(500))
+GRANTED = seen("RefundGranted", "o-1", refund="r-1", amount=usd(200))
+REFUNDED = seen("Refunded", "o-1", refund="r-1", amount=usd(200))
+GIVEN_BACK = seen("PaymentRefunded", "o-1", refund="r-1", amount=usd(200), refunded=usd(200), captured=usd(500))
+
+
+def with_money(*events: Seen, paid_back: bool = True) -> Summary:
+    back = [GIVEN_BACK] if paid_back else []
+    orders = [*HISTORY["order"], CAPTURED, *events]
+    return summary({"order": orders, "payments": [*HISTORY["payments"], *back]})
+
+
+def test_a_refund_that_was_granted_and_paid_checks() -> None:
+    failing = seen("RefundFailed", "o-1", refund="r-1", amount=usd(200), refunded_part=usd(50))
+    told = with_money(GRANTED, failing, REFUNDED)
+    assert told.clean
+    assert told.refunded["USD"] == 200
+
+
+def test_a_refund_that_failed_in_part_and_was_withdrawn_owes_nothing() -> None:
+    failing = seen("RefundFailed", "o-1", refund="r-1", amount=usd(300), refunded_part=usd(200))
+    withdrawn = seen("RefundWithdrawn", "o-1", refund="r-1", amount=usd(100))
+    granted = GRANTED._replace(value={**GRANTED.value, "amount": usd(300)})
+    assert with_money(granted, failing, withdrawn).clean
+
+
+def test_a_refund_that_nobody_paid_is_found() -> None:
+    assert failed(with_money(GRANTED, paid_back=False)) == {"nobody is still owed a refund"}
+    assert failed(with_money(GRANTED, REFUNDED, paid_back=False)) == {
+        "what the orders call refunded is what payments gave back"
+    }
+    assert failed(with_money()) == {"what the orders call refunded is what payments gave back"}
+
+
+def test_more_granted_than_was_captured_is_found() -> None:
+    more = GRANTED._replace(value={"refund": "r-2", "amount": usd(400)})
+    told = with_money(GRANTED, REFUNDED, more)
+    assert "captured less refunded is what is kept and what is owed, at every prefix (I-04)" in failed(told)
+
+
 def test_units_that_vanish_from_a_line_are_found() -> None:
     lost = FULFILLED._replace(value={**FULFILLED.value, "moves": [moved("1", 3, "ordered", "fulfilled")]})
 

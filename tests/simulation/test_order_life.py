@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from contracts.channel import ChannelOrder, ChannelShipGroup, ChannelTender
+from contracts.envelope import Actor
 from contracts.fulfillment import (
     PackedContent,
     PackedPackage,
@@ -19,25 +20,30 @@ from contracts.fulfillment import (
 )
 from contracts.ids import aggregate_id, split_stream, stream
 from contracts.inventory import DescribeItem, KitComponent, StockHandedOut
-from contracts.money import TenderMethod
+from contracts.money import ExternalState, RefundExecutor, TenderMethod
 from contracts.order import (
     Bucket,
     CancelOrder,
     CancelRefused,
     FulfilledKind,
+    GrantRefund,
     HeldStep,
     HoldKind,
     HoldPlaced,
     LinesFulfilled,
     OrderCompleted,
     PlaceHold,
+    RefundCause,
+    RefundChangeRefused,
+    Refunded,
+    RefundUnits,
     ReleasedToFulfillment,
     ReleaseHold,
     ReservationLost,
     ShortagePolicy,
     SourcingDecided,
 )
-from contracts.payments import PaymentAuthorized, PaymentCaptured, PaymentVoided
+from contracts.payments import PaymentAuthorized, PaymentCaptured, PaymentRefunded, PaymentVoided
 from contracts.shipping import ShipmentCreated
 from services.order.order import OrderStatus, status, units
 from tests.simulation.people import COUNTER, PARCEL, TILL, WAYS, WHOLE, Floor, channel_order, lets_go, place, receive
@@ -444,3 +450,40 @@ def _random_order(number: str, chance: random.Random) -> ChannelOrder:
     lines = [(chance.choice(SKUS), chance.randint(1, 4), chance.randint(0, 999)) for _ in range(chance.randint(1, 4))]
     ways = [chance.choice(WAYS) for _ in lines] if chance.random() < 0.5 else [PARCEL]
     return channel_order(number, *lines, policy=chance.choice(list(ShortagePolicy)), ways=ways)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("executor", list(RefundExecutor))
+def test_what_was_captured_from_two_places_goes_back_in_any_parts_to_the_cent(
+    seed: int, executor: RefundExecutor
+) -> None:
+    # given an order of three units for 10.00, delivered from two places in two captures
+    world = World(seed)
+    receive(world, "A", "north", 2)
+    receive(world, "A", "south", 1)
+    tender = ChannelTender(
+        method=TenderMethod.EXTERNAL, amount=1000, state=ExternalState.AUTHORIZED, refunds_by=executor
+    )
+    placed = channel_order("1001", ("A", 3, 1000))
+    name = place(world, placed.model_copy(update={"tenders": (tender,)}))
+    Floor(world).work()
+    assert captured(world) == 1000
+    # when one unit is claimed, the customer is appeased, and then the rest is claimed too
+    anna = Actor(kind="person", subject="anna")
+    lines = (RefundUnits(line="1", quantity=1),)
+    claim = GrantRefund(cause=RefundCause.DAMAGED, lines=lines, reason="broken")
+    goodwill = GrantRefund(cause=RefundCause.APPEASEMENT, percent="10", reason="late")
+    for wish in (claim, goodwill, claim, claim):
+        world.tell("order", name, wish, actor=anna)
+    # then all of it went back, of the completed order, by whoever executes it, and nothing is owed
+    refunds = world.state("order", name).refunds
+    told = world.of(Refunded)
+    assert (refunds.granted, refunds.refunded, refunds.credit) == (1000, 1000, 0)
+    assert sum(event.amount.amount for event in told) == 1000
+    parts = [part for event in told for part in event.refunds]
+    assert {part.executor for part in parts} == {executor}
+    assert sum(part.amount.amount for part in parts) == sum(event.amount.amount for event in world.of(PaymentRefunded))
+    # and a unit more is refused by the order, before payments hear of it
+    world.tell("order", name, claim, actor=anna)
+    assert len(world.of(RefundChangeRefused)) == 1
+    assert status(world.state("order", name).order) is OrderStatus.COMPLETED

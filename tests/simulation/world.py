@@ -19,7 +19,7 @@ from chassis.log import Record
 from chassis.stream import Stream, fresh, open_deadlines
 from chassis.testing import DAWN
 from contracts.chassis import DeadlinePassed, MessageParked
-from contracts.envelope import Envelope, root_traceparent
+from contracts.envelope import Actor, Envelope, root_traceparent
 from contracts.ids import aggregate_id, split_stream, stream
 from contracts.inventory import ItemDescribed, KitComponent
 from contracts.message import CATALOGUE, Event, Message
@@ -83,7 +83,9 @@ class World:
         self.kits: dict[str, Sequence[KitComponent]] = {}
         self._posted = self._sent = 0
 
-    def post(self, service: str, name: str, message: Message, door: str | None = "spec") -> None:
+    def post(
+        self, service: str, name: str, message: Message, door: str | None = "spec", actor: Actor | None = None
+    ) -> None:
         """A message from outside comes in by a door (or from a worker: no door)."""
         self._posted += 1
         number = str(self._posted)
@@ -97,12 +99,13 @@ class World:
             correlation_id=name,
             causation_id=f"posted-{number}",
             traceparent=root_traceparent(aggregate_id(TENANT, "trace", number)),
+            actor=actor,
         )
         self._enqueue(_Letter(service, name, envelope, message.encode()))
 
-    def tell(self, service: str, name: str, message: Message) -> World:
+    def tell(self, service: str, name: str, message: Message, actor: Actor | None = None) -> World:
         """A message from outside comes in, and everything that follows from it happens."""
-        self.post(service, name, message)
+        self.post(service, name, message, actor=actor)
         return self.run()
 
     def _enqueue(self, letter: _Letter) -> None:

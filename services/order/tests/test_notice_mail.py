@@ -160,6 +160,16 @@ def test_a_cancelled_part_says_which_and_why() -> None:
     assert "Reason" not in part(whole, "plain")
 
 
+def test_a_refund_says_how_much_and_for_what() -> None:
+    asked = notice(NoticeKind.REFUNDED, lines=(TEAPOT,), total=Money(amount=1299, currency="EUR"))
+    message = written(asked)
+    assert message["Subject"] == "A refund for your order QQNX5-E2MGN-U"
+    assert "You get €12.99 back for these items of your order of" in part(message, "plain")
+    goodwill = written(notice(NoticeKind.REFUNDED, lines=(), total=Money(amount=500, currency="EUR")))
+    assert "You get €5.00 back for your order of" in part(goodwill, "plain")
+    assert "back the way you paid" in part(goodwill, "html")
+
+
 def test_the_lines_that_are_left_out_are_counted() -> None:
     assert "- Further lines: 17\n" in part(written(notice(NoticeKind.SHIPPED, lines_more=17)), "plain").replace(
         "\r", ""

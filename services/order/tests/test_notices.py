@@ -39,6 +39,7 @@ from contracts.personal import Personal
 from services.order.notices import LINES_TOLD_MAX, TOLD_HOLDS, TRY_AGAIN_AFTER
 from services.order.sourcing import Availability
 from services.order.stream import ORDER
+from services.order.tests.refund_story import asks, claim, grant, paid, paid_back
 from services.order.tests.story import COUNTER, NAME, ORDER_ID, PAYMENT, Story, eur, order
 
 TWO_PLACES = {"A": {"north": Availability(2, 1)}, "B": {"south": Availability(1, 2)}}
@@ -268,6 +269,21 @@ def test_a_cancel_that_one_node_refuses_is_told_for_the_rest() -> None:
 
 
 # What becomes of a notice
+
+
+def test_money_that_goes_back_is_told_with_what_it_is_for() -> None:
+    story = paid(("A", 3, 1000))
+    asks(story, claim(2))
+    [notice] = asked(paid_back(story))
+    assert (notice.kind, units(notice), notice.total, following(notice)) == (
+        NoticeKind.REFUNDED,
+        {"A": 2},
+        eur(667),
+        {},
+    )
+    asks(story, grant(100))
+    [notice] = asked(paid_back(story, 2))
+    assert (units(notice), notice.total) == ({}, eur(100))
 
 
 SENT = RecordNoticeSent(notice="1", name="k.eml")

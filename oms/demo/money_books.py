@@ -1,0 +1,99 @@
+"""The customers' accounts kept once more, from the topics alone: what was captured, what was granted back, what is back.
+
+I-04: at every prefix of an order, captured - refunded = value kept + the customer's credit. A grant takes value that
+was kept into the credit, a refund takes it out of there; neither account may go below zero.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from oms.demo.tail import Seen
+
+__all__ = ["Account", "MoneyBooks"]
+
+
+@dataclass(slots=True)
+class Account:
+    """An order's accounts, in minor units. `owed` is what each refund is to bring, `paid` what it has brought."""
+
+    captured: int = 0
+    kept: int = 0
+    credit: int = 0
+    refunded: int = 0
+    paid_there: int = 0
+    owed: dict[str, int] = field(default_factory=dict)
+    paid: dict[str, int] = field(default_factory=dict)
+
+
+class MoneyBooks:
+    """An account for each order. `wrong` says which events break the equation; `postings` is how many were booked."""
+
+    def __init__(self) -> None:
+        self.accounts: dict[str, Account] = defaultdict(Account)
+        self.wrong: list[str] = []
+        self.postings = 0
+
+    def note(self, event: Seen) -> None:
+        """Book an event of an order, and look whether the equation holds after it."""
+        if not self._post(self.accounts[event.id], event):
+            return
+        self.postings += 1
+        account = self.accounts[event.id]
+        balanced = account.captured - account.refunded == account.kept + account.credit
+        if not balanced or min(account.kept, account.credit) < 0:
+            self.wrong.append(f"{event.id} after {event.name}: {account}")
+
+    def note_payment(self, event: Seen) -> None:
+        """Book what payments say of refunds."""
+        account, value = self.accounts[event.id], event.value
+        if event.name == "PaymentRefunded":
+            account.paid_there = value["refunded"]["amount"]
+
+    def unlike(self) -> list[str]:
+        """The orders whose money that is back is not what payments gave back, where nothing is on its way."""
+        return [
+            f"{order}: {account.refunded} by the order, {account.paid_there} by payments"
+            for order, account in self.accounts.items()
+            if not account.credit and account.refunded != account.paid_there
+        ]
+
+    def owing(self) -> list[str]:
+        """The orders whose customers are still owed something."""
+        return [f"{order}: {account.credit} are owed" for order, account in self.accounts.items() if account.credit]
+
+    def _post(self, account: Account, event: Seen) -> bool:
+        """Whether the event moved money between the accounts."""
+        value = event.value
+        match event.name:
+            case "CaptureRecorded":
+                account.captured += value["amount"]["amount"]
+                account.kept += value["amount"]["amount"]
+            case "RefundGranted":
+                self._grant(account, value["refund"], value["amount"]["amount"])
+            case "Refunded":
+                amount = value["amount"]["amount"]
+                self._grant(account, value["refund"], amount)
+                self._pay(account, value["refund"], amount)
+            case "RefundFailed" if "refunded_part" in value:
+                self._pay(account, value["refund"], value["refunded_part"]["amount"])
+            case "RefundWithdrawn":
+                self._grant(account, value["refund"], account.paid.get(value["refund"], 0))
+            case _:
+                return False
+        return True
+
+    @staticmethod
+    def _grant(account: Account, refund: str, owed: int) -> None:
+        more = owed - account.owed.get(refund, 0)
+        account.owed[refund] = owed
+        account.kept -= more
+        account.credit += more
+
+    @staticmethod
+    def _pay(account: Account, refund: str, paid: int) -> None:
+        more = max(0, paid - account.paid.get(refund, 0))
+        account.paid[refund] = account.paid.get(refund, 0) + more
+        account.credit -= more
+        account.refunded += more
