@@ -228,7 +228,7 @@ class RefundWithdrawn(Event):
 
 class RefundChangeRefusal(StrEnum):
     """Why nothing was granted or changed: no such order, line, refund or package; no unit of these has left that was
-    not paid back; their money is not taken yet, or was taken by another system; nothing is due for them, or more is
+    not paid back; units are in a return, which decides about them; their money is not taken yet, or was taken by another system; nothing is due for them, or more is
     wished for than was taken and is left; the amount is unclear, or in another currency; the second person is the
     first, or may not give so much; the refund is not proposed, or has not failed; a rule grants that cause."""
 
@@ -236,6 +236,7 @@ class RefundChangeRefusal(StrEnum):
     UNKNOWN_LINE = "unknown_line"
     UNKNOWN_REFUND = "unknown_refund"
     NOT_FULFILLED = "not_fulfilled"
+    IN_RETURN = "in_return"
     NOT_CAPTURED = "not_captured"
     TAKEN_ELSEWHERE = "taken_elsewhere"
     NOTHING_DUE = "nothing_due"

@@ -30,7 +30,7 @@ from services.order.fulfillment_answers import contents_of, of_shipment
 from services.order.order import ORDER_DESK
 from services.order.refund_granting import decided, from_top
 from services.order.refund_state import given_back, without
-from services.order.refunding import Units, refund_due
+from services.order.refunding import Units, in_returns, refund_due
 
 if TYPE_CHECKING:
     from services.order.stream import OrderStream
@@ -102,7 +102,7 @@ def _inside(astray: PackageWentAstray, state: OrderStream) -> list[Units]:
     found = []
     for line in astray.lines:
         ranges = [(part.from_unit, part.to_unit) for part in left if part.line == line.line]
-        known = given_back(state.refunds, line.line)
+        known = (*given_back(state.refunds, line.line), *in_returns(state, line.line))
         found += from_top(line.line, line.quantity, without(ranges, known))
     return found
 

@@ -41,6 +41,7 @@ from services.order.refunding import (
     Due,
     Units,
     contents,
+    in_returns,
     percent_of,
     refund_due,
     refundable,
@@ -99,7 +100,9 @@ def from_top(line: str, quantity: int, ranges: Sequence[Range]) -> list[Units]:
 
 
 def _why_short(state: OrderStream, lines: Sequence[str]) -> RefundChangeRefusal:
-    """Why a line has no such units to pay back."""
+    """Why lines have no such units to pay back."""
+    if any(in_returns(state, line) for line in lines):
+        return RefundChangeRefusal.IN_RETURN
     due = refund_due(
         state,
         [Units(line, 0, line_units(state.order.lines[line], *WITH_CUSTOMER)) for line in lines],

@@ -18,6 +18,7 @@ from contracts.order import OrderTerms, RefundCause, RefundGranted, RefundLine, 
 from services.order.fulfillment_state import BEFORE
 from services.order.order import IN_FULFILLMENT, NOT_RELEASED, WITH_CUSTOMER, line_units
 from services.order.refund_state import ANSWER_WITHIN, Range, given_back, without
+from services.order.return_state import held
 from services.order.value import LineValue, line_values, part_of
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ __all__ = [
     "Units",
     "captured_units",
     "granted",
+    "in_returns",
     "percent_of",
     "refund_due",
     "refund_id",
@@ -88,8 +90,14 @@ def _units_of(state: OrderStream, wanted: Callable[[str, bool], bool]) -> Mappin
 
 
 def refundable_units(state: OrderStream, line: str) -> tuple[Range, ...]:
-    """The units of a line whose money was taken here and that no refund was granted for."""
-    return without(captured_units(state).get(line, ()), given_back(state.refunds, line))
+    """The units of a line whose money was taken here, that no refund was granted for and that are in no return: what is
+    due for those is decided there."""
+    return without(captured_units(state).get(line, ()), (*given_back(state.refunds, line), *in_returns(state, line)))
+
+
+def in_returns(state: OrderStream, line: str) -> tuple[Range, ...]:
+    """The units of a line that are on their way back, or came."""
+    return tuple((each.from_unit, each.to_unit) for each in held(state.returns, line))
 
 
 def refundable(state: OrderStream) -> int:

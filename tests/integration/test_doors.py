@@ -407,8 +407,16 @@ def test_a_node_keeps_a_unit_which_is_manifested_lost_and_settled(site: Site) ->
     found = eventually(lambda: site.get("/orders?astray=true")["orders"], because="the order on the list")
     assert [order["external_id"] for order in found] == ["9001"]
     eventually(lambda: "own-fleet lost it" in site.get("/orders/9001/why")["sentence"], because="why it is there")
-    assert site.post(f"/orders/9001/packages/{package}/settle", {"detail": "it pays"}).status_code == 200
+    settled = {"detail": "it pays", "refund": True}
+    assert site.post(f"/orders/9001/packages/{package}/settle", settled).status_code == 200
     eventually(lambda: site.get("/orders?astray=true")["orders"] == [], because="nothing astray")
+    # and what was paid for it goes back, once
+    eventually(lambda: site.get("/orders/9001")["refunded"] == 1000, because="the money back")
+    assert site.get("/orders/9001")["credit"] == 0
+    listed = eventually(lambda: site.get("/refunds?state=refunded")["refunds"], because="the refund on the list")
+    assert [(one["number"], one["amount"], one["cause"]) for one in listed] == [(1, 1000, "lost")]
+    more = {"cause": "missing", "lines": [{"line": "1", "quantity": 1}], "reason": "again"}
+    assert site.post("/orders/9001/refunds", more).status_code == 409
 
 
 def test_an_order_is_collected_at_a_counter_and_paid_when_it_was(site: Site) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 from chassis.testing import DAWN
 from contracts.channel import ChannelOrder, ChannelTender
+from contracts.envelope import Actor
 from contracts.fulfillment import (
     CancelAnswer,
     PackedContent,
@@ -30,7 +31,17 @@ from contracts.ids import aggregate_id, stream
 from contracts.inventory import DescribeItem, KitComponent
 from contracts.message import Message
 from contracts.money import Money, TenderMethod
-from contracts.order import CancelOrder, CancelReason, ReleasedToFulfillment, ReleaseHold
+from contracts.order import (
+    ApproveRefund,
+    CancelOrder,
+    CancelReason,
+    GrantRefund,
+    RefundApprover,
+    RefundCause,
+    RefundUnits,
+    ReleasedToFulfillment,
+    ReleaseHold,
+)
 from services.order.order import BUCKETS, OrderState, line_units, status
 from services.order.waiting import waiting
 from tests.simulation.people import COUNTER, TILL, WHOLE, Floor, channel_order, place, receive
@@ -76,9 +87,10 @@ class Life:
         self.world.run()
         self._tell()
 
-    def says(self, message: Message) -> None:
-        """Somebody says something to the order by its door."""
-        self.world.tell("order", self.name, message)
+    def says(self, message: Message, subject: str | None = None) -> None:
+        """Somebody says something to the order by its door, who may be known to it."""
+        actor = None if subject is None else Actor(kind="person", subject=subject)
+        self.world.tell("order", self.name, message, actor=actor)
         self._tell()
 
     def reports(self, *facts: Message) -> None:
@@ -113,6 +125,11 @@ class Life:
         """The order as it is now."""
         found: OrderState = self.world.state("order", self.name).order
         return found
+
+    @property
+    def refunded(self) -> int:
+        """What went back of it, in minor units."""
+        return int(self.world.state("order", self.name).refunds.refunded)
 
 
 @dataclass(frozen=True)
@@ -218,6 +235,18 @@ def _held(life: Life) -> None:
     life.worked()
 
 
+def _paid_back(life: Life) -> None:
+    life.stock("TEAPOT", "north", 3)
+    life.placed(channel_order("1001", ("TEAPOT", 3, 50_000)))
+    life.worked()
+    one = (RefundUnits(line="1", quantity=1),)
+    life.says(GrantRefund(cause=RefundCause.DAMAGED, lines=one, reason="the spout is broken"), "anna")
+    life.waits()
+    life.says(ApproveRefund(refund="1", approver=RefundApprover.FINANCE), "ben")
+    off = Money(amount=1_000, currency="EUR")
+    life.says(GrantRefund(cause=RefundCause.APPEASEMENT, amount=off, reason="for the trouble"), "anna")
+
+
 LIVES = (
     Kind(
         "Shipped whole",
@@ -290,6 +319,13 @@ LIVES = (
         "nevertheless, with the differences shown, and claims nothing. A person accepts both; what the customer agreed "
         "to pay is then what is owed, by an adjustment, and the order goes on in the handling that releases the last hold.",
         _held,
+    ),
+    Kind(
+        "Paid back in part after it was complete",
+        "One of three teapots for 500.00 came broken, and need not come back. Its share (the highest unit's, 166.67) is more "
+        "than anna may give alone, so nothing is owed until ben, another subject, approves it; then payments give it back, "
+        "and the channel and the customer hear of it. The appeasement of 10.00 is for no units, and granted at once.",
+        _paid_back,
     ),
 )
 
@@ -406,9 +442,9 @@ def _end(life: Life) -> str:
         units = ", ".join(f"{count} {bucket}" for bucket in BUCKETS if (count := line_units(line, bucket)))
         lines.append(f"line {name}: {units}")
     captured = Money(amount=order.captured, currency=order.terms.currency).to_decimal()
-    return (
-        f"In the end it is **{status(order)}**, with {captured} {order.terms.currency} captured; {'; '.join(lines)}.\n"
-    )
+    refunded = Money(amount=life.refunded, currency=order.terms.currency)
+    back = f" and {refunded.to_decimal()} paid back" if refunded.amount else ""
+    return f"In the end it is **{status(order)}**, with {captured} {order.terms.currency} captured{back}; {'; '.join(lines)}.\n"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

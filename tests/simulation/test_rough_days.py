@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from contracts.envelope import Actor
 from contracts.fulfillment import (
     CancelAnswer,
     CancelRequested,
@@ -35,13 +36,17 @@ from contracts.message import Event
 from contracts.order import (
     Bucket,
     CancelOrder,
+    GrantRefund,
     HoldKind,
     LinesFulfilled,
     PlaceHold,
+    RefundCause,
+    Refunded,
+    RefundUnits,
     ReleaseHold,
     ShortagePolicy,
 )
-from contracts.payments import PaymentAuthorized, PaymentCaptured, PaymentVoided
+from contracts.payments import PaymentAuthorized, PaymentCaptured, PaymentRefunded, PaymentVoided
 from contracts.shipping import ShipmentCancelled, ShipmentCreated, Shipped
 from services.order.order import units
 from services.order.stream import OrderStream
@@ -53,7 +58,17 @@ PLACES = ("north", "south", "east")
 DEEDS = 150
 ORDERS_MAX = 14
 ROUNDS_MAX = 50
-DEED_WEIGHTS = {"place": 10, "crew": 40, "cancel": 5, "hold": 3, "release": 4, "stock": 5, "wait": 2, "go on": 31}
+DEED_WEIGHTS = {
+    "place": 10,
+    "crew": 40,
+    "cancel": 5,
+    "hold": 3,
+    "release": 4,
+    "stock": 5,
+    "wait": 2,
+    "claim": 4,
+    "go on": 31,
+}
 NOBODY_CAN_HELP = (HoldKind.UNKNOWN_SKU, HoldKind.NO_LOCATION)
 
 
@@ -156,6 +171,8 @@ def _rough_day(seed: int) -> tuple[World, list[str]]:
                 _release_holds(world, name)
             case "stock":
                 _touch_stock(world, chance)
+            case "claim":
+                _claim(world, name, chance)
             case "wait":
                 world.wait(timedelta(hours=chance.randint(1, 40)))
             case "go on":
@@ -169,7 +186,9 @@ def _rough_day(seed: int) -> tuple[World, list[str]]:
         if thinking:
             world.wait(timedelta(hours=5))
         if not sum(_release_holds(world, name) for name in names) and not thinking:
-            return world, names
+            for name in names:
+                _claim(world, name, chance)
+            return world.run(), names
     raise AssertionError("the day never ends")
 
 
@@ -207,6 +226,15 @@ def _touch_stock(world: World, chance: random.Random) -> None:
     world.post("inventory", stock_stream(sku), chance.choice((count, receipt)))
 
 
+def _claim(world: World, name: str, chance: random.Random) -> None:
+    """A customer says that a unit came broken, or wants something off."""
+    lines = (RefundUnits(line=str(chance.randint(1, 4)), quantity=1),)
+    claim = GrantRefund(cause=RefundCause.DAMAGED, lines=lines, reason="it came broken")
+    goodwill = GrantRefund(cause=RefundCause.APPEASEMENT, percent="10", reason="it came late")
+    wish = goodwill if chance.random() < 0.3 else claim
+    world.post("order", name, wish, actor=Actor(kind="person", subject="anna"))
+
+
 def _claims(world: World, name: str) -> dict[int, tuple[int, int]]:
     """What inventory holds for an order and what waits, by claim."""
     books = [world.state("inventory", stock_stream(sku)) for sku in SKUS]
@@ -240,7 +268,15 @@ def test_whatever_a_day_brings_the_books_agree_when_it_is_over(seed: int) -> Non
         # and what was taken is what left
         left = [event for stream, event in world.events if stream == name and isinstance(event, LinesFulfilled)]
         assert state.order.captured == sum(event.amount.amount for event in left)
+        # and what was granted back of it is back, as payments say
+        back = [event.amount.amount for event in world.of(PaymentRefunded) if event.order_id == split_stream(name)[1]]
+        assert state.refunds.granted == state.refunds.refunded == sum(back) <= state.order.captured
     _nothing_is_left_over(world, {split_stream(name)[1] for name in names if world.state("order", name).order.ended})
+
+
+def test_some_of_those_days_money_goes_back() -> None:
+    told = [event for seed in range(3) for event in _rough_day(seed)[0].of(Refunded)]
+    assert {event.cause for event in told} == {RefundCause.DAMAGED, RefundCause.APPEASEMENT}
 
 
 def _nothing_is_left_over(world: World, ended: set[str]) -> None:

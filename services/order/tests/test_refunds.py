@@ -9,6 +9,7 @@ import pytest
 from chassis.decider import Send
 from chassis.stream import open_deadlines
 from contracts.chassis import DeadlinePassed
+from contracts.fulfillment import ReturnReason
 from contracts.message import Message
 from contracts.money import Money
 from contracts.order import (
@@ -25,13 +26,16 @@ from contracts.order import (
     RefundGranted,
     RefundProposed,
     RefundWithdrawn,
+    RequestReturn,
     RetryRefund,
+    ReturnWish,
     StepAskedAgain,
     WithdrawRefund,
 )
 from contracts.payments import CaptureLine, RefundPayment
 from services.order.order import OrderStatus, status
 from services.order.refund_state import RefundStage
+from services.order.refunding import in_returns
 from services.order.stream import ORDER
 from services.order.tests.refund_story import (
     ANNA,
@@ -277,3 +281,17 @@ def test_asking_again_is_counted() -> None:
     refused(story)
     [again] = asks(story, RetryRefund(refund=refund_of(story).contents.refund)).events
     assert isinstance(again, StepAskedAgain) and again.asks == 2
+
+
+def test_units_that_are_in_a_return_are_not_claimed_beside_it() -> None:
+    # given three units, two of which are to come back
+    story = paid()
+    wish = ReturnWish(line="1", quantity=2, reason=ReturnReason.DID_NOT_FIT)
+    story.tell(RequestReturn(lines=(wish,)), door="http")
+    # when two are claimed, then the return decides about one of them; the third can be claimed
+    assert why_not(story, claim(2)) is RefundChangeRefusal.IN_RETURN
+    asks(story, claim(1))
+    [line] = refund_of(story).contents.lines
+    assert not set(range(line.from_unit, line.to_unit)) & {
+        unit for start, end in in_returns(story.view, "1") for unit in range(start, end)
+    }
