@@ -222,7 +222,8 @@ class Charge(Value):
 
 
 class TenderMethod(StrEnum):
-    """What is paid with. `external`: the channel took the money; `coupon`: a manufacturer pays it."""
+    """What is paid with. `external`: the channel took the money; `coupon`: a manufacturer pays it; `cash_on_delivery`: the
+    carrier takes it at the door and owes it."""
 
     INVOICE = "invoice"
     EXTERNAL = "external"
@@ -230,6 +231,8 @@ class TenderMethod(StrEnum):
     CARD = "card"
     GIFT_CARD = "gift_card"
     STORE_CREDIT = "store_credit"
+    CASH_ON_DELIVERY = "cash_on_delivery"
+    BANK_TRANSFER = "bank_transfer"
 
 
 class CaptureTime(StrEnum):
@@ -259,7 +262,7 @@ class Tender(Value):
     """A part of what is owed and how it is paid. Those with a lower `rank` are used first.
 
     `reference` is the provider's or channel's token of it (a purchase order number, a coupon's code), never a card
-    number. `external_state` and `refunds_by` are of an `external` tender; `expires_at` is when what the channel
+    number; of a card `provider` is who holds that token (absent: the installation's own). `external_state` and `refunds_by` are of an `external` tender; `expires_at` is when what the channel
     authorised lapses (UTC).
     """
 
@@ -271,3 +274,4 @@ class Tender(Value):
     external_state: ExternalState | None = None
     refunds_by: RefundExecutor = RefundExecutor.MERCHANT
     expires_at: Instant | None = None
+    provider: str | None = None

@@ -61,7 +61,7 @@ INTENTS_PARTITIONS = 16
 """More than an embedded inbox has: a worker waits for somebody outside, so many must be able to wait at once."""
 
 SERVICES = ("order", "inventory", "fulfillment", "shipping", "payments")
-SERVICES_WITH_INTENTS = frozenset({"order"})
+SERVICES_WITH_INTENTS = frozenset({"order", "payments"})
 
 CHANNEL_ORDERS = "channel.orders"
 CHANNEL_UPDATES = "channel.updates"

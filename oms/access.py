@@ -93,4 +93,5 @@ RULES: Rules = {
     ("POST", "/invoices/{identifier}/retry"): BOOKS_KEPT,
     ("POST", "/sellers"): BOOKS_KEPT,
     ("GET", "/sellers/{seller}"): ORDERS_SEEN,
+    ("POST", "/payments/{order_id}/outcomes"): _and_admin(Role.FINANCE),
 }

@@ -21,12 +21,15 @@ __all__ = [
     "CaptureRefusal",
     "CaptureRefused",
     "CaptureRepeated",
+    "CaptureStarted",
     "CardDecline",
     "DeclineReason",
     "PaymentAuthorized",
     "PaymentCaptured",
     "PaymentDeclined",
+    "PaymentPending",
     "PaymentRepeated",
+    "PaymentStarted",
     "PaymentVoided",
     "VoidPayment",
 ]
@@ -43,13 +46,16 @@ class Capability(StrEnum):
 
 class DeclineReason(StrEnum):
     """Why nothing was authorised: the payment was voided before; tenders do not add up to the amount, or mix
-    currencies; a method that we cannot take; it is known with other tenders."""
+    currencies; a method that we cannot take; it is known with other tenders; a card was declined; the money of a
+    transfer did not come in time."""
 
     VOIDED = "voided"
     DOES_NOT_ADD_UP = "does_not_add_up"
     MIXED_CURRENCIES = "mixed_currencies"
     UNSUPPORTED_METHOD = "unsupported_method"
     CONFLICT = "conflict"
+    CARD_DECLINED = "card_declined"
+    NOT_RECEIVED = "not_received"
 
 
 class CardDecline(StrEnum):
@@ -72,13 +78,15 @@ class CardDecline(StrEnum):
 
 class CaptureRefusal(StrEnum):
     """Why nothing was captured: more than is authorised and not used; nothing was authorised; it was voided; the
-    currency is another; the fulfilment and sequence name a capture of another amount."""
+    currency is another; the fulfilment and sequence name a capture of another amount; a card was declined. Asked for again after that, it
+    is tried again."""
 
     ABOVE_AUTHORIZED = "above_authorized"
     NOT_AUTHORIZED = "not_authorized"
     VOIDED = "voided"
     WRONG_CURRENCY = "wrong_currency"
     CONFLICT = "conflict"
+    CARD_DECLINED = "card_declined"
 
 
 class Authorization(Value):
@@ -160,6 +168,25 @@ class PaymentAuthorized(Event):
     reply_to: str | None = None
 
 
+class PaymentStarted(Event):
+    """The amount is to be secured over the tenders, some of which somebody outside is asked for. `round` counts the
+    attempts of the order, from 1."""
+
+    order_id: str
+    amount: Money
+    tenders: tuple[Tender, ...]
+    round: int
+    reply_to: str | None = None
+
+
+class PaymentPending(Event):
+    """The same authorisation was asked for again while it is under way; its answer follows. Answers the order."""
+
+    order_id: str
+    amount: Money
+    reply_to: str | None = None
+
+
 class PaymentDeclined(Event):
     """Nothing was authorised. Answers the order."""
 
@@ -192,6 +219,20 @@ class PaymentCaptured(Event):
     captures: tuple[Capture, ...]
     captured: Money
     remaining: Money
+    reply_to: str | None = None
+
+
+class CaptureStarted(Event):
+    """`amount` is to be taken of these tenders, some of which somebody outside is asked for; `PaymentCaptured` or
+    `CaptureRefused` answers."""
+
+    order_id: str
+    fulfillment: str
+    sequence: int
+    amount: Money
+    lines: tuple[CaptureLine, ...]
+    other: Money | None = None
+    captures: tuple[Capture, ...]
     reply_to: str | None = None
 
 

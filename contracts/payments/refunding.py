@@ -14,6 +14,7 @@ __all__ = [
     "RefundRefusal",
     "RefundRefused",
     "RefundRepeated",
+    "RefundStarted",
     "TenderRefund",
 ]
 
@@ -68,6 +69,20 @@ class PaymentRefunded(Event):
     refunds: tuple[TenderRefund, ...]
     refunded: Money
     captured: Money
+    reply_to: str | None = None
+
+
+class RefundStarted(Event):
+    """`amount` is to go back by these parts, some of which somebody outside is asked for; `PaymentRefunded` or
+    `RefundRefused` answers, which may take days."""
+
+    order_id: str
+    refund: str
+    amount: Money
+    lines: tuple[CaptureLine, ...] = ()
+    other: Money | None = None
+    cause: str | None = None
+    refunds: tuple[TenderRefund, ...]
     reply_to: str | None = None
 
 

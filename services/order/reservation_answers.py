@@ -41,6 +41,7 @@ from contracts.payments import (
     AuthorizationExpired,
     PaymentAuthorized,
     PaymentDeclined,
+    PaymentPending,
     PaymentRepeated,
     PaymentVoided,
 )
@@ -178,7 +179,8 @@ def _on_expired(message: AuthorizationExpired, state: OrderStream, context: Cont
 
 
 def _nothing(message: Message, state: OrderStream, context: Context) -> Sequence[Event]:
-    """Compensation is never refused, and a repeated claim was answered before: neither changes the order."""
+    """Compensation is never refused, a repeated claim was answered before, and a payment under way is answered when it
+    ends: none of these changes the order."""
     return ()
 
 
@@ -193,6 +195,7 @@ decide: Mapping[type[Message], Any] = {
     PaymentAuthorized: _on_authorized,
     PaymentRepeated: _on_authorized,
     PaymentDeclined: _on_declined,
+    PaymentPending: _nothing,
     PaymentVoided: _nothing,
     AuthorizationExpired: _on_expired,
 }

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any, LiteralString
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel
 
+from chassis.description import shown
 from chassis.listing import Listing, PageAsked, any_of, list_page, text_key
 from chassis.problems import Problem, ProblemKind
-from chassis.web import Gate, seen_answer, stream_of
+from chassis.web import Caller, Gate, Name, caller_of, seen_answer, stream_of, submit
 from contracts.message import format_instant, parse_instant
+from contracts.payments import ResolutionRefused, ResolveProviderOutcome
+from services.payments.card_calls import CardCall
 from services.payments.payment import PAYMENT
-from services.payments.payment_state import Payment, split_capture_key
+from services.payments.payment_state import Payment, authorization_status, charge_status, split_capture_key
 from services.payments.projections import PaymentsProjection, PaymentStage
 
 __all__ = ["PAYMENTS", "router"]
@@ -29,12 +33,24 @@ PAYMENTS = Listing(
         "remaining": "remaining",
         "refunded": "refunded",
         "stage": "stage",
+        "owner": "owner",
         "asked_at": "asked_at",
         "changed_at": "changed_at",
     },
     key={"asked_at": parse_instant, "order_id": text_key},
     newest_first=True,
 )
+
+
+class Resolution(BaseModel):
+    """What became of a call that the provider could not tell of, as found out there: `key` names the call (of
+    `/payments/{order id}`), `reference` what the provider calls the authorisation, charge or refund."""
+
+    model_config = shown({"key": "9dc2e61c-e5bd-500c-b216-154c1ae34111", "happened": True, "reference": "pi_3Nf"})
+
+    key: Name
+    happened: bool
+    reference: Name | None = None
 
 
 def router(gate: Gate) -> APIRouter:
@@ -64,16 +80,25 @@ def router(gate: Gate) -> APIRouter:
             )
         return seen_answer(seen, {"order_id": order_id, **_view(seen.stream.view(PAYMENT))})
 
+    @routes.post("/{order_id}/outcomes", status_code=202)
+    async def resolve(order_id: str, body: Resolution, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
+        """Say what became of a call to a provider whose outcome is not known. Say why in X-Reason."""
+        command = ResolveProviderOutcome(order_id=order_id, **dict(body))
+        target, location = stream_of(PAYMENT.kind, order_id), f"/payments/{order_id}"
+        return await submit(gate, caller, target, command, location, refusals=(ResolutionRefused,))
+
     return routes
 
 
 def _view(state: Payment) -> dict[str, Any]:
-    authorized = state.authorized
-    rows = () if authorized is None else authorized.authorizations
+    authorized = state.authorized or state.started
+    rows = () if state.authorized is None else state.authorized.authorizations
     return {
-        "authorized": 0 if authorized is None else authorized.amount.amount,
+        "authorized": 0 if state.authorized is None else state.authorized.amount.amount,
         "currency": None if authorized is None else authorized.amount.currency,
         "captured": state.captured,
+        "authorization": authorization_status(state),
+        "charge": charge_status(state),
         "captures": [
             {"fulfillment": fulfillment, "sequence": sequence, "amount": amount}
             for (fulfillment, sequence), amount in sorted((split_capture_key(k), v) for k, v in state.captures.items())
@@ -89,5 +114,21 @@ def _view(state: Payment) -> dict[str, Any]:
             }
             for row in rows
         ],
+        "calls": [_call_view(each) for _, each in sorted(state.cards.calls.items()) if each.open or each.due],
+        "disputes": [{"capture": capture, "stage": stage} for capture, stage in sorted(state.disputes.items())],
         "voided": state.voided,
     }
+
+
+def _call_view(each: CardCall) -> dict[str, Any]:
+    """A call that is not over: what is open, and when something is due about it."""
+    view = {
+        "key": each.call.key,
+        "step": each.call.step,
+        "stage": each.stage,
+        "tender": each.call.tender,
+        "amount": each.call.amount.amount,
+        "due": None if each.due is None else format_instant(each.due),
+        "reference": each.reference,
+    }
+    return {name: value for name, value in view.items() if value is not None}

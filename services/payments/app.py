@@ -14,7 +14,7 @@ __all__ = ["declare", "run"]
 
 def declare(namespace: str = "") -> Service:
     """The service: its name and its kinds of streams."""
-    return Service("payments", KINDS, namespace=namespace)
+    return Service("payments", KINDS, intents=True, namespace=namespace)
 
 
 def run(settings: Settings) -> int:

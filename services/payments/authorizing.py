@@ -8,7 +8,7 @@ from chassis.decider import Context
 from contracts.chassis import DeadlinePassed
 from contracts.ids import aggregate_id
 from contracts.message import Event
-from contracts.money import ExternalState, Tender, TenderMethod
+from contracts.money import ExternalState, Tender
 from contracts.payments import (
     Authorization,
     AuthorizationExpired,
@@ -17,16 +17,16 @@ from contracts.payments import (
     DeclineReason,
     PaymentAuthorized,
     PaymentDeclined,
+    PaymentPending,
     PaymentRepeated,
+    PaymentStarted,
     PaymentVoided,
     VoidPayment,
 )
-from services.payments.payment_state import EXPIRY, Payment, deadlines_of
+from services.payments.methods import HOW, How
+from services.payments.payment_state import EXPIRY, Payment
 
-__all__ = ["authorize", "expire", "void"]
-
-METHODS = frozenset({TenderMethod.INVOICE, TenderMethod.EXTERNAL, TenderMethod.COUPON})
-"""What this service can take by itself."""
+__all__ = ["at_once", "authorize", "expire", "void"]
 
 
 def authorize(command: AuthorizePayment, state: Payment, context: Context) -> Sequence[Event]:
@@ -44,16 +44,29 @@ def authorize(command: AuthorizePayment, state: Payment, context: Context) -> Se
                 reply_to=context.reply_to,
             )
         ]
+    if (started := state.started) is not None:
+        if (started.amount, started.tenders) != (command.amount, command.tenders):
+            return [_declined(command, context, DeclineReason.CONFLICT)]
+        return [PaymentPending(order_id=command.order_id, amount=command.amount, reply_to=context.reply_to)]
     if (refusal := _unfit(command)) is not None:
         return [_declined(command, context, *refusal)]
+    if any(HOW[tender.method] is not How.AT_ONCE for tender in command.tenders):
+        return [
+            PaymentStarted(
+                order_id=command.order_id,
+                amount=command.amount,
+                tenders=command.tenders,
+                round=state.round + 1,
+                reply_to=context.reply_to,
+            )
+        ]
+    rows = tuple(at_once(place, tender, context) for place, tender in enumerate(command.tenders))
     return [
         PaymentAuthorized(
             order_id=command.order_id,
             amount=command.amount,
             tenders=command.tenders,
-            authorizations=tuple(
-                _authorization(place, tender, context) for place, tender in enumerate(command.tenders)
-            ),
+            authorizations=rows,
             reply_to=context.reply_to,
         )
     ]
@@ -61,13 +74,15 @@ def authorize(command: AuthorizePayment, state: Payment, context: Context) -> Se
 
 def _unfit(command: AuthorizePayment) -> tuple[DeclineReason, str] | None:
     """Why these tenders cannot secure the amount, and the detail for people; nothing when they can."""
-    if unsupported := sorted({tender.method for tender in command.tenders} - METHODS):
+    if unsupported := sorted({tender.method for tender in command.tenders} - set(HOW)):
         return DeclineReason.UNSUPPORTED_METHOD, f"cannot take {', '.join(unsupported)}"
     if currencies := sorted({tender.amount.currency for tender in command.tenders} - {command.amount.currency}):
         return (
             DeclineReason.MIXED_CURRENCIES,
             f"{', '.join(currencies)} towards {command.amount.currency}",
         )
+    if any(HOW[tender.method] is How.PROVIDER and not tender.reference for tender in command.tenders):
+        return DeclineReason.UNSUPPORTED_METHOD, "a card needs the provider's token of it as its reference"
     total = sum(tender.amount.amount for tender in command.tenders)
     if total != command.amount.amount or min(tender.amount.amount for tender in command.tenders) < 0:
         return (
@@ -92,7 +107,7 @@ def _declined(
     )
 
 
-def _authorization(place: int, tender: Tender, context: Context) -> Authorization:
+def at_once(place: int, tender: Tender, context: Context) -> Authorization:
     """Ours never lapse; the channel's lapses unless it has captured already."""
     captured = tender.external_state is ExternalState.CAPTURED
     return Authorization(
@@ -109,12 +124,12 @@ def _authorization(place: int, tender: Tender, context: Context) -> Authorizatio
 
 def void(command: VoidPayment, state: Payment, context: Context) -> Sequence[Event]:
     """Give back what is not captured, in every state."""
-    seen = state.authorized is not None
+    seen = bool(state.tenders)
     return [
         PaymentVoided(
             order_id=command.order_id,
             seen=seen,
-            amount=state.money(state.left) if seen else None,
+            amount=state.money(_uncaptured(state)) if seen else None,
             captured=state.money(state.captured) if seen else None,
             cause=command.cause,
             reply_to=context.reply_to,
@@ -122,9 +137,14 @@ def void(command: VoidPayment, state: Payment, context: Context) -> Sequence[Eve
     ]
 
 
+def _uncaptured(state: Payment) -> int:
+    """What is secured and not taken, in minor units; of a payment under way what is secured so far."""
+    return state.left if state.authorized is not None else sum(row.amount.amount for row in state.secured.values())
+
+
 def expire(message: DeadlinePassed, state: Payment, context: Context) -> Sequence[Event]:
     """An authorisation lapses with what was not captured of it."""
-    if deadlines_of(state).get(message.name) != message.due or state.authorized is None:
+    if state.authorized is None:
         return []
     row = state.authorized.authorizations[int(message.name.removeprefix(EXPIRY))]
     return [

@@ -14,19 +14,26 @@ from contracts.payments import (
     CaptureRefusal,
     CaptureRefused,
     CaptureRepeated,
+    CaptureStarted,
     PaymentCaptured,
 )
-from services.payments.payment_state import Payment, capture_key
+from services.payments.methods import by_provider
+from services.payments.payment_state import Capturing, Payment, capture_key
 
 __all__ = ["capture"]
 
 
 def capture(command: CapturePayment, state: Payment, context: Context) -> Sequence[Event]:
-    """All of it at once, or nothing; the same capture again takes nothing."""
+    """All of it, at once where nobody outside is asked; the same capture again takes nothing."""
     if (known := state.captures.get(capture_key(command))) is not None:
         return [_repeated(command, known, context)]
+    if (open_ := state.capturing.get(capture_key(command))) is not None:
+        return _once_more(command, open_, context)
     if (reason := _capture_refusal(command, state)) is not None:
         return [_capture_refused(command, state, context, reason)]
+    parts = _drawn(command, state, context)
+    if any(by_provider(state.tenders[part.tender]) for part in parts):
+        return [_started(command, parts, context)]
     return [
         PaymentCaptured(
             order_id=command.order_id,
@@ -35,12 +42,32 @@ def capture(command: CapturePayment, state: Payment, context: Context) -> Sequen
             amount=command.amount,
             lines=command.lines,
             other=command.other,
-            captures=_drawn(command, state, context),
+            captures=parts,
             captured=state.money(state.captured + command.amount.amount),
             remaining=state.money(state.left - command.amount.amount),
             reply_to=context.reply_to,
         )
     ]
+
+
+def _once_more(command: CapturePayment, known: Capturing, context: Context) -> Sequence[Event]:
+    """One that is under way is answered when it is done; one that was refused goes on with what is not yet taken."""
+    if known.asked.amount != command.amount:
+        return [_repeated(command, known.asked.amount.amount, context)]
+    return [_started(command, known.asked.captures, context)] if known.refused else []
+
+
+def _started(command: CapturePayment, parts: tuple[Capture, ...], context: Context) -> CaptureStarted:
+    return CaptureStarted(
+        order_id=command.order_id,
+        fulfillment=command.fulfillment,
+        sequence=command.sequence,
+        amount=command.amount,
+        lines=command.lines,
+        other=command.other,
+        captures=parts,
+        reply_to=context.reply_to,
+    )
 
 
 def _repeated(command: CapturePayment, known: int, context: Context) -> Event:

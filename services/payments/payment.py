@@ -15,11 +15,19 @@ from contracts.message import Event
 from contracts.payments import (
     AuthorizePayment,
     CapturePayment,
+    CaptureStarted,
+    PaymentStarted,
+    RecordProviderOutcome,
     RefundPayment,
+    RefundStarted,
+    ResolveProviderOutcome,
     VoidPayment,
 )
-from services.payments.authorizing import authorize, expire, void
+from services.payments.advancing import advance
+from services.payments.authorizing import authorize, void
 from services.payments.capturing import capture
+from services.payments.due import passed
+from services.payments.outcomes import record_outcome, resolve
 from services.payments.payment_state import Payment, deadlines_of, evolve
 from services.payments.refunding import refund
 
@@ -27,18 +35,24 @@ __all__ = ["PAYMENT"]
 
 
 def _react(state: Payment, event: Event) -> Sequence[Outgoing]:
+    """Whoever asked is answered; what is only begun is answered by what ends it."""
+    if isinstance(event, PaymentStarted | CaptureStarted | RefundStarted):
+        return ()
     reply_to = getattr(event, "reply_to", None)
     return () if reply_to is None else (Answer(reply_to),)
 
 
 PAYMENT = StreamKind(
     kind="payment",
-    folds=(Fold("payment", 3, Payment(), evolve, _react, deadlines_of),),
+    folds=(Fold("payment", 4, Payment(), evolve, _react, deadlines_of),),
+    advance=advance,
     decide={
         AuthorizePayment: authorize,
         CapturePayment: capture,
         RefundPayment: refund,
         VoidPayment: void,
-        DeadlinePassed: expire,
+        RecordProviderOutcome: record_outcome,
+        ResolveProviderOutcome: resolve,
+        DeadlinePassed: passed,
     },
 )

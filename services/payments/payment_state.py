@@ -2,23 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from chassis.maps import HashTrieMap
 from contracts.message import Event
-from contracts.money import Money
+from contracts.money import Money, Tender
 from contracts.payments import (
+    Authorization,
     AuthorizationExpired,
+    CallStep,
+    Capture,
     CapturePayment,
+    CaptureRefusal,
+    CaptureRefused,
+    CaptureStarted,
+    CardAuthorized,
+    CardCaptured,
+    CardDeclined,
+    CardRefunded,
+    DeclineReason,
+    DisputeLost,
+    DisputeOpened,
+    DisputeStage,
+    DisputeWon,
     PaymentAuthorized,
     PaymentCaptured,
+    PaymentDeclined,
     PaymentRefunded,
+    PaymentStarted,
     PaymentVoided,
+    RefundRefusal,
+    RefundRefused,
+    RefundStarted,
+    TenderRefund,
 )
+from services.payments.card_calls import Cards, give_up
+from services.payments.card_calls import deadlines_of as deadlines_of_cards
+from services.payments.card_calls import evolve as evolve_cards
+from services.payments.methods import HOW, How
 
-__all__ = ["EXPIRY", "Payment", "Taken", "capture_key", "deadlines_of", "evolve", "split_capture_key"]
+__all__ = [
+    "ENDS_THE_ROUND",
+    "EXPIRY",
+    "Capturing",
+    "Payment",
+    "Refunding",
+    "Taken",
+    "authorization_status",
+    "capture_key",
+    "charge_status",
+    "deadlines_of",
+    "evolve",
+    "part_returned",
+    "part_taken",
+    "secured",
+    "split_capture_key",
+]
+
+ENDS_THE_ROUND = frozenset({DeclineReason.CARD_DECLINED, DeclineReason.NOT_RECEIVED})
+"""Declines that come of what others said; all others say that a wish did not even begin."""
 
 EXPIRY = "authorization_expires:"
 """The deadline of an authorisation is this and its tender's place."""
@@ -35,10 +79,33 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
+class Capturing:
+    """A capture that somebody outside is asked for: `done` are its parts that are taken, with the authorisation that
+    each was taken of. Once `refused` it rests until it is asked for again; `declines` counts those of a provider."""
+
+    asked: CaptureStarted
+    done: HashTrieMap[str, str] = field(default_factory=HashTrieMap)
+    refused: bool = False
+    declines: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Refunding:
+    """A refund that somebody outside is asked for: `done` are its parts that went back, with the provider's name of
+    each. Once `refused` it rests until it is asked for again."""
+
+    asked: RefundStarted
+    done: HashTrieMap[str, str] = field(default_factory=HashTrieMap)
+    refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Payment:
     """`remaining` is what may still be captured (minor units) by the tender's place, as text; `captures` the amounts
     captured, by fulfilment and sequence; `taken` the same by tender, in the order of capture; `refunds` the amounts given
-    back, by the refund's id."""
+    back, by the refund's id. While others are asked: `started` is what is to be secured, in which `round`, and `secured`
+    what of it is, by the tender's place; `capturing` and `refunding` what is to be taken and given back, by the same
+    names as `captures` and `refunds`. What of a tender is to be taken is no longer in `remaining`."""
 
     authorized: PaymentAuthorized | None = None
     remaining: HashTrieMap[str, int] = field(default_factory=HashTrieMap)
@@ -48,6 +115,13 @@ class Payment:
     refunds: HashTrieMap[str, int] = field(default_factory=HashTrieMap)
     refunded: int = 0
     voided: bool = False
+    started: PaymentStarted | None = None
+    round: int = 0
+    secured: HashTrieMap[str, Authorization] = field(default_factory=HashTrieMap)
+    capturing: HashTrieMap[str, Capturing] = field(default_factory=HashTrieMap)
+    refunding: HashTrieMap[str, Refunding] = field(default_factory=HashTrieMap)
+    disputes: HashTrieMap[str, DisputeStage] = field(default_factory=HashTrieMap)
+    cards: Cards = field(default_factory=Cards)
 
     @property
     def left(self) -> int:
@@ -56,8 +130,40 @@ class Payment:
 
     def money(self, amount: int) -> Money:
         """An amount of the payment's currency; only of one that is authorised."""
-        assert self.authorized is not None, "a payment has no currency before it is authorised"
-        return Money(amount=amount, currency=self.authorized.amount.currency)
+        asked = self.authorized or self.started
+        assert asked is not None, "a payment has no currency before anybody asked for it"
+        return Money(amount=amount, currency=asked.amount.currency)
+
+    @property
+    def tenders(self) -> tuple[Tender, ...]:
+        """The tenders that are secured, or are to be; none of what nobody asked for."""
+        asked = self.authorized or self.started
+        return () if asked is None else asked.tenders
+
+
+# Statuses
+
+
+def authorization_status(state: Payment) -> str:
+    """How much of what is owed is secured or taken: `none`, `partial` or `full`."""
+    asked = state.authorized or state.started
+    rows = sum(row.amount.amount for row in state.secured.values())
+    secured = state.left + state.captured + sum(each.asked.amount.amount for each in state.capturing.values())
+    return _part(rows if state.authorized is None else secured, 0 if asked is None else asked.amount.amount)
+
+
+def charge_status(state: Payment) -> str:
+    """How much of what is owed, less what was given back, is taken and kept: `none`, `partial`, `full`, `overcharged`."""
+    owed = 0 if state.authorized is None else state.authorized.amount.amount - state.refunded
+    return _part(state.captured - state.refunded, owed)
+
+
+def _part(amount: int, whole: int) -> str:
+    if amount > whole:
+        return "overcharged"
+    if not amount:
+        return "none"
+    return "full" if amount == whole else "partial"
 
 
 # Evolve
@@ -65,46 +171,136 @@ class Payment:
 
 def evolve(state: Payment, event: Event) -> Payment:
     """The payment after one more event."""
+    state = replace(state, cards=evolve_cards(state.cards, event, state.round))
     match event:
+        case PaymentStarted():
+            return replace(state, started=event, round=event.round, secured=HashTrieMap())
         case PaymentAuthorized():
             rows = {str(row.tender): row.amount.amount for row in event.authorizations}
-            return replace(state, authorized=event, remaining=HashTrieMap(rows))
-        case PaymentCaptured():
-            return _captured(state, event)
+            return replace(state, authorized=event, remaining=HashTrieMap(rows), started=None, secured=HashTrieMap())
+        case PaymentDeclined() if event.reason in ENDS_THE_ROUND:
+            cards = give_up(state.cards, whole=True)
+            return replace(state, started=None, secured=HashTrieMap(), cards=cards)
+        case PaymentVoided():
+            cards = give_up(state.cards, whole=False)
+            return replace(state, voided=True, remaining=HashTrieMap(), started=None, cards=cards)
         case AuthorizationExpired():
             return replace(state, remaining=state.remaining.discard(str(event.tender)))
-        case PaymentRefunded():
-            return _refunded(state, event)
-        case PaymentVoided():
-            return replace(state, voided=True, remaining=HashTrieMap())
+        case CaptureStarted() | PaymentCaptured() | CaptureRefused():
+            return _capture(state, event)
+        case RefundStarted() | PaymentRefunded() | RefundRefused():
+            return _refund(state, event)
+        case DisputeOpened():
+            return replace(state, disputes=state.disputes.insert(event.capture, DisputeStage.OPENED))
+        case DisputeWon():
+            return replace(state, disputes=state.disputes.insert(event.capture, DisputeStage.WON))
+        case DisputeLost():
+            return replace(state, disputes=state.disputes.insert(event.capture, DisputeStage.LOST))
+    return _settle(state, event)
+
+
+def _settle(state: Payment, event: Event) -> Payment:
+    """Something that was asked for outside is secured, taken, given back, or declined."""
+    match event:
+        case CardAuthorized() if not state.cards.secured[event.authorization.authorization].unwanted:
+            return secured(state, event.authorization) if state.cards.calls[event.key].call.part is None else state
+        case CardCaptured():
+            return part_taken(state, event.capture, event.authorization)
+        case CardRefunded():
+            return part_returned(state, event.refund, event.reference or event.key)
+        case CardDeclined() if event.step in (CallStep.AUTHORIZE, CallStep.CAPTURE):
+            return _part_declined(state, state.cards.calls[event.key].call.part)
     return state
 
 
-def _captured(state: Payment, event: PaymentCaptured) -> Payment:
-    remaining = state.remaining
-    for capture in event.captures:
-        place = str(capture.tender)
-        remaining = remaining.insert(place, remaining[place] - capture.amount.amount)
+def secured(state: Payment, row: Authorization) -> Payment:
+    """The tender of this authorisation is secured, for the round that is under way."""
+    return state if state.started is None else replace(state, secured=state.secured.insert(str(row.tender), row))
+
+
+def part_taken(state: Payment, part: str, authorization: str) -> Payment:
+    """The part of a capture with this id was taken of an authorisation."""
+    for key, each in state.capturing.items():
+        if any(row.capture == part for row in each.asked.captures):
+            return _capturing(state, key, replace(each, done=each.done.insert(part, authorization)))
+    return state
+
+
+def part_returned(state: Payment, part: str, reference: str) -> Payment:
+    """The part of a refund with this id went back."""
+    for key, each in state.refunding.items():
+        if any(row.refund == part for row in each.asked.refunds):
+            changed = replace(each, done=each.done.insert(part, reference))
+            return replace(state, refunding=state.refunding.insert(key, changed))
+    return state
+
+
+def _part_declined(state: Payment, part: str | None) -> Payment:
+    for key, each in state.capturing.items():
+        if any(row.capture == part for row in each.asked.captures):
+            return _capturing(state, key, replace(each, declines=each.declines + 1))
+    return state
+
+
+def _capturing(state: Payment, key: str, changed: Capturing) -> Payment:
+    return replace(state, capturing=state.capturing.insert(key, changed))
+
+
+def _capture(state: Payment, event: CaptureStarted | PaymentCaptured | CaptureRefused) -> Payment:
+    key = capture_key(event)
+    known = state.capturing.get(key)
+    if isinstance(event, CaptureStarted):
+        if known is not None:
+            return _capturing(state, key, replace(known, asked=event, refused=False, declines=0))
+        return _capturing(replace(state, remaining=_less(state, event.captures)), key, Capturing(event))
+    if isinstance(event, CaptureRefused):
+        ends = known is not None and event.reason is CaptureRefusal.CARD_DECLINED
+        return _capturing(state, key, replace(known, refused=True)) if known is not None and ends else state
     return replace(
         state,
-        remaining=remaining,
-        captures=state.captures.insert(capture_key(event), event.amount.amount),
+        remaining=_less(state, event.captures) if known is None else state.remaining,
+        capturing=state.capturing.discard(key),
+        captures=state.captures.insert(key, event.amount.amount),
         captured=state.captured + event.amount.amount,
         taken=(*state.taken, *(Taken(row.capture, row.tender, row.amount.amount) for row in event.captures)),
     )
 
 
-def _refunded(state: Payment, event: PaymentRefunded) -> Payment:
-    back = {part.capture: part.amount.amount for part in event.refunds}
+def _less(state: Payment, captures: Sequence[Capture]) -> HashTrieMap[str, int]:
+    remaining = state.remaining
+    for capture in captures:
+        place = str(capture.tender)
+        remaining = remaining.insert(place, remaining[place] - capture.amount.amount)
+    return remaining
+
+
+def _refund(state: Payment, event: RefundStarted | PaymentRefunded | RefundRefused) -> Payment:
+    known = state.refunding.get(event.refund)
+    if isinstance(event, RefundRefused):
+        if known is None or event.reason is not RefundRefusal.PROVIDER:
+            return state
+        return replace(state, refunding=state.refunding.insert(event.refund, replace(known, refused=True)))
+    if isinstance(event, RefundStarted):
+        again = known is not None
+        changed = Refunding(event) if known is None else replace(known, asked=event, refused=False)
+        taken = state.taken if again else _returned(state, event.refunds)
+        return replace(state, taken=taken, refunding=state.refunding.insert(event.refund, changed))
     return replace(
         state,
-        taken=tuple(replace(row, refunded=row.refunded + back.get(row.capture, 0)) for row in state.taken),
+        taken=_returned(state, event.refunds) if known is None else state.taken,
+        refunding=state.refunding.discard(event.refund),
         refunds=state.refunds.insert(event.refund, event.amount.amount),
         refunded=state.refunded + event.amount.amount,
     )
 
 
-def capture_key(message: CapturePayment | PaymentCaptured) -> str:
+def _returned(state: Payment, parts: Sequence[TenderRefund]) -> tuple[Taken, ...]:
+    """What is taken once these parts go back, or are to go back."""
+    back = {part.capture: part.amount.amount for part in parts}
+    return tuple(replace(row, refunded=row.refunded + back.get(row.capture, 0)) for row in state.taken)
+
+
+def capture_key(message: CapturePayment | CaptureStarted | PaymentCaptured | CaptureRefused) -> str:
     """What a capture is known by: fulfilment and sequence."""
     return f"{message.fulfillment}\x1f{message.sequence}"
 
@@ -116,10 +312,13 @@ def split_capture_key(key: str) -> tuple[str, int]:
 
 
 def deadlines_of(state: Payment) -> Mapping[str, datetime]:
-    """When each authorisation that still has something to capture lapses."""
+    """When what the channel authorised lapses and has something left, and what cards wait for."""
     rows = () if state.authorized is None else state.authorized.authorizations
-    return {
+    theirs = {
         f"{EXPIRY}{row.tender}": row.expires_at
         for row in rows
-        if row.expires_at is not None and state.remaining.get(str(row.tender))
+        if row.expires_at is not None
+        and HOW.get(row.method) is not How.PROVIDER
+        and state.remaining.get(str(row.tender))
     }
+    return {**theirs, **deadlines_of_cards(state.cards)}

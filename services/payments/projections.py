@@ -13,25 +13,59 @@ from chassis.log import Record
 from chassis.projection import events_among
 from contracts.payments import (
     AuthorizationExpired,
+    CardActionRequired,
+    CardAuthorized,
+    CardCaptured,
+    CardDeclined,
+    CardRefunded,
+    CardVoided,
     PaymentAuthorized,
     PaymentCaptured,
     PaymentDeclined,
     PaymentRefunded,
+    PaymentStarted,
     PaymentVoided,
+    ProviderOutcomeUnresolved,
 )
+from services.payments.payment_state import ENDS_THE_ROUND
 
 __all__ = ["PaymentStage", "PaymentsProjection"]
 
 
 class PaymentStage(StrEnum):
-    """How far the payment of an order is; `expired`: nothing that was secured can be taken any more."""
+    """How far the payment of an order is; `securing`: a provider is asked; `action_required`: the payer has to confirm;
+    `expired`: nothing that was secured can be taken any more; `unresolved`: a person has to find out what became of a
+    call to a provider."""
 
+    SECURING = "securing"
+    ACTION_REQUIRED = "action_required"
     DECLINED = "declined"
     AUTHORIZED = "authorized"
     PARTLY_CAPTURED = "partly_captured"
     CAPTURED = "captured"
     EXPIRED = "expired"
     VOIDED = "voided"
+    UNRESOLVED = "unresolved"
+
+
+MONEY = (
+    PaymentStarted,
+    PaymentAuthorized,
+    PaymentDeclined,
+    PaymentCaptured,
+    PaymentRefunded,
+    AuthorizationExpired,
+    PaymentVoided,
+)
+CALLS = (
+    CardActionRequired,
+    ProviderOutcomeUnresolved,
+    CardAuthorized,
+    CardCaptured,
+    CardDeclined,
+    CardRefunded,
+    CardVoided,
+)
 
 
 class PaymentsProjection:
@@ -44,8 +78,11 @@ class PaymentsProjection:
     create table if not exists payments (
         order_id text primary key, currency text not null, authorized bigint not null, captured bigint not null,
         remaining bigint not null, stage text not null, asked_at timestamptz not null, changed_at timestamptz not null,
-        refunded bigint not null default 0);
+        refunded bigint not null default 0, open_calls text[] not null default '{}', before text, owner text);
     alter table payments add column if not exists refunded bigint not null default 0;
+    alter table payments add column if not exists open_calls text[] not null default '{}';
+    alter table payments add column if not exists before text;
+    alter table payments add column if not exists owner text;
     create index if not exists payments_asked on payments (asked_at desc, order_id desc);
     """
 
@@ -65,9 +102,23 @@ class PaymentsProjection:
     def _fold(self, cursor: psycopg.Cursor[Any], event: Any, at: datetime) -> None:
         match event:
             case PaymentDeclined():
+                self._insert(cursor, event, PaymentStage.DECLINED, at)
                 cursor.execute(
-                    "insert into payments values (%s, %s, 0, 0, 0, %s, %s, %s) on conflict do nothing",
-                    [event.order_id, event.amount.currency, PaymentStage.DECLINED, at, at],
+                    "update payments set stage = %s, changed_at = %s where order_id = %s and stage in (%s, %s) and %s",
+                    [
+                        PaymentStage.DECLINED,
+                        at,
+                        event.order_id,
+                        PaymentStage.SECURING,
+                        PaymentStage.ACTION_REQUIRED,
+                        event.reason in ENDS_THE_ROUND,
+                    ],
+                )
+            case PaymentStarted():
+                self._insert(cursor, event, PaymentStage.SECURING, at)
+                cursor.execute(
+                    "update payments set stage = %s, changed_at = %s where order_id = %s",
+                    [PaymentStage.SECURING, at, event.order_id],
                 )
             case PaymentAuthorized():
                 cursor.execute(
@@ -108,6 +159,12 @@ class PaymentsProjection:
             case PaymentVoided(captured=captured) if captured is not None:
                 self._change(cursor, event.order_id, PaymentStage.VOIDED, captured.amount, 0, at)
 
+    def _insert(self, cursor: psycopg.Cursor[Any], event: Any, stage: PaymentStage, at: datetime) -> None:
+        cursor.execute(
+            "insert into payments values (%s, %s, 0, 0, 0, %s, %s, %s) on conflict do nothing",
+            [event.order_id, event.amount.currency, stage, at, at],
+        )
+
     def _change(
         self,
         cursor: psycopg.Cursor[Any],
@@ -118,6 +175,7 @@ class PaymentsProjection:
         at: datetime,
     ) -> None:
         cursor.execute(
-            "update payments set stage = %s, captured = %s, remaining = %s, changed_at = %s where order_id = %s",
-            [stage, captured, remaining, at, order],
+            "update payments set stage = case when open_calls = '{}' then %s else stage end, before = %s,"
+            " captured = %s, remaining = %s, changed_at = %s where order_id = %s",
+            [stage, stage, captured, remaining, at, order],
         )

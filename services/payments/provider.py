@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from contracts.money import DecimalText, Money
-from contracts.payments import Capability, CardDecline
+from contracts.payments import CallStep, Capability, CardDecline, DisputeStage
 
 __all__ = [
     "Call",
@@ -30,15 +30,6 @@ __all__ = [
     "Result",
     "Settlement",
 ]
-
-
-class CallStep(StrEnum):
-    """What is asked of a provider."""
-
-    AUTHORIZE = "authorize"
-    CAPTURE = "capture"
-    VOID = "void"
-    REFUND = "refund"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,14 +132,6 @@ class Provider(Protocol):
     async def find(self, call: Call) -> Outcome:
         """What became of the call, by its key or by what it left in the provider's record; NEVER_SEEN where it left
         nothing, UNKNOWN or TRY_AGAIN where the provider cannot tell now. Changes nothing there."""
-
-
-class DisputeStage(StrEnum):
-    """How far a dispute is: the payer took it to the bank; the merchant won it, or lost it."""
-
-    OPENED = "opened"
-    WON = "won"
-    LOST = "lost"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,19 +13,26 @@ from contracts.payments import (
     RefundRefusal,
     RefundRefused,
     RefundRepeated,
+    RefundStarted,
     TenderRefund,
 )
-from services.payments.payment_state import Payment
+from services.payments.methods import by_provider
+from services.payments.payment_state import Payment, Refunding
 
 __all__ = ["refund"]
 
 
 def refund(command: RefundPayment, state: Payment, context: Context) -> Sequence[Event]:
-    """All of it at once, or nothing; the same refund again gives back nothing more."""
+    """All of it, at once where nobody outside is asked; the same refund again gives back nothing more."""
     if (known := state.refunds.get(command.refund)) is not None:
         return [_known(command, known, context)]
+    if (open_ := state.refunding.get(command.refund)) is not None:
+        return _once_more(command, open_, context)
     if (refusal := _refusal(command, state)) is not None:
         return [_refused(command, context, *refusal)]
+    parts = drawn(command, state, context)
+    if any(by_provider(state.tenders[part.tender]) for part in parts):
+        return [_started(command, parts, context)]
     return [
         PaymentRefunded(
             order_id=command.order_id,
@@ -34,12 +41,32 @@ def refund(command: RefundPayment, state: Payment, context: Context) -> Sequence
             lines=command.lines,
             other=command.other,
             cause=command.cause,
-            refunds=drawn(command, state, context),
+            refunds=parts,
             refunded=state.money(state.refunded + command.amount.amount),
             captured=state.money(state.captured),
             reply_to=context.reply_to,
         )
     ]
+
+
+def _once_more(command: RefundPayment, known: Refunding, context: Context) -> Sequence[Event]:
+    """One that is under way is answered when it is done; one that was refused goes on with what did not go back."""
+    if known.asked.amount != command.amount:
+        return [_known(command, known.asked.amount.amount, context)]
+    return [_started(command, known.asked.refunds, context)] if known.refused else []
+
+
+def _started(command: RefundPayment, parts: tuple[TenderRefund, ...], context: Context) -> RefundStarted:
+    return RefundStarted(
+        order_id=command.order_id,
+        refund=command.refund,
+        amount=command.amount,
+        lines=command.lines,
+        other=command.other,
+        cause=command.cause,
+        refunds=parts,
+        reply_to=context.reply_to,
+    )
 
 
 def _known(command: RefundPayment, known: int, context: Context) -> Event:
@@ -59,7 +86,7 @@ def _refusal(command: RefundPayment, state: Payment) -> tuple[RefundRefusal, str
         return RefundRefusal.WRONG_CURRENCY, f"{amount.currency}, of a payment in {state.authorized.amount.currency}"
     if amount.amount <= 0:
         return RefundRefusal.NO_AMOUNT, f"{amount.amount} minor units"
-    if amount.amount > (left := state.captured - state.refunded):
+    if amount.amount > (left := sum(row.amount - row.refunded for row in state.taken)):
         return RefundRefusal.ABOVE_CAPTURED, f"{amount.amount} of {left} minor units that are captured and not refunded"
     return None
 

@@ -13,7 +13,14 @@ THIRTY_DAYS_MS = "2592000000"
 def test_every_topic_of_an_installation() -> None:
     topics = {topic.name: topic for topic in all_topics(partitions=24)}
     kinds = [f"{service}.{kind}" for service in SERVICES for kind in ("inbox", "events", "dead-letters")]
-    assert set(topics) == {*kinds, "order.intents", "channel.orders", "channel.updates", "channel.availability"}
+    assert set(topics) == {
+        *kinds,
+        "order.intents",
+        "payments.intents",
+        "channel.orders",
+        "channel.updates",
+        "channel.availability",
+    }
     assert {topics[name].partitions for name in ("order.inbox", "order.events", "channel.orders")} == {24}
     assert topics["order.intents"].partitions == 16
     assert topics["order.dead-letters"].partitions == 1

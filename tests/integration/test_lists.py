@@ -33,7 +33,7 @@ from contracts.inventory import (
     ReceiveStock,
 )
 from contracts.message import Command, format_instant
-from contracts.payments import AuthorizePayment
+from contracts.payments import AuthorizePayment, CallResult, CardAuthorizationRequested, CardCaptureRequested
 from contracts.shipping import RecordManifested, TrackingStatus
 from services.fulfillment import api as fulfillment_api
 from services.fulfillment import app as fulfillment
@@ -55,6 +55,7 @@ from services.payments import api as payments_api
 from services.payments import app as payments
 from services.payments.payment import PAYMENT
 from services.payments.projections import PaymentsProjection
+from services.payments.tests import test_cards as cards
 from services.payments.tests import test_payment as paying
 from services.shipping import api as shipping_api
 from services.shipping import app as shipping
@@ -388,6 +389,32 @@ def test_payments_are_listed_with_what_is_secured_and_taken(
         (row,) = client.get("/payments?currency=EUR").json()["payments"]
         assert (row["stage"], row["authorized"], row["captured"], row["remaining"]) == expected
     assert client.get("/payments?stage=authorized").json()["payments"] == []
+
+
+def test_a_card_payment_is_listed_with_what_a_person_has_to_find_out(
+    connection: psycopg.Connection[Any], namespace: str
+) -> None:
+    tables = Tables(connection, namespace, PaymentsProjection())
+    client = client_of(payments_api.router(gate_of(payments.declare(), tables)))
+    payment = cards.Payment(cards.CARD)
+
+    def stage() -> str:
+        tables.follow(records_of("payments.events", payment.last))
+        (row,) = client.get("/payments").json()["payments"]
+        return f"{row['stage']} {row['authorized']} {row.get('owner')}"
+
+    assert stage() == "securing 0 None"
+    call = payment.asked(CardAuthorizationRequested)
+    payment.said(call, CallResult.ACTION_REQUIRED)
+    assert stage() == "action_required 0 None"
+    payment.said(call)
+    assert stage() == "authorized 1000 None"
+    payment.when(paying.capture(400))
+    call = payment.asked(CardCaptureRequested)
+    payment.said(call, amount=paying.eur(399))
+    assert stage() == "unresolved 1000 payments_desk"
+    payment.said(call)
+    assert stage() == "partly_captured 1000 None"
 
 
 # What all lists have

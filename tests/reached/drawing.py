@@ -88,8 +88,12 @@ def _payments(kind: StreamKind, step: Step) -> Iterator[Edge]:
 def _payment(state: Payment) -> str:
     if state.voided:
         return "voided"
+    if state.started is not None:
+        return "securing"
     if state.authorized is None:
-        return OUTSIDE
+        return "declined" if state.round else OUTSIDE
+    if state.capturing:
+        return "capturing"
     if state.captured == state.authorized.amount.amount:
         return "captured"
     if not any(state.remaining.values()):

@@ -33,7 +33,9 @@ from contracts.order import (
 from contracts.payments import (
     AuthorizationExpired,
     DeclineReason,
+    PaymentAuthorized,
     PaymentDeclined,
+    PaymentPending,
     PaymentRepeated,
     PaymentVoided,
     VoidPayment,
@@ -238,6 +240,14 @@ def test_declined_is_held_and_asked_again_when_a_person_says_so() -> None:
     assert messages(story.tell(ReleaseHold(hold=held.hold))) == ["AuthorizePayment"]
     repeated = PaymentRepeated(order_id=ORDER_ID, amount=eur(1000), authorizations=())
     assert "OrderConfirmed" in kinds(story.tell(repeated, subject=PAYMENT))
+
+
+def test_a_payment_that_is_under_way_is_waited_for() -> None:
+    story = Story().placed(("A", 2, 1000))
+    story.reserved()
+    story.tell(PaymentPending(order_id=ORDER_ID, amount=eur(1000)), subject=PAYMENT).then_nothing()
+    authorized = PaymentAuthorized(order_id=ORDER_ID, amount=eur(1000), tenders=(), authorizations=())
+    assert "OrderConfirmed" in kinds(story.tell(authorized, subject=PAYMENT))
 
 
 def test_declined_and_cancelled_gives_everything_back() -> None:

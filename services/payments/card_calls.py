@@ -1,0 +1,273 @@
+"""What was asked of a provider for a payment, call by call, and the authorisations that came of it.
+
+State and evolve of a part of the payment; what is asked when is in advancing.py, what outcomes lead to in outcomes.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+from chassis.maps import HashTrieMap
+from contracts.message import Event
+from contracts.payments import (
+    Authorization,
+    CallStep,
+    Capability,
+    CardActionRequired,
+    CardAuthorizationLapsed,
+    CardAuthorizationRequested,
+    CardAuthorized,
+    CardCaptured,
+    CardCaptureRequested,
+    CardDeclined,
+    CardRefunded,
+    CardRefundRequested,
+    CardVoided,
+    CardVoidRequested,
+    ProviderCall,
+    ProviderCallDelayed,
+    ProviderCallPending,
+    ProviderInquiryRequested,
+    ProviderOutcomeUnknown,
+    ProviderOutcomeUnresolved,
+)
+
+__all__ = ["CALL", "LAPSES", "CallStage", "CardCall", "Cards", "Charge", "Secured", "deadlines_of", "evolve", "give_up"]
+
+CALL = "call/"
+"""The deadline of a call is this and its key."""
+
+LAPSES = "card_lapses/"
+"""The deadline of a card's authorisation is this and its id."""
+
+
+class CallStage(StrEnum):
+    """Where a call stands: asked; to be made again; the payer has to confirm; taken and not yet done; nobody can tell;
+    a person has to find out; done; declined; nobody waits for it any more, and nothing came of it."""
+
+    ASKED = "asked"
+    DELAYED = "delayed"
+    ACTION_REQUIRED = "action_required"
+    PENDING = "pending"
+    UNKNOWN = "unknown"
+    UNRESOLVED = "unresolved"
+    DONE = "done"
+    DECLINED = "declined"
+    LET_GO = "let_go"
+
+
+ENDED = frozenset({CallStage.DONE, CallStage.DECLINED, CallStage.LET_GO})
+
+
+@dataclass(frozen=True, slots=True)
+class CardCall:
+    """A call: how often it was made and asked after, when something is due about it, and in which round of the payment
+    it was first made. `given_up`: nobody wants what it secures, so it is let go of as soon as it is there. `reference` and `provider` as the provider told them."""
+
+    call: ProviderCall
+    round: int
+    stage: CallStage = CallStage.ASKED
+    tries: int = 1
+    inquiries: int = 0
+    due: datetime | None = None
+    given_up: bool = False
+    reference: str | None = None
+    provider: str | None = None
+
+    @property
+    def open(self) -> bool:
+        """Its outcome is not known."""
+        return self.stage not in ENDED
+
+
+@dataclass(frozen=True, slots=True)
+class Secured:
+    """An authorisation of a card; `left` of it may be captured, in minor units. `open` until it is used up, final,
+    lapsed or let go of; `unwanted` ones are let go of."""
+
+    row: Authorization
+    provider: str
+    left: int
+    open: bool = True
+    unwanted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What a provider took, by its name there, and the key of the call that did it."""
+
+    key: str
+    provider: str
+    tender: int
+    authorization: str
+    amount: int
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cards:
+    """`calls` by key, `secured` by our id of the authorisation, `charges` by our id of the capture; `groups` counts the
+    attempts, which number keys and authorisations."""
+
+    calls: HashTrieMap[str, CardCall] = field(default_factory=HashTrieMap)
+    secured: HashTrieMap[str, Secured] = field(default_factory=HashTrieMap)
+    charges: HashTrieMap[str, Charge] = field(default_factory=HashTrieMap)
+    groups: int = 0
+
+    def call_for(self, part: str, step: CallStep) -> CardCall | None:
+        """The open call for a part of a capture or refund."""
+        return next((c for c in self.calls.values() if c.open and c.call.part == part and c.call.step is step), None)
+
+    def usable(self, tender: int, amount: int) -> Secured | None:
+        """An authorisation of the tender that covers the amount; of several the one that came first."""
+        rows = (row for row in self.secured.values() if row.row.tender == tender and row.open and not row.unwanted)
+        return min((row for row in rows if row.left >= amount), key=lambda row: row.row.authorization, default=None)
+
+
+def evolve(cards: Cards, event: Event, round_: int) -> Cards:
+    """The calls and authorisations after one more event of the payment."""
+    match event:
+        case CardAuthorizationRequested() | CardCaptureRequested() | CardVoidRequested() | CardRefundRequested():
+            return _asked(cards, event.call, event.tries, round_)
+        case ProviderInquiryRequested():
+            return _changed(cards, event.call.key, inquiries=event.inquiries, due=None)
+        case CardAuthorized():
+            return _authorized(cards, event)
+        case CardActionRequired():
+            stage = CallStage.ACTION_REQUIRED
+            return _changed(
+                cards, event.key, stage=stage, due=event.until, reference=event.reference, provider=event.provider
+            )
+        case CardDeclined():
+            return _declined(cards, event)
+        case CardCaptured():
+            return _captured(cards, event)
+        case CardVoided():
+            stage = CallStage.DONE if cards.calls[event.key].call.step is CallStep.VOID else CallStage.LET_GO
+            return _changed(cards, event.key, stage=stage, due=None)
+        case CardRefunded():
+            return _changed(cards, event.key, stage=CallStage.DONE, due=None, reference=event.reference)
+    return _waits(cards, event)
+
+
+def _waits(cards: Cards, event: Event) -> Cards:
+    """Something is not over, or its time is."""
+    match event:
+        case CardAuthorizationLapsed():
+            return _row(cards, event.authorization, open=False)
+        case ProviderCallPending():
+            return _changed(cards, event.key, stage=CallStage.PENDING, due=event.ask_at, reference=event.reference)
+        case ProviderCallDelayed():
+            return _changed(cards, event.key, stage=CallStage.DELAYED, due=event.again_at)
+        case ProviderOutcomeUnknown():
+            return _changed(cards, event.key, stage=CallStage.UNKNOWN, due=event.ask_at)
+        case ProviderOutcomeUnresolved():
+            return _changed(cards, event.key, stage=CallStage.UNRESOLVED, due=None)
+    return cards
+
+
+def give_up(cards: Cards, whole: bool) -> Cards:
+    """Nobody wants what is secured and not captured: `whole` of every authorisation, else of what no capture is under
+    way for. A call that surely did nothing yet is over."""
+    calls, secured = cards.calls, cards.secured
+    for key, each in cards.calls.items():
+        if each.call.step is not CallStep.AUTHORIZE or each.call.part is not None:
+            continue
+        if each.stage is CallStage.DELAYED:
+            calls = calls.insert(key, replace(each, stage=CallStage.LET_GO, due=None, given_up=True))
+        elif each.open or each.due:
+            due = None if each.stage is CallStage.DECLINED else each.due
+            calls = calls.insert(key, replace(each, given_up=True, due=due))
+    for name, row in cards.secured.items():
+        if row.open and (whole or row.left):
+            secured = secured.insert(name, replace(row, unwanted=True))
+    return replace(cards, calls=calls, secured=secured)
+
+
+def _asked(cards: Cards, call: ProviderCall, tries: int, round_: int) -> Cards:
+    if call.key in cards.calls:
+        return _changed(cards, call.key, stage=CallStage.ASKED, tries=tries, due=None)
+    cards = replace(cards, calls=cards.calls.insert(call.key, CardCall(call, round_)), groups=cards.groups + 1)
+    if call.step is CallStep.CAPTURE:
+        row = cards.secured[call.authorization]
+        several = Capability.MULTI_CAPTURE in row.row.capabilities and not call.final and not row.row.final
+        return _row(cards, call.authorization, left=row.left - call.amount.amount, open=several)
+    if call.step is CallStep.VOID:
+        return _let_go(cards, call.authorization)
+    return cards
+
+
+def _let_go(cards: Cards, authorization: str) -> Cards:
+    """It is being voided: nothing more is captured of it, nor does anybody wait for the payer to confirm it."""
+    for key, each in cards.calls.items():
+        waits = each.stage is CallStage.ACTION_REQUIRED and each.call.authorization == authorization
+        if waits and each.call.step is CallStep.AUTHORIZE:
+            cards = _changed(cards, key, stage=CallStage.LET_GO, due=None, given_up=True)
+    return _row(cards, authorization, open=False) if authorization in cards.secured else cards
+
+
+def _authorized(cards: Cards, event: CardAuthorized) -> Cards:
+    known, row = cards.calls[event.key], event.authorization
+    unwanted = known.given_up or known.stage in (CallStage.DECLINED, CallStage.LET_GO)
+    secured = Secured(row, event.provider, row.amount.amount, unwanted=unwanted)
+    cards = replace(cards, secured=cards.secured.insert(row.authorization, secured))
+    return _changed(cards, event.key, stage=CallStage.DONE, due=None, reference=row.reference)
+
+
+def _declined(cards: Cards, event: CardDeclined) -> Cards:
+    known = cards.calls[event.key]
+    cards = _changed(cards, event.key, stage=CallStage.DECLINED, due=event.again_at)
+    closes = event.step is CallStep.CAPTURE and known.call.authorization in cards.secured
+    return _row(cards, known.call.authorization, open=False) if closes else cards
+
+
+def _captured(cards: Cards, event: CardCaptured) -> Cards:
+    charge = Charge(event.key, event.provider, event.tender, event.authorization, event.amount.amount, event.reference)
+    cards = replace(cards, charges=cards.charges.insert(event.capture, charge))
+    return _changed(cards, event.key, stage=CallStage.DONE, due=None, reference=event.reference)
+
+
+def _changed(
+    cards: Cards,
+    key: str,
+    *,
+    due: datetime | None,
+    stage: CallStage | None = None,
+    tries: int | None = None,
+    inquiries: int | None = None,
+    given_up: bool | None = None,
+    reference: str | None = None,
+    provider: str | None = None,
+) -> Cards:
+    known = cards.calls[key]
+    changed = replace(
+        known,
+        due=due,
+        stage=known.stage if stage is None else stage,
+        tries=known.tries if tries is None else tries,
+        inquiries=known.inquiries if inquiries is None else inquiries,
+        given_up=known.given_up if given_up is None else given_up,
+        reference=reference or known.reference,
+        provider=provider or known.provider,
+    )
+    return replace(cards, calls=cards.calls.insert(key, changed))
+
+
+def _row(cards: Cards, authorization: str, *, open: bool, left: int | None = None) -> Cards:
+    row = cards.secured[authorization]
+    changed = replace(row, open=open, left=row.left if left is None else left)
+    return replace(cards, secured=cards.secured.insert(authorization, changed))
+
+
+def deadlines_of(cards: Cards) -> Mapping[str, datetime]:
+    """When something is due about calls, and when authorisations lapse that something is left of."""
+    calls = {f"{CALL}{key}": each.due for key, each in sorted(cards.calls.items()) if each.due is not None}
+    rows = {
+        f"{LAPSES}{name}": row.row.expires_at
+        for name, row in sorted(cards.secured.items())
+        if row.open and row.left and row.row.expires_at is not None
+    }
+    return {**calls, **rows}

@@ -1,0 +1,59 @@
+"""What a payment does when a deadline of its passes: makes a call again, asks after it, gives it up, lets go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chassis.decider import Context
+from contracts.chassis import DeadlinePassed
+from contracts.message import Event
+from contracts.payments import (
+    CardAuthorizationLapsed,
+    CardDecline,
+    ProviderInquiryRequested,
+)
+from services.payments.advancing import REQUESTS, authorization_request, void_request
+from services.payments.authorizing import expire
+from services.payments.card_calls import CALL, LAPSES, CallStage, CardCall
+from services.payments.outcomes import declined
+from services.payments.payment_state import Payment, deadlines_of
+
+__all__ = ["passed"]
+
+
+def passed(message: DeadlinePassed, state: Payment, context: Context) -> Sequence[Event]:
+    """What is due now; nothing of a deadline that nobody waits for any more."""
+    if deadlines_of(state).get(message.name) != message.due:
+        return []
+    if message.name.startswith(CALL):
+        return _call_due(state.cards.calls[message.name.removeprefix(CALL)], state, context)
+    if message.name.startswith(LAPSES):
+        row = state.cards.secured[message.name.removeprefix(LAPSES)]
+        return [
+            CardAuthorizationLapsed(
+                order_id=context.stream.partition("/")[2],
+                authorization=row.row.authorization,
+                tender=row.row.tender,
+                amount=row.row.amount.model_copy(update={"amount": row.left}),
+            )
+        ]
+    return expire(message, state, context)
+
+
+def _call_due(known: CardCall, state: Payment, context: Context) -> Sequence[Event]:
+    order_id = context.stream.partition("/")[2]
+    match known.stage:
+        case CallStage.DELAYED:
+            return [REQUESTS[known.call.step](order_id=order_id, call=known.call, tries=known.tries + 1)]
+        case CallStage.DECLINED:
+            return [authorization_request(state, context, known.call.tender)]
+        case CallStage.ACTION_REQUIRED:
+            provider = known.provider or known.call.provider or "none"
+            call = known.call
+            void = void_request(
+                context, 0, state, call.tender, call.authorization, call.amount, provider, known.reference
+            )
+            return [*declined(state, known, context, provider, CardDecline.AUTHENTICATION_FAILED), void]
+    # taken and not yet done, or nobody can tell: never called again blindly
+    call = known.call.model_copy(update={"reference": known.reference or known.call.reference})
+    return [ProviderInquiryRequested(order_id=order_id, call=call, inquiries=known.inquiries + 1)]

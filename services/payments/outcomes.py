@@ -1,0 +1,468 @@
+"""What a provider's outcomes lead to: each call has one end, and what comes late, twice or out of order changes nothing.
+
+Reported by the worker, told by a provider's notice, or found out by a person; all go the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from chassis.decider import Context
+from contracts.message import Event
+from contracts.money import CaptureTime, Money, TenderMethod
+from contracts.payments import (
+    Authorization,
+    CallResult,
+    CallStep,
+    CaptureRefusal,
+    CaptureRefused,
+    CardActionRequired,
+    CardAuthorized,
+    CardCaptured,
+    CardDecline,
+    CardDeclined,
+    CardRefunded,
+    CardVoided,
+    DeclineReason,
+    DisputeLost,
+    DisputeOpened,
+    DisputeStage,
+    DisputeWon,
+    IgnoredBecause,
+    PaymentDeclined,
+    ProviderCall,
+    ProviderCallDelayed,
+    ProviderCallPending,
+    ProviderOutcomeIgnored,
+    ProviderOutcomeResolved,
+    ProviderOutcomeUnknown,
+    ProviderOutcomeUnresolved,
+    RecordProviderOutcome,
+    RefundRefusal,
+    RefundRefused,
+    ResolutionRefusal,
+    ResolutionRefused,
+    ResolveProviderOutcome,
+)
+from services.payments.card_calls import CallStage, CardCall, Charge
+from services.payments.methods import (
+    ACTION_WITHIN,
+    ASK_AFTER,
+    ASK_PENDING_AFTER,
+    CAPTURE_DECLINES_MAX,
+    PAYMENTS_DESK,
+    RETRY_AFTER_MAX,
+    SOFT_AGAIN_AFTER,
+    TRY_AGAIN_AFTER,
+)
+from services.payments.payment_state import Payment
+
+__all__ = ["declined", "record_outcome", "resolve", "unresolved"]
+
+
+def record_outcome(message: RecordProviderOutcome, state: Payment, context: Context) -> Sequence[Event]:
+    """What comes of what a provider said."""
+    if message.dispute is not None:
+        return _dispute(message, state)
+    known = state.cards.calls.get(message.key)
+    if known is None or known.call.step is not message.step:
+        return [_ignored(message, IgnoredBecause.UNKNOWN_CALL)]
+    if not known.open:
+        return _late(message, known, context)
+    match message.result:
+        case CallResult.DONE:
+            return _done(message, state, known, context)
+        case CallResult.DECLINED:
+            reason = message.reason or CardDecline.OTHER
+            return declined(state, known, context, message.provider, reason, message.soft, message.code)
+        case CallResult.NEVER_SEEN:
+            return _delayed(message, known, context)
+    if not _news(message.result, known):
+        return [_ignored(message, IgnoredBecause.NOTHING_NEW)]
+    match message.result:
+        case CallResult.ACTION_REQUIRED:
+            return [_action_required(message, known, context)]
+        case CallResult.PENDING:
+            return [_pending(message, known, context)]
+        case CallResult.TRY_AGAIN if known.stage is CallStage.ASKED:
+            return _delayed(message, known, context)
+    return [_unknown(message, known, context)]
+
+
+def _news(result: CallResult, known: CardCall) -> bool:
+    """Whether an outcome that is no end says more than is known: of a call that was just made or asked after, or that
+    the payer has to confirm."""
+    if result is CallResult.ACTION_REQUIRED:
+        return known.stage is not CallStage.ACTION_REQUIRED and known.call.step is CallStep.AUTHORIZE
+    waits = (CallStage.UNKNOWN, CallStage.PENDING)
+    if result is CallResult.PENDING and known.stage is not CallStage.PENDING:
+        return True
+    return known.stage is CallStage.ASKED or (known.stage in waits and known.due is None)
+
+
+def _ignored(message: RecordProviderOutcome, because: IgnoredBecause) -> ProviderOutcomeIgnored:
+    return ProviderOutcomeIgnored(
+        order_id=message.order_id, key=message.key, step=message.step, result=message.result, because=because
+    )
+
+
+def _late(message: RecordProviderOutcome, known: CardCall, context: Context) -> Sequence[Event]:
+    """An outcome of a call that has one. What is secured after all is let go of; money that moved after it was said not
+    to, or the other way round, is for a person."""
+    happened = message.result is CallResult.DONE
+    if happened and known.stage is not CallStage.DONE:
+        if known.call.step is CallStep.AUTHORIZE:
+            return [_authorized(message, known)]
+        if known.call.step is CallStep.VOID:
+            return [_voided(message, known)]
+        return [unresolved(message.order_id, known, f"{known.call.step} happened after it was declined")]
+    if known.stage is CallStage.DONE and known.call.step is CallStep.REFUND and message.result is CallResult.DECLINED:
+        return [unresolved(message.order_id, known, "the provider took back a refund that it had made")]
+    return [_ignored(message, IgnoredBecause.NOTHING_NEW if happened else IgnoredBecause.SETTLED)]
+
+
+def unresolved(order_id: str, known: CardCall, detail: str) -> ProviderOutcomeUnresolved:
+    """A person has to find out what became of a call."""
+    call = known.call
+    return ProviderOutcomeUnresolved(
+        order_id=order_id,
+        key=call.key,
+        step=call.step,
+        tender=call.tender,
+        amount=call.amount,
+        owner=PAYMENTS_DESK,
+        detail=detail,
+    )
+
+
+# It happened
+
+
+def _done(message: RecordProviderOutcome, state: Payment, known: CardCall, context: Context) -> Sequence[Event]:
+    call, amount = known.call, message.amount or known.call.amount
+    if call.step is CallStep.VOID:
+        return [_voided(message, known)]
+    if amount != call.amount:
+        return _of_another_amount(message, state, known, context, amount)
+    if call.step is CallStep.AUTHORIZE:
+        return [_authorized(message, known)]
+    assert call.part is not None, "a capture and a refund are for a part"
+    if call.step is CallStep.CAPTURE:
+        return [
+            CardCaptured(
+                order_id=message.order_id,
+                key=call.key,
+                capture=call.part,
+                tender=call.tender,
+                authorization=call.authorization,
+                amount=amount,
+                provider=message.provider,
+                reference=message.reference,
+                settlement=message.settlement,
+            )
+        ]
+    return [
+        CardRefunded(
+            order_id=message.order_id,
+            key=call.key,
+            refund=call.part,
+            tender=call.tender,
+            amount=amount,
+            provider=message.provider,
+            reference=message.reference,
+            settlement=message.settlement,
+        )
+    ]
+
+
+def _of_another_amount(
+    message: RecordProviderOutcome, state: Payment, known: CardCall, context: Context, amount: Money
+) -> Sequence[Event]:
+    """A part of what was to be secured is let go of, as if it were declined; of money that moved a person decides."""
+    if known.call.step is not CallStep.AUTHORIZE:
+        said = f"{message.provider} did it for {amount.to_decimal()} {amount.currency}"
+        return [unresolved(message.order_id, known, said)]
+    ends = declined(state, known, context, message.provider, CardDecline.LIMIT_EXCEEDED)
+    return [*ends, _authorized(message, known)]
+
+
+def _authorized(message: RecordProviderOutcome, known: CardCall) -> CardAuthorized:
+    call = known.call
+    return CardAuthorized(
+        order_id=message.order_id,
+        key=call.key,
+        authorization=Authorization(
+            authorization=call.authorization,
+            tender=call.tender,
+            method=TenderMethod.CARD,
+            amount=message.amount or call.amount,
+            capture_time=CaptureTime.AT_FULFILLMENT,
+            capabilities=message.capabilities,
+            final=message.final,
+            reference=message.reference,
+            expires_at=message.expires_at,
+        ),
+        provider=message.provider,
+        brand=message.brand,
+        last_four=message.last_four,
+    )
+
+
+def _voided(message: RecordProviderOutcome, known: CardCall) -> CardVoided:
+    call = known.call
+    return CardVoided(
+        order_id=message.order_id,
+        key=call.key,
+        tender=call.tender,
+        authorization=call.authorization,
+        provider=message.provider,
+    )
+
+
+# It did not happen
+
+
+def declined(
+    state: Payment,
+    known: CardCall,
+    context: Context,
+    provider: str,
+    reason: CardDecline,
+    soft: bool = False,
+    code: str | None = None,
+) -> Sequence[Event]:
+    """The provider, or the payer's time, said no: what is said to the order, or when another attempt is made."""
+    call, order_id = known.call, context.stream.partition("/")[2]
+    first = call.step is CallStep.AUTHORIZE and call.part is None
+    waits = first and soft and not known.given_up and state.started is not None
+    before = _soft_declines(state, call.tender)
+    again_at = context.now + SOFT_AGAIN_AFTER[before] if waits and before < len(SOFT_AGAIN_AFTER) else None
+    said = _declined_event(order_id, known, provider, reason, soft, code, again_at)
+    if again_at is not None or known.given_up or call.step is CallStep.VOID:
+        return [said]
+    if call.step is CallStep.REFUND:
+        return [said, *_refund_refused(state, call, reason)]
+    if first:
+        return [said, *_payment_declined(state, reason)]
+    return [said, *_capture_refused(state, call, reason)]
+
+
+def _declined_event(
+    order_id: str,
+    known: CardCall,
+    provider: str,
+    reason: CardDecline,
+    soft: bool = False,
+    code: str | None = None,
+    again_at: datetime | None = None,
+) -> CardDeclined:
+    call = known.call
+    return CardDeclined(
+        order_id=order_id,
+        key=call.key,
+        step=call.step,
+        tender=call.tender,
+        amount=call.amount,
+        provider=provider,
+        reason=reason,
+        soft=soft,
+        code=code,
+        again_at=again_at,
+    )
+
+
+def _soft_declines(state: Payment, tender: int) -> int:
+    """How often this tender was declined in this round, each time softly: a hard decline ends the round."""
+    calls = (each for each in state.cards.calls.values() if each.round == state.round and each.call.tender == tender)
+    return sum(each.stage is CallStage.DECLINED and each.call.part is None for each in calls)
+
+
+def _payment_declined(state: Payment, reason: CardDecline) -> Sequence[Event]:
+    started = state.started
+    if started is None:
+        return []
+    return [
+        PaymentDeclined(
+            order_id=started.order_id,
+            amount=started.amount,
+            reason=DeclineReason.CARD_DECLINED,
+            detail=reason,
+            reply_to=started.reply_to,
+        )
+    ]
+
+
+def _capture_refused(state: Payment, call: ProviderCall, reason: CardDecline) -> Sequence[Event]:
+    """A capture that is declined is tried on another authorisation, so often; one that cannot be secured is refused."""
+    found = [each for each in state.capturing.values() if any(p.capture == call.part for p in each.asked.captures)]
+    if not found or found[0].refused:
+        return []
+    [each] = found
+    if call.step is CallStep.CAPTURE and each.declines + 1 < CAPTURE_DECLINES_MAX:
+        return []
+    return [
+        CaptureRefused(
+            order_id=each.asked.order_id,
+            fulfillment=each.asked.fulfillment,
+            sequence=each.asked.sequence,
+            amount=each.asked.amount,
+            reason=CaptureRefusal.CARD_DECLINED,
+            remaining=state.money(state.left),
+            reply_to=each.asked.reply_to,
+        )
+    ]
+
+
+def _refund_refused(state: Payment, call: ProviderCall, reason: CardDecline) -> Sequence[Event]:
+    found = [each for each in state.refunding.values() if any(p.refund == call.part for p in each.asked.refunds)]
+    if not found or found[0].refused:
+        return []
+    [each] = found
+    done = sum(part.amount.amount for part in each.asked.refunds if part.refund in each.done)
+    return [
+        RefundRefused(
+            order_id=each.asked.order_id,
+            refund=each.asked.refund,
+            amount=each.asked.amount,
+            reason=RefundRefusal.PROVIDER,
+            detail=reason,
+            refunded_part=state.money(done),
+            reply_to=each.asked.reply_to,
+        )
+    ]
+
+
+# It is not known, or not yet done
+
+
+def _action_required(message: RecordProviderOutcome, known: CardCall, context: Context) -> CardActionRequired:
+    return CardActionRequired(
+        order_id=message.order_id,
+        key=known.call.key,
+        tender=known.call.tender,
+        authorization=known.call.authorization,
+        provider=message.provider,
+        reference=message.reference,
+        action_url=message.action_url,
+        until=context.now + ACTION_WITHIN,
+    )
+
+
+def _pending(message: RecordProviderOutcome, known: CardCall, context: Context) -> Event:
+    if known.inquiries >= len(ASK_PENDING_AFTER):
+        return unresolved(message.order_id, known, f"{message.provider} has taken it and not done it for long")
+    return ProviderCallPending(
+        order_id=message.order_id,
+        key=known.call.key,
+        step=known.call.step,
+        provider=message.provider,
+        reference=message.reference,
+        ask_at=context.now + ASK_PENDING_AFTER[known.inquiries],
+    )
+
+
+def _unknown(message: RecordProviderOutcome, known: CardCall, context: Context) -> Event:
+    if known.inquiries >= len(ASK_AFTER):
+        return unresolved(message.order_id, known, f"{message.provider} cannot tell what became of it")
+    return ProviderOutcomeUnknown(
+        order_id=message.order_id,
+        key=known.call.key,
+        step=known.call.step,
+        inquiries=known.inquiries,
+        ask_at=context.now + ASK_AFTER[known.inquiries],
+    )
+
+
+def _delayed(message: RecordProviderOutcome, known: CardCall, context: Context) -> Sequence[Event]:
+    """Nothing happened for certain: the same call again later. What nobody wants any more is over by that."""
+    if known.given_up:
+        return [_voided(message, known)]
+    if known.tries > len(TRY_AGAIN_AFTER):
+        return [unresolved(message.order_id, known, f"{message.provider} did not take it, {known.tries} times")]
+    asked_for = min(timedelta(seconds=message.retry_after or 0), RETRY_AFTER_MAX)
+    return [
+        ProviderCallDelayed(
+            order_id=message.order_id,
+            key=known.call.key,
+            step=known.call.step,
+            tries=known.tries,
+            code=message.code,
+            again_at=context.now + max(asked_for, TRY_AGAIN_AFTER[known.tries - 1]),
+        )
+    ]
+
+
+# Disputes
+
+
+def _dispute(message: RecordProviderOutcome, state: Payment) -> Sequence[Event]:
+    """A dispute of what was captured: opened once, then won or lost once."""
+    capture, charge = _disputed(message, state)
+    stage = state.disputes.get(capture)
+    order = [None, DisputeStage.OPENED, DisputeStage.WON, DisputeStage.LOST]
+    if charge is None:
+        return [_ignored(message, IgnoredBecause.UNKNOWN_CALL)]
+    if stage in order[2:] or message.dispute is stage:
+        return [_ignored(message, IgnoredBecause.NOTHING_NEW)]
+    kinds = {DisputeStage.OPENED: DisputeOpened, DisputeStage.WON: DisputeWon, DisputeStage.LOST: DisputeLost}
+    assert message.dispute is not None
+    return [
+        kinds[message.dispute](
+            order_id=message.order_id,
+            key=charge.key,
+            capture=capture,
+            amount=message.amount or state.money(charge.amount),
+            provider=message.provider,
+            reference=message.reference,
+        )
+    ]
+
+
+def _disputed(message: RecordProviderOutcome, state: Payment) -> tuple[str, Charge | None]:
+    """The capture that a dispute is about, by the key of its call or the provider's name of the charge."""
+    for capture, charge in sorted(state.cards.charges.items()):
+        if message.key == charge.key or (message.reference and message.reference == charge.reference):
+            return capture, charge
+    return "", None
+
+
+# A person
+
+
+def resolve(command: ResolveProviderOutcome, state: Payment, context: Context) -> Sequence[Event]:
+    """A person says what became of a call that is open."""
+    known = state.cards.calls.get(command.key)
+    refusal = _resolution_refusal(command, known)
+    if known is None or refusal is not None:
+        reason = refusal or ResolutionRefusal.UNKNOWN_CALL
+        return [ResolutionRefused(order_id=command.order_id, key=command.key, reason=reason)]
+    said = ProviderOutcomeResolved(
+        order_id=command.order_id,
+        key=command.key,
+        step=known.call.step,
+        happened=command.happened,
+        reference=command.reference,
+    )
+    outcome = RecordProviderOutcome(
+        order_id=command.order_id,
+        step=known.call.step,
+        key=command.key,
+        authorization=known.call.authorization,
+        result=CallResult.DONE if command.happened else CallResult.DECLINED,
+        provider=known.provider or known.call.provider or PAYMENTS_DESK,
+        reference=command.reference or known.reference,
+        final=True,
+    )
+    if command.happened:
+        return [said, *_done(outcome, state, known, context)]
+    return [said, *declined(state, known, context, outcome.provider, CardDecline.OTHER)]
+
+
+def _resolution_refusal(command: ResolveProviderOutcome, known: CardCall | None) -> ResolutionRefusal | None:
+    if known is None:
+        return ResolutionRefusal.UNKNOWN_CALL
+    if not known.open:
+        return ResolutionRefusal.SETTLED
+    named = command.reference or known.reference or known.call.step is CallStep.VOID
+    return ResolutionRefusal.REFERENCE_MISSING if command.happened and not named else None

@@ -1,0 +1,531 @@
+"""What a payment asks a provider for, and what it makes of what the provider says."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from chassis.testing import DAWN, Outcome
+from contracts.chassis import DeadlinePassed
+from contracts.message import Event
+from contracts.money import Tender, TenderMethod
+from contracts.payments import (
+    CallResult,
+    Capability,
+    CaptureRefusal,
+    CaptureRefused,
+    CaptureStarted,
+    CardActionRequired,
+    CardAuthorizationLapsed,
+    CardAuthorizationRequested,
+    CardAuthorized,
+    CardCaptured,
+    CardCaptureRequested,
+    CardDecline,
+    CardDeclined,
+    CardRefunded,
+    CardRefundRequested,
+    CardVoided,
+    CardVoidRequested,
+    DeclineReason,
+    DisputeLost,
+    DisputeOpened,
+    DisputeStage,
+    DisputeWon,
+    IgnoredBecause,
+    PaymentAuthorized,
+    PaymentCaptured,
+    PaymentDeclined,
+    PaymentPending,
+    PaymentRefunded,
+    PaymentStarted,
+    PaymentVoided,
+    ProviderCall,
+    ProviderCallDelayed,
+    ProviderCallPending,
+    ProviderInquiryRequested,
+    ProviderOutcomeIgnored,
+    ProviderOutcomeResolved,
+    ProviderOutcomeUnknown,
+    ProviderOutcomeUnresolved,
+    RecordProviderOutcome,
+    RefundRefusal,
+    RefundRefused,
+    RefundStarted,
+    ResolutionRefusal,
+    ResolutionRefused,
+    ResolveProviderOutcome,
+)
+from services.payments.card_calls import CALL, LAPSES
+from services.payments.methods import ACTION_WITHIN, ASK_AFTER, ASK_PENDING_AFTER, SOFT_AGAIN_AFTER, TRY_AGAIN_AFTER
+from services.payments.tests.test_payment import COUPON, ORDER, VOID, after, authorize, capture, eur, refund
+
+CARD = Tender(method=TenderMethod.CARD, amount=eur(1_000), rank=1, reference="pm_1", provider="sandbox")
+SECOND = CARD.model_copy(update={"amount": eur(500), "reference": "pm_2", "rank": 2})
+SEVERAL = (Capability.MULTI_CAPTURE,)
+
+
+class Payment:
+    """A payment, and what it asked a provider for last."""
+
+    def __init__(self, *tenders: Tender) -> None:
+        self.spec = after()
+        self.events: list[Event] = []
+        self.keep(self.spec.when(authorize(*tenders), reply_to=ORDER))
+
+    def keep(self, outcome: Outcome) -> Outcome:
+        self.events += outcome.events
+        self.last = outcome
+        return outcome
+
+    def asked(self, kind: type[Any]) -> Any:
+        """The last intent of a kind."""
+        return [event for event in self.events if isinstance(event, kind)][-1].call
+
+    def said(self, call: ProviderCall, result: CallResult = CallResult.DONE, **more: Any) -> Outcome:
+        """The provider says so of a call."""
+        if result is CallResult.DONE and "reference" not in more:
+            more["reference"] = f"{call.step}-{len(self.events)}"
+        named: dict[str, Any] = {
+            "order_id": "o1",
+            "step": call.step,
+            "key": call.key,
+            "authorization": call.authorization,
+        }
+        return self.keep(self.spec.when(RecordProviderOutcome(**named, result=result, provider="sandbox", **more)))
+
+    def secured(self, **more: Any) -> Payment:
+        """The provider secures what was asked for last."""
+        self.said(self.asked(CardAuthorizationRequested), capabilities=SEVERAL, **more)
+        return self
+
+    def when(self, command: Any) -> Outcome:
+        return self.keep(self.spec.when(command, reply_to=ORDER))
+
+    def captured(self, amount: int, name: str = "s1") -> Payment:
+        """So much is captured for what was fulfilled."""
+        self.when(capture(amount, name))
+        self.said(self.asked(CardCaptureRequested))
+        return self
+
+    def passes(self, name: str, moment: datetime) -> Outcome:
+        """A deadline passes."""
+        self.spec.at(max(moment, self.spec._now))
+        return self.keep(self.spec.when(DeadlinePassed(name=name, due=moment)))
+
+    def due(self, call: ProviderCall) -> Outcome:
+        """What is due about a call is due."""
+        moment = self.spec.state.cards.calls[call.key].due
+        return self.passes(f"{CALL}{call.key}", moment)
+
+
+def kinds(outcome: Outcome) -> list[str]:
+    return [type(event).__name__ for event in outcome.events]
+
+
+# Securing
+
+
+def test_a_card_is_asked_for_once_and_the_order_hears_when_it_is_secured() -> None:
+    payment = Payment(CARD, COUPON)
+    assert [type(event) for event in payment.events] == [PaymentStarted, CardAuthorizationRequested]
+    call = payment.asked(CardAuthorizationRequested)
+    assert (call.amount, call.token, call.provider) == (eur(1_000), "pm_1", "sandbox")
+    outcome = payment.said(call, expires_at=DAWN + timedelta(days=7), brand="visa", last_four="4242")
+    assert kinds(outcome.answered(ORDER)) == [CardAuthorized.__name__, PaymentAuthorized.__name__]
+    authorized = outcome.events[-1]
+    assert isinstance(authorized, PaymentAuthorized)
+    assert [(row.tender, row.method) for row in authorized.authorizations] == [(0, "card"), (1, "coupon")]
+
+
+def test_asked_again_while_it_is_under_way_it_is_pending_and_with_other_tenders_a_conflict() -> None:
+    payment = Payment(CARD)
+    assert kinds(payment.when(authorize(CARD)).answered(ORDER)) == [PaymentPending.__name__]
+    conflict = payment.when(authorize(COUPON)).events[0]
+    assert isinstance(conflict, PaymentDeclined) and conflict.reason is DeclineReason.CONFLICT
+    assert kinds(payment.said(payment.asked(CardAuthorizationRequested)))[-1] == PaymentAuthorized.__name__
+
+
+def test_when_one_of_several_cards_is_declined_the_others_are_given_back() -> None:
+    # given two cards, the second of which is secured
+    payment = Payment(CARD, SECOND)
+    first, second = (e.call for e in payment.events if isinstance(e, CardAuthorizationRequested))
+    payment.said(second)
+    # when the first is declined, then the order hears, and the second is let go of
+    outcome = payment.said(first, CallResult.DECLINED, reason=CardDecline.INSUFFICIENT_FUNDS)
+    assert kinds(outcome.answered(ORDER)) == [
+        CardDeclined.__name__,
+        PaymentDeclined.__name__,
+        CardVoidRequested.__name__,
+    ]
+    assert payment.asked(CardVoidRequested).authorization == second.authorization
+    # and another try of the order begins anew, under other keys
+    payment.when(authorize(CARD, SECOND))
+    assert payment.asked(CardAuthorizationRequested).key not in (first.key, second.key)
+    assert payment.spec.state.round == 2
+
+
+def test_what_is_secured_after_another_was_declined_is_let_go_of() -> None:
+    payment = Payment(CARD, SECOND)
+    first, second = (e.call for e in payment.events if isinstance(e, CardAuthorizationRequested))
+    payment.said(first, CallResult.DECLINED, reason=CardDecline.FRAUD)
+    assert kinds(payment.said(second)) == [CardAuthorized.__name__, CardVoidRequested.__name__]
+    assert kinds(payment.said(payment.asked(CardVoidRequested))) == [CardVoided.__name__]
+
+
+def test_a_soft_decline_is_tried_again_as_another_attempt_so_often() -> None:
+    payment, keys = Payment(CARD), set()
+    for wait in SOFT_AGAIN_AFTER:
+        call = payment.asked(CardAuthorizationRequested)
+        keys.add(call.key)
+        [declined] = payment.said(call, CallResult.DECLINED, reason=CardDecline.DO_NOT_HONOR, soft=True).events
+        assert isinstance(declined, CardDeclined) and declined.again_at == payment.spec._now + wait
+        payment.due(call)
+    call = payment.asked(CardAuthorizationRequested)
+    assert call.key not in keys
+    outcome = payment.said(call, CallResult.DECLINED, reason=CardDecline.DO_NOT_HONOR, soft=True)
+    assert kinds(outcome) == [CardDeclined.__name__, PaymentDeclined.__name__]
+
+
+def test_the_payer_has_to_confirm_in_time() -> None:
+    # given a card that waits for the payer
+    payment = Payment(CARD)
+    call = payment.asked(CardAuthorizationRequested)
+    [asked] = payment.said(call, CallResult.ACTION_REQUIRED, reference="pi_1", action_url="https://bank.example").events
+    assert isinstance(asked, CardActionRequired) and asked.until == DAWN + ACTION_WITHIN
+    assert kinds(payment.said(call, CallResult.ACTION_REQUIRED)) == [ProviderOutcomeIgnored.__name__]
+    # when they never do, then it is declined
+    declined, answer, _ = payment.due(call).answered(ORDER).events
+    assert isinstance(declined, CardDeclined) and declined.reason is CardDecline.AUTHENTICATION_FAILED
+    assert isinstance(answer, PaymentDeclined)
+    assert payment.asked(CardVoidRequested).reference == "pi_1"
+    # and a confirmation that comes after all is let go of
+    assert kinds(payment.said(call)) == [CardAuthorized.__name__, CardVoidRequested.__name__]
+
+
+def test_the_payer_confirms() -> None:
+    payment = Payment(CARD)
+    call = payment.asked(CardAuthorizationRequested)
+    payment.said(call, CallResult.ACTION_REQUIRED, reference="pi_1")
+    assert kinds(payment.said(call)) == [CardAuthorized.__name__, PaymentAuthorized.__name__]
+
+
+def test_less_than_was_asked_for_is_as_good_as_declined() -> None:
+    payment = Payment(CARD)
+    outcome = payment.said(payment.asked(CardAuthorizationRequested), amount=eur(900))
+    assert kinds(outcome) == [
+        CardDeclined.__name__,
+        PaymentDeclined.__name__,
+        CardAuthorized.__name__,
+        CardVoidRequested.__name__,
+    ]
+
+
+# Voiding
+
+
+def test_what_is_secured_and_not_captured_is_let_go_of() -> None:
+    payment = Payment(CARD).secured()
+    assert kinds(payment.when(VOID)) == [PaymentVoided.__name__, CardVoidRequested.__name__]
+    assert payment.asked(CardVoidRequested).reference == "authorize-2"
+
+
+@pytest.mark.parametrize("before", [None, CallResult.UNKNOWN, CallResult.PENDING])
+def test_what_turns_out_to_be_secured_after_the_void_is_let_go_of(before: CallResult | None) -> None:
+    payment = Payment(CARD)
+    call = payment.asked(CardAuthorizationRequested)
+    if before is not None:
+        payment.said(call, before)
+    assert kinds(payment.when(VOID)) == [PaymentVoided.__name__]
+    assert kinds(payment.said(call)) == [CardAuthorized.__name__, CardVoidRequested.__name__]
+
+
+def test_a_void_while_the_payer_has_to_confirm_lets_go_at_once() -> None:
+    payment = Payment(CARD)
+    call = payment.asked(CardAuthorizationRequested)
+    payment.said(call, CallResult.ACTION_REQUIRED, reference="pi_1")
+    assert kinds(payment.when(VOID)) == [PaymentVoided.__name__, CardVoidRequested.__name__]
+    assert payment.asked(CardVoidRequested).reference == "pi_1"
+
+
+@pytest.mark.parametrize("result", [CallResult.TRY_AGAIN, CallResult.NEVER_SEEN])
+def test_of_what_never_happened_nothing_is_let_go(result: CallResult) -> None:
+    payment = Payment(CARD)
+    payment.when(VOID)
+    assert kinds(payment.said(payment.asked(CardAuthorizationRequested), result)) == [CardVoided.__name__]
+
+
+def test_a_delayed_call_is_over_with_the_void_and_a_void_that_is_declined_is_recorded() -> None:
+    payment = Payment(CARD)
+    call = payment.asked(CardAuthorizationRequested)
+    payment.said(call, CallResult.TRY_AGAIN)
+    payment.when(VOID)
+    assert not payment.spec.state.cards.calls[call.key].open
+    other = Payment(CARD).secured()
+    other.when(VOID)
+    assert kinds(other.said(other.asked(CardVoidRequested), CallResult.DECLINED)) == [CardDeclined.__name__]
+
+
+# Capturing
+
+
+def test_a_capture_of_a_card_answers_when_the_provider_has_said_so() -> None:
+    payment = Payment(CARD, COUPON).secured()
+    started = payment.when(capture(500)).answered()
+    assert kinds(started) == [CaptureStarted.__name__, CardCaptureRequested.__name__]
+    assert kinds(payment.when(capture(500))) == []
+    call = payment.asked(CardCaptureRequested)
+    assert (call.amount, call.reference, call.final) == (eur(300), "authorize-2", False)
+    done, answer = payment.said(call, reference="ch_1").answered(ORDER).events
+    assert isinstance(done, CardCaptured) and isinstance(answer, PaymentCaptured)
+    assert (answer.captured, answer.remaining) == (eur(500), eur(700))
+
+
+def test_several_captures_draw_on_one_authorisation_where_it_allows_that_and_the_last_is_final() -> None:
+    payment = Payment(CARD).secured().captured(400, "s1")
+    payment.when(capture(600, "s2"))
+    call = payment.asked(CardCaptureRequested)
+    assert call.final and call.reference == "authorize-2"
+
+
+def test_what_is_used_up_by_one_capture_is_secured_anew_before_the_next() -> None:
+    # given an authorisation for a single capture
+    payment = Payment(CARD)
+    payment.said(payment.asked(CardAuthorizationRequested))
+    payment.captured(400, "s1")
+    # when more is captured, then that is secured on the stored method first
+    assert kinds(payment.when(capture(600, "s2"))) == [CaptureStarted.__name__, CardAuthorizationRequested.__name__]
+    call = payment.asked(CardAuthorizationRequested)
+    assert (call.amount, call.token) == (eur(600), "pm_1")
+    assert kinds(payment.said(call)) == [CardAuthorized.__name__, CardCaptureRequested.__name__]
+    assert kinds(payment.said(payment.asked(CardCaptureRequested))) == [CardCaptured.__name__, PaymentCaptured.__name__]
+
+
+def test_what_lapsed_is_secured_anew() -> None:
+    payment = Payment(CARD).secured(expires_at=DAWN + timedelta(days=7))
+    name = payment.asked(CardAuthorizationRequested).authorization
+    [lapsed] = payment.passes(f"{LAPSES}{name}", DAWN + timedelta(days=7)).answered().events
+    assert isinstance(lapsed, CardAuthorizationLapsed) and lapsed.amount == eur(1_000)
+    assert kinds(payment.when(capture(400))) == [CaptureStarted.__name__, CardAuthorizationRequested.__name__]
+
+
+def test_a_declined_capture_is_tried_on_another_authorisation_then_refused_then_tried_again_when_asked() -> None:
+    payment = Payment(CARD).secured()
+    payment.when(capture(400))
+    outcome = payment.said(payment.asked(CardCaptureRequested), CallResult.DECLINED, reason=CardDecline.OTHER)
+    assert kinds(outcome) == [CardDeclined.__name__, CardAuthorizationRequested.__name__]
+    call = payment.asked(CardAuthorizationRequested)
+    declined, refused = payment.said(call, CallResult.DECLINED, reason=CardDecline.EXPIRED_CARD).answered(ORDER).events
+    assert isinstance(declined, CardDeclined) and isinstance(refused, CaptureRefused)
+    assert (refused.reason, refused.remaining) == (CaptureRefusal.CARD_DECLINED, eur(600))
+    assert kinds(payment.when(capture(400))) == [CaptureStarted.__name__, CardAuthorizationRequested.__name__]
+    assert kinds(payment.when(capture(401))) == [CaptureRefused.__name__]
+
+
+# Refunding
+
+
+def test_a_refund_of_a_card_answers_when_the_provider_has_said_so() -> None:
+    payment = Payment(CARD).secured().captured(1_000)
+    started = payment.when(refund(300)).answered()
+    assert kinds(started) == [RefundStarted.__name__, CardRefundRequested.__name__]
+    assert kinds(payment.when(refund(300))) == []
+    assert isinstance(payment.when(refund(701, "r2")).events[0], RefundRefused)
+    call = payment.asked(CardRefundRequested)
+    assert call.reference == payment.spec.state.cards.charges[payment.asked(CardCaptureRequested).part].reference
+    done, answer = payment.said(call, reference="re_1").answered(ORDER).events
+    assert isinstance(done, CardRefunded) and isinstance(answer, PaymentRefunded)
+    assert [part.reference for part in answer.refunds] == ["re_1"]
+
+
+def test_a_refund_in_parts_one_of_which_is_refused_says_how_far_it_went_and_goes_on_when_asked_again() -> None:
+    # given two captures, and a refund out of both
+    payment = Payment(CARD).secured().captured(400, "s1").captured(600, "s2")
+    payment.when(refund(700))
+    first, second = (e.call for e in payment.events if isinstance(e, CardRefundRequested))
+    payment.said(first)
+    # when the second is refused
+    refused = payment.said(second, CallResult.DECLINED).answered(ORDER).events[-1]
+    assert isinstance(refused, RefundRefused) and refused.reason is RefundRefusal.PROVIDER
+    assert refused.refunded_part == eur(600)
+    # then, asked again, only that part is tried again
+    assert kinds(payment.when(refund(700))) == [RefundStarted.__name__, CardRefundRequested.__name__]
+    assert payment.asked(CardRefundRequested).amount == eur(100)
+    assert kinds(payment.said(payment.asked(CardRefundRequested)))[-1] == PaymentRefunded.__name__
+    assert isinstance(payment.when(refund(699)).events[0], RefundRefused)
+
+
+def test_a_refund_that_the_provider_takes_back_is_for_a_person() -> None:
+    payment = Payment(CARD).secured().captured(1_000)
+    payment.when(refund(300))
+    call = payment.asked(CardRefundRequested)
+    payment.said(call)
+    [open_] = payment.said(call, CallResult.DECLINED).events
+    assert isinstance(open_, ProviderOutcomeUnresolved)
+
+
+# Nothing happened, or nobody can tell
+
+
+def test_a_call_of_which_nothing_happened_is_made_again_under_its_key_so_often() -> None:
+    payment = Payment(CARD)
+    call = payment.asked(CardAuthorizationRequested)
+    for number, wait in enumerate(TRY_AGAIN_AFTER, 1):
+        [delayed] = payment.said(call, CallResult.TRY_AGAIN).events
+        assert isinstance(delayed, ProviderCallDelayed) and delayed.again_at == payment.spec._now + wait
+        assert kinds(payment.said(call, CallResult.TRY_AGAIN)) == [ProviderOutcomeIgnored.__name__]
+        [again] = payment.due(call).events
+        assert isinstance(again, CardAuthorizationRequested)
+        assert (again.call, again.tries) == (call, number + 1)
+    assert kinds(payment.said(call, CallResult.TRY_AGAIN)) == [ProviderOutcomeUnresolved.__name__]
+
+
+@pytest.mark.parametrize(("asked", "waits"), [(120, 120), (999_999, 3_600)])
+def test_a_provider_is_left_alone_as_long_as_it_asks_within_reason(asked: int, waits: int) -> None:
+    payment = Payment(CARD)
+    [delayed] = payment.said(payment.asked(CardAuthorizationRequested), CallResult.TRY_AGAIN, retry_after=asked).events
+    assert isinstance(delayed, ProviderCallDelayed) and delayed.again_at == DAWN + timedelta(seconds=waits)
+
+
+def test_what_nobody_can_tell_is_asked_after_and_never_made_again() -> None:
+    payment = Payment(CARD)
+    call = payment.asked(CardAuthorizationRequested)
+    for number, wait in enumerate(ASK_AFTER, 1):
+        [unknown] = payment.said(call, CallResult.UNKNOWN).events
+        assert isinstance(unknown, ProviderOutcomeUnknown) and unknown.ask_at == payment.spec._now + wait
+        [asked] = payment.due(call).events
+        assert isinstance(asked, ProviderInquiryRequested) and asked.inquiries == number
+    [open_] = payment.said(call, CallResult.UNKNOWN).events
+    assert isinstance(open_, ProviderOutcomeUnresolved) and open_.owner == "payments_desk"
+    # and when it is told after all, it counts
+    assert kinds(payment.said(call)) == [CardAuthorized.__name__, PaymentAuthorized.__name__]
+
+
+def test_what_the_provider_never_saw_is_asked_for_again_under_the_same_key() -> None:
+    payment = Payment(CARD)
+    call = payment.asked(CardAuthorizationRequested)
+    payment.said(call, CallResult.UNKNOWN)
+    payment.due(call)
+    assert kinds(payment.said(call, CallResult.NEVER_SEEN)) == [ProviderCallDelayed.__name__]
+    [again] = payment.due(call).events
+    assert isinstance(again, CardAuthorizationRequested) and again.call.key == call.key
+
+
+def test_what_is_pending_is_asked_after_until_a_person_has_to_look() -> None:
+    payment = Payment(CARD)
+    call = payment.asked(CardAuthorizationRequested)
+    for _ in ASK_PENDING_AFTER:
+        assert kinds(payment.said(call, CallResult.PENDING)) == [ProviderCallPending.__name__]
+        assert kinds(payment.due(call)) == [ProviderInquiryRequested.__name__]
+    assert kinds(payment.said(call, CallResult.PENDING)) == [ProviderOutcomeUnresolved.__name__]
+
+
+def test_an_amount_that_differs_from_what_was_asked_for_is_for_a_person() -> None:
+    payment = Payment(CARD).secured()
+    payment.when(capture(400))
+    assert kinds(payment.said(payment.asked(CardCaptureRequested), amount=eur(399))) == [
+        ProviderOutcomeUnresolved.__name__
+    ]
+
+
+# Twice, late, of nothing
+
+
+def test_an_outcome_that_comes_twice_or_of_nothing_we_know_changes_nothing() -> None:
+    payment = Payment(CARD).secured()
+    call = payment.asked(CardAuthorizationRequested)
+    state = payment.spec.state
+    [again] = payment.said(call).events
+    [late] = payment.said(call, CallResult.DECLINED).events
+    [unknown] = payment.said(call.model_copy(update={"key": "other"})).events
+    why = [e.because for e in (again, late, unknown) if isinstance(e, ProviderOutcomeIgnored)]
+    assert why == [IgnoredBecause.NOTHING_NEW, IgnoredBecause.SETTLED, IgnoredBecause.UNKNOWN_CALL]
+    assert payment.spec.state == state
+
+
+def test_money_that_moved_after_it_was_said_not_to_is_for_a_person() -> None:
+    payment = Payment(CARD).secured()
+    payment.when(capture(400))
+    call = payment.asked(CardCaptureRequested)
+    payment.said(call, CallResult.DECLINED)
+    assert kinds(payment.said(call)) == [ProviderOutcomeUnresolved.__name__]
+
+
+def test_a_void_that_happened_after_it_was_declined_is_recorded() -> None:
+    payment = Payment(CARD).secured()
+    payment.when(VOID)
+    call = payment.asked(CardVoidRequested)
+    payment.said(call, CallResult.DECLINED)
+    assert kinds(payment.said(call)) == [CardVoided.__name__]
+
+
+# A person
+
+
+def _unresolved() -> tuple[Payment, ProviderCall]:
+    payment = Payment(CARD)
+    call = payment.asked(CardAuthorizationRequested)
+    for _ in ASK_AFTER:
+        payment.said(call, CallResult.UNKNOWN)
+        payment.due(call)
+    payment.said(call, CallResult.UNKNOWN)
+    return payment, call
+
+
+def test_a_person_says_that_it_happened() -> None:
+    payment, call = _unresolved()
+    found = ResolveProviderOutcome(order_id="o1", key=call.key, happened=True, reference="pi_9")
+    assert kinds(payment.when(found)) == [
+        ProviderOutcomeResolved.__name__,
+        CardAuthorized.__name__,
+        PaymentAuthorized.__name__,
+    ]
+    [refused] = payment.when(found).events
+    assert isinstance(refused, ResolutionRefused) and refused.reason is ResolutionRefusal.SETTLED
+
+
+def test_a_person_says_that_it_did_not_happen() -> None:
+    payment, call = _unresolved()
+    never = ResolveProviderOutcome(order_id="o1", key=call.key, happened=False)
+    assert kinds(payment.when(never)) == [
+        ProviderOutcomeResolved.__name__,
+        CardDeclined.__name__,
+        PaymentDeclined.__name__,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "reason"), [("other", ResolutionRefusal.UNKNOWN_CALL), (None, ResolutionRefusal.REFERENCE_MISSING)]
+)
+def test_a_word_that_helps_nobody_is_refused(key: str | None, reason: ResolutionRefusal) -> None:
+    payment, call = _unresolved()
+    [refused] = payment.when(ResolveProviderOutcome(order_id="o1", key=key or call.key, happened=True)).events
+    assert isinstance(refused, ResolutionRefused) and refused.reason is reason
+
+
+# Disputes
+
+
+@pytest.mark.parametrize(("stage", "kind"), [(DisputeStage.WON, DisputeWon), (DisputeStage.LOST, DisputeLost)])
+def test_a_dispute_is_opened_once_and_ends_once(stage: DisputeStage, kind: type[Event]) -> None:
+    payment = Payment(CARD).secured().captured(1_000)
+    call = payment.asked(CardCaptureRequested)
+    [opened] = payment.said(call, amount=eur(1_000), dispute=DisputeStage.OPENED).events
+    assert isinstance(opened, DisputeOpened) and opened.capture == call.part
+    assert kinds(payment.said(call, dispute=DisputeStage.OPENED)) == [ProviderOutcomeIgnored.__name__]
+    assert kinds(payment.said(call, dispute=stage)) == [kind.__name__]
+    assert kinds(payment.said(call, dispute=DisputeStage.OPENED)) == [ProviderOutcomeIgnored.__name__]
+
+
+def test_a_dispute_of_nothing_we_took_is_ignored() -> None:
+    payment = Payment(CARD).secured()
+    outcome = payment.said(payment.asked(CardAuthorizationRequested), dispute=DisputeStage.OPENED, reference="ch_x")
+    assert kinds(outcome) == [ProviderOutcomeIgnored.__name__]
+
+
+def test_a_deadline_that_nobody_waits_for_changes_nothing() -> None:
+    payment = Payment(CARD).secured()
+    call = payment.asked(CardAuthorizationRequested)
+    payment.passes(f"{CALL}{call.key}", DAWN + timedelta(hours=1)).then_nothing()
