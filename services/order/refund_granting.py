@@ -6,7 +6,7 @@ refunding.py, limits in refund_limits.py.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -40,12 +40,12 @@ from services.order.refunding import (
     FAULTS,
     Due,
     Units,
+    claimable_units,
     contents,
     in_returns,
     percent_of,
     refund_due,
     refundable,
-    refundable_units,
 )
 from services.order.value import parts_of_kits
 
@@ -70,8 +70,11 @@ def _grant(message: GrantRefund, state: OrderStream, context: Context) -> Sequen
     wanted = _by_component(state, message.lines)
     if unknown := sorted(set(wanted) - set(state.order.lines.keys())):
         return (_refused(RefundChangeRefusal.UNKNOWN_LINE, unknown),)
-    ranges = [units for line, count in wanted.items() for units in from_top(line, count, refundable_units(state, line))]
-    found = Counter({line: sum(end - start for name, start, end in ranges if name == line) for line in wanted})
+    there = claimable_units(state)
+    ranges = [units for line, count in wanted.items() for units in from_top(line, count, there.get(line, ()))]
+    found: Counter[str] = Counter()
+    for line, start, end in ranges:
+        found[line] += end - start
     if short := sorted(line for line, count in wanted.items() if found[line] < count):
         return (_refused(_why_short(state, short), short),)
     return _granted(message, refund_due(state, ranges, message.cause), state, context)
@@ -79,11 +82,12 @@ def _grant(message: GrantRefund, state: OrderStream, context: Context) -> Sequen
 
 def _by_component(state: OrderStream, lines: Sequence[RefundUnits]) -> Mapping[str, int]:
     """Units by the lines that goods leave by: of a kit those of each component."""
-    parts = parts_of_kits(state.order.terms)
+    kits: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    for part in parts_of_kits(state.order.terms):
+        kits[part.kit].append((part.line, part.per))
     wanted: Counter[str] = Counter()
     for each in lines:
-        of_kit = [part for part in parts if part.kit == each.line]
-        for line, per in [(part.line, part.per) for part in of_kit] or [(each.line, 1)]:
+        for line, per in kits.get(each.line, [(each.line, 1)]):
             wanted[line] += each.quantity * per
     return wanted
 
@@ -143,12 +147,20 @@ def _granted(message: GrantRefund, due: Due, state: OrderStream, context: Contex
 def decided(
     cause: RefundCause, reason: str, approver: RefundApprover, due: Due, state: OrderStream, context: Context
 ) -> tuple[RefundGranted | RefundProposed]:
-    """What is due, granted by whoever asks, or proposed to a second person."""
+    """What is due, granted by whoever asks, or proposed to a second person. What they gave alone of the same order counts
+    too: many small refunds are a large one."""
     made = contents(state, due, cause, state.refunds.count + 1, reason)
-    amount, by = Money(amount=due.amount, currency=state.order.terms.currency), _subject(context)
-    if by is not None and may_grant(approver, amount):
+    by = _subject(context)
+    together = Money(amount=due.amount + _given_alone(state, by), currency=state.order.terms.currency)
+    if by is not None and may_grant(approver, together):
         return (RefundGranted(**made, by=by, answer_by=context.now + ANSWER_WITHIN),)
     return (RefundProposed(**made, by=by, decide_by=context.now + APPROVE_WITHIN),)
+
+
+def _given_alone(state: OrderStream, by: str | None) -> int:
+    """What somebody has granted of this order without a second person, in minor units."""
+    alone = (refund for refund in state.refunds.refunds.values() if refund.granted and refund.approved_by is None)
+    return sum(refund.owed for refund in alone if refund.by == by)
 
 
 def _subject(context: Context) -> str | None:

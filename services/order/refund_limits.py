@@ -20,7 +20,7 @@ ALONE: Mapping[RefundApprover, Mapping[str, int]] = {
         "KWD": 300_000,
     },
 }
-"""What each may grant alone, in minor units. In a currency without a row every refund needs two people."""
+"""What each may grant alone of one order, in minor units, all their refunds together. In a currency without a row every refund needs two people."""
 
 APPROVED: Mapping[RefundApprover, Mapping[str, int] | None] = {
     RefundApprover.CSR: ALONE[RefundApprover.CSR],

@@ -28,13 +28,13 @@ __all__ = [
     "Due",
     "Units",
     "captured_units",
+    "claimable_units",
     "granted",
     "in_returns",
     "percent_of",
     "refund_due",
     "refund_id",
     "refundable",
-    "refundable_units",
 ]
 
 FAULTS = frozenset({RefundCause.MISSING, RefundCause.DAMAGED, RefundCause.WRONG_ITEM, RefundCause.LOST})
@@ -89,10 +89,13 @@ def _units_of(state: OrderStream, wanted: Callable[[str, bool], bool]) -> Mappin
     return {line: tuple(sorted(ranges)) for line, ranges in found.items()}
 
 
-def refundable_units(state: OrderStream, line: str) -> tuple[Range, ...]:
-    """The units of a line whose money was taken here, that no refund was granted for and that are in no return: what is
-    due for those is decided there."""
-    return without(captured_units(state).get(line, ()), (*given_back(state.refunds, line), *in_returns(state, line)))
+def claimable_units(state: OrderStream) -> Mapping[str, tuple[Range, ...]]:
+    """The units of each line whose money was taken here, that no refund was granted for and that are in no return: what
+    is due for those is decided there."""
+    return {
+        line: without(ranges, (*given_back(state.refunds, line), *in_returns(state, line)))
+        for line, ranges in captured_units(state).items()
+    }
 
 
 def in_returns(state: OrderStream, line: str) -> tuple[Range, ...]:

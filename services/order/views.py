@@ -12,7 +12,7 @@ from contracts.order import PackageWentAstray, ShipGroup
 from services.order.notices import Notice
 from services.order.order import BUCKETS, Hold, LineState, OrderState, due, line_of, status
 from services.order.promising import Promise, promise
-from services.order.refund_state import Refund, in_order
+from services.order.refund_state import Refund, given_back, in_order
 from services.order.return_state import Returning
 from services.order.stream import ORDER, OrderStream
 from services.order.unit_ranges import count
@@ -175,7 +175,14 @@ def _line(stream: OrderStream, name: str) -> dict[str, Any]:
         **({} if requested is None else {"requested": requested.model_dump(mode="json", exclude_none=True)}),
         **({} if promised is None else {"promise": _promise(promised)}),
         "units": _units(state),
+        **_paid_back(stream, name),
     }
+
+
+def _paid_back(stream: OrderStream, name: str) -> dict[str, int]:
+    """How many units of a line a refund was granted for, wherever they are."""
+    count = sum(end - start for start, end in given_back(stream.refunds, name))
+    return {"paid_back": count} if count else {}
 
 
 def _promise(promised: Promise) -> dict[str, Any]:

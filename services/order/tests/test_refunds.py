@@ -98,6 +98,7 @@ def test_units_that_came_broken_are_paid_back_of_an_order_that_is_complete() -> 
     assert (shown["captured"], shown["refunded"], shown["credit"]) == (1000, 334, 0)
     [seen] = shown["refunds"]
     assert (seen["number"], seen["stage"], seen["cause"]) == (1, RefundStage.REFUNDED, "damaged")
+    assert [line["paid_back"] for line in shown["lines"]] == [1]
 
 
 def test_any_sequence_of_units_sums_to_what_was_paid() -> None:
@@ -195,6 +196,16 @@ def test_above_what_one_may_give_alone_a_second_person_approves() -> None:
     assert (granted.by, granted.approved_by, granted.amount) == ("anna", "ben", eur(20_000))
     again = ApproveRefund(refund="1", approver=RefundApprover.FINANCE)
     assert why_not(story, again) is RefundChangeRefusal.NOT_PROPOSED
+
+
+def test_many_small_refunds_are_a_large_one() -> None:
+    # given somebody who gave most of what they may give alone
+    story = paid(("A", 2, 40_000))
+    assert kinds(asks(story, grant(9_000)))[0] == "RefundGranted"
+    # when they give more, it is proposed; another may still give it alone
+    assert kinds(asks(story, grant(1_001)))[0] == "RefundProposed"
+    assert kinds(asks(story, grant(1_000)))[0] == "RefundGranted"
+    assert kinds(asks(story, grant(1_001), BEN))[0] == "RefundGranted"
 
 
 def test_a_proposal_is_declined_by_a_person_or_by_time() -> None:
