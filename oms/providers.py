@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from chassis.settings import Settings
 from oms.secrets import first_line, secret_lines
 from services.payments.provider import Notices, Provider
+from services.payments.provider_ledger import ProviderLedger
 from services.payments.providers.sandbox import SandboxNotices, SandboxProvider
+from services.payments.providers.sandbox_ledger import SandboxLedger
 from services.payments.providers.stripe import StripeProvider
+from services.payments.providers.stripe_ledger import StripeLedger
 from services.payments.providers.stripe_notices import StripeNotices
 
-__all__ = ["SANDBOX_ACCOUNTS", "notices_of", "providers_of"]
+__all__ = ["SANDBOX_ACCOUNTS", "ledgers_of", "notices_of", "providers_of"]
 
 SANDBOX_ACCOUNTS = ("multi", "single", "incremental")
 
@@ -37,3 +40,14 @@ def notices_of(settings: Settings) -> Mapping[str, Notices]:
     if settings.stripe_secrets_file is not None:
         readers.append(StripeNotices(secret_lines("stripe_secrets_file", settings.stripe_secrets_file)))
     return {reader.name: reader for reader in readers}
+
+
+def ledgers_of(settings: Settings) -> Mapping[str, ProviderLedger]:
+    """The books of each provider, by its name. Raises SettingsRefused for a file that cannot be used."""
+    ledgers: list[ProviderLedger] = []
+    if settings.sandbox_address:
+        key = first_line("sandbox_key_file", settings.sandbox_key)
+        ledgers += [SandboxLedger(settings.sandbox_address, key, account) for account in SANDBOX_ACCOUNTS]
+    if settings.stripe_key_file is not None:
+        ledgers.append(StripeLedger(first_line("stripe_key_file", settings.stripe_key_file), settings.stripe_url))
+    return {ledger.name: ledger for ledger in ledgers}

@@ -324,8 +324,12 @@ def _looking(app: FastAPI, desk: _Desk) -> None:
 
     @app.get("/ledger/{day}")
     async def entries(day: date, account: str = account_of) -> dict[str, Any]:
-        """What was posted on a day (UTC)."""
-        return {"day": day.isoformat(), "account": account, "entries": ledger.entries(account, day.isoformat())}
+        """What was posted on a day (UTC); of what was held, whether it is held now."""
+        posted = ledger.entries(account, day.isoformat())
+        for entry in posted:
+            if entry["type"] == "authorization" and (held := ledger.get("authorization", entry["id"])):
+                entry["state"] = held["state"]
+        return {"day": day.isoformat(), "account": account, "entries": posted}
 
     @app.get("/settlements/{day}.csv")
     async def settlement(day: date, account: str = account_of) -> PlainTextResponse:

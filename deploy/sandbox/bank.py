@@ -327,6 +327,7 @@ class Bank:
         kept = fee(settled.amount) if kind == "charge" else 0
         entry = {
             "id": made["id"],
+            "charge": made.get("parent") if made["object"] == "dispute" else None,
             "type": kind,
             "created": self.now,
             "state": made["state"],
