@@ -169,7 +169,7 @@ class OpenReturn(Command):
 
 
 class CancelReturn(Command):
-    """Nothing will come. Taken in every state, never seen included; what has come stays."""
+    """Nothing, or nothing more, will come. Taken in every state, never seen included; what has come stays."""
 
     cause: ReturnCancelCause
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import rfc8785
 from pydantic import Field, StringConstraints
 
+from contracts.fulfillment import Postage
 from contracts.message import Command, Event, Instant, Intent, Value
 from contracts.money import Money
 from contracts.order.cancelling import CancelReason
@@ -41,7 +42,7 @@ Said = Annotated[str, StringConstraints(max_length=SAID_CHARS_MAX)]
 
 class NoticeKind(StrEnum):
     """What the customer is told: the order is confirmed, waits for them, left us in part or whole, lies ready to be
-    collected, is cancelled in part or whole, or was paid back in part or whole."""
+    collected, is cancelled in part or whole, or was paid back in part or whole; goods of it may come back, or are back."""
 
     CONFIRMED = "confirmed"
     HELD = "held"
@@ -49,6 +50,8 @@ class NoticeKind(StrEnum):
     READY_FOR_PICKUP = "ready_for_pickup"
     CANCELLED = "cancelled"
     REFUNDED = "refunded"
+    RETURN_APPROVED = "return_approved"
+    RETURN_RECEIVED = "return_received"
 
 
 class NoticeLine(Value):
@@ -69,7 +72,7 @@ class NoticeRequested(Intent):
     `lines` are the units concerned and `following` those that are still to come, the first hundred lines of each;
     `lines_more` and `following_more` count the lines left out. `total` is what is owed, or was paid back, `other` what
     of what is owed is not in the lines: charges, discounts, taxes. `whole`: nothing of a cancelled order is left. `number` is what people call
-    the order, `placed_at` the channel's own time.
+    the order, `placed_at` the channel's own time; `postage` who pays for the way back.
     """
 
     notice: str
@@ -95,6 +98,7 @@ class NoticeRequested(Intent):
     carrier: str | None = None
     tracking_numbers: tuple[str, ...] = ()
     location: str | None = None
+    postage: Postage | None = None
 
 
 class NotSentReason(StrEnum):

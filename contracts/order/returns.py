@@ -13,6 +13,7 @@ from pydantic import Field
 
 from contracts.fulfillment import Disposition, Postage, ReturnReason
 from contracts.message import Command, Event, Instant, Value
+from contracts.money import Money
 from contracts.order.units import QuantityMoved
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "DeclineReturn",
     "DeclinedReturnLine",
     "InspectedRange",
+    "RefundMoment",
     "RequestReturn",
     "ReturnApproved",
     "ReturnChangeRefusal",
@@ -33,6 +35,7 @@ __all__ = [
     "ReturnListed",
     "ReturnOnItsWay",
     "ReturnQuestion",
+    "ReturnReckoned",
     "ReturnRequested",
     "ReturnResumed",
     "ReturnUnitsInspected",
@@ -68,7 +71,8 @@ class ReturnDenial(StrEnum):
     `unknown_line`: the order has no such line; `not_with_customer`: fewer units left us, or are free: the others are in a
     return already; `final_sale`: it was sold for good; `too_late`: its window is over, and the time in which a person may
     make an exception; `listed_twice`: the wish names the line more than once; `declined`: a person, or nobody in time,
-    agreed to the exception; `not_taken`: fulfillment could not take it.
+    agreed to the exception; `not_taken`: fulfillment could not take it; `matched`: the goods
+    that it names are in a return of this order already.
     """
 
     UNKNOWN_LINE = "unknown_line"
@@ -78,6 +82,7 @@ class ReturnDenial(StrEnum):
     LISTED_TWICE = "listed_twice"
     DECLINED = "declined"
     NOT_TAKEN = "not_taken"
+    MATCHED = "matched"
 
 
 class ReturnQuestion(StrEnum):
@@ -96,9 +101,17 @@ class ReturnDecider(StrEnum):
     FULFILLMENT = "fulfillment"
 
 
+class RefundMoment(StrEnum):
+    """When the money for returned units is granted: once they are here, or once somebody looked at them."""
+
+    RECEIPT = "receipt"
+    INSPECTION = "inspection"
+
+
 class ReturnLine(Value):
     """Units of a line that are to come back, and what the policy says of them: what is kept of their price for restocking
-    (`restocking`), and if they come back damaged (`damaged`), in hundredths of a per cent; `question` is for a person."""
+    (`restocking`), and if they come back damaged (`damaged`), in hundredths of a per cent; `refund_at` is when their money
+    is granted, at inspection if it says nothing; `question` is for a person."""
 
     line: str
     sku: str
@@ -109,6 +122,7 @@ class ReturnLine(Value):
     policy: str
     restocking: int = 0
     damaged: int = 0
+    refund_at: RefundMoment | None = None
     question: ReturnQuestion | None = None
 
 
@@ -242,6 +256,17 @@ class ReturnUnitsInspected(QuantityMoved, Event):
     lines: tuple[InspectedRange, ...]
 
 
+class ReturnReckoned(Event):
+    """What the customer gets for units that came back: `refund` is granted for them, of which `fee` is kept, for our label
+    `label` of it. None where nothing is due: it was given back before, or taken by another system, or is kept whole."""
+
+    number: int
+    lines: tuple[ReturnedRange, ...]
+    refund: str | None = None
+    fee: Money | None = None
+    label: Money | None = None
+
+
 class ReturnCompleted(QuantityMoved, Event):
     """It is over: what has not come stays with the customer."""
 
@@ -256,7 +281,7 @@ class ReturnResumed(Event):
 
 
 class ReturnExpired(QuantityMoved, Event):
-    """The goods never came: they stay with the customer."""
+    """The goods, or the rest of them, never came: they stay with the customer."""
 
     number: int
 

@@ -100,10 +100,14 @@ def _units_of(command: OpenReturn, state: Return) -> tuple[MatchedUnits, ...]:
 
 
 def _cancel(command: CancelReturn, state: Return, context: Context) -> Sequence[Event]:
-    """Taken until goods come: those are here whatever anybody wished."""
-    if state.stage not in (ReturnStage.UNKNOWN, ReturnStage.OPEN, ReturnStage.IN_TRANSIT):
+    """Nothing more is expected. Goods that have come are here whatever anybody wished, and go their way."""
+    if state.stage not in _STILL_TO_COME:
         return []
-    return [ReturnCancelled(**common(state), cause=command.cause, seen=state.opened is not None)]
+    cancelled = ReturnCancelled(**common(state), cause=command.cause, seen=state.opened is not None)
+    return [cancelled, *closed_by_itself(evolve(state, cancelled))]
+
+
+_STILL_TO_COME = (ReturnStage.UNKNOWN, ReturnStage.OPEN, ReturnStage.IN_TRANSIT, ReturnStage.PARTLY_RECEIVED)
 
 
 def _close(command: CloseReturn, state: Return, context: Context) -> Sequence[Event]:
@@ -167,7 +171,7 @@ def _story(state: Return) -> str | None:
 
 RETURN = StreamKind(
     kind="return",
-    folds=(Fold("return", 1, Return(), evolve, _react),),
+    folds=(Fold("return", 2, Return(), evolve, _react),),
     decide={
         OpenReturn: _open,
         CancelReturn: _cancel,

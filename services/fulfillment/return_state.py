@@ -77,7 +77,8 @@ class Pile(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    """A return. `units` by pile; `receipts` and `inspections` by the node's document."""
+    """A return. `units` by pile; `receipts` and `inspections` by the node's document. What is `given_up` is not expected any
+    more, though it is taken should it come."""
 
     stage: ReturnStage = ReturnStage.UNKNOWN
     opened: ReturnOpened | None = None
@@ -86,6 +87,7 @@ class Return:
     receipts: HashTrieMap[str, ReturnReceived] = HashTrieMap()
     inspections: HashTrieMap[str, ReturnInspected] = HashTrieMap()
     units: HashTrieMap[str, int] = HashTrieMap()
+    given_up: bool = False
 
     @property
     def lines(self) -> tuple[AnnouncedLine, ...]:
@@ -115,6 +117,8 @@ def piles(state: Return) -> Iterator[tuple[Pile, int]]:
 
 def expected(state: Return) -> int:
     """Units of the announced lines that have still to come."""
+    if state.given_up:
+        return 0
     came: dict[str, int] = {}
     for pile, quantity in piles(state):
         came[pile.line] = came.get(pile.line, 0) + quantity
@@ -160,9 +164,16 @@ def evolve(state: Return, event: Event) -> Return:
         case ReturnReopened():
             return replace(state, stage=_progress(state))
         case ReturnCancelled():
-            expired = event.cause is ReturnCancelCause.EXPIRED
-            return replace(state, stage=ReturnStage.EXPIRED if expired else ReturnStage.CANCELLED)
+            return _cancelled(state, event)
     return state
+
+
+def _cancelled(state: Return, event: ReturnCancelled) -> Return:
+    state = replace(state, given_up=True)
+    if state.stage in CAME:
+        return replace(state, stage=_progress(state))
+    expired = event.cause is ReturnCancelCause.EXPIRED
+    return replace(state, stage=ReturnStage.EXPIRED if expired else ReturnStage.CANCELLED)
 
 
 def _or_on_its_way(stage: ReturnStage) -> ReturnStage:

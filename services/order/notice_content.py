@@ -61,6 +61,8 @@ def _concerned(state: OrderStream, news: News) -> Mapping[str, Any]:
     """The units that the notice is about, and what is special to its kind."""
     if news.kind is NoticeKind.CONFIRMED:
         return _owed(state.order)
+    if news.kind is NoticeKind.RETURN_APPROVED:
+        return _to_send(state, news)
     lines, more = _lines(state.order, news.units)
     told = {"lines": lines, "lines_more": more}
     match news.kind:
@@ -89,13 +91,20 @@ def _owed(order: OrderState) -> Mapping[str, Any]:
     }
 
 
+def _to_send(state: OrderStream, news: News) -> Mapping[str, Any]:
+    """The units that may come back, and who pays for the way."""
+    asked = state.returns.returns[str(news.number)].requested
+    lines, more = _lines(state.order, {line.line: line.quantity for line in asked.lines})
+    return {"lines": lines, "lines_more": more, "postage": asked.postage}
+
+
 def _following(state: OrderStream, news: News) -> Mapping[str, int]:
     """Units that come later: at the confirmation those that wait for supply, for such, or
     for their first moment; otherwise all that are still on
     their way to the customer and not in this very notice."""
     order = state.order
     match news.kind:
-        case NoticeKind.HELD | NoticeKind.REFUNDED:
+        case NoticeKind.HELD | NoticeKind.REFUNDED | NoticeKind.RETURN_APPROVED | NoticeKind.RETURN_RECEIVED:
             return {}
         case NoticeKind.CONFIRMED:
             return _waiting(state)

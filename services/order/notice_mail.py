@@ -201,6 +201,7 @@ def values_of(asked: NoticeRequested, buyer: PersonalContent, sender: str, langu
         "carrier": language.sentence(CARRIERS[carrier]) if carrier in CARRIERS else carrier,
         "tracking": language.list([one_line(number) for number in asked.tracking_numbers]),
         "location": one_line(asked.location or ""),
+        "postage": asked.postage or "",
     }
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from contracts.fulfillment import Postage
 from contracts.money import Money
 from contracts.order import CancelReason, HoldKind, NoticeKind, NoticeLine, NoticeRequested
 from contracts.personal import PersonalContent
@@ -40,6 +41,10 @@ EXAMPLES = tuple(
         {"kind": NoticeKind.CANCELLED, "cancel_reason": CancelReason.OTHER, "whole": True},
         {"kind": NoticeKind.REFUNDED, "lines": (_LINE,), "lines_more": 1, "total": Money(amount=500, currency="EUR")},
         {"kind": NoticeKind.REFUNDED, "total": Money(amount=500, currency="EUR")},
+        {**_FULL, "kind": NoticeKind.RETURN_APPROVED, "postage": Postage.OURS},
+        {**_FULL, "kind": NoticeKind.RETURN_APPROVED, "postage": Postage.CUSTOMERS},
+        {**_FULL, "kind": NoticeKind.RETURN_APPROVED, "postage": Postage.DEDUCTED},
+        {**_FULL, "kind": NoticeKind.RETURN_RECEIVED},
     )
 )
 """Notices of every kind, with everything that one may say and with as little as it may."""

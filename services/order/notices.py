@@ -41,6 +41,8 @@ from contracts.order import (
     OrderImported,
     QuantityMoved,
     Refunded,
+    ReturnApproved,
+    ReturnUnitsReceived,
 )
 
 __all__ = [
@@ -77,7 +79,8 @@ TRY_AGAIN_AFTER = tuple(timedelta(minutes=minutes) for minutes in (5, 30, 120, 3
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What the customer is to hear, as far as the event says it. `units` are those concerned, by line."""
+    """What the customer is to hear, as far as the event says it. `units` are those concerned, by line; `number` is the
+    return's."""
 
     kind: NoticeKind
     units: HashTrieMap[str, int] = HashTrieMap()
@@ -88,6 +91,7 @@ class News:
     tracking_numbers: tuple[str, ...] = ()
     location: str | None = None
     amount: Money | None = None
+    number: int | None = None
 
 
 class Row(NamedTuple):
@@ -147,6 +151,15 @@ def _refunded(event: Refunded) -> News:
     return News(NoticeKind.REFUNDED, units=HashTrieMap(units), amount=event.amount)
 
 
+def _return_approved(event: ReturnApproved) -> News:
+    return News(NoticeKind.RETURN_APPROVED, number=event.number)
+
+
+def _return_received(event: ReturnUnitsReceived) -> News | None:
+    units = _moved_to(event, Bucket.RETURNED)
+    return News(NoticeKind.RETURN_RECEIVED, units=units, number=event.number) if units else None
+
+
 def _moved_to(event: QuantityMoved, target: Bucket) -> HashTrieMap[str, int]:
     moved: Counter[str] = Counter()
     for move in event.moves:
@@ -174,6 +187,8 @@ LEADS_TO: Mapping[type[Event], Row] = {
         Row(LinesWithdrawn, NoticeKind.CANCELLED, "always: what a node let go of", _withdrawn),
         Row(OrderCancelled, NoticeKind.CANCELLED, "always", _order_cancelled),
         Row(Refunded, NoticeKind.REFUNDED, "always: one a refund, once the money is on its way", _refunded),
+        Row(ReturnApproved, NoticeKind.RETURN_APPROVED, "always: the goods may come", _return_approved),
+        Row(ReturnUnitsReceived, NoticeKind.RETURN_RECEIVED, "units of the order are back by it", _return_received),
     )
 }
 
@@ -285,4 +300,4 @@ def notice_of_deadline(name: str) -> str | None:
     return number if step == NOTICE else None
 
 
-FOLD = Fold("notices", 3, NoticesState(), evolve, deadlines=deadlines_of)
+FOLD = Fold("notices", 4, NoticesState(), evolve, deadlines=deadlines_of)

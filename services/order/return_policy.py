@@ -9,20 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from contracts.fulfillment import Disposition, Postage, ReturnReason
-from contracts.order import OrderLine, ReturnDenial, ReturnQuestion
+from contracts.order import OrderLine, RefundMoment, ReturnDenial, ReturnQuestion
 
 __all__ = [
     "DECIDE_WITHIN",
     "FAULTS",
     "GOODS_WITHIN",
     "INSPECT_WITHIN",
+    "LABEL_FEES",
     "OPEN_WITHIN",
     "POLICIES",
     "VERSION",
-    "RefundMoment",
     "ReturnPolicy",
     "fee_of",
     "policy_of",
@@ -53,15 +52,11 @@ FAULTS = frozenset(
 _WORN = frozenset({Disposition.REFURBISH, Disposition.SCRAP})
 """Dispositions of goods that cannot be sold as they came back."""
 
+LABEL_FEES: Mapping[str, int] = {"EUR": 495, "USD": 595, "GBP": 450, "CHF": 700, "JPY": 800}
+"""What our label for the way back costs a customer who is to pay for it, by currency in minor units; in others nothing."""
+
 FULL = 10_000
 """All of a price, in hundredths of a per cent."""
-
-
-class RefundMoment(StrEnum):
-    """When the money for returned units is granted."""
-
-    RECEIPT = "receipt"
-    INSPECTION = "inspection"
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,7 +119,7 @@ STEPS: Mapping[str, Step] = {
             answers=(ReturnReceived, ReturnMatched),
             answer_within=GOODS_WITHIN,
             asks_max=1,
-            on_silence="ReturnExpired: the units stay with the customer",
+            on_silence="ReturnExpired: what has not come stays with the customer",
             ask=_wait,
         ),
         _asked(
@@ -149,5 +149,5 @@ def react(state: OrderStream, event: Event) -> Sequence[Outgoing]:
     return asked_by(STEPS, event, state)
 
 
-FOLD = Fold("returns", 1, ReturnsState(), evolve, react, deadlines_of, as_of)
+FOLD = Fold("returns", 2, ReturnsState(), evolve, react, deadlines_of, as_of)
 """The returns of the order, which outlive it."""

@@ -22,6 +22,7 @@ from contracts.order import (
     LinesFulfilled,
     Move,
     OrderImported,
+    RefundMoment,
     ReturnApproved,
     ReturnCompleted,
     ReturnDeclined,
@@ -29,6 +30,7 @@ from contracts.order import (
     ReturnLine,
     ReturnListed,
     ReturnOnItsWay,
+    ReturnReckoned,
     ReturnRequested,
     ReturnResumed,
     ReturnUnitsInspected,
@@ -85,18 +87,28 @@ class ReturnState(StrEnum):
 @dataclass(frozen=True, slots=True)
 class LineReturn:
     """Units of a line in a return: those that are `waited` for, `received` and not looked at, and those that were, by
-    disposition. `from_delivered` of them were delivered before; the others had left us and nobody said more."""
+    disposition. `from_delivered` of them were delivered before; the others had left us and nobody said more. For those that
+    are `settled` it is decided what the customer gets."""
 
     asked: ReturnLine
     waited: Ranges = ()
     received: Ranges = ()
     inspected: HashTrieMap[str, Ranges] = HashTrieMap()
     from_delivered: int = 0
+    settled: Ranges = ()
 
     @property
     def here(self) -> Ranges:
         """The units that came back."""
         return joined(self.received, *self.inspected.values())
+
+    @property
+    def due(self) -> list[tuple[str | None, Ranges]]:
+        """The units of which it is to be decided what the customer gets, by disposition."""
+        at_receipt = self.asked.refund_at is RefundMoment.RECEIPT
+        parts: list[tuple[str | None, Ranges]] = [(None, self.received if at_receipt else ())]
+        parts += sorted(self.inspected.items())
+        return [(said, left) for said, ranges in parts if (left := without(ranges, self.settled))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +123,7 @@ class Returning:
     decide_by: datetime | None = None
     listed: bool = False
     goods_by: datetime | None = None
+    label_kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +138,9 @@ class ReturnsState:
 
 
 def numbered(state: ReturnsState, return_id: str) -> Returning | None:
-    """The return whose goods come back in this stream."""
-    return next((each for each in state.returns.values() if each.return_id == return_id), None)
+    """The return whose goods come back in this stream: the last one, where an earlier wish for them came to nothing."""
+    named = [each for each in state.returns.values() if each.return_id == return_id]
+    return max(named, key=lambda each: each.number, default=None)
 
 
 def held(state: ReturnsState, line: str) -> Ranges:
@@ -207,8 +221,15 @@ def _over(state: ReturnsState, event: Any) -> ReturnsState:
         name: replace(line, waited=(), from_delivered=line.from_delivered + _delivered(event.moves, name))
         for name, line in each.lines.items()
     }
+    if isinstance(event, ReturnExpired) and _any_here(each):
+        # The rest never came; what did goes its way, and the node says when that is over.
+        return _with(state, replace(each, lines=HashTrieMap(lines)), OPEN_RETURN, RETURN_GOODS)
     each = replace(each, state=_ENDS[type(event)], decide_by=None, lines=HashTrieMap(lines))
     return _with(state, each, *STEP_NAMES)
+
+
+def _any_here(each: Returning) -> bool:
+    return any(line.here for line in each.lines.values())
 
 
 _ENDS: Mapping[type[Event], ReturnState] = {
@@ -255,7 +276,8 @@ def _received(state: ReturnsState, event: ReturnUnitsReceived) -> ReturnsState:
     for part in event.lines:
         each = _changed(each, part.line, part.ranges, event.moves, None)
     each = replace(each, state=each.state if each.state is ReturnState.COMPLETED else ReturnState.RECEIVED)
-    state = _with(state, each, OPEN_RETURN, RETURN_GOODS)
+    missing = any(line.waited for line in each.lines.values())
+    state = _with(state, each, OPEN_RETURN, *(() if missing else (RETURN_GOODS,)))
     if not event.lines:
         return state
     return replace(state, asks=note(state.asks, INSPECT_RETURN, key, event.inspect_by))
@@ -269,6 +291,15 @@ def _inspected(state: ReturnsState, event: ReturnUnitsInspected) -> ReturnsState
         moves = tuple(move for move in moves if move.line != part.line)
     unseen = any(count(line.received) for line in each.lines.values())
     return _with(state, each, *(() if unseen else (INSPECT_RETURN,)))
+
+
+def _reckoned(state: ReturnsState, event: ReturnReckoned) -> ReturnsState:
+    each = state.returns[str(event.number)]
+    lines = each.lines
+    for part in event.lines:
+        line = lines[part.line]
+        lines = lines.insert(part.line, replace(line, settled=joined(line.settled, part.ranges)))
+    return _with(state, replace(each, lines=lines, label_kept=each.label_kept or event.label is not None))
 
 
 def _resumed(state: ReturnsState, event: ReturnResumed) -> ReturnsState:
@@ -299,6 +330,7 @@ _EVOLVERS: Mapping[type[Event], Any] = {
     ReturnOnItsWay: _on_its_way,
     ReturnUnitsReceived: _received,
     ReturnUnitsInspected: _inspected,
+    ReturnReckoned: _reckoned,
     ReturnResumed: _resumed,
     StepAskedAgain: _asked_again,
     StepUnanswered: _unanswered,

@@ -50,7 +50,7 @@ from services.order.return_policy import (
     ruled,
 )
 from services.order.return_saga import STEPS
-from services.order.return_state import DECISION, RETURN_GOODS, Returning, ReturnState, held
+from services.order.return_state import DECISION, RETURN_GOODS, Returning, ReturnState, held, numbered
 from services.order.unit_ranges import Ranges, count, take, without
 from services.order.value import parts_of_kits
 
@@ -106,6 +106,10 @@ def _request(message: RequestReturn, state: OrderStream, context: Context) -> Se
             for wish in message.lines
         ]
         return [ReturnDeclined(lines=tuple(denied), by=ReturnDecider.POLICY)]
+    known = None if message.matches is None else numbered(state.returns, message.matches)
+    if known is not None and known.state not in (ReturnState.DECLINED, ReturnState.WITHDRAWN):
+        matched = (_denied(wish, ReturnDenial.MATCHED) for wish in message.lines)
+        return [ReturnDeclined(lines=tuple(matched), by=ReturnDecider.POLICY)]
     wishes = _by_components(message.lines, state)
     decided = [_line(wish, wishes, state, context) for wish in wishes]
     if denials := tuple(line for line in decided if isinstance(line, DeclinedReturnLine)):
@@ -189,6 +193,7 @@ def _line(
         policy=name,
         restocking=policy.restocking,
         damaged=policy.damaged,
+        refund_at=policy.refund_at,
         question=ruling if isinstance(ruling, ReturnQuestion) else None,
     )
 

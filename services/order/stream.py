@@ -50,6 +50,7 @@ from services.order import (
     reservation_answers,
     reservation_saga,
     return_answers,
+    return_refunds,
     return_saga,
     returning,
 )
@@ -177,6 +178,7 @@ def _advance(state: OrderStream, context: Context) -> Sequence[Event]:
         or _answered_since(state)
         or reservation_advance.advance(state, context)
         or fulfillment_advance.advance(state, context)
+        or return_refunds.advance(state, context)
         or notice_content.advance(state, context)
     )
 

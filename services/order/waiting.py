@@ -262,6 +262,8 @@ def _return(state: OrderStream, number: str, each: Returning) -> tuple[str, str,
             return "the fulfillment service to list it", "the fulfillment service can answer", None
         return "goods to come back", "the customer can send them, or withdraw it", each.goods_by
     if each.state is ReturnState.RECEIVED:
+        if any(line.waited for line in each.lines.values()) and not any(line.received for line in each.lines.values()):
+            return "the rest to come back", "the customer can send it, and the node can close it", each.goods_by
         asked = state.returns.asks.get(f"{INSPECT_RETURN}/{number}")
         return "somebody to look at what came", "the node that has it can", asked.due if asked else None
     return None

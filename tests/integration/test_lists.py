@@ -22,7 +22,7 @@ from chassis.service import Service
 from chassis.testing import DAWN, Spec
 from chassis.waiters import Waiters
 from chassis.web import Gate
-from contracts.fulfillment import CreateFulfillmentOrder
+from contracts.fulfillment import CreateFulfillmentOrder, ReturnReason
 from contracts.ids import aggregate_id, stream
 from contracts.inventory import (
     DescribeItem,
@@ -33,15 +33,20 @@ from contracts.inventory import (
     ReceiveStock,
 )
 from contracts.message import Command, format_instant
+from contracts.order import ApproveReturn, RequestReturn, ReturnWish
 from contracts.payments import AuthorizePayment, CallResult, CardAuthorizationRequested, CardCaptureRequested
 from contracts.shipping import RecordManifested, TrackingStatus
 from services.fulfillment import api as fulfillment_api
 from services.fulfillment import app as fulfillment
+from services.fulfillment import returns_api
 from services.fulfillment.cancelling import ANSWER_WITHIN
+from services.fulfillment.customer_return import RETURN
 from services.fulfillment.fulfillment_order import FULFILLMENT_ORDER
 from services.fulfillment.projections import FulfillmentOrdersProjection
+from services.fulfillment.return_projection import ReturnsProjection
 from services.fulfillment.tests import test_cancelling as cancels
 from services.fulfillment.tests import test_fulfillment_order as work
+from services.fulfillment.tests import test_returns as back
 from services.inventory import api as inventory_api
 from services.inventory import app as inventory
 from services.inventory import catalogue_api, claims_api
@@ -51,6 +56,7 @@ from services.inventory.stock_book import StockBook
 from services.inventory.stock_item import STOCK_ITEM
 from services.inventory.tests.test_stock_invariants import commands
 from services.inventory.tests.test_stock_item import claim
+from services.order.tests.story import Story
 from services.payments import api as payments_api
 from services.payments import app as payments
 from services.payments.payment import PAYMENT
@@ -288,6 +294,46 @@ def test_a_node_finds_what_it_is_asked_to_let_go_of_until_it_has_answered(
         tables.follow(records_of("fulfillment.events", spec.when(command)))
         assert waiting() == expected
     assert client.get("/fulfillment-orders").json()["fulfillment_orders"][0]["quantity"] == 2
+
+
+def test_returns_are_listed_from_the_wish_to_their_end(connection: psycopg.Connection[Any], namespace: str) -> None:
+    # given a return that a person has to decide, and one that nobody announced
+    story, tables = (
+        Story().released(("A", 2, 900)).until_handed_over(),
+        Tables(connection, namespace, ReturnsProjection()),
+    )
+    story.shipped()
+    client = client_of(returns_api.router(gate_of(fulfillment.declare(), tables)))
+
+    def stages(**asked: Any) -> list[tuple[str, int]]:
+        rows = client.get("/returns", params=asked).json()["returns"]
+        return [(row["stage"], row["expected"]) for row in rows]
+
+    lines = (ReturnWish(line="1", quantity=2, reason=ReturnReason.OTHER),)
+    tables.follow(records_of("order.events", story.tell(RequestReturn(lines=lines), door="http")))
+    assert stages() == stages(stage="requested") == [("requested", 2)]
+    tables.follow(records_of("order.events", story.tell(ApproveReturn(number=1), door="http")))
+    assert stages() == [("approved", 2)]
+    # when it comes in parts
+    [number] = story.view.returns.returns.values()
+    spec = Spec(RETURN, "fulfillment", stream("return", number.return_id))
+    for message, expected in (
+        (back.OPEN, ("open", 2)),
+        (back.SENT, ("in_transit", 2)),
+        (back.came(1), ("received", 1)),
+        (back.looked(1), ("inspected", 1)),
+        (back.came(1, document="b2", location="south"), ("received", 0)),
+        (back.looked(1, document="i2", location="south"), ("closed", 0)),
+    ):
+        tables.follow(records_of("fulfillment.events", back.told(spec, message)))
+        assert stages() == [expected]
+    assert stages(location="south") == stages(location="north") == [("closed", 0)]
+    # then what came without an order stands beside it
+    blind = Spec(RETURN, "fulfillment", stream("return", aggregate_id("default", "return", "blind")))
+    tables.follow(records_of("fulfillment.events", back.told(blind, back.came(1))))
+    assert stages(unmatched=True) == [("received", 0)]
+    tables.follow(records_of("fulfillment.events", back.told(blind, back.OPEN)))
+    assert stages(unmatched=True) == []
 
 
 def test_shipments_are_listed_with_how_many_packages_arrived(

@@ -19,13 +19,19 @@ from contracts.channel import ChannelOrder, ChannelTender
 from contracts.envelope import Actor
 from contracts.fulfillment import (
     CancelAnswer,
+    Disposition,
+    InspectedItem,
     PackedContent,
     PackedPackage,
     PickLine,
     RecordAcceptance,
     RecordCancelDecision,
+    RecordInspection,
     RecordPack,
     RecordPick,
+    RecordReturnReceipt,
+    ReturnedItem,
+    ReturnReason,
 )
 from contracts.ids import aggregate_id, stream
 from contracts.inventory import DescribeItem, KitComponent
@@ -41,6 +47,9 @@ from contracts.order import (
     RefundUnits,
     ReleasedToFulfillment,
     ReleaseHold,
+    RequestReturn,
+    ReturnRequested,
+    ReturnWish,
 )
 from services.order.order import BUCKETS, OrderState, line_units, status
 from services.order.waiting import waiting
@@ -99,6 +108,12 @@ class Life:
         self.floor.only = ()
         for fact in facts:
             self.world.tell("fulfillment", stream("fulfillment_order", work.fulfillment_order), fact)
+        self._tell()
+
+    def comes_back(self, return_id: str, *facts: Message) -> None:
+        """A node says what became of a return."""
+        for fact in facts:
+            self.world.tell("fulfillment", stream("return", return_id), fact)
         self._tell()
 
     def missing(self, sku: str, location: str, quantity: int) -> None:
@@ -225,6 +240,31 @@ def _cancelled_in_part(life: Life) -> None:
     life.worked()
 
 
+def _sent_back(life: Life) -> None:
+    life.stock("TEAPOT", "north", 3)
+    life.placed(channel_order("1001", ("TEAPOT", 3, 1000)))
+    life.worked()
+    life.told.clear()
+    life.says(
+        RequestReturn(lines=(ReturnWish(line="1", quantity=2, reason=ReturnReason.DID_NOT_FIT),)),
+    )
+    life.waits()
+    [asked] = life.world.of(ReturnRequested)
+    life.comes_back(
+        asked.return_id,
+        RecordReturnReceipt(document="b", location="south", items=(ReturnedItem(sku="TEAPOT", quantity=2),)),
+        RecordInspection(
+            document="i",
+            location="south",
+            items=(
+                InspectedItem(sku="TEAPOT", quantity=1, disposition=Disposition.RESTOCK),
+                InspectedItem(sku="TEAPOT", quantity=1, disposition=Disposition.SCRAP),
+            ),
+        ),
+    )
+    life.worked()
+
+
 def _held(life: Life) -> None:
     life.stock("TEAPOT", "north", 5)
     tenders = [ChannelTender(method=TenderMethod.INVOICE, amount=5998)]
@@ -314,6 +354,14 @@ LIVES = (
         _cancelled_in_part,
     ),
     Kind(
+        "Sent back",
+        "The order was delivered and is complete; what led there is left out. Two of its three teapots do not fit. The "
+        "rules approve that at once, and north and south alike may receive them. In the south one can be sold again, the "
+        "other is thrown away, for which the rules keep 30 per cent of its 3.33. Nothing more is to come, so the return "
+        "is over. The order stays complete: what came back is told by its units.",
+        _sent_back,
+    ),
+    Kind(
         "Held, and released by a person",
         "The channel's total and tender are ten euros higher than the lines, charges and taxes. The order is placed "
         "nevertheless, with the differences shown, and claims nothing. A person accepts both; what the customer agreed "
@@ -379,6 +427,8 @@ def _whom(life: Life, each: Handled) -> str:
             return f"{each.service} ({each.message.sku})"  # type: ignore[attr-defined]
         case "fulfillment_order":
             return f"{each.service} ({view.asked.location})"
+        case "return":
+            return f"{each.service} (return)"
         case "shipment":
             return f"{each.service} (from {view.asked.location})"
         case "sscc_series":

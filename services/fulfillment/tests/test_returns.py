@@ -211,8 +211,18 @@ def test_what_will_not_come_is_cancelled_and_taken_all_the_same_should_it_come(
     assert stage(spec) is after
     assert refusal(told(spec, CloseReturn())) is ReturnRefusal.NOT_RECEIVED
     assert kinds(told(spec, came(1))) == ["ReturnReceived"]
-    assert stage(spec) is ReturnStage.PARTLY_RECEIVED
+    assert stage(spec) is ReturnStage.RECEIVED
     told(spec, CANCEL).then_nothing()
+
+
+def test_the_rest_is_not_waited_for_and_what_came_goes_its_way() -> None:
+    expired = CancelReturn(cause=ReturnCancelCause.EXPIRED)
+    spec = back(OPEN, came(1))
+    assert kinds(told(spec, expired)) == ["ReturnCancelled"]
+    assert stage(spec) is ReturnStage.RECEIVED
+    assert kinds(told(spec, looked(1))) == ["ReturnInspected", "ReturnClosed"]
+    # of which all was looked at before, it is over at once
+    assert kinds(told(back(OPEN, came(1), looked(1)), expired)) == ["ReturnCancelled", "ReturnClosed"]
 
 
 def test_a_cancel_that_comes_first_is_remembered() -> None:

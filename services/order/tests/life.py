@@ -76,6 +76,7 @@ from services.order.order import IN_FULFILLMENT
 from services.order.refund_state import Refund, in_order
 from services.order.reservation_state import Claim, claims_in_order
 from services.order.stream import ORDER
+from services.order.tests.return_deeds import RETURN_DEEDS
 from services.order.tests.story import ORDER_ID, PAYMENT, SHIP_TO, Story, demand, eur, order, stock_of
 
 __all__ = ["DEEDS", "LINES", "PLACES", "Life"]
@@ -545,6 +546,7 @@ DEEDS: dict[str, Callable[[Life, int, int], None]] = {
     "claim": Life.claim,
     "decide_refund": Life.decide_refund,
     "refund_answered": Life.refund_answered,
+    **RETURN_DEEDS,
     "told": Life.told,
     "told_nobody": Life.told_nobody,
     "not_told": Life.not_told,

@@ -437,7 +437,7 @@ ClaimRefused DispatchRequested FulfillmentAcceptedByNode FulfillmentDeclined Ful
 HoldChangeRefused ImportRefused LineReserved LinesPacked LinesPicked LinesShort NoticeDelayed NoticeFailed NoticeNotSent
 NoticeOutcomeIgnored NoticeRequested NoticeSent OrderChangeRequested OrderRevisionIgnored PackageSettled
 RefundChangeRefused RefundDeclined RefundFailed RefundGranted RefundProposed RefundWithdrawn ReleasedToFulfillment
-ReservationLost ReturnApproved ReturnChangeRefused ReturnListed ReturnOnItsWay ReturnResumed ReturnUnitsInspected SettlementRefused ShipmentLabelled ShipmentRequested ShipNotBeforePassed SourcingDecided StepAskedAgain StepUnanswered
+ReservationLost ReturnApproved ReturnChangeRefused ReturnListed ReturnOnItsWay ReturnReckoned ReturnResumed ReturnUnitsInspected SettlementRefused ShipmentLabelled ShipmentRequested ShipNotBeforePassed SourcingDecided StepAskedAgain StepUnanswered
 StockGivenBack
 """
 """How we do it, and what a `held` says already."""

@@ -34,12 +34,13 @@ from services.order.refunding import captured_units
 from services.order.sourcing import Availability
 from services.order.tests.life import DEEDS, PLACES, Life
 from services.order.tests.story import Story
+from services.order.unit_ranges import count
 from services.order.value import line_values, parts_of_kits
 from services.order.waiting import waiting
 from services.order.ways import ship_groups
 
 picks = st.integers(0, 5)
-OFTEN = [*["go_on"] * 40, *["release_hold", "arrived"] * 3]
+OFTEN = [*["go_on"] * 40, *["release_hold", "arrived"] * 3, *["wish_return", "return_came", "return_looked"] * 2]
 """What happens more often than anything else may, so that most lives get somewhere."""
 
 deeds = st.lists(
@@ -96,7 +97,8 @@ def _check_wait(story: Story) -> None:
     assert found is not None
     going = (RefundStage.PROPOSED, RefundStage.GRANTED, RefundStage.FAILED)
     refunds = [refund for refund in story.view.refunds.refunds.values() if refund.stage in going]
-    unsettled = story.view.order.open or len(story.view.astray.packages) > 0 or bool(refunds)
+    returns = [each for each in story.view.returns.returns.values() if not each.state.over]
+    unsettled = story.view.order.open or len(story.view.astray.packages) > 0 or bool(refunds or returns)
     assert bool(found.waits) is unsettled, found.sentence
     assert all(wait.what and wait.mover for wait, _ in found.waits)
 
@@ -147,6 +149,7 @@ def check(story: Story) -> None:
         assert line != other or end <= start
     assert all(end <= values[line].units for line, _, end in ranges)
     _check_refunds(story)
+    _check_returns(story)
     assert story.view.reservation.unanswered >= 0
     waiting = sum(claim.waiting for claim in story.view.reservation.claims.values() if claim.live)
     assert state.ended or waiting == state.units[3]
@@ -168,6 +171,20 @@ def _check_refunds(story: Story) -> None:
     assert len({event.refund for event in told}) == len(told)
     paid = sum(refund.refunded for refund in refunds.refunds.values() if refund.stage is RefundStage.REFUNDED)
     assert sum(event.amount.amount for event in told) == paid
+
+
+def _check_returns(story: Story) -> None:
+    """No unit is in two returns, all of them have left, and the line's buckets say the same."""
+    view = story.view
+    for name, line in view.order.lines.items():
+        parts = [each.lines[name] for each in view.returns.returns.values() if name in each.lines]
+        units = sorted((one.from_unit, one.to_unit) for part in parts for one in (*part.waited, *part.here))
+        assert all(end <= start for (_, end), (start, _) in pairwise(units))
+        assert all(end <= line_units(line, *WITH_CUSTOMER) for _, end in units)
+        waited = sum(count(part.waited) for part in parts)
+        assert line_units(line, Bucket.RETURN_REQUESTED) == waited
+        assert line_units(line, Bucket.RETURNED) == sum(count(part.here) for part in parts)
+        assert all(part.from_delivered >= 0 for part in parts)
 
 
 def _check_notices(story: Story) -> None:

@@ -32,11 +32,13 @@ from contracts.fulfillment import (
     ReturnSent,
 )
 from contracts.ids import aggregate_id, stream
-from contracts.message import Message
+from contracts.message import Event, Message
 from contracts.order import (
     ApproveReturn,
     Bucket,
     DeclineReturn,
+    NoticeKind,
+    NoticeRequested,
     OrderLine,
     RequestReturn,
     ReturnApproved,
@@ -67,6 +69,9 @@ from services.order.waiting import waiting
 
 RETURN_ID = aggregate_id(TENANT, "return", ORDER_ID, "1")
 RETURN = stream("return", RETURN_ID)
+PAID = ["ReturnUnitsInspected", "RefundGranted", "ReturnReckoned"]
+"""What comes of units that somebody looked at."""
+
 RESTOCK, SCRAP, MISSING = Disposition.RESTOCK, Disposition.SCRAP, Disposition.MISSING
 DAY = timedelta(days=1)
 STANDARD = POLICIES["standard"]
@@ -142,6 +147,11 @@ def denials(outcome: Outcome) -> list[tuple[str, ReturnDenial]]:
     return [(line.line, line.denial) for line in event.lines]
 
 
+def told(outcome: Outcome) -> list[Event]:
+    """What happened; what the customer is told of it is specified below."""
+    return [event for event in outcome.events if not isinstance(event, NoticeRequested)]
+
+
 def refusal(outcome: Outcome) -> ReturnChangeRefusal:
     [event] = outcome.events
     assert isinstance(event, ReturnChangeRefused)
@@ -161,7 +171,7 @@ def test_what_the_policy_allows_is_approved_and_told_to_the_nodes() -> None:
     # when two of its three units are to come back
     outcome = ask(story, wish(2, label=True))
     # then the policy approves, names the units and says who pays
-    requested, agreed = outcome.events
+    requested, agreed = told(outcome)
     assert isinstance(requested, ReturnRequested) and isinstance(agreed, ReturnApproved)
     assert requested.lines[0].ranges == (UnitRange(from_unit=0, to_unit=2),)
     assert (requested.postage, requested.return_id, agreed.by) == (Postage.DEDUCTED, RETURN_ID, ReturnDecider.POLICY)
@@ -176,10 +186,10 @@ def test_what_the_policy_allows_is_approved_and_told_to_the_nodes() -> None:
 def test_no_unit_is_in_two_returns_and_what_has_not_left_is_in_none() -> None:
     story = complete(3)
     ask(story, wish(2))
-    [event] = ask(story, wish(2)).events
+    [event] = told(ask(story, wish(2)))
     assert isinstance(event, ReturnDeclined)
     assert (event.lines[0].denial, event.lines[0].most) == (ReturnDenial.NOT_WITH_CUSTOMER, 1)
-    requested = ask(story, wish(1)).events[0]
+    requested = told(ask(story, wish(1)))[0]
     assert isinstance(requested, ReturnRequested)
     assert (requested.number, requested.lines[0].ranges) == (2, (UnitRange(from_unit=2, to_unit=3),))
     assert denials(ask(Story().released(("A", 2, 1000)), wish(1))) == [("1", ReturnDenial.NOT_WITH_CUSTOMER)]
@@ -190,7 +200,7 @@ def test_no_unit_is_in_two_returns_and_what_has_not_left_is_in_none() -> None:
 def test_the_window_counts_from_when_goods_left_or_arrived(reason: ReturnReason, days: int) -> None:
     story = complete(2).later(days * DAY)
     outcome = ask(story, wish(1, reason))
-    first = outcome.events[0]
+    first = told(outcome)[0]
     if reason is ReturnReason.DEFECTIVE:
         assert isinstance(first, ReturnRequested if days < 730 else ReturnDeclined)
         return
@@ -205,10 +215,10 @@ def test_the_window_counts_from_when_goods_left_or_arrived(reason: ReturnReason,
 def test_what_arrived_later_may_come_back_later() -> None:
     story = complete(2).later(20 * DAY)
     (package,) = story.view.fulfillment.works[story.work()].packages
-    told = Delivered(
+    arrived = Delivered(
         order_id=ORDER_ID, fulfillment_order=story.work(), package=package, occurred_at=story._now, outstanding=0
     )
-    story.tell(told, subject=story.shipment())
+    story.tell(arrived, subject=story.shipment())
     story.later(20 * DAY)
     assert kinds(ask(story, wish(1))) == ["ReturnRequested", "ReturnApproved"]
     assert units_of(story) == {Bucket.DELIVERED: 1, Bucket.RETURN_REQUESTED: 1}
@@ -217,13 +227,13 @@ def test_what_arrived_later_may_come_back_later() -> None:
 def test_what_was_sold_for_good_comes_back_only_if_we_are_at_fault() -> None:
     story = complete(2, final_sale=True)
     assert denials(ask(story, wish(1))) == [("1", ReturnDenial.FINAL_SALE)]
-    requested = ask(story, wish(1, ReturnReason.WRONG_ITEM)).events[0]
+    requested = told(ask(story, wish(1, ReturnReason.WRONG_ITEM)))[0]
     assert isinstance(requested, ReturnRequested) and requested.postage is Postage.OURS
 
 
 def test_a_line_has_its_own_rules_by_name() -> None:
     story = complete(2, return_policy="electronics").later(20 * DAY)
-    requested = ask(story, wish(1)).events[0]
+    requested = told(ask(story, wish(1)))[0]
     assert isinstance(requested, ReturnRequested)
     [line] = requested.lines
     assert (line.policy, line.restocking, line.question) == ("electronics", 1_500, ReturnQuestion.LATE)
@@ -249,7 +259,7 @@ def test_a_wish_is_taken_whole_or_not_at_all_and_says_of_every_line_why_not() ->
 
 def test_a_person_makes_an_exception() -> None:
     story = complete(2)
-    [requested] = ask(story, wish(1, ReturnReason.OTHER)).sends().events
+    [requested] = told(ask(story, wish(1, ReturnReason.OTHER)).sends())
     assert isinstance(requested, ReturnRequested) and not requested.approved
     found = waiting(NAME, story.log)
     assert found is not None and "somebody to decide" in found.sentence
@@ -262,7 +272,7 @@ def test_a_person_makes_an_exception() -> None:
 def test_or_does_not_and_the_units_stay_where_they_were() -> None:
     story = complete(2, delivered=True)
     ask(story, wish(1, ReturnReason.OTHER))
-    [event] = ask(story, DeclineReturn(number=1, detail="it was worn")).sends().events
+    [event] = told(ask(story, DeclineReturn(number=1, detail="it was worn")).sends())
     assert isinstance(event, ReturnDeclined) and event.by is ReturnDecider.PERSON
     assert units_of(story) == {Bucket.DELIVERED: 2}
 
@@ -271,7 +281,7 @@ def test_silence_makes_no_exception() -> None:
     story = complete(2)
     ask(story, wish(1, ReturnReason.OTHER))
     before = story._now
-    [event] = late(story, "return_decision/1").events
+    [event] = told(late(story, "return_decision/1"))
     assert isinstance(event, ReturnDeclined) and event.by is ReturnDecider.SILENCE
     assert story._now == before + DECIDE_WITHIN
     assert units_of(story) == {Bucket.FULFILLED: 2}
@@ -299,7 +309,7 @@ def test_goods_come_in_parts_and_are_looked_at_unit_by_unit() -> None:
     story = approved(delivered=True)
     sent = ReturnSent(document="s1", carrier="own-fleet", tracking_number="T1")
     assert kinds(goods(story, sent)) == ["ReturnOnItsWay"]
-    [event] = received(story, 1).events
+    [event] = told(received(story, 1))
     assert isinstance(event, ReturnUnitsReceived)
     assert event.lines[0].ranges == (UnitRange(from_unit=0, to_unit=1),)
     received(story, 1, document="b2")
@@ -308,15 +318,16 @@ def test_goods_come_in_parts_and_are_looked_at_unit_by_unit() -> None:
     assert units_of(story) == {Bucket.DELIVERED: 1, Bucket.RETURNED: 2}
     found = waiting(NAME, story.log)
     assert found is not None and "somebody to look at what came" in found.sentence
-    assert kinds(inspected(story, 1)) == ["ReturnUnitsInspected"]
-    assert kinds(inspected(story, 1, SCRAP, "i2")) == ["ReturnUnitsInspected"]
+    assert kinds(inspected(story, 1)) == PAID
+    assert kinds(inspected(story, 1, SCRAP, "i2")) == PAID
     assert kinds(closed(story)) == ["ReturnCompleted"]
     closed(story).then_nothing()
     assert status(story.view.order) is OrderStatus.PARTLY_RETURNED
     [shown] = order_view(story.stream)["returns"]
     assert (shown["state"], shown["lines"][0]["inspected"]) == ("completed", {"restock": 1, "scrap": 1})
     found = waiting(NAME, story.log)
-    assert found is not None and found.waits == ()
+    assert found is not None
+    assert all(wait.key.startswith("refund/") for wait, _ in found.waits)
 
 
 def test_an_order_of_which_all_came_back_is_returned() -> None:
@@ -330,14 +341,14 @@ def test_an_order_of_which_all_came_back_is_returned() -> None:
 def test_what_is_missing_when_the_box_is_opened_is_still_the_customer_s_and_found_it_is_not() -> None:
     story = approved(delivered=True)
     received(story)
-    [event] = inspected(story, 1, MISSING).events
+    [event] = told(inspected(story, 1, MISSING))
     assert isinstance(event, ReturnUnitsInspected) and event.lines[0].lost is None
     assert units_of(story) == {Bucket.DELIVERED: 2, Bucket.RETURNED: 1}
     inspected(story, 1, RESTOCK, "i2", instead_of=MISSING, reason="under the paper")
     assert units_of(story) == {Bucket.DELIVERED: 1, Bucket.RETURNED: 2}
     # what is lost with us once it was taken back is our loss
     inspected(story, 1, RESTOCK, "i3")
-    [event] = inspected(story, 1, MISSING, "i4", instead_of=RESTOCK, reason="stolen").events
+    [event] = told(inspected(story, 1, MISSING, "i4", instead_of=RESTOCK, reason="stolen"))
     assert isinstance(event, ReturnUnitsInspected) and event.lines[0].lost
     assert units_of(story) == {Bucket.DELIVERED: 1, Bucket.RETURNED: 2}
     inspected(story, 1, SCRAP, "i5", instead_of=SCRAP).then_nothing()
@@ -356,9 +367,9 @@ def test_what_does_not_come_stays_with_the_customer_and_is_taken_should_it_come_
 
 def test_what_came_beyond_what_was_announced_is_nobody_s_yet() -> None:
     story = approved()
-    [event] = received(story, 3).events
+    [event] = told(received(story, 3))
     assert isinstance(event, ReturnUnitsReceived) and event.beyond == 1
-    [event] = received(story, 1, None, "b2").events
+    [event] = told(received(story, 1, None, "b2"))
     assert isinstance(event, ReturnUnitsReceived) and (event.beyond, event.lines) == (1, ())
     assert units_of(story) == {Bucket.FULFILLED: 1, Bucket.RETURNED: 2}
 
@@ -366,13 +377,27 @@ def test_what_came_beyond_what_was_announced_is_nobody_s_yet() -> None:
 def test_goods_that_never_come_are_not_waited_for() -> None:
     story = approved(delivered=True)
     outcome = late(story, "return_goods/1")
-    unanswered, expired = outcome.events
+    unanswered, expired = told(outcome)
     assert isinstance(unanswered, StepUnanswered) and isinstance(expired, ReturnExpired)
     assert [send.message for send in outcome.sent] == [CancelReturn(cause=ReturnCancelCause.EXPIRED)]
     assert units_of(story) == {Bucket.DELIVERED: 3}
     # they come after all
     received(story, 1)
     assert units_of(story) == {Bucket.DELIVERED: 2, Bucket.RETURNED: 1}
+
+
+def test_the_rest_of_what_came_in_part_is_not_waited_for_either() -> None:
+    story = approved()
+    received(story, 1)
+    inspected(story, 1)
+    found = waiting(NAME, story.log)
+    assert found is not None and any("the rest to come back" in wait.what for wait, _ in found.waits)
+    outcome = late(story, "return_goods/1")
+    assert [type(event).__name__ for event in told(outcome)] == ["StepUnanswered", "ReturnExpired"]
+    assert messages(outcome) == ["CancelReturn"]
+    assert units_of(story) == {Bucket.FULFILLED: 2, Bucket.RETURNED: 1}
+    assert state(story) is ReturnState.RECEIVED
+    assert kinds(closed(story)) == ["ReturnCompleted"]
 
 
 def test_nodes_that_do_not_answer_are_asked_again_and_then_somebody_has_to_look() -> None:
@@ -391,7 +416,7 @@ def test_what_nobody_looks_at_is_shown() -> None:
     before = story._now
     assert kinds(late(story, "inspect_return/1")) == ["StepUnanswered"]
     assert story._now == before + INSPECT_WITHIN
-    assert kinds(inspected(story)) == ["ReturnUnitsInspected"]
+    assert kinds(inspected(story)) == PAID
 
 
 def test_a_deadline_that_nobody_waits_for_any_more_changes_nothing() -> None:
@@ -406,7 +431,7 @@ def test_what_the_nodes_cannot_take_comes_to_nothing() -> None:
     story = complete(2)
     ask(story, wish(1))
     refused = ReturnRefused(step="OpenReturn", reason=ReturnRefusal.EXISTS)
-    [event] = goods(story, refused).events
+    [event] = told(goods(story, refused))
     assert isinstance(event, ReturnDeclined) and event.by is ReturnDecider.FULFILLMENT
     assert units_of(story) == {Bucket.FULFILLED: 2}
     goods(story, refused).then_nothing()
@@ -415,7 +440,7 @@ def test_what_the_nodes_cannot_take_comes_to_nothing() -> None:
 def test_goods_that_had_come_before_anybody_knew_whose_they_were() -> None:
     story = complete(3)
     blind = aggregate_id(TENANT, "return", "unannounced", "north", "b1")
-    requested = ask(story, wish(3, matches=blind)).events[0]
+    requested = told(ask(story, wish(3, matches=blind)))[0]
     assert isinstance(requested, ReturnRequested) and requested.return_id == blind
     unit: dict[str, Any] = {"line": "1", "sku": "A", "unit": "each", "quantity": 1}
     matched = ReturnMatched(
@@ -430,9 +455,10 @@ def test_goods_that_had_come_before_anybody_knew_whose_they_were() -> None:
         ),
     )
     outcome = story.tell(matched, subject=stream("return", blind))
-    assert kinds(outcome) == ["ReturnListed", "ReturnUnitsReceived", "ReturnUnitsReceived", "ReturnUnitsInspected"]
+    assert kinds(outcome) == ["ReturnListed", "ReturnUnitsReceived", "ReturnUnitsReceived", *PAID]
     assert units_of(story) == {Bucket.FULFILLED: 1, Bucket.RETURNED: 2}
     story.tell(matched, subject=stream("return", blind)).then_nothing()
+    assert denials(ask(story, wish(1, matches=blind))) == [("1", ReturnDenial.MATCHED)]
 
 
 def test_what_is_said_of_a_return_of_no_order_of_ours_changes_nothing() -> None:
@@ -441,3 +467,15 @@ def test_what_is_said_of_a_return_of_no_order_of_ours_changes_nothing() -> None:
         answer(story).then_nothing()
     goods(story, ReturnReopened(detail="x")).then_nothing()
     goods(story, ReturnSent(document="s")).then_nothing()
+
+
+def test_the_customer_hears_that_goods_may_come_and_that_they_came() -> None:
+    story = complete(3)
+    [notice] = [event for event in ask(story, wish(2, label=True)).events if isinstance(event, NoticeRequested)]
+    assert (notice.kind, notice.postage, notice.following) == (NoticeKind.RETURN_APPROVED, Postage.DEDUCTED, ())
+    assert [(line.sku, line.quantity) for line in notice.lines] == [("A", 2)]
+    opened(story)
+    [notice] = [event for event in received(story, 1).events if isinstance(event, NoticeRequested)]
+    assert (notice.kind, [line.quantity for line in notice.lines]) == (NoticeKind.RETURN_RECEIVED, [1])
+    # what is not the order's is nothing to tell
+    assert not any(isinstance(event, NoticeRequested) for event in received(story, 1, None, "b2").events)

@@ -1,0 +1,90 @@
+"""What the customer gets for units that came back: granted as soon as the rules say so, whatever message brought it about.
+
+Exactly what was paid for these units, less what the rules keep: for restocking, for wear, and for our label, once a
+return. Units whose money is not taken yet wait until it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from chassis.decider import Context
+from contracts.fulfillment import Disposition, Postage
+from contracts.message import Event
+from contracts.money import Money
+from contracts.order import RefundCause, ReturnedRange, ReturnReckoned, UnitRange
+from services.order.refunding import Units, granted, refund_due
+from services.order.return_policy import LABEL_FEES, fee_of
+from services.order.return_state import LineReturn, Returning
+from services.order.unit_ranges import Ranges, joined, without
+
+if TYPE_CHECKING:
+    from services.order.stream import OrderStream
+
+__all__ = ["advance"]
+
+
+class _Part(NamedTuple):
+    """Units of a line of which it is to be decided, all with one disposition, or none."""
+
+    line: LineReturn
+    disposition: Disposition | None
+    ranges: Ranges
+
+    @property
+    def name(self) -> str:
+        return self.line.asked.line
+
+
+def advance(state: OrderStream, context: Context) -> Sequence[Event]:
+    """The next return of which units came whose money was taken; nothing where there is none."""
+    for each in sorted(state.returns.returns.values(), key=lambda one: one.number):
+        if parts := list(_parts(each, state)):
+            return _reckoned(each, parts, state, context)
+    return ()
+
+
+def _parts(each: Returning, state: OrderStream) -> Iterable[_Part]:
+    for _, line in sorted(each.lines.items()):
+        for said, ranges in line.due:
+            part = _Part(line, Disposition(said) if said else None, ranges)
+            due = refund_due(state, _units([part]), RefundCause.RETURNED)
+            waiting = (UnitRange(from_unit=units.start, to_unit=units.end) for units in due.waiting)
+            if left := without(ranges, waiting):
+                yield part._replace(ranges=left)
+
+
+def _units(parts: Iterable[_Part]) -> list[Units]:
+    return [Units(part.name, each.from_unit, each.to_unit) for part in parts for each in part.ranges]
+
+
+def _reckoned(each: Returning, parts: Sequence[_Part], state: OrderStream, context: Context) -> Sequence[Event]:
+    currency = state.order.terms.currency
+    label = _label_fee(each, currency)
+    fee = label + sum(_fee(part, state) for part in parts)
+    due = refund_due(state, _units(parts), RefundCause.RETURNED, fee)
+    refund = granted(state, context, due, RefundCause.RETURNED, reason=f"return {each.number}")
+    lines = {part.name: joined(*(one.ranges for one in parts if one.name == part.name)) for part in parts}
+    reckoned = ReturnReckoned(
+        number=each.number,
+        lines=tuple(ReturnedRange(line=line, ranges=ranges) for line, ranges in lines.items()),
+        refund=None if refund is None else refund.refund,
+        fee=Money(amount=due.fee, currency=currency) if due.fee else None,
+        label=Money(amount=label, currency=currency) if label else None,
+    )
+    return [reckoned] if refund is None else [refund, reckoned]
+
+
+def _label_fee(each: Returning, currency: str) -> int:
+    """What our label costs, where the customer pays for it and has not yet."""
+    if each.requested.postage is not Postage.DEDUCTED or each.label_kept:
+        return 0
+    return LABEL_FEES.get(currency, 0)
+
+
+def _fee(part: _Part, state: OrderStream) -> int:
+    """What is kept of the goods' own worth."""
+    due, asked = refund_due(state, _units([part]), RefundCause.RETURNED), part.line.asked
+    own = sum(line.amount.amount for line in due.lines)
+    return fee_of(own, asked.reason, part.disposition, asked.restocking, asked.damaged)

@@ -1,0 +1,194 @@
+"""What the customer gets for units that came back: exactly what was paid for them, less what the rules keep."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chassis.testing import Outcome
+from contracts.fulfillment import Disposition, ReturnReason
+from contracts.order import (
+    Bucket,
+    OrderLine,
+    RefundCause,
+    RefundGranted,
+    ReturnReckoned,
+    ReturnRequested,
+)
+from services.order.order import line_units
+from services.order.return_state import held
+from services.order.tests.refund_story import asks, claim
+from services.order.tests.story import Story, eur, messages
+from services.order.tests.test_returns import (
+    MISSING,
+    RESTOCK,
+    SCRAP,
+    approved,
+    ask,
+    closed,
+    complete,
+    inspected,
+    opened,
+    received,
+    wish,
+)
+from services.order.unit_ranges import count
+
+
+def of(outcome: Outcome) -> tuple[RefundGranted | None, ReturnReckoned]:
+    """The refund that was granted, and what was said of it."""
+    refunds = [event for event in outcome.events if isinstance(event, RefundGranted)]
+    [reckoned] = [event for event in outcome.events if isinstance(event, ReturnReckoned)]
+    refund = refunds[0] if refunds else None
+    assert len(refunds) <= 1 and reckoned.refund == (refund.refund if refund else None)
+    return refund, reckoned
+
+
+def amount(outcome: Outcome) -> int:
+    refund, _ = of(outcome)
+    assert refund is not None and refund.cause is RefundCause.RETURNED
+    return refund.amount.amount
+
+
+def test_it_is_granted_once_somebody_looked_at_what_came() -> None:
+    story = approved(2)
+    outcome = received(story)
+    assert not any(isinstance(event, ReturnReckoned) for event in outcome.events)
+    outcome = inspected(story)
+    refund, reckoned = of(outcome)
+    assert refund is not None and (refund.amount, refund.fee, reckoned.fee) == (eur(600), None, None)
+    assert [(line.from_unit, line.to_unit) for line in refund.lines] == [(0, 2)]
+    assert messages(outcome) == ["RefundPayment"]
+    # looked at again, closed: nothing more is owed
+    for more in (inspected(story, 1, SCRAP, "i2", instead_of=RESTOCK), closed(story)):
+        assert not any(isinstance(event, RefundGranted) for event in more.events)
+
+
+def test_or_once_it_came_where_the_rules_say_so() -> None:
+    story = approved(2, return_policy="trusted")
+    assert amount(received(story)) == 600
+    assert not any(isinstance(event, RefundGranted) for event in inspected(story).events)
+
+
+def test_what_was_missing_is_not_paid_for_until_it_is_found() -> None:
+    story = approved(2)
+    received(story)
+    assert not any(isinstance(event, ReturnReckoned) for event in inspected(story, 1, MISSING).events)
+    assert amount(inspected(story, 1, RESTOCK, "i2")) == 300
+    assert amount(inspected(story, 1, RESTOCK, "i3", instead_of=MISSING)) == 300
+
+
+def test_the_rules_keep_for_restocking_wear_and_our_label_and_that_once() -> None:
+    story = complete(3, return_policy="electronics")
+    ask(story, wish(3, label=True))
+    opened(story)
+    received(story, 3)
+    # 15 % of 3.00 and a label at 4.95: all of it is kept
+    refund, reckoned = of(inspected(story, 1))
+    assert refund is None and reckoned.fee == eur(300)
+    refund, reckoned = of(inspected(story, 1, RESTOCK, "i2"))
+    assert refund is not None and (refund.amount, reckoned.fee, reckoned.label) == (eur(255), eur(45), None)
+    # and 30 % more for what is worn
+    refund, reckoned = of(inspected(story, 1, SCRAP, "i3"))
+    assert refund is not None and (refund.amount, reckoned.fee) == (eur(165), eur(135))
+
+
+def test_nothing_is_kept_where_we_are_at_fault() -> None:
+    story = complete(3, return_policy="electronics")
+    ask(story, wish(2, ReturnReason.DEFECTIVE, label=True))
+    opened(story)
+    received(story)
+    assert amount(inspected(story, 2, SCRAP)) == 600
+
+
+def test_what_was_given_back_before_is_not_again() -> None:
+    story = complete(2)
+    asks(story, claim(2))
+    ask(story, wish(2))
+    opened(story)
+    received(story)
+    refund, reckoned = of(inspected(story))
+    assert refund is None and reckoned.fee is None
+
+
+def test_what_is_not_paid_for_yet_waits_until_it_is() -> None:
+    story = Story().released(("A", 2, 900)).until_handed_over()
+    story.shipped()
+    ask(story, wish(2))
+    opened(story)
+    received(story)
+    assert not any(isinstance(event, ReturnReckoned) for event in inspected(story).events)
+    assert amount(story.captured(900)) == 900
+
+
+steps = st.lists(
+    st.tuples(st.sampled_from(["wish", "come", "look", "close"]), st.integers(1, 4), st.sampled_from(Disposition)),
+    min_size=3,
+    max_size=18,
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(1, 7), st.integers(0, 1_000), steps)
+def test_no_unit_comes_back_twice_and_what_came_is_paid_to_the_cent(
+    quantity: int, worth: int, course: list[tuple[str, int, Disposition]]
+) -> None:
+    story = _left(quantity, worth)
+    for number, (what, units, disposition) in enumerate(course):
+        _goes_on(story, what, units, disposition, f"d{number}")
+        line = story.view.order.lines["1"]
+        here = line_units(line, Bucket.RETURN_REQUESTED, Bucket.RETURNED)
+        assert here == count(held(story.view.returns, "1"))
+        returns = story.view.returns.returns.values()
+        assert here == sum(count((*each.lines["1"].waited, *each.lines["1"].here)) for each in returns)
+        assert sum(line.units) == quantity
+        assert story.view.refunds.granted <= worth
+    # when all that is left comes back too, and nobody is at fault but we
+    for number in range(quantity + 1):
+        _goes_on(story, "wish", 1, RESTOCK, f"w{number}")
+        _goes_on(story, "come", quantity, RESTOCK, f"c{number}")
+        _goes_on(story, "look", quantity, RESTOCK, f"l{number}")
+    assert line_units(story.view.order.lines["1"], Bucket.RETURNED) == quantity
+    assert story.view.refunds.granted == worth
+
+
+def _left(quantity: int, worth: int) -> Story:
+    line = OrderLine(line="1", sku="A", quantity=quantity, unit="each", amount=eur(worth), ship_group="1")
+    story = Story().released(("A", quantity, worth), lines=(line,)).until_handed_over()
+    story.shipped()
+    if worth:
+        story.captured(worth)
+    return story
+
+
+def _goes_on(story: Story, what: str, units: int, disposition: Disposition, document: str) -> None:
+    """One more thing happens to the last return, or a new one begins."""
+    if what == "wish":
+        for event in ask(story, wish(units, ReturnReason.DEFECTIVE)).events:
+            if isinstance(event, ReturnRequested):
+                _says(story, event.number, opened)
+        return
+    for number in range(1, len(story.view.returns.returns) + 1):
+        if what == "come":
+            _says(story, number, received, units, document=document)
+        elif what == "look":
+            _says(story, number, inspected, units, disposition, document)
+        else:
+            _says(story, number, closed)
+
+
+def _says(story: Story, number: int, told: Any, *what: Any, **more: Any) -> None:
+    """Fulfillment says this of a return by its number."""
+    told(_Of(story, number), *what, **more)
+
+
+class _Of:
+    """A story in which fulfillment speaks of one return."""
+
+    def __init__(self, story: Story, number: int) -> None:
+        self._story, self._id = story, story.view.returns.returns[str(number)].return_id
+
+    def tell(self, message: Any, subject: str) -> Outcome:
+        return self._story.tell(message, subject=f"return/{self._id}")
