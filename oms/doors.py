@@ -24,6 +24,7 @@ from contracts.ids import stream
 from contracts.order import OrderPlaced
 from oms.access import RULES
 from oms.process import Life, run_process
+from oms.providers import notices_of
 from oms.serving import serve
 from services.fulfillment import api as fulfillment_api
 from services.fulfillment import app as fulfillment
@@ -40,6 +41,7 @@ from services.order.stream import ORDER
 from services.payments import api as payments_api
 from services.payments import app as payments
 from services.payments import invoice_api
+from services.payments.notice_door import NoticeDoor
 from services.shipping import api as shipping_api
 from services.shipping import app as shipping
 from services.shipping import manifest_api, papers_api
@@ -49,6 +51,7 @@ __all__ = ["CHANNEL_DOOR", "CONNECTIONS_MAX", "HTTP_DOOR", "make_app", "run"]
 
 HTTP_DOOR = "http"
 CHANNEL_DOOR = topics.CHANNEL_ORDERS
+NOTICE_DOOR = "notices"
 """Names of doors are part of every id of a message that came through one: they never change."""
 
 CONNECTIONS_MAX = 1_000
@@ -94,6 +97,7 @@ def make_app(
 
 async def _open(settings: Settings, life: Life) -> None:
     Tokens(settings.tokens).grants()  # nobody could come in without it: say so at once
+    readers = notices_of(settings)
     vault = PostgresVault(settings.vault)
     sealer = Sealer(vault, FileMasterKey(settings.master_key))
     writer, waiters, horizon = KafkaWriter(settings.bootstrap), Waiters(), Horizon()
@@ -113,7 +117,9 @@ async def _open(settings: Settings, life: Life) -> None:
         ends.push_async_callback(broker.stop)
         await keep_trying(broker.start, life.waits)
         app = make_app(settings, writer, waiters, horizon, sealer.seal, sealer.open)
-        await serve(app, settings.http_host, settings.http_port, life, CONNECTIONS_MAX)
+        notices = Door(NOTICE_DOOR, writer, settings.partitions, settings.namespace)
+        open_to_providers = NoticeDoor(app, notices, readers)
+        await serve(open_to_providers, settings.http_host, settings.http_port, life, CONNECTIONS_MAX)
 
 
 def run(settings: Settings) -> int:

@@ -19,17 +19,16 @@ __all__ = [
     "item_commands",
     "list_claims",
     "list_orders",
+    "list_payments",
     "list_refunds",
     "list_returns",
     "list_stock",
     "location_commands",
-    "payment_commands",
     "shipment_commands",
 ]
 
 fulfillment_commands = typer.Typer(help="Look through the work of locations.", no_args_is_help=True)
 shipment_commands = typer.Typer(help="Look through shipments.", no_args_is_help=True)
-payment_commands = typer.Typer(help="Look through the payments of orders.", no_args_is_help=True)
 item_commands = typer.Typer(help="Look through what items are.", no_args_is_help=True)
 location_commands = typer.Typer(help="Look through what locations are.", no_args_is_help=True)
 console = Console()
@@ -217,7 +216,6 @@ def list_shipments(
     _show("/shipments", "shipments", "shipment list", columns, as_json, **asked, under_way=under_way, astray=astray)
 
 
-@payment_commands.command("list")
 def list_payments(
     limit: Limit = None,
     after: After = None,

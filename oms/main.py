@@ -29,7 +29,7 @@ COMMANDS = {
     "fulfillment": "oms.lists:fulfillment_commands",
     "return": "oms.returns:return_commands",
     "shipment": "oms.lists:shipment_commands",
-    "payment": "oms.lists:payment_commands",
+    "payment": "oms.payments:payment_commands",
     "item": "oms.lists:item_commands",
     "location": "oms.lists:location_commands",
     "person": "oms.persons:person_commands",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from oms.process import Life
 
@@ -27,7 +27,7 @@ class _Server(uvicorn.Server):
 
 
 async def serve(
-    app: FastAPI, host: str, port: int, life: Life, connections_max: int, stop_seconds: int = STOP_SECONDS
+    app: ASGIApp, host: str, port: int, life: Life, connections_max: int, stop_seconds: int = STOP_SECONDS
 ) -> None:
     """Answer callers until asked to stop; those above `connections_max` get 503. What is not answered `stop_seconds`
     after that is cut off."""

@@ -14,8 +14,11 @@ from chassis.vault import PostgresVault
 from contracts import topics
 from oms.mail import make_mail, make_postbox
 from oms.process import Life, run_process
+from oms.providers import providers_of
 from services.order import app as order
 from services.order.workers import NoticeWorker
+from services.payments import app as payments
+from services.payments.workers import ProviderWorker
 
 __all__ = ["WORKER_DOOR", "run"]
 
@@ -30,11 +33,15 @@ async def _work(settings: Settings, life: Life) -> None:
     door = Door(WORKER_DOOR, writer, settings.partitions, settings.namespace)
     reads = Reads(settings.database, order.declare(settings.namespace), settings.partitions)
     notices = NoticeWorker(door, sealer.open, reads.taken, make_mail(settings), make_postbox(settings), life.waits)
-    intents = topics.intents("order", settings.namespace)
-    subscribe(broker, intents, topics.named("order-workers", settings.namespace), notices.take, life.failed)
+    paid = Reads(settings.database, payments.declare(settings.namespace), settings.partitions)
+    cards = ProviderWorker(door, paid.taken, life.waits, providers_of(settings), settings.card_provider)
+    for service, take in (("order", notices.take), ("payments", cards.take)):
+        group = topics.named(f"{service}-workers", settings.namespace)
+        subscribe(broker, topics.intents(service, settings.namespace), group, take, life.failed)
     async with AsyncExitStack() as ends:
         ends.callback(vault.close)
         ends.callback(reads.close)
+        ends.callback(paid.close)
         for start, stop in ((writer.start, writer.stop), (broker.start, broker.stop)):
             ends.push_async_callback(stop)
             await keep_trying(start, life.waits)

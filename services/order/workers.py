@@ -9,18 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 
 import idna
 
-from chassis.doors import Door, Entry
-from chassis.faultpoints import faultpoint
+from chassis.acting import Acting, Asked
+from chassis.doors import Door
 from chassis.sealing import PersonalDataForgotten
 from chassis.streaming import Records, keep_trying
-from contracts.envelope import Actor, Envelope
-from contracts.ids import stream
 from contracts.message import Command
 from contracts.order import (
     SAID_CHARS_MAX,
@@ -55,14 +51,6 @@ RETRY_SECONDS_MAX = 60.0
 """The longest pause between attempts at a postbox that takes nothing, and so at a mail server that refuses us."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """An intent, and its envelope."""
-
-    envelope: Envelope
-    notice: NoticeRequested
-
-
 class NoticeWorker:
     """Takes records of `order.intents`. `taken` says which of some door messages were taken already; `waits` hears what
     is waited for, and None when it goes on."""
@@ -76,61 +64,16 @@ class NoticeWorker:
         postbox: Postbox,
         waits: Callable[[str | None], None],
     ) -> None:
-        self._door, self._opened, self._taken, self._waits = door, opened, taken, waits
-        self._mail, self._postbox = mail, postbox
+        self._opened, self._waits, self._mail, self._postbox = opened, waits, mail, postbox
+        self._acting = Acting("order", (NoticeRequested,), self._act, "notices", door, taken, waits, AT_ONCE_MAX)
 
     async def take(self, records: Records) -> None:
         """Returns when every intent was acted on and its outcome is in the inbox."""
-        asked = []
-        for record in records:
-            envelope = Envelope.parse(record.headers)
-            if envelope.type == NoticeRequested.TYPE:
-                asked.append(_Asked(envelope, NoticeRequested.decode(record.value or b"")))
-        known = await self._known([self._outcome_of(each) for each in asked])
-        orders: dict[str, list[_Asked]] = defaultdict(list)
-        for each in asked:
-            if self._outcome_of(each) not in known:
-                orders[each.envelope.subject].append(each)
-        places = asyncio.Semaphore(AT_ONCE_MAX)
-        await asyncio.gather(*(self._tell_in_order(several, places) for several in orders.values()))
+        await self._acting.take(records)
 
-    def _outcome_of(self, asked: _Asked) -> str:
-        """The id of the message that says what came of an intent, whatever that is: one outcome an intent."""
-        return self._door.message_id((asked.envelope.id,))
-
-    async def _known(self, outcomes: Sequence[str]) -> Collection[str]:
-        """The outcomes that the order knows: of intents that come again after a restart, or from the beginning."""
-        if not outcomes:
-            return ()
-        return await keep_trying(lambda: asyncio.to_thread(self._taken, outcomes), self._waits)
-
-    async def _tell_in_order(self, several: Sequence[_Asked], places: asyncio.Semaphore) -> None:
-        async with places:
-            for asked in several:
-                await self._tell(asked)
-
-    async def _tell(self, asked: _Asked) -> None:
-        """Act, and say what came of it at once: what was put in is not put in again for the sake of another."""
-        envelope = asked.envelope
-        faultpoint("worker.before_act")
-        outcome = await self._acted(asked)
-        faultpoint("worker.after_act")
-        record = self._door.record(
-            Entry(
-                "order",
-                stream("order", asked.notice.order_id),
-                outcome,
-                (envelope.id,),
-                actor=Actor(kind="worker", subject="notices"),
-                correlation=envelope.correlation_id,
-                cause=envelope,
-            )
-        )
-        await keep_trying(lambda: self._door.writer.write([record]), self._waits)
-        faultpoint("worker.after_record")
-
-    async def _acted(self, asked: _Asked) -> Command:
-        notice = asked.notice
+    async def _act(self, asked: Asked) -> Command:
+        notice = asked.intent
+        assert isinstance(notice, NoticeRequested), "only notices come here"
         try:
             buyer = await keep_trying(lambda: asyncio.to_thread(self._buyer, notice), self._waits)
         except PersonalDataForgotten:

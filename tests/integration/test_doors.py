@@ -154,6 +154,7 @@ def site(broker: str, database: str, tmp_path_factory: pytest.TempPathFactory) -
         partitions=2,
         intents_partitions=2,
         http_port=_free_port(),
+        sandbox_port=0,
     )
     chosen = settings.model_dump(mode="json", exclude_none=True)
     environment = {**os.environ, **{f"OMS_{name.upper()}": str(value) for name, value in chosen.items()}}
