@@ -94,4 +94,6 @@ RULES: Rules = {
     ("POST", "/sellers"): BOOKS_KEPT,
     ("GET", "/sellers/{seller}"): ORDERS_SEEN,
     ("POST", "/payments/{order_id}/outcomes"): _and_admin(Role.FINANCE),
+    ("POST", "/payments/{order_id}/transfers"): _and_admin(Role.FINANCE),
+    ("POST", "/payments/{order_id}/transfers/returned"): _and_admin(Role.FINANCE),
 }

@@ -65,3 +65,25 @@ def resolve(
     body = {"key": call_key, "happened": happened, "reference": reference}
     wanted = {field: value for field, value in body.items() if value is not None}
     outcome(call("POST", f"/payments/{find_order(name)}/outcomes", wanted, key), as_json)
+
+
+Transfer = Annotated[str, typer.Argument(metavar="TRANSFER", help="The bank's own id of it.")]
+Amount = Annotated[int, typer.Argument(min=1, help="In minor units.")]
+Currency = Annotated[str, typer.Argument(help="Three letters, such as EUR.")]
+
+
+@payment_commands.command("received")
+def received(name: Named, transfer: Transfer, amount: Amount, currency: Currency, as_json: AsJson = False) -> None:
+    """Say that money came in by bank transfer for ORDER."""
+    _transfer(name, "transfers", transfer, amount, currency, as_json)
+
+
+@payment_commands.command("returned")
+def returned(name: Named, transfer: Transfer, amount: Amount, currency: Currency, as_json: AsJson = False) -> None:
+    """Say that money that ORDER does not need was sent back."""
+    _transfer(name, "transfers/returned", transfer, amount, currency, as_json)
+
+
+def _transfer(name: str, deed: str, transfer: str, amount: int, currency: str, as_json: bool) -> None:
+    body = {"transfer": transfer, "amount": amount, "currency": currency}
+    outcome(call("POST", f"/payments/{find_order(name)}/{deed}", body, f"{deed}-{transfer}"), as_json)

@@ -74,6 +74,15 @@ from contracts.payments.refunding import (
     RefundStarted,
     TenderRefund,
 )
+from contracts.payments.transfers import (
+    RecordTransferReceived,
+    RecordTransferReturned,
+    TransferAwaited,
+    TransferIgnored,
+    TransferReceived,
+    TransferReturned,
+    TransferUnmatched,
+)
 
 __all__ = [
     "Authorization",
@@ -124,6 +133,8 @@ __all__ = [
     "ProviderOutcomeUnknown",
     "ProviderOutcomeUnresolved",
     "RecordProviderOutcome",
+    "RecordTransferReceived",
+    "RecordTransferReturned",
     "RefundPayment",
     "RefundRefusal",
     "RefundRefused",
@@ -134,6 +145,11 @@ __all__ = [
     "ResolveProviderOutcome",
     "Settled",
     "TenderRefund",
+    "TransferAwaited",
+    "TransferIgnored",
+    "TransferReceived",
+    "TransferReturned",
+    "TransferUnmatched",
     "VoidPayment",
     "invoices",
 ]

@@ -27,8 +27,9 @@ from contracts.payments import (
 )
 from services.payments.authorizing import at_once
 from services.payments.card_calls import CallStage, CardCall
-from services.payments.methods import by_provider
+from services.payments.methods import HOW, How, by_provider
 from services.payments.payment_state import Capturing, Payment, Refunding
+from services.payments.transfers import await_transfer, unmatched
 
 __all__ = ["REQUESTS", "advance", "authorization_request", "void_request"]
 
@@ -44,7 +45,7 @@ REQUESTS: dict[
 
 def advance(state: Payment, context: Context) -> Sequence[Event]:
     """The next events; none when everything waits for others."""
-    for step in (_secure, _let_go, _take, _give_back):
+    for step in (_secure, _unmatched, _let_go, _take, _give_back):
         if events := tuple(step(state, context)):
             return events
     return ()
@@ -62,7 +63,12 @@ def _secure(state: Payment, context: Context) -> Iterator[Event]:
     waiting = [place for place, tender in enumerate(started.tenders) if by_provider(tender)]
     for number, place in enumerate(place for place in waiting if place not in asked):
         yield authorization_request(state, context, place, number)
-    if all(str(place) in state.secured for place in waiting):
+    sent = [place for place, tender in enumerate(started.tenders) if HOW[tender.method] is How.TRANSFER]
+    for place in sent:
+        if str(place) not in state.transfers.received:
+            yield await_transfer(started.order_id, place, started.tenders[place].amount, context)
+    whole = all(state.transfers.received.get(str(place)) == started.tenders[place].amount.amount for place in sent)
+    if whole and all(str(place) in state.secured for place in waiting):
         rows = tuple(
             state.secured[str(place)] if by_provider(tender) else at_once(place, tender, context)
             for place, tender in enumerate(started.tenders)
@@ -74,6 +80,12 @@ def _secure(state: Payment, context: Context) -> Iterator[Event]:
             authorizations=rows,
             reply_to=started.reply_to,
         )
+
+
+def _unmatched(state: Payment, context: Context) -> Iterator[Event]:
+    """Money that came in and that nobody needs is somebody's to send back."""
+    if state.transfers.idle:
+        yield unmatched(_order(context), state.transfers)
 
 
 def _first(each: CardCall) -> bool:

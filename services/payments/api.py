@@ -5,14 +5,21 @@ from __future__ import annotations
 from typing import Annotated, Any, LiteralString
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, StringConstraints
 
 from chassis.description import shown
 from chassis.listing import Listing, PageAsked, any_of, list_page, text_key
 from chassis.problems import Problem, ProblemKind
-from chassis.web import Caller, Gate, Name, caller_of, seen_answer, stream_of, submit
+from chassis.web import Caller, Gate, Name, Positive, caller_of, seen_answer, stream_of, submit
 from contracts.message import format_instant, parse_instant
-from contracts.payments import ResolutionRefused, ResolveProviderOutcome
+from contracts.money import Money
+from contracts.payments import (
+    RecordTransferReceived,
+    RecordTransferReturned,
+    ResolutionRefused,
+    ResolveProviderOutcome,
+    TransferIgnored,
+)
 from services.payments.card_calls import CardCall
 from services.payments.payment import PAYMENT
 from services.payments.payment_state import Payment, authorization_status, charge_status, split_capture_key
@@ -53,6 +60,16 @@ class Resolution(BaseModel):
     reference: Name | None = None
 
 
+class Transfer(BaseModel):
+    """Money that came in, or was sent back: `transfer` is the bank's own id of it; the amount in minor units."""
+
+    model_config = shown({"transfer": "2026-01-07/00417", "amount": 2000, "currency": "EUR"})
+
+    transfer: Name
+    amount: Positive
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+
+
 def router(gate: Gate) -> APIRouter:
     """The routes."""
     routes = APIRouter(prefix="/payments", tags=["payments"])
@@ -87,7 +104,26 @@ def router(gate: Gate) -> APIRouter:
         target, location = stream_of(PAYMENT.kind, order_id), f"/payments/{order_id}"
         return await submit(gate, caller, target, command, location, refusals=(ResolutionRefused,))
 
+    @routes.post("/{order_id}/transfers", status_code=202)
+    async def received(order_id: str, body: Transfer, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
+        """Say that money came in by transfer for an order."""
+        return await _transfer(RecordTransferReceived(**_sent(order_id, body)), caller)
+
+    @routes.post("/{order_id}/transfers/returned", status_code=202)
+    async def returned(order_id: str, body: Transfer, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
+        """Say that money that no order needs was sent back."""
+        return await _transfer(RecordTransferReturned(**_sent(order_id, body)), caller)
+
+    async def _transfer(command: RecordTransferReceived | RecordTransferReturned, caller: Caller) -> Any:
+        target, location = stream_of(PAYMENT.kind, command.order_id), f"/payments/{command.order_id}"
+        return await submit(gate, caller, target, command, location, refusals=(TransferIgnored,))
+
     return routes
+
+
+def _sent(order_id: str, body: Transfer) -> dict[str, Any]:
+    amount = Money(amount=body.amount, currency=body.currency)
+    return {"order_id": order_id, "transfer": body.transfer, "amount": amount}
 
 
 def _view(state: Payment) -> dict[str, Any]:
@@ -116,6 +152,17 @@ def _view(state: Payment) -> dict[str, Any]:
         ],
         "calls": [_call_view(each) for _, each in sorted(state.cards.calls.items()) if each.open or each.due],
         "disputes": [{"capture": capture, "stage": stage} for capture, stage in sorted(state.disputes.items())],
+        "transfers": {
+            "awaited": [
+                {
+                    "tender": int(place),
+                    "until": format_instant(until),
+                    "received": state.transfers.received.get(place, 0),
+                }
+                for place, until in sorted(state.transfers.awaited.items())
+            ],
+            "unmatched": state.transfers.unmatched,
+        },
         "voided": state.voided,
     }
 

@@ -17,6 +17,7 @@ from services.payments.authorizing import expire
 from services.payments.card_calls import CALL, LAPSES, CallStage, CardCall
 from services.payments.outcomes import declined
 from services.payments.payment_state import Payment, deadlines_of
+from services.payments.transfers import AWAITS, missed
 
 __all__ = ["passed"]
 
@@ -37,6 +38,8 @@ def passed(message: DeadlinePassed, state: Payment, context: Context) -> Sequenc
                 amount=row.row.amount.model_copy(update={"amount": row.left}),
             )
         ]
+    if message.name.startswith(AWAITS):
+        return missed(state)
     return expire(message, state, context)
 
 

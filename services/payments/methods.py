@@ -17,6 +17,7 @@ __all__ = [
     "PAYMENTS_DESK",
     "RETRY_AFTER_MAX",
     "SOFT_AGAIN_AFTER",
+    "TRANSFER_WITHIN",
     "TRY_AGAIN_AFTER",
     "How",
     "by_provider",
@@ -24,10 +25,11 @@ __all__ = [
 
 
 class How(StrEnum):
-    """Who secures a tender: nobody has to, or a payment provider that a worker asks."""
+    """Who secures a tender: nobody has to, a payment provider that a worker asks, or the payer, who sends the money."""
 
     AT_ONCE = "at_once"
     PROVIDER = "provider"
+    TRANSFER = "transfer"
 
 
 HOW: Mapping[TenderMethod, How] = {
@@ -36,12 +38,16 @@ HOW: Mapping[TenderMethod, How] = {
     TenderMethod.COUPON: How.AT_ONCE,
     TenderMethod.CASH_ON_DELIVERY: How.AT_ONCE,
     TenderMethod.CARD: How.PROVIDER,
+    TenderMethod.BANK_TRANSFER: How.TRANSFER,
 }
 """What this service can take. A method that another stream secures (stored value) gets a row here, events of its own
 that fill `secured`, `taken` and `given back` of payment_state.py, and a branch in advancing.py."""
 
 PAYMENTS_DESK = "payments_desk"
 """Who finds out what a provider cannot tell."""
+
+TRANSFER_WITHIN = timedelta(days=14)
+"""How long the money of a transfer is waited for."""
 
 ACTION_WITHIN = timedelta(minutes=30)
 """How long a payer has to confirm. Shorter than an order waits for its payment (three times 15 minutes)."""

@@ -18,6 +18,8 @@ from contracts.payments import (
     CaptureStarted,
     PaymentStarted,
     RecordProviderOutcome,
+    RecordTransferReceived,
+    RecordTransferReturned,
     RefundPayment,
     RefundStarted,
     ResolveProviderOutcome,
@@ -30,6 +32,7 @@ from services.payments.due import passed
 from services.payments.outcomes import record_outcome, resolve
 from services.payments.payment_state import Payment, deadlines_of, evolve
 from services.payments.refunding import refund
+from services.payments.transfers import record_received, record_returned
 
 __all__ = ["PAYMENT"]
 
@@ -44,7 +47,7 @@ def _react(state: Payment, event: Event) -> Sequence[Outgoing]:
 
 PAYMENT = StreamKind(
     kind="payment",
-    folds=(Fold("payment", 4, Payment(), evolve, _react, deadlines_of),),
+    folds=(Fold("payment", 5, Payment(), evolve, _react, deadlines_of),),
     advance=advance,
     decide={
         AuthorizePayment: authorize,
@@ -53,6 +56,8 @@ PAYMENT = StreamKind(
         VoidPayment: void,
         RecordProviderOutcome: record_outcome,
         ResolveProviderOutcome: resolve,
+        RecordTransferReceived: record_received,
+        RecordTransferReturned: record_returned,
         DeadlinePassed: passed,
     },
 )

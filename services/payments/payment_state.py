@@ -42,6 +42,9 @@ from services.payments.card_calls import Cards, give_up
 from services.payments.card_calls import deadlines_of as deadlines_of_cards
 from services.payments.card_calls import evolve as evolve_cards
 from services.payments.methods import HOW, How
+from services.payments.transfers import Transfers, let_go
+from services.payments.transfers import deadlines_of as deadlines_of_transfers
+from services.payments.transfers import evolve as evolve_transfers
 
 __all__ = [
     "ENDS_THE_ROUND",
@@ -122,6 +125,7 @@ class Payment:
     refunding: HashTrieMap[str, Refunding] = field(default_factory=HashTrieMap)
     disputes: HashTrieMap[str, DisputeStage] = field(default_factory=HashTrieMap)
     cards: Cards = field(default_factory=Cards)
+    transfers: Transfers = field(default_factory=Transfers)
 
     @property
     def left(self) -> int:
@@ -171,7 +175,8 @@ def _part(amount: int, whole: int) -> str:
 
 def evolve(state: Payment, event: Event) -> Payment:
     """The payment after one more event."""
-    state = replace(state, cards=evolve_cards(state.cards, event, state.round))
+    cards, transfers = evolve_cards(state.cards, event, state.round), evolve_transfers(state.transfers, event)
+    state = replace(state, cards=cards, transfers=transfers)
     match event:
         case PaymentStarted():
             return replace(state, started=event, round=event.round, secured=HashTrieMap())
@@ -179,11 +184,11 @@ def evolve(state: Payment, event: Event) -> Payment:
             rows = {str(row.tender): row.amount.amount for row in event.authorizations}
             return replace(state, authorized=event, remaining=HashTrieMap(rows), started=None, secured=HashTrieMap())
         case PaymentDeclined() if event.reason in ENDS_THE_ROUND:
-            cards = give_up(state.cards, whole=True)
-            return replace(state, started=None, secured=HashTrieMap(), cards=cards)
+            cards, transfers = give_up(state.cards, whole=True), let_go(state.transfers, _held(state))
+            return replace(state, started=None, secured=HashTrieMap(), cards=cards, transfers=transfers)
         case PaymentVoided():
-            cards = give_up(state.cards, whole=False)
-            return replace(state, voided=True, remaining=HashTrieMap(), started=None, cards=cards)
+            cards, transfers = give_up(state.cards, whole=False), let_go(state.transfers, _held(state))
+            return replace(state, voided=True, remaining=HashTrieMap(), started=None, cards=cards, transfers=transfers)
         case AuthorizationExpired():
             return replace(state, remaining=state.remaining.discard(str(event.tender)))
         case CaptureStarted() | PaymentCaptured() | CaptureRefused():
@@ -197,6 +202,14 @@ def evolve(state: Payment, event: Event) -> Payment:
         case DisputeLost():
             return replace(state, disputes=state.disputes.insert(event.capture, DisputeStage.LOST))
     return _settle(state, event)
+
+
+def _held(state: Payment) -> int:
+    """What came in by transfer and was not taken, in minor units."""
+    if state.authorized is None:
+        return sum(state.transfers.received.values())
+    places = (place for place, tender in enumerate(state.tenders) if HOW.get(tender.method) is How.TRANSFER)
+    return sum(state.remaining.get(str(place), 0) for place in places)
 
 
 def _settle(state: Payment, event: Event) -> Payment:
@@ -321,4 +334,4 @@ def deadlines_of(state: Payment) -> Mapping[str, datetime]:
         and HOW.get(row.method) is not How.PROVIDER
         and state.remaining.get(str(row.tender))
     }
-    return {**theirs, **deadlines_of_cards(state.cards)}
+    return {**theirs, **deadlines_of_cards(state.cards), **deadlines_of_transfers(state.transfers)}
