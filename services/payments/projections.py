@@ -87,17 +87,44 @@ class PaymentsProjection:
     """
 
     def apply(self, connection: psycopg.Connection[Any], records: Sequence[Record]) -> None:
-        kinds = (
-            PaymentAuthorized,
-            PaymentDeclined,
-            PaymentCaptured,
-            PaymentRefunded,
-            AuthorizationExpired,
-            PaymentVoided,
-        )
         with connection.cursor() as cursor:
-            for envelope, event in events_among(records, kinds):
-                self._fold(cursor, event, envelope.time)
+            for envelope, event in events_among(records, (*MONEY, *CALLS)):
+                if isinstance(event, CALLS):
+                    self._fold_call(cursor, event, envelope.time)
+                else:
+                    self._fold(cursor, event, envelope.time)
+
+    def _fold_call(self, cursor: psycopg.Cursor[Any], event: Any, at: datetime) -> None:
+        """Calls whose outcome a person has to find out, until it is there; the payer who has to confirm."""
+        match event:
+            case CardActionRequired():
+                cursor.execute(
+                    "update payments set stage = %s, changed_at = %s where order_id = %s and stage = %s",
+                    [PaymentStage.ACTION_REQUIRED, at, event.order_id, PaymentStage.SECURING],
+                )
+            case ProviderOutcomeUnresolved():
+                cursor.execute(
+                    "update payments set before = case when stage = %s then before else stage end, stage = %s,"
+                    " owner = %s, open_calls = array_append(array_remove(open_calls, %s), %s), changed_at = %s"
+                    " where order_id = %s",
+                    [
+                        PaymentStage.UNRESOLVED,
+                        PaymentStage.UNRESOLVED,
+                        event.owner,
+                        event.key,
+                        event.key,
+                        at,
+                        event.order_id,
+                    ],
+                )
+            case _:
+                cursor.execute(
+                    "update payments set open_calls = array_remove(open_calls, %s), changed_at = %s,"
+                    " owner = case when array_remove(open_calls, %s) = '{}' then null else owner end,"
+                    " stage = case when array_remove(open_calls, %s) = '{}' then before else stage end"
+                    " where order_id = %s and %s = any(open_calls)",
+                    [event.key, at, event.key, event.key, event.order_id, event.key],
+                )
 
     def _fold(self, cursor: psycopg.Cursor[Any], event: Any, at: datetime) -> None:
         match event:
