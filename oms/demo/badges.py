@@ -16,18 +16,19 @@ __all__ = ["Badges", "badges"]
 COUNTS_FOR = timedelta(days=1)
 """A run that is killed takes nothing back: its tokens end by themselves."""
 
-STAFF, DRIVER, DESK = "demo-staff", "demo-driver", "demo-desk"
+STAFF, DRIVER, DESK, FINANCE = "demo-staff", "demo-driver", "demo-desk", "demo-finance"
 
 
 @dataclass(frozen=True, slots=True)
 class Badges:
-    """A token for each part: the till of the channel, the staff of warehouses and stores, the carrier's drivers, and a
-    person at the order desk."""
+    """A token for each part: the till of the channel, the staff of warehouses and stores, the carrier's drivers, a
+    person at the order desk, and one who keeps the books."""
 
     till: str
     staff: str
     carrier: str
     desk: str
+    finance: str
 
 
 @contextmanager
@@ -39,6 +40,7 @@ def badges(tokens: Tokens) -> Iterator[Badges]:
         (STAFF, Kind.SYSTEM, Role.WAREHOUSE),
         (DRIVER, Kind.SYSTEM, Role.CARRIER),
         (DESK, Kind.PERSON, Role.CSR),
+        (FINANCE, Kind.PERSON, Role.FINANCE),
     )
     _take_back(tokens, parts)
     try:

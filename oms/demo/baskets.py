@@ -29,6 +29,7 @@ from oms.demo.till import Till, TillBasket, TillLine
 __all__ = [
     "CHANNEL_ACCOUNT",
     "CURRENCY",
+    "SELLER",
     "SHIP_GROUP",
     "STORES_WITH_STOCK",
     "WAREHOUSES",
@@ -41,6 +42,7 @@ __all__ = [
 ]
 
 CHANNEL_ACCOUNT = "complete-journey"
+SELLER = "journey-grocers"
 CURRENCY = "USD"
 SHIP_GROUP = "home"
 
@@ -148,7 +150,7 @@ def _order(basket: TillBasket, sorted_lines: list[tuple[Kind, TillLine]], coupon
         channel_account=CHANNEL_ACCOUNT,
         external_id=str(basket.basket_id),
         channel="web",
-        seller="journey-grocers",
+        seller=SELLER,
         number=str(basket.basket_id),
         placed_at=basket.bought_at,
         currency=CURRENCY,

@@ -150,6 +150,18 @@ def _note_refusal(evidence: Evidence, order: str, event: Seen) -> None:
 def _note_lapse(evidence: Evidence, order: str, event: Seen) -> None:
     if event.value["reason"] == "too_late":
         evidence.note_case("lapsed", order)
+    elif event.value["reason"] == "customer":
+        evidence.note_case("less wanted", order)
+
+
+def _note_completed(evidence: Evidence, order: str, event: Seen) -> None:
+    if (order,) in evidence.cases["less wanted"]:
+        evidence.note_case("partly cancelled", order)
+
+
+def _note_refund(evidence: Evidence, order: str, event: Seen) -> None:
+    if event.value["cause"] == "appeasement":
+        evidence.note_case("appeased", order)
 
 
 _TAKEN: dict[str, _Taken] = {
@@ -164,6 +176,9 @@ _TAKEN: dict[str, _Taken] = {
     "HoldReleased": _note_release,
     "CancelRefused": _note_refusal,
     "LinesCancelled": _note_lapse,
+    "OrderCompleted": _note_completed,
+    "Refunded": _note_refund,
+    "InvoiceIssued": lambda evidence, _, event: evidence.note_case("invoice", event.id),
     "OrderCancelled": lambda evidence, order, _: evidence.note_case("cancelled", order),
     "OrderRevisionIgnored": lambda evidence, order, _: evidence.note_case("revision ignored", order),
     "OrderChangeRequested": lambda evidence, order, _: evidence.note_case("change requested", order),
@@ -224,6 +239,9 @@ MIX = (
     Row("cancels refused by the node that has the work", "cancel refused"),
     Row("orders with lines whose last moment passed", "lapsed"),
     Row("orders cancelled", "cancelled"),
+    Row("orders that went on without units that were cancelled", "partly cancelled"),
+    Row("orders of which money was given back as goodwill", "appeased"),
+    Row("invoices", "invoice"),
 )
 """The mix, in the words in which docs/demo.md has it."""
 

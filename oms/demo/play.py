@@ -22,10 +22,12 @@ from oms.demo.floor import Floor
 from oms.demo.goods import Goods
 from oms.demo.progress import LateGoods, Progress
 from oms.demo.run import Run
+from oms.demo.seller import describe_seller
 from oms.demo.shelves import Shelves
 from oms.demo.site import Site
 from oms.demo.tail import Seen, follow
 from oms.demo.turns import Turn
+from oms.demo.wishes import Wishes
 
 __all__ = ["Standstill", "perform"]
 
@@ -38,7 +40,8 @@ SETTLE_SECONDS = 3.0
 STANDSTILL_SECONDS = 90.0
 """How long nothing at all may happen while something is still expected."""
 DELIVERY_SECONDS = 30.0
-"""How long people may still work, and the carrier be on the road, once every order is closed that will be."""
+"""How long people may still work, the carrier be on the road and money be given back, once every order is closed that
+will be."""
 
 FOLLOWED = ("order", "inventory", "fulfillment", "shipping")
 
@@ -54,9 +57,9 @@ async def perform(site: Site, badges: Badges, run: Run, rate: float | None, boar
     refuses a deed, Standstill when the installation does not take what it was sent.
     """
     async with AsyncExitStack() as doors, asyncio.TaskGroup() as tasks:
-        till, staff, carrier, desk = [
+        till, staff, carrier, desk, finance = [
             await doors.enter_async_context(Door(site.doors, token))
-            for token in (badges.till, badges.staff, badges.carrier, badges.desk)
+            for token in (badges.till, badges.staff, badges.carrier, badges.desk, badges.finance)
         ]
         mislaid = {order: part.skus[0] for order, part in run.taking(Turn.SHORT_PICK).items()}
         fragile = {order: part.skus[1] for order, part in run.taking(Turn.BROKEN).items()}
@@ -66,10 +69,12 @@ async def perform(site: Site, badges: Badges, run: Run, rate: float | None, boar
             floor,
             goods,
             Desk(desk, floor.do, run.orders, run.taking(Turn.TOO_LATE)),
+            Wishes(desk, floor.do, run.parts),
             Shelves(staff, floor.do, run.orders, fragile),
         )
         stage = _Stage(site, run, till, floor, goods, board)
         outside = [tasks.create_task(stage.watch(people)), tasks.create_task(floor.work())]
+        await describe_seller(finance)
         await stage.stock_up()
         await stage.publish(rate)
         await stage.wait_for_the_end()
@@ -89,7 +94,7 @@ class _Stage:
     def __init__(self, site: Site, run: Run, till: Door, floor: Floor, goods: Goods, board: Board) -> None:
         self._site, self._run, self._till, self._floor, self._goods = site, run, till, floor, goods
         self._board = board
-        self._progress = Progress(run.orders, run.taking(Turn.NEVER_SUPPLIED))
+        self._progress = Progress(run.orders, run.taking(Turn.NEVER_SUPPLIED), run.taking(Turn.APPEASED))
         self._late = LateGoods(run.plan.late)
         self._published = 0
         self._live = False
@@ -153,11 +158,16 @@ class _Stage:
         return self._published - len(self._progress.closed) < OPEN_MAX
 
     async def wait_for_the_end(self) -> None:
-        """Every order closed and delivered that will be, or nothing moving any more: then the summary says what is open."""
+        """Every order closed and delivered that will be, and money given back, or nothing moving any more: then the
+        summary says what is open."""
         await self._until(lambda: self._progress.done, None)
         until = asyncio.get_running_loop().time() + DELIVERY_SECONDS
-        while (self._floor.on_the_road or self._floor.at_work) and asyncio.get_running_loop().time() < until:
+        while self._something_follows and asyncio.get_running_loop().time() < until:
             await asyncio.sleep(LOOK_SECONDS)
+
+    @property
+    def _something_follows(self) -> bool:
+        return bool(self._floor.on_the_road or self._floor.at_work or self._progress.unpaid)
 
     async def _until(self, true: Callable[[], bool], what: str | None) -> None:
         """Wait for a condition as long as anything moves. Then raises Standstill naming `what`, if there is one."""

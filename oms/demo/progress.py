@@ -15,10 +15,11 @@ SOURCED_BY = frozenset({"SourcingDecided", "HoldPlaced", "OrderConfirmed", "Orde
 
 class Progress:
     """Which orders of the run were placed, sourced (or held), confirmed, and closed. Ids are the orders' own; those of
-    `staying` wait for goods that come after the run."""
+    `staying` wait for goods that come after the run, those of `repaid` get money back after they were closed."""
 
-    def __init__(self, orders: Iterable[str], staying: Iterable[str] = ()) -> None:
+    def __init__(self, orders: Iterable[str], staying: Iterable[str] = (), repaid: Iterable[str] = ()) -> None:
         self.orders, self.staying = frozenset(orders), frozenset(staying)
+        self.unpaid = set(repaid)
         self.placed: set[str] = set()
         self.sourced: set[str] = set()
         self.confirmed: set[str] = set()
@@ -35,6 +36,8 @@ class Progress:
                 self.confirmed.add(event.id)
             case "OrderCompleted" | "OrderCancelled":
                 self.closed.add(event.id)
+            case "Refunded":
+                self.unpaid.discard(event.id)
         if event.name in SOURCED_BY and event.id not in self.sourced:
             self.sourced.add(event.id)
             return event.id

@@ -116,6 +116,7 @@ _SUPPLIED = {
     Turn.IN_PARTS: (Supplied.LATE,),
     Turn.NEVER_SUPPLIED: (Supplied.NEVER,),
     Turn.LAPSED: (Supplied.NEVER,),
+    Turn.PARTLY_CANCELLED: (Supplied.NEVER,),
     Turn.ALL_OR_NOTHING: (Supplied.NEVER,),
     Turn.BROKEN: (Supplied.LATE, Supplied.TWICE),
     Turn.SPLIT: (Supplied.SPLIT,),

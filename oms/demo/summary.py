@@ -13,6 +13,7 @@ from typing import Any
 
 from contracts.topics import CHANNEL_ORDERS, CHANNEL_UPDATES
 from oms.demo.books import StockBooks
+from oms.demo.documents import Documents
 from oms.demo.mix import Evidence, MixCount, mix_of
 from oms.demo.money_books import MoneyBooks
 from oms.demo.tail import Seen
@@ -112,7 +113,7 @@ def summarise(orders: Iterable[str], history: Callable[[str], Iterable[Seen]]) -
     """The summary of these orders (ids). `history` gives all events of a service, or what channels published or were
     told, each partition in its order."""
     stories = {order: OrderStory() for order in orders}
-    evidence, books, money = Evidence(stories.keys()), StockBooks(), MoneyBooks()
+    evidence, books, money, documents = Evidence(stories.keys()), StockBooks(), MoneyBooks(), Documents()
     for event in history("order"):
         evidence.note(event)
         if story := stories.get(event.id):
@@ -125,6 +126,8 @@ def summarise(orders: Iterable[str], history: Callable[[str], Iterable[Seen]]) -
         if demand and demand["kind"] == "order" and (story := stories.get(demand["id"])):
             _note_claim(story, demand["line"], event)
     for event in history("payments"):
+        evidence.note(event)
+        documents.note(event)
         if story := stories.get(event.id):
             _note_payment(story, event)
             money.note_payment(event)
@@ -135,7 +138,7 @@ def summarise(orders: Iterable[str], history: Callable[[str], Iterable[Seen]]) -
         if story := stories.get(update.id):
             story.heard[update.value["kind"]] += 1
             story.last_word = story.last_word or update.value["closed"]
-    return _summary(stories, books, money, evidence)
+    return _summary(stories, _checks(stories, books, money, documents), evidence)
 
 
 def _note_order(story: OrderStory, event: Seen) -> None:
@@ -207,7 +210,7 @@ def _note_claim(story: OrderStory, line: str, event: Seen) -> None:
             story.gone[line] += value["quantity"]
 
 
-def _summary(stories: Mapping[str, OrderStory], books: StockBooks, money: MoneyBooks, evidence: Evidence) -> Summary:
+def _summary(stories: Mapping[str, OrderStory], checks: tuple[Check, ...], evidence: Evidence) -> Summary:
     told = list(stories.values())
     open_orders = [order for order, story in stories.items() if story.state not in CLOSING.values()]
     return Summary(
@@ -229,7 +232,7 @@ def _summary(stories: Mapping[str, OrderStory], books: StockBooks, money: MoneyB
         open_orders=tuple(open_orders),
         holds=Counter(kind for story in told for kind in story.holds.values()),
         mix=mix_of(evidence),
-        checks=_checks(stories, books, money),
+        checks=checks,
     )
 
 
@@ -267,7 +270,9 @@ def _percentiles(values: Iterable[int | None]) -> dict[int, int]:
     return {part: known[max(0, -(-len(known) * part // 100) - 1)] for part in PERCENTILES} if known else {}
 
 
-def _checks(stories: Mapping[str, OrderStory], books: StockBooks, money: MoneyBooks) -> tuple[Check, ...]:
+def _checks(
+    stories: Mapping[str, OrderStory], books: StockBooks, money: MoneyBooks, documents: Documents
+) -> tuple[Check, ...]:
     def each(says: str, wrong: Callable[[OrderStory], str | None]) -> Check:
         found = [f"{order}: {why}" for order, story in stories.items() if (why := wrong(story))]
         return Check(says, len(stories), tuple(found[:SHOWN_MAX]))
@@ -291,6 +296,8 @@ def _checks(stories: Mapping[str, OrderStory], books: StockBooks, money: MoneyBo
         booked("what the orders call refunded is what payments gave back", money.unlike()),
         booked("nobody is still owed a refund", money.owing()),
         each("captured and voided are never more than authorised", _overdrawn),
+        _all_invoiced(stories, documents),
+        Check("documents are numbered without a gap", documents.numbered, tuple(documents.wrong[:SHOWN_MAX])),
         stated("stock is conserved at every prefix (I-02)", books.unbalanced),
         stated("what is reserved is the sum of the claims, at every prefix (I-02)", books.overclaimed),
         stated("nothing is available below zero, at any prefix (I-01)", books.oversold),
@@ -359,6 +366,16 @@ def _wrong_gone(story: OrderStory) -> str | None:
         if fulfilled != story.gone[line]:
             return f"line {line}: {fulfilled} fulfilled, {story.gone[line]} gone"
     return None
+
+
+def _all_invoiced(stories: Mapping[str, OrderStory], documents: Documents) -> Check:
+    over = {order: story for order, story in stories.items() if story.state in CLOSING.values()}
+    failures = [
+        f"{order}: captured {story.captured}, invoiced {documents.invoiced[order]} {story.currency}"
+        for order, story in over.items()
+        if story.captured != documents.invoiced[order]
+    ]
+    return Check("what was captured is invoiced", len(over), tuple(failures[:SHOWN_MAX]))
 
 
 def _wrong_captured(story: OrderStory) -> str | None:

@@ -25,6 +25,9 @@ TURNS_MIN = 3
 
 COUNTER = "counter"
 
+APPEASED_MIN, APPEASED_MAX = 100, 50_000
+"""Totals, in minor units, of orders of which a part is given back."""
+
 
 class Turn(StrEnum):
     """What an order lives through.
@@ -34,7 +37,8 @@ class Turn(StrEnum):
     must leave together, one line waits, and of another what is kept for it turns out to be damaged. `split`: no location
     has enough of a line. `short_pick`: a line is not on the shelf where it should lie. `in_cart`: goods were kept for a
     cart before. `two_groups`: a line is collected at a store. `carried_out`: bought at a till. `too_late`: cancelled once
-    it is picked. `rounded`: the channel's total differs. `no_address`: it has none. `sent_twice`, `revised`: it comes again.
+    it is picked. `partly_cancelled`: what is missing of a line is cancelled, the rest is wanted. `appeased`: once all has left,
+    a part of the money is given back. `rounded`: the channel's total differs. `no_address`: it has none. `sent_twice`, `revised`: it comes again.
     """
 
     NEVER_SUPPLIED = "never_supplied"
@@ -48,6 +52,8 @@ class Turn(StrEnum):
     TWO_GROUPS = "two_groups"
     CARRIED_OUT = "carried_out"
     TOO_LATE = "too_late"
+    PARTLY_CANCELLED = "partly_cancelled"
+    APPEASED = "appeased"
     ROUNDED = "rounded"
     NO_ADDRESS = "no_address"
     SENT_TWICE = "sent_twice"
@@ -108,6 +114,11 @@ def _with_money_to_round(candidate: Candidate, _: _Own) -> tuple[str, ...] | Non
     return () if candidate.order.tenders and candidate.order.tenders[-1].amount > 1 else None
 
 
+def _with_money_to_give_back(candidate: Candidate, _: _Own) -> tuple[str, ...] | None:
+    """A tenth of it is a minor unit at least, and no more than the desk may give alone."""
+    return () if APPEASED_MIN <= (candidate.order.total or 0) <= APPEASED_MAX else None
+
+
 def _any(_: Candidate, __: _Own) -> tuple[str, ...] | None:
     return ()
 
@@ -120,10 +131,12 @@ _CHOICES: dict[Turn, _Choice] = {
     Turn.LAPSED: _one_of_several,
     Turn.ALL_OR_NOTHING: _one_of_several,
     Turn.SPLIT: _one_of_several,
+    Turn.PARTLY_CANCELLED: _one_of_several,
     Turn.TWO_GROUPS: _one_beside_others,
     Turn.SHORT_PICK: _one,
     Turn.IN_CART: _one,
     Turn.ROUNDED: _with_money_to_round,
+    Turn.APPEASED: _with_money_to_give_back,
     Turn.TOO_LATE: _any,
     Turn.NO_ADDRESS: _any,
     Turn.SENT_TWICE: _any,
@@ -215,6 +228,7 @@ _CHANGES: dict[Turn, Callable[[Candidate, Sequence[str]], ChannelOrder]] = {
     Turn.IN_PARTS: _waits,
     Turn.NEVER_SUPPLIED: _waits,
     Turn.LAPSED: _waits,
+    Turn.PARTLY_CANCELLED: _waits,
     Turn.ALL_OR_NOTHING: _whole_or_not,
     Turn.BROKEN: _together,
     Turn.SPLIT: _waits,

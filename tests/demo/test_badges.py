@@ -20,7 +20,7 @@ def tokens(tmp_path: Path) -> Tokens:
 
 
 def _roles(tokens: Tokens, made: Badges) -> list[tuple[str, set[Role]]]:
-    holders = [tokens.holder(token) for token in (made.till, made.staff, made.carrier, made.desk)]
+    holders = [tokens.holder(token) for token in (made.till, made.staff, made.carrier, made.desk, made.finance)]
     return [(holder.subject, set(holder.roles)) for holder in holders if holder is not None]
 
 
@@ -31,6 +31,7 @@ def test_each_part_has_the_role_of_its_own_while_the_run_lasts(tokens: Tokens) -
             ("demo-staff", {Role.WAREHOUSE}),
             ("demo-driver", {Role.CARRIER}),
             ("demo-desk", {Role.CSR}),
+            ("demo-finance", {Role.FINANCE}),
         ]
     assert _roles(tokens, made) == []
     assert [grant.subject for grant in tokens.grants()] == ["anna"]
@@ -41,5 +42,5 @@ def test_a_run_takes_back_what_one_that_was_killed_left_behind(tokens: Tokens) -
     left = killed.__enter__()
     with badges(tokens) as made:
         assert _roles(tokens, left) == []
-        assert len(_roles(tokens, made)) == 4
-        assert len(tokens.grants()) == 5
+        assert len(_roles(tokens, made)) == 5
+        assert len(tokens.grants()) == 6

@@ -56,6 +56,10 @@ def broken(reason: str) -> Seen:
     return seen("ReservationBroken", "s-1", demand=DEMAND, sequence=0, reason=reason)
 
 
+def less(reason: str) -> Seen:
+    return seen("LinesCancelled", reason=reason)
+
+
 def published(revision: int) -> Seen:
     return seen(CHANNEL_ORDER, external_id="1", revision=revision)
 
@@ -88,8 +92,11 @@ SHOWN_BY: dict[str, list[Seen]] = {
     "revisions without anything new": [seen("OrderRevisionIgnored", reason="same_fingerprint")],
     "revisions that ask for another order": [seen("OrderChangeRequested", revision=2)],
     "cancels refused by the node that has the work": [seen("CancelRefused", reason="refused_by_node")],
-    "orders with lines whose last moment passed": [seen("LinesCancelled", reason="too_late")],
+    "orders with lines whose last moment passed": [less("too_late")],
     "orders cancelled": [seen("OrderCancelled")],
+    "orders that went on without units that were cancelled": [less("customer"), seen("OrderCompleted")],
+    "orders of which money was given back as goodwill": [seen("Refunded", cause="appeasement")],
+    "invoices": [seen("InvoiceIssued", "i-1", order_id="o-1")],
 }
 """What shows each row: the least of it."""
 
@@ -112,7 +119,14 @@ NOT_QUITE: dict[str, list[Seen]] = {
     "holds released by a person": [seen("HoldReleased", actor="", hold="1")],
     "orders sent twice and placed once": [published(1), published(2)],
     "cancels refused by the node that has the work": [seen("CancelRefused", reason="fulfilled")],
-    "orders with lines whose last moment passed": [seen("LinesCancelled", reason="out_of_stock")],
+    "orders with lines whose last moment passed": [less("out_of_stock")],
+    "orders that went on without units that were cancelled": [
+        less("out_of_stock"),
+        seen("OrderCompleted"),
+        less("customer"),
+        seen("OrderCancelled"),
+    ],
+    "orders of which money was given back as goodwill": [seen("Refunded", cause="returned")],
 }
 """What looks like it, and is not."""
 

@@ -22,6 +22,7 @@ from oms.demo.shelves import Shelves
 from oms.demo.tail import Seen
 from oms.demo.till import Till
 from oms.demo.turns import Part, Turn
+from oms.demo.wishes import Wishes
 
 WHEN = datetime(2026, 1, 31, tzinfo=UTC)
 Call = tuple[str, Mapping[str, Any], str]
@@ -105,7 +106,9 @@ def test_every_other_cart_gives_its_goods_back_before_the_order_is_sent(order: C
     assert calls[0][1]["location"] == "WH-EAST"
 
 
-def deeds(person: Callable[[Door, Callable[[Any], Awaitable[None]]], Desk | Shelves], *events: Seen) -> list[Call]:
+def deeds(
+    person: Callable[[Door, Callable[[Any], Awaitable[None]]], Desk | Shelves | Wishes], *events: Seen
+) -> list[Call]:
     """What somebody does about events of the topics."""
     door = NotedDoor()
 
@@ -153,6 +156,30 @@ def test_the_desk_leaves_alone_what_is_not_its_own() -> None:
     picked = Seen("Picked", "fo-1", WHEN, {"order_id": "o-1"})
 
     assert deeds(desk, held("total_differs", "o-9"), held("no_answer"), picked) == []
+
+
+def wishes(door: Door, do: Callable[[Any], Awaitable[None]]) -> Wishes:
+    return Wishes(door, do, {"o-1": Part(Turn.PARTLY_CANCELLED, ("P1",)), "o-2": Part(Turn.APPEASED)})
+
+
+def waits(order: str) -> Seen:
+    return Seen("LineBackordered", order, WHEN, {"line": "1", "sequence": 4, "quantity": 2})
+
+
+def test_a_customer_no_longer_wants_what_is_missing() -> None:
+    ((path, body, key),) = deeds(wishes, waits("o-1"), waits("o-2"), waits("o-9"))
+
+    assert (path, key) == ("/orders/o-1/cancel", "less-o-1-4")
+    assert body["lines"] == [{"line": "1", "quantity": 2}]
+
+
+def test_once_all_has_left_a_customer_gets_a_tenth_back() -> None:
+    done = [Seen("OrderCompleted", order, WHEN, {}) for order in ("o-1", "o-2", "o-9")]
+
+    ((path, body, key),) = deeds(wishes, *done)
+
+    assert (path, key) == ("/orders/o-2/refunds", "appease-o-2")
+    assert (body["cause"], body["percent"]) == ("appeasement", "10")
 
 
 def of_stock(name: str, order: str = "o-1", **value: Any) -> Seen:

@@ -96,7 +96,7 @@ def test_an_order_is_sent_as_its_turn_wants_it(run: Run) -> None:
 def test_what_is_awaited_after_the_run_is_what_its_turns_want(run: Run) -> None:
     awaited = {receipt.sku for receipt in run.plan.awaited}
 
-    assert awaited == run.skus_of(Turn.NEVER_SUPPLIED, Turn.LAPSED, Turn.ALL_OR_NOTHING)
+    assert awaited == run.skus_of(Turn.NEVER_SUPPLIED, Turn.LAPSED, Turn.ALL_OR_NOTHING, Turn.PARTLY_CANCELLED)
     assert run.skus_of(Turn.IN_PARTS) <= {late.receipt.sku for late in run.plan.late}
 
 

@@ -93,12 +93,15 @@ FULFILLED = seen(
 )
 COMPLETED = seen("OrderCompleted", "o-1", 4)
 TOLD = [seen("NoticeSent", "o-1", 5, kind=kind) for kind in ("confirmed", "shipped")]
+NUMBERED = seen("NumberAssigned", "seller", series="INV-2026", sequence=1, number="INV-2026-000001")
 HISTORY: dict[str, list[Seen]] = {
     "order": [PLACED, CONFIRMED, FULFILLED, COMPLETED, *TOLD],
     "inventory": [RECEIVED, RESERVED, PICKED, GONE],
     "payments": [
         seen("PaymentAuthorized", "o-1", amount=usd(500)),
         seen("PaymentCaptured", "o-1", amount=usd(500)),
+        NUMBERED,
+        seen("InvoiceIssued", "i-1", order_id="o-1", gross=usd(500)),
     ],
     "channel.updates": [
         seen("ChannelUpdate", "o-1", kind="accepted", closed=False),
@@ -253,12 +256,22 @@ def test_money_taken_for_nothing_is_found() -> None:
     assert failed(told) == {
         "captured is the value that was fulfilled",
         "captured and voided are never more than authorised",
+        "what was captured is invoiced",
     }
+
+
+def test_a_number_that_is_left_out_or_given_twice_is_found() -> None:
+    for sequence in (1, 3):
+        odd = NUMBERED._replace(value={**NUMBERED.value, "sequence": sequence})
+        told = summary({"payments": [*HISTORY["payments"], odd]})
+        assert failed(told) == {"documents are numbered without a gap"}
+    others = NUMBERED._replace(id="another seller")
+    assert summary({"payments": [*HISTORY["payments"], others]}).clean
 
 
 CAPTURED = seen("CaptureRecorded", "o-1", amount=usd(500))
 GRANTED = seen("RefundGranted", "o-1", refund="r-1", amount=usd(200))
-REFUNDED = seen("Refunded", "o-1", refund="r-1", amount=usd(200))
+REFUNDED = seen("Refunded", "o-1", refund="r-1", cause="returned", amount=usd(200))
 GIVEN_BACK = seen("PaymentRefunded", "o-1", refund="r-1", amount=usd(200), refunded=usd(200), captured=usd(500))
 
 
