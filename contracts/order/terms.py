@@ -49,13 +49,14 @@ class ShortagePolicy(StrEnum):
 
 
 class RelationKind(StrEnum):
-    """What a line is to another line of the order."""
+    """What a line is to another line of the order; `more_of`: units that were added to it later."""
 
     COMPONENT_OF = "component_of"
     SUBSTITUTE_FOR = "substitute_for"
     EXCHANGE_OF = "exchange_of"
     REPLACEMENT_OF = "replacement_of"
     GIFT_WITH = "gift_with"
+    MORE_OF = "more_of"
 
 
 class RelatesTo(Value):
@@ -99,6 +100,9 @@ class OrderLine(Value):
 
     A kit is followed by lines for its components: they have no `channel_line`, `relates_to` its line, and as `amount`
     a share of all that it costs. Goods leave by those, and by no line of a kit.
+
+    `added_by` names what added a line to an order that was placed without it: it costs what it says itself, and has no
+    share in charges of the order or its ship groups, so that those of the others stay as they were.
     """
 
     line: str
@@ -124,6 +128,7 @@ class OrderLine(Value):
     final_sale: bool | None = None
     return_policy: str | None = None
     references: tuple[Reference, ...] = ()
+    added_by: str | None = None
 
 
 class ShipGroup(Value):

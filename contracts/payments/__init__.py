@@ -42,6 +42,11 @@ from contracts.payments.calls import (
     ResolveProviderOutcome,
     Settled,
 )
+from contracts.payments.increasing import (
+    AuthorizeMore,
+    IncreaseDeclined,
+    PaymentIncreased,
+)
 from contracts.payments.paying import (
     Authorization,
     AuthorizationExpired,
@@ -87,6 +92,7 @@ from contracts.payments.transfers import (
 __all__ = [
     "Authorization",
     "AuthorizationExpired",
+    "AuthorizeMore",
     "AuthorizePayment",
     "CallResult",
     "CallStep",
@@ -116,9 +122,11 @@ __all__ = [
     "DisputeStage",
     "DisputeWon",
     "IgnoredBecause",
+    "IncreaseDeclined",
     "PaymentAuthorized",
     "PaymentCaptured",
     "PaymentDeclined",
+    "PaymentIncreased",
     "PaymentPending",
     "PaymentRefunded",
     "PaymentRepeated",

@@ -20,9 +20,18 @@ from chassis.log import LogError, NewRecord, Record
 from contracts.envelope import Envelope
 from contracts.ids import split_stream
 from contracts.message import CATALOGUE, Message
-from contracts.order import CancelReason, OrderCancelRequested, OrderPlaced
+from contracts.order import CancelReason, LinesAdded, OrderCancelRequested, OrderPlaced
 from services.order.channel_out import ChannelOut, Publish
-from services.order.channel_updates import FOLLOWED, KnownLine, KnownOrder, KnownPart, counted, known_order, update_of
+from services.order.channel_updates import (
+    FOLLOWED,
+    KnownLine,
+    KnownOrder,
+    KnownPart,
+    counted,
+    known_order,
+    update_of,
+    with_lines,
+)
 
 __all__ = ["CHANNEL_ACCOUNTS", "ChannelUpdates", "Positions", "Written"]
 
@@ -139,6 +148,8 @@ def _evolve(order: KnownOrder | None, event: Message) -> KnownOrder | None:
         return counted(known_order(event), event)
     if order is not None and isinstance(event, OrderCancelRequested):
         return replace(order, cancelling=event.cause)
+    if order is not None and isinstance(event, LinesAdded):
+        return with_lines(order, event)
     return None if order is None else counted(order, event)
 
 
@@ -166,7 +177,7 @@ def _store(connection: psycopg.Connection[Any], orders: Mapping[str, KnownOrder]
     with connection.cursor() as cursor:
         cursor.executemany(
             "insert into channel_orders values (%s, %s, %s, %s, %s, %s, %s, %s)"
-            " on conflict (id) do update set cancelling = excluded.cancelling, parts = excluded.parts",
+            " on conflict (id) do update set cancelling = excluded.cancelling, parts = excluded.parts, lines = excluded.lines",
             [_row(split_stream(stream)[1], order) for stream, order in sorted(orders.items())],
         )
         cursor.executemany(

@@ -28,6 +28,7 @@ from contracts.order import (
     HoldPlaced,
     HoldReleased,
     LineBackordered,
+    LinesAdded,
     LinesCancelled,
     LinesDelivered,
     LinesFulfilled,
@@ -35,6 +36,7 @@ from contracts.order import (
     OrderAdjusted,
     OrderCancelled,
     OrderCancelRequested,
+    OrderChanged,
     OrderCompleted,
     OrderConfirmed,
     OrderConflicted,
@@ -51,9 +53,9 @@ from contracts.order import (
     ReturnUnitsReceived,
     ReturnWithdrawn,
 )
-from services.order.value import parts_of_kits
+from services.order.value import parts_among, parts_of_kits
 
-__all__ = ["FOLLOWED", "KnownLine", "KnownOrder", "KnownPart", "counted", "known_order", "update_of"]
+__all__ = ["FOLLOWED", "KnownLine", "KnownOrder", "KnownPart", "counted", "known_order", "update_of", "with_lines"]
 
 TELLS_WHY = frozenset(
     {
@@ -263,6 +265,21 @@ def _changed(event: OrderAdjusted, order: KnownOrder) -> Told:
     return {"kind": UpdateKind.CHANGED, "amount": event.charge.amount, "detail": event.charge.kind.value}
 
 
+def _order_changed(event: OrderChanged, order: KnownOrder) -> Told:
+    return {"kind": UpdateKind.CHANGED, "amount": event.difference, "detail": f"change {event.change}"}
+
+
+def with_lines(order: KnownOrder, added: LinesAdded) -> KnownOrder:
+    """The order once lines came to it: those of the channel's own by its id, and the components of kits."""
+    theirs = {
+        line.line: KnownLine(line.channel_line, line.quantity, line.unit)
+        for line in added.lines
+        if line.channel_line is not None
+    }
+    parts = {part.line: KnownPart(part.kit, part.per) for part in parts_among(added.lines)}
+    return replace(order, lines={**order.lines, **theirs}, parts={**order.parts, **parts})
+
+
 def _conflicted(event: OrderConflicted, order: KnownOrder) -> Told:
     return {"kind": UpdateKind.CONFLICTED}
 
@@ -394,6 +411,7 @@ _TOLD: dict[type[Message], Callable[[Any, KnownOrder], Told | None]] = {
     HoldPlaced: _held,
     HoldReleased: _hold_released,
     OrderAdjusted: _changed,
+    OrderChanged: _order_changed,
     OrderConflicted: _conflicted,
     LineBackordered: _backordered,
     OrderConfirmed: _confirmed,
@@ -416,7 +434,8 @@ _TOLD: dict[type[Message], Callable[[Any, KnownOrder], Told | None]] = {
     ReturnCompleted: _return_ended,
 }
 
-_FOLLOWED: tuple[type[Message], ...] = (*_TOLD, OrderCancelRequested)
+_FOLLOWED: tuple[type[Message], ...] = (*_TOLD, OrderCancelRequested, LinesAdded)
 
 FOLLOWED = frozenset(kind.TYPE for kind in _FOLLOWED)
-"""The types of events that a channel hears of, and the one that says why nodes are asked to let go."""
+"""The types of events that a channel hears of, the one that says why nodes are asked to let go, and the one that brings
+lines."""

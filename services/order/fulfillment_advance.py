@@ -183,7 +183,7 @@ def _finish_cancel(state: OrderStream) -> Sequence[Event]:
 def _complete(state: OrderStream) -> Sequence[Event]:
     order = state.order
     open_captures = any(not left.captured for left in state.fulfillment.fulfilled.values())
-    if units(order, *NOT_RELEASED, *IN_FULFILLMENT) or open_captures:
+    if units(order, *NOT_RELEASED, *IN_FULFILLMENT) or open_captures or state.changes.increase:
         return ()
     if not units(order, *WITH_CUSTOMER):
         return (OrderCancelled(cause=order.cancelled_because or CancelReason.NOTHING_TO_FULFILL),)

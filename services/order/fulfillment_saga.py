@@ -349,9 +349,10 @@ def _handed_out(order: OrderState, event: LinesFulfilled) -> Sequence[Send]:
 def _void_rest(state: OrderStream) -> Sequence[Send]:
     """What was authorised for units that were cancelled later is given back."""
     asked = state.reservation.authorization
-    if asked is None or asked.amount.amount <= state.order.captured - state.order.captured_before:
+    secured = (asked.amount.amount if asked else 0) + state.reservation.increased
+    if secured <= state.order.captured - state.order.captured_before:
         return ()
     return void_payment(state, "")
 
 
-FOLD = Fold("fulfillment", 7, FulfillmentState(), evolve, react, deadlines_of)
+FOLD = Fold("fulfillment", 8, FulfillmentState(), evolve, react, deadlines_of)

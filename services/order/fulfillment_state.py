@@ -34,6 +34,7 @@ from contracts.order import (
     FulfillmentReady,
     FulfillmentWithdrawn,
     HoldPlaced,
+    LinesAdded,
     LinesFulfilled,
     LinesPacked,
     LinesPicked,
@@ -227,6 +228,12 @@ def evolve(state: FulfillmentState, event: Event) -> FulfillmentState:
         state = replace(state, not_before=tuple(sorted(limits)))
     evolver = _EVOLVERS.get(type(event))
     return state if evolver is None else evolver(state, event)
+
+
+def _added(state: FulfillmentState, event: LinesAdded) -> FulfillmentState:
+    """The first moments of lines that came later; that of the order is known, or has passed."""
+    limits = {line.ship_not_before for line in event.lines if line.ship_not_before is not None}
+    return replace(state, not_before=tuple(sorted({*state.not_before, *limits})))
 
 
 def not_before(terms: OrderTerms, line: OrderLine) -> datetime | None:
@@ -442,6 +449,7 @@ def _ended(state: FulfillmentState, event: Event) -> FulfillmentState:
 
 _EVOLVERS: Mapping[type[Event], Any] = {
     OrderImported: _taken_over,
+    LinesAdded: _added,
     ShipNotBeforePassed: _not_before_passed,
     ReleasedToFulfillment: _released,
     FulfillmentListed: _listed,

@@ -29,6 +29,7 @@ from contracts.order import (
     HoldReleased,
     IgnoreReason,
     ImportOrder,
+    LinesAdded,
     LinesCancelled,
     Move,
     OrderAdjusted,
@@ -47,11 +48,12 @@ from contracts.order import (
     PlaceOrder,
     QuantityMoved,
     ReleaseHold,
+    ShipGroupChanged,
 )
 from services.order import taking_over
 from services.order.checks import MONEY_HOLDS, NOT_ACCEPTABLE, OF_THE_WAY, SHOWN_LINES_MAX, Finding, findings
 from services.order.kits import exploded
-from services.order.value import line_values, part_of, parts_of_kits, rated_lines, tenders_total, totals
+from services.order.value import line_values, part_of, parts_of_kits, rated_among, rated_lines, tenders_total, totals
 from services.order.ways import handed_out
 
 __all__ = [
@@ -255,13 +257,12 @@ def _all_held(state: OrderState) -> bool:
 
 def evolve(state: OrderState, event: Event) -> OrderState:
     """The order after one more event of its stream, its sagas' included."""
-    if isinstance(event, OrderPlaced):
-        state = _placed(state, event)
-    if isinstance(event, QuantityMoved) and event.moves:
-        state = moved(state, event.moves)
+    state = _units_after(state, event)
     match event:
         case OrderImported():
             return _taken_over(state, event)
+        case LinesAdded() | ShipGroupChanged():
+            return _terms_changed(state, event)
         case OrderChangeRequested():
             return replace(state, revision=event.revision, fingerprint=event.fingerprint)
         case HoldPlaced():
@@ -280,6 +281,33 @@ def evolve(state: OrderState, event: Event) -> OrderState:
         case OrderCancelled() | OrderCompleted():
             return replace(state, ended=type(event).__name__, holds=HashTrieMap())
     return state
+
+
+def _units_after(state: OrderState, event: Event) -> OrderState:
+    """Where units are after an event: those of a new order, and those that moved."""
+    if isinstance(event, OrderPlaced):
+        state = _placed(state, event)
+    if isinstance(event, QuantityMoved) and event.moves:
+        state = moved(state, event.moves)
+    return state
+
+
+def _terms_changed(state: OrderState, event: LinesAdded | ShipGroupChanged) -> OrderState:
+    """What is agreed now. Lines come at the end, so that the places of the others stay."""
+    before = state.terms
+    if isinstance(event, ShipGroupChanged):
+        groups = tuple(event.group if group.group == event.group.group else group for group in before.ship_groups)
+        terms = before.model_copy(update={"ship_groups": groups})
+        return replace(state, placed=terms.model_copy(update={"totals": totals(terms)}))
+    added = {"lines": (*before.lines, *event.lines), "tenders": (*before.tenders, *event.tenders)}
+    terms = before.model_copy(update=added)
+    lines, total = state.lines, state.units
+    rated = {line.line for line in rated_among(event.lines)}
+    for index, line in enumerate(event.lines, start=len(before.lines)):
+        if line.line in rated:
+            lines = lines.insert(line.line, LineState(index, (line.quantity, *NONE_MOVED[1:])))
+            total = (total[0] + line.quantity, *total[1:])
+    return replace(state, placed=terms.model_copy(update={"totals": totals(terms)}), lines=lines, units=total)
 
 
 def _placed(state: OrderState, event: OrderPlaced) -> OrderState:
@@ -534,4 +562,4 @@ def _accepted_difference(state: OrderState) -> Iterable[OrderAdjusted]:
     return (OrderAdjusted(charge=Charge(kind=ChargeKind.ROUNDING, amount=amount, tax_included=True)),)
 
 
-FOLD = Fold("order", 6, OrderState(), evolve)
+FOLD = Fold("order", 7, OrderState(), evolve)

@@ -33,14 +33,17 @@ from contracts.order import (
     Bucket,
     CancelOrder,
     CancelReason,
+    ConfirmChange,
     HeldStep,
     HoldKind,
     ImportOrder,
     OrderCancelled,
     OrderConfirmed,
     PlaceOrder,
+    ProposeChange,
     ReleaseHold,
 )
+from contracts.payments import PaymentIncreased
 from services.order.kits import kit_key
 from services.order.order import (
     NOT_RELEASED,
@@ -103,6 +106,8 @@ def _skus_of(message: Message, state: OrderStream) -> set[str] | None:
         case ReleaseHold():
             released = order.holds.get(message.hold)
             return {line_of(order, line).sku for line in released.lines} if released else set()
+        case ProposeChange() | ConfirmChange() | PaymentIncreased():
+            return _changed_by(message, state)
         case CancelOrder():
             return _unanswered(state) if message.lines else None
         case CancelDecided() | FulfillmentCancelled() | FulfillmentCancelRefused():
@@ -110,6 +115,17 @@ def _skus_of(message: Message, state: OrderStream) -> set[str] | None:
         case DeadlinePassed(name="cancel_after"):
             return {claim.sku for claim in reservation.claims.values() if claim.live and may_wait(claim)}
     return None
+
+
+def _changed_by(message: Message, state: OrderStream) -> set[str]:
+    """The SKUs that a change may have sourced: of a proposal also what its kits are made of."""
+    order, proposed = state.order, state.changes.proposed
+    skus = {line_of(order, name).sku for name in order.lines}
+    if isinstance(message, ProposeChange):
+        named = {wish.line for wish in message.lines}
+        wanted = {line.sku for line in order.terms.lines if line.line in named} | {each.sku for each in message.added}
+        return skus | wanted | {kit_key(sku) for sku in wanted}
+    return skus | ({line.sku for line in proposed.lines} if proposed else set())
 
 
 def _unanswered(state: OrderStream) -> set[str]:

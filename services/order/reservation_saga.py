@@ -30,19 +30,24 @@ from contracts.order import (
     FulfillmentDeclined,
     FulfillmentWithdrawn,
     GivenBack,
+    IncreaseRequested,
     LinesCancelled,
     LinesPicked,
     LinesShort,
     LinesWithdrawn,
     OrderCancelled,
+    ShipGroupChanged,
     SourcingDecided,
     StepAskedAgain,
     StockGivenBack,
 )
 from contracts.payments import (
+    AuthorizeMore,
     AuthorizePayment,
+    IncreaseDeclined,
     PaymentAuthorized,
     PaymentDeclined,
+    PaymentIncreased,
     PaymentRepeated,
     VoidPayment,
 )
@@ -52,6 +57,7 @@ from services.order.promising import needed_by
 from services.order.reservation_state import (
     AUTHORIZE,
     CLAIM,
+    INCREASE,
     ONLY,
     Claim,
     ReservationState,
@@ -133,6 +139,19 @@ def void_payment(state: OrderStream, key: str) -> Sequence[Send]:
     return [Send("payments", stream("payment", order_id), VoidPayment(order_id=order_id))]
 
 
+def _increase(state: OrderStream, key: str) -> Sequence[Send]:
+    asked, order_id = state.changes.increase, state.order.terms.order_id
+    if asked is None or asked.change != key:
+        return ()
+    message = AuthorizeMore(order_id=order_id, increase=key, amount=asked.amount, tenders=asked.tenders)
+    return [Send("payments", stream("payment", order_id), message, wants_answer=True)]
+
+
+def _void_increase(state: OrderStream, key: str) -> Sequence[Send]:
+    """One void gives all of it back."""
+    return void_payment(state, key) if state.reservation.authorization is None else ()
+
+
 STEPS: Mapping[str, Step] = {
     step.name: step
     for step in (
@@ -166,6 +185,21 @@ STEPS: Mapping[str, Step] = {
             compensation=VoidPayment,
             undo=void_payment,
         ),
+        Step(
+            name=INCREASE,
+            when="a change is confirmed that costs more than payments was asked to secure",
+            asked_by=IncreaseRequested,
+            keys=lambda event: (event.change,),
+            service="payments",
+            sends=AuthorizeMore,
+            answers=(PaymentIncreased, IncreaseDeclined),
+            answer_within=timedelta(minutes=15),
+            asks_max=3,
+            on_silence="hold no_answer, which blocks nothing",
+            ask=_increase,
+            compensation=VoidPayment,
+            undo=_void_increase,
+        ),
     )
 }
 
@@ -185,6 +219,8 @@ def react(state: OrderStream, event: Event) -> Sequence[Outgoing]:
         case StockGivenBack():
             part = GivenBack(sequence=event.sequence, quantity=event.quantity, location=event.location)
             return _give_back_parts(state, (part,))
+        case ShipGroupChanged():
+            return _give_back(state, event.released_claims)
         case FulfillmentDeclined():
             return _give_back(state, event.claims)
         case LinesWithdrawn() | FulfillmentWithdrawn():
@@ -226,4 +262,4 @@ def _give_back_after(state: OrderStream, fulfillment_order: str) -> Sequence[Sen
     return _give_back(state, [each for each in sequences if not state.reservation.claims[str(each)].live])
 
 
-FOLD = Fold("reservation", 4, ReservationState(), evolve, react, deadlines_of)
+FOLD = Fold("reservation", 5, ReservationState(), evolve, react, deadlines_of)

@@ -18,13 +18,17 @@ from contracts.order import (
     AuthorizationRequested,
     Bucket,
     CancelAfterPassed,
+    ChangeRefused,
     ClaimRefused,
     FulfillmentDeclined,
     GivenBack,
     HoldPlaced,
     HoldReleased,
+    IncreaseRecorded,
+    IncreaseRequested,
     LineBackordered,
     LineReserved,
+    LinesAdded,
     LinesCancelled,
     LinesShort,
     Move,
@@ -35,17 +39,19 @@ from contracts.order import (
     QuantityMoved,
     ReleasedToFulfillment,
     ReservationLost,
+    ShipGroupChanged,
     SourcingDecided,
     StepAskedAgain,
     StepUnanswered,
     StockGivenBack,
 )
-from services.order.value import rated_lines
+from services.order.value import rated_among, rated_lines
 
 __all__ = [
     "AUTHORIZE",
     "CANCEL_AFTER",
     "CLAIM",
+    "INCREASE",
     "ONLY",
     "Claim",
     "Held",
@@ -58,6 +64,7 @@ __all__ = [
 
 CLAIM = "claim"
 AUTHORIZE = "authorize"
+INCREASE = "increase"
 CANCEL_AFTER = "cancel_after"
 ONLY = "1"
 """The key of a step that an order takes once."""
@@ -103,7 +110,7 @@ class Held:
 class ReservationState:
     """How far the reservation is. `unanswered` sums the claims; `open_units` are neither reserved nor cancelled;
     `refused` locations are left out of the next attempts, `barred` ones of everything for that line;
-    `cancel_afters` are the last moments of lines, in order, that have not passed; `first_expected` is when the supply of a
+    `increased` is what was secured beside that for changes, in minor units; `cancel_afters` are the last moments of lines, in order, that have not passed; `first_expected` is when the supply of a
     line was expected when it first waited for one."""
 
     claims: HashTrieMap[str, Claim] = HashTrieMap()
@@ -119,6 +126,7 @@ class ReservationState:
     asks: Asks = HashTrieMap()
     authorization: AuthorizationRequested | None = None
     authorized: bool = False
+    increased: int = 0
     first_expected: HashTrieMap[str, datetime] = HashTrieMap()
 
 
@@ -152,6 +160,31 @@ def _placed(state: ReservationState, event: OrderPlaced) -> ReservationState:
     limits = {limit for line in event.lines if (limit := line.cancel_after or event.cancel_after) is not None}
     open_units = sum(line.quantity for line in rated_lines(event))
     return replace(state, open_units=state.open_units + open_units, cancel_afters=tuple(sorted(limits)))
+
+
+def _added(state: ReservationState, event: LinesAdded) -> ReservationState:
+    limits = {line.cancel_after for line in event.lines if line.cancel_after is not None}
+    open_units = sum(line.quantity for line in rated_among(event.lines))
+    limits.update(state.cancel_afters)
+    added = replace(state, open_units=state.open_units + open_units, cancel_afters=tuple(sorted(limits)))
+    return _afresh(added)
+
+
+def _group_changed(state: ReservationState, event: ShipGroupChanged) -> ReservationState:
+    return _afresh(_given_back(state, event.released_claims))
+
+
+def _increase_requested(state: ReservationState, event: IncreaseRequested) -> ReservationState:
+    return replace(state, asks=note(state.asks, INCREASE, event.change, event.answer_by))
+
+
+def _increased(state: ReservationState, event: IncreaseRecorded) -> ReservationState:
+    asks = settle(state.asks, INCREASE, event.change)
+    return replace(state, asks=asks, increased=state.increased + event.amount.amount)
+
+
+def _change_refused(state: ReservationState, event: ChangeRefused) -> ReservationState:
+    return state if event.change is None else replace(state, asks=settle(state.asks, INCREASE, event.change))
 
 
 def _decided(state: ReservationState, event: SourcingDecided) -> ReservationState:
@@ -315,7 +348,7 @@ def _authorized(state: ReservationState, event: AuthorizationRecorded) -> Reserv
 
 
 def _asked_again(state: ReservationState, event: StepAskedAgain) -> ReservationState:
-    if event.step not in (CLAIM, AUTHORIZE):
+    if event.step not in (CLAIM, AUTHORIZE, INCREASE):
         return state
     return replace(state, asks=note(state.asks, event.step, event.key, event.answer_by, event.asks))
 
@@ -335,6 +368,11 @@ def _ended(state: ReservationState, event: Event) -> ReservationState:
 _EVOLVERS: Mapping[type[Event], Any] = {
     OrderPlaced: _placed,
     OrderImported: _placed,
+    LinesAdded: _added,
+    ShipGroupChanged: _group_changed,
+    IncreaseRequested: _increase_requested,
+    IncreaseRecorded: _increased,
+    ChangeRefused: _change_refused,
     SourcingDecided: _decided,
     LineReserved: _reserved,
     LineBackordered: _backordered,

@@ -35,6 +35,8 @@ from services.order import (
     astray,
     cancel_answers,
     cancelling,
+    changes_state,
+    changing,
     counter_answers,
     fulfillment_advance,
     fulfillment_answers,
@@ -55,6 +57,7 @@ from services.order import (
     returning,
 )
 from services.order.astray import AstrayState
+from services.order.changes_state import ChangesState
 from services.order.fulfillment_state import COLLECT, DECIDE, NOT_BEFORE, WORK, FulfillmentState
 from services.order.invoicing import InvoicingState
 from services.order.leaving import hand_out
@@ -62,15 +65,16 @@ from services.order.notices import NoticesState
 from services.order.order import OrderState
 from services.order.refund_state import RefundsState
 from services.order.reservation_answers import cancel_after_passed
-from services.order.reservation_state import CANCEL_AFTER, ReservationState
+from services.order.reservation_state import CANCEL_AFTER, INCREASE, ReservationState
 from services.order.return_state import ReturnsState
 
 __all__ = ["KINDS", "ORDER", "STEPS", "OrderStream"]
 
 STEPS = {**reservation_saga.STEPS, **fulfillment_saga.STEPS, **refund_saga.STEPS, **return_saga.STEPS}
 
-PATIENT = (WORK, COLLECT, DECIDE)
-"""Steps that people take, at a node or a counter: late, they may still come, and keep nothing else from going on."""
+PATIENT = (WORK, COLLECT, DECIDE, INCREASE)
+"""Steps that people take, at a node or a counter, and what only a change waits for: late, they may still come, and keep
+nothing else from going on."""
 
 MISSED = (HoldKind.NO_ANSWER, HoldKind.NOT_COLLECTED)
 """Holds for want of an answer, which may still come."""
@@ -87,6 +91,7 @@ class OrderStream(NamedTuple):
     refunds: RefundsState
     invoicing: InvoicingState
     returns: ReturnsState
+    changes: ChangesState
 
 
 def _deadline(message: DeadlinePassed, state: OrderStream, context: Context) -> Sequence[Event]:
@@ -99,6 +104,8 @@ def _deadline(message: DeadlinePassed, state: OrderStream, context: Context) -> 
         return returning.deadline(message, state, context)
     if not state.order.open:
         return ()
+    if (change := changes_state.change_of_deadline(message.name)) is not None:
+        return changing.expire(change, state, context)
     if message.name == CANCEL_AFTER:
         return cancel_after_passed(state, message.due)
     if message.name == NOT_BEFORE:
@@ -202,6 +209,7 @@ _DECIDE: Mapping[type[Message], Callable[[Any, Any, Context], Sequence[Event]]] 
     **fulfillment_answers.decide,
     **counter_answers.decide,
     **cancel_answers.decide,
+    **changing.decide,
     **astray.decide,
     **refund_saga.decide,
     **refund_granting.decide,
@@ -220,6 +228,7 @@ ORDER = StreamKind(
         refund_saga.FOLD,
         invoicing.FOLD,
         return_saga.FOLD,
+        changes_state.FOLD,
     ),
     decide=_DECIDE,
     state=OrderStream,

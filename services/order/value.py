@@ -17,7 +17,9 @@ __all__ = [
     "line_values",
     "own_value",
     "part_of",
+    "parts_among",
     "parts_of_kits",
+    "rated_among",
     "rated_lines",
     "tenders_for",
     "tenders_total",
@@ -42,40 +44,52 @@ class Part(NamedTuple):
     per: int
 
 
-def parts_of_kits(terms: OrderTerms) -> tuple[Part, ...]:
-    """The component lines that kits were exploded into: no channel sent them. What a channel itself calls a component is
-    a line like any other, with an amount of its own."""
+def parts_among(lines: Iterable[OrderLine]) -> tuple[Part, ...]:
+    """The component lines among these."""
     return tuple(
         Part(line.line, line.relates_to.line, line.relates_to.quantity_per or 1)
-        for line in terms.lines
+        for line in lines
         if line.channel_line is None
         and line.relates_to is not None
         and line.relates_to.kind is RelationKind.COMPONENT_OF
     )
 
 
+def parts_of_kits(terms: OrderTerms) -> tuple[Part, ...]:
+    """The component lines that kits were exploded into: no channel sent them. What a channel itself calls a component is
+    a line like any other, with an amount of its own."""
+    return parts_among(terms.lines)
+
+
+def rated_among(lines: Sequence[OrderLine]) -> tuple[OrderLine, ...]:
+    """Those of these lines that can be fulfilled."""
+    kits = {part.kit for part in parts_among(lines)}
+    return tuple(line for line in lines if line.quantity > 0 and line.line not in kits)
+
+
 def rated_lines(terms: OrderTerms) -> tuple[OrderLine, ...]:
     """The lines that can be fulfilled: a quantity at or below zero has no units to take a share with, and a kit has
     those of its components."""
-    kits = {part.kit for part in parts_of_kits(terms)}
-    return tuple(line for line in terms.lines if line.quantity > 0 and line.line not in kits)
+    return rated_among(terms.lines)
 
 
 def line_values(
     terms: OrderTerms, adjustments: Sequence[Charge] = (), only: Callable[[Charge], bool] | None = None
 ) -> Mapping[str, LineValue]:
     """The value of each line that has units. Charges of a group go over its lines, those of the order, and of a group
-    that has none, over all; the lines' extended amounts are the weights. With `only` it is the value of those charges
+    that has none, over all; the lines' extended amounts are the weights. Lines that were added later have no share in
+    either, so that those of the others stay. With `only` it is the value of those charges
     alone, without the goods."""
     lines, counted = rated_lines(terms), only or _any
+    placed = [line for line in lines if line.added_by is None] or lines
     other = {line.line: 0 for line in lines}
     common = _charged(filter(counted, (*terms.charges, *adjustments)))
     for group in terms.ship_groups:
-        if members := [line for line in lines if line.ship_group == group.group]:
+        if members := [line for line in placed if line.ship_group == group.group]:
             _spread(_charged(filter(counted, group.charges)), members, other)
         else:
             common += _charged(filter(counted, group.charges))
-    _spread(common, lines, other)
+    _spread(common, placed, other)
     own = own_value if only is None else lambda line: _charged(filter(only, line.charges))
     return {line.line: LineValue(line.quantity, own(line), other[line.line]) for line in lines}
 

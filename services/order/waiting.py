@@ -28,7 +28,7 @@ from services.order.fulfillment_state import (
 )
 from services.order.order import ORDER_DESK, Hold, OrderStatus, line_of, line_units, status
 from services.order.refund_state import PROPOSAL, REFUND, RefundStage, in_order
-from services.order.reservation_state import AUTHORIZE, CLAIM, Claim, claims_in_order
+from services.order.reservation_state import AUTHORIZE, CLAIM, INCREASE, Claim, claims_in_order
 from services.order.return_state import INSPECT_RETURN, Returning, ReturnState
 from services.order.stream import ORDER, STEPS, OrderStream
 
@@ -40,6 +40,7 @@ Happened = tuple[Event, str, datetime]
 _ASKED_OF = {
     CLAIM: "inventory to answer its claims on stock",
     AUTHORIZE: "payments to secure what is due",
+    INCREASE: "payments to secure what a change costs more",
     RELEASE: "fulfillment to list the work for {location}",
     LABEL: "shipping to label its packages at {location}",
     DISPATCH: "shipping to send off its packages from {location}",

@@ -26,7 +26,7 @@ from contracts.payments import (
 from services.payments.methods import HOW, How
 from services.payments.payment_state import EXPIRY, Payment
 
-__all__ = ["at_once", "authorize", "expire", "void"]
+__all__ = ["at_once", "authorize", "expire", "unfit", "void"]
 
 
 def authorize(command: AuthorizePayment, state: Payment, context: Context) -> Sequence[Event]:
@@ -48,7 +48,7 @@ def authorize(command: AuthorizePayment, state: Payment, context: Context) -> Se
         if (started.amount, started.tenders) != (command.amount, command.tenders):
             return [_declined(command, context, DeclineReason.CONFLICT)]
         return [PaymentPending(order_id=command.order_id, amount=command.amount, reply_to=context.reply_to)]
-    if (refusal := _unfit(command)) is not None:
+    if (refusal := unfit(command)) is not None:
         return [_declined(command, context, *refusal)]
     if any(HOW[tender.method] is not How.AT_ONCE for tender in command.tenders):
         return [
@@ -72,7 +72,7 @@ def authorize(command: AuthorizePayment, state: Payment, context: Context) -> Se
     ]
 
 
-def _unfit(command: AuthorizePayment) -> tuple[DeclineReason, str] | None:
+def unfit(command: AuthorizePayment) -> tuple[DeclineReason, str] | None:
     """Why these tenders cannot secure the amount, and the detail for people; nothing when they can."""
     if unsupported := sorted({tender.method for tender in command.tenders} - set(HOW)):
         return DeclineReason.UNSUPPORTED_METHOD, f"cannot take {', '.join(unsupported)}"

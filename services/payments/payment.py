@@ -13,6 +13,7 @@ from chassis.decider import Answer, Fold, Outgoing, StreamKind
 from contracts.chassis import DeadlinePassed
 from contracts.message import Event
 from contracts.payments import (
+    AuthorizeMore,
     AuthorizePayment,
     CapturePayment,
     CaptureStarted,
@@ -29,6 +30,7 @@ from services.payments.advancing import advance
 from services.payments.authorizing import authorize, void
 from services.payments.capturing import capture
 from services.payments.due import passed
+from services.payments.increasing import increase
 from services.payments.outcomes import record_outcome, resolve
 from services.payments.payment_state import Payment, deadlines_of, evolve
 from services.payments.refunding import refund
@@ -51,6 +53,7 @@ PAYMENT = StreamKind(
     advance=advance,
     decide={
         AuthorizePayment: authorize,
+        AuthorizeMore: increase,
         CapturePayment: capture,
         RefundPayment: refund,
         VoidPayment: void,

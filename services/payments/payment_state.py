@@ -30,6 +30,7 @@ from contracts.payments import (
     PaymentAuthorized,
     PaymentCaptured,
     PaymentDeclined,
+    PaymentIncreased,
     PaymentRefunded,
     PaymentStarted,
     PaymentVoided,
@@ -126,6 +127,7 @@ class Payment:
     disputes: HashTrieMap[str, DisputeStage] = field(default_factory=HashTrieMap)
     cards: Cards = field(default_factory=Cards)
     transfers: Transfers = field(default_factory=Transfers)
+    increases: HashTrieMap[str, PaymentIncreased] = field(default_factory=HashTrieMap)
 
     @property
     def left(self) -> int:
@@ -215,6 +217,8 @@ def _held(state: Payment) -> int:
 def _settle(state: Payment, event: Event) -> Payment:
     """Something that was asked for outside is secured, taken, given back, or declined."""
     match event:
+        case PaymentIncreased() if not event.repeated:
+            return _increased(state, event)
         case CardAuthorized() if not state.cards.secured[event.authorization.authorization].unwanted:
             return secured(state, event.authorization) if state.cards.calls[event.key].call.part is None else state
         case CardCaptured():
@@ -224,6 +228,34 @@ def _settle(state: Payment, event: Event) -> Payment:
         case CardDeclined() if event.step in (CallStep.AUTHORIZE, CallStep.CAPTURE):
             return _part_declined(state, state.cards.calls[event.key].call.part)
     return state
+
+
+def _increased(state: Payment, event: PaymentIncreased) -> Payment:
+    """With more secured: of a tender that is known its authorisation is for so much more."""
+    before, remaining = state.authorized, state.remaining
+    rows = {row.tender: row for row in before.authorizations} if before else {}
+    for row in event.authorizations:
+        known, place = rows.get(row.tender), str(row.tender)
+        rows[row.tender] = row if known is None else known.model_copy(update={"amount": known.amount + row.amount})
+        remaining = remaining.insert(place, remaining.get(place, 0) + row.amount.amount)
+    authorized = PaymentAuthorized(
+        order_id=event.order_id,
+        amount=event.amount if before is None else before.amount + event.amount,
+        tenders=_summed(before.tenders if before else (), event.tenders),
+        authorizations=tuple(rows[place] for place in sorted(rows)),
+        reply_to=before.reply_to if before else event.reply_to,
+    )
+    increases = state.increases.insert(event.increase, event)
+    return replace(state, authorized=authorized, remaining=remaining, increases=increases)
+
+
+def _summed(before: Sequence[Tender], more: Sequence[Tender]) -> tuple[Tender, ...]:
+    """The tenders by their places, each with what of it is secured in all."""
+    known = dict(enumerate(before))
+    return tuple(
+        tender.model_copy(update={"amount": known[place].amount + tender.amount}) if place in known else tender
+        for place, tender in enumerate(more)
+    )
 
 
 def secured(state: Payment, row: Authorization) -> Payment:

@@ -31,6 +31,7 @@ from contracts.order import (
     LineBackordered,
     LineProgress,
     LineReserved,
+    LinesAdded,
     LinesCancelled,
     LinesDelivered,
     LinesFulfilled,
@@ -39,6 +40,7 @@ from contracts.order import (
     OrderAdjusted,
     OrderCancelled,
     OrderCancelRequested,
+    OrderChanged,
     OrderCompleted,
     OrderConfirmed,
     OrderConflicted,
@@ -66,7 +68,7 @@ from contracts.order import (
 from contracts.payments import TenderRefund
 from contracts.personal import Personal
 from services.order.channel_out import ChannelOut
-from services.order.channel_updates import FOLLOWED, KnownOrder, known_order, update_of
+from services.order.channel_updates import FOLLOWED, KnownOrder, known_order, update_of, with_lines
 from services.order.intake import order_id
 
 NOON = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
@@ -230,6 +232,10 @@ CASES: list[tuple[Event, dict[str, Any]]] = [
     (
         OrderAdjusted(charge=Charge(kind=ChargeKind.ROUNDING, amount=eur(-1))),
         {"kind": UpdateKind.CHANGED, "amount": eur(-1), "detail": "rounding"},
+    ),
+    (
+        OrderChanged(change="2", version=1, total=eur(1200), difference=eur(200)),
+        {"kind": UpdateKind.CHANGED, "amount": eur(200), "detail": "change 2"},
     ),
     (
         OrderConflicted(known_fingerprint="f", fingerprint="g", owner="orders"),
@@ -427,6 +433,7 @@ def test_every_event_that_a_channel_hears_of_is_told_above() -> None:
         FulfillmentWithdrawn.TYPE,
         LinesWithdrawn.TYPE,
         OrderCancelRequested.TYPE,
+        LinesAdded.TYPE,
     }
     assert told == FOLLOWED
 
@@ -438,7 +445,7 @@ HoldChangeRefused ImportRefused LineReserved LinesPacked LinesPicked LinesShort 
 NoticeOutcomeIgnored NoticeRequested NoticeSent OrderChangeRequested OrderRevisionIgnored PackageSettled
 RefundChangeRefused RefundDeclined RefundFailed RefundGranted RefundProposed RefundWithdrawn ReleasedToFulfillment
 ReservationLost ReturnApproved ReturnChangeRefused ReturnListed ReturnOnItsWay ReturnReckoned ReturnResumed ReturnUnitsInspected SettlementRefused ShipmentLabelled ShipmentRequested ShipNotBeforePassed SourcingDecided StepAskedAgain StepUnanswered
-StockGivenBack
+StockGivenBack ChangeProposed ChangeDeclined ChangeRefused IncreaseRequested IncreaseRecorded ShipGroupChanged
 """
 """How we do it, and what a `held` says already."""
 
@@ -447,6 +454,15 @@ def test_of_every_event_it_is_decided_whether_a_channel_hears_it() -> None:
     events = {kind.__name__ for kind in CATALOGUE.values() if issubclass(kind, Event) and ".order." in kind.TYPE}
     told = {CATALOGUE[name].__name__ for name in FOLLOWED}
     assert events - told == set(NOT_FOR_CHANNELS.split())
+
+
+def test_units_that_were_added_to_a_line_of_the_channel_are_told_by_its_id() -> None:
+    more = OrderLine(
+        line="9", channel_line="tea", sku="T", quantity=1, unit="each", amount=eur(100), ship_group="1", added_by="1"
+    )
+    order = with_lines(KNOWN, LinesAdded(change="1", lines=(more,)))
+    update = heard(LinesCancelled(reason=CancelReason.CUSTOMER, moves=(move("9", 1, Bucket.CANCELLED),)), order)
+    assert update is not None and update.lines == units(tea=1)
 
 
 @pytest.mark.parametrize("let_go", [FulfillmentWithdrawn, LinesWithdrawn])

@@ -11,12 +11,22 @@ from chassis.stream import open_deadlines
 from chassis.testing import Outcome
 from contracts.chassis import DeadlinePassed
 from contracts.fulfillment import FulfillmentCancelled
-from contracts.order import CancelOrder, HoldKind, HoldPlaced, HoldReleased, ReleaseHold
+from contracts.order import (
+    CancelOrder,
+    ConfirmChange,
+    HoldKind,
+    HoldPlaced,
+    HoldReleased,
+    OrderLine,
+    ProposeChange,
+    ReleaseHold,
+)
+from contracts.payments import PaymentIncreased
 from contracts.shipping import ShipmentRefusal, ShipmentRefused
 from services.order.fulfillment_saga import COLLECT_WITHIN
 from services.order.sourcing import Availability
 from services.order.stream import ORDER, STEPS
-from services.order.tests.story import COUNTER, ORDER_ID, Story, kinds, messages, order
+from services.order.tests.story import COUNTER, ORDER_ID, PAYMENT, Story, eur, kinds, messages, order
 
 
 def due_of(story: Story, name: str) -> datetime:
@@ -71,9 +81,18 @@ def _withdrawing() -> Story:
     return story
 
 
+def _increasing() -> Story:
+    story = _releasing()
+    more = OrderLine(line="", sku="A", quantity=1, unit="each", amount=eur(250), ship_group="1")
+    story.tell(ProposeChange(added=(more,)))
+    story.tell(ConfirmChange(change="1"))
+    return story
+
+
 WAITING: dict[str, tuple[Callable[[], Story], str]] = {
     "claim": (_claiming, "ClaimStock"),
     "authorize": (_authorizing, "AuthorizePayment"),
+    "increase": (_increasing, "AuthorizeMore"),
     "release": (_releasing, "CreateFulfillmentOrder"),
     "label": (_labelling, "CreateShipment"),
     "dispatch": (_dispatching, "DispatchShipment"),
@@ -258,6 +277,9 @@ def test_a_claim_that_a_person_had_asked_for_again_is_released_too_when_it_is_re
 ANSWERED: dict[str, Callable[[Story], Outcome]] = {
     "claim": lambda story: story.reserved(),
     "authorize": lambda story: story.authorized(),
+    "increase": lambda story: story.tell(
+        PaymentIncreased(order_id=ORDER_ID, increase="1", amount=eur(250), authorizations=()), subject=PAYMENT
+    ),
     "release": lambda story: story.listed(),
     "label": lambda story: story.labelled(),
     "dispatch": lambda story: story.shipped(),

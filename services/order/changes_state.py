@@ -1,0 +1,70 @@
+"""Where the changes of an order stand: what is proposed, and whether its money is being secured.
+
+State and `evolve` alone; what leads to the events is in changing.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from chassis.decider import Fold
+from contracts.message import Event
+from contracts.order import (
+    ChangeDeclined,
+    ChangeProposed,
+    ChangeRefused,
+    IncreaseRequested,
+    OrderCancelled,
+    OrderChanged,
+    OrderCompleted,
+)
+
+__all__ = ["FOLD", "ChangesState", "change_of_deadline"]
+
+CHANGE = "change"
+"""Part of the name of a proposal's deadline."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangesState:
+    """The ledger of changes: `count` were proposed, `version` of them done; `proposed` is the one that is open, and
+    `increase` what payments was asked to secure for it once it was confirmed."""
+
+    count: int = 0
+    version: int = 0
+    proposed: ChangeProposed | None = None
+    increase: IncreaseRequested | None = None
+
+
+def evolve(state: ChangesState, event: Event) -> ChangesState:
+    """The changes after one more event of the order's stream."""
+    match event:
+        case ChangeProposed():
+            return replace(state, count=state.count + 1, proposed=event)
+        case IncreaseRequested():
+            return replace(state, increase=event)
+        case OrderChanged():
+            return replace(state, version=event.version, proposed=None, increase=None)
+        case ChangeDeclined() | ChangeRefused() if state.proposed and event.change == state.proposed.change:
+            return replace(state, proposed=None, increase=None)
+        case OrderCancelled() | OrderCompleted():
+            return replace(state, proposed=None, increase=None)
+    return state
+
+
+def deadlines_of(state: ChangesState) -> Mapping[str, datetime]:
+    """When a proposal that nobody confirms ends."""
+    if state.proposed is None or state.increase is not None:
+        return {}
+    return {f"{CHANGE}/{state.proposed.change}": state.proposed.expires}
+
+
+def change_of_deadline(name: str) -> str | None:
+    """The proposal that stands until this deadline; None for the deadline of another fold."""
+    kind, _, change = name.partition("/")
+    return change if kind == CHANGE else None
+
+
+FOLD = Fold("changes", 1, ChangesState(), evolve, deadlines=deadlines_of)

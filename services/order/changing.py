@@ -1,0 +1,179 @@
+"""Changing an order: propose, preview, confirm or decline; a refused change leaves all as it was.
+
+What a change is made of is planned in change_plan.py. Confirmed it is done at once where nothing more has to be secured;
+else payments is asked first, and what it says decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from chassis.decider import Context
+from contracts.message import Event, Message
+from contracts.money import Money
+from contracts.order import (
+    ChangeDeclined,
+    ChangeEnd,
+    ChangeProposed,
+    ChangeRefusal,
+    ChangeRefused,
+    ChangeSource,
+    ConfirmChange,
+    DeclineChange,
+    HoldReleased,
+    IncreaseRecorded,
+    IncreaseRequested,
+    ProposeChange,
+)
+from contracts.payments import IncreaseDeclined, PaymentIncreased
+from services.order.change_plan import Refused, done, made, no_longer
+from services.order.reservation_saga import STEPS
+from services.order.reservation_state import INCREASE
+from services.order.value import tenders_for
+
+if TYPE_CHECKING:
+    from services.order.stream import OrderStream
+
+__all__ = ["PROPOSAL_STANDS", "decide", "expire", "proposal"]
+
+PROPOSAL_STANDS = timedelta(hours=24)
+"""How long a proposal can be confirmed: prices and stock that it was shown with are of that day."""
+
+
+def _propose(message: ProposeChange, state: OrderStream, context: Context) -> Sequence[Event]:
+    try:
+        return proposal(message, state, context, ChangeSource.DOOR)
+    except Refused as refused:
+        return (ChangeRefused(reason=refused.reason, detail=refused.detail),)
+
+
+def proposal(
+    message: ProposeChange,
+    state: OrderStream,
+    context: Context,
+    source: ChangeSource,
+    hold: str | None = None,
+) -> Sequence[Event]:
+    """The proposal, in place of one that is open. Raises Refused when nothing of the kind can be done."""
+    _may_change(state)
+    proposed = made(message, state, context, source, context.now + PROPOSAL_STANDS, hold)
+    before = state.changes.proposed
+    if before is None:
+        return (proposed,)
+    return ChangeDeclined(change=before.change, end=ChangeEnd.REPLACED), proposed
+
+
+def _may_change(state: OrderStream) -> None:
+    if state.order.placed is None:
+        raise Refused(ChangeRefusal.UNKNOWN_ORDER)
+    if state.order.ended is not None or state.fulfillment.cancelling:
+        raise Refused(ChangeRefusal.CLOSED)
+    if state.changes.increase is not None:
+        raise Refused(ChangeRefusal.UNDER_WAY, f"change {state.changes.increase.change} is being paid for")
+
+
+def _confirm(message: ConfirmChange, state: OrderStream, context: Context) -> Sequence[Event]:
+    """Done, or asked for its money, or refused: the order may be another than when it was proposed."""
+    try:
+        proposed = _open(message.change, state)
+    except Refused as refused:
+        # It is about no proposal that is open, and one that is stands.
+        return (ChangeRefused(reason=refused.reason, detail=refused.detail),)
+    try:
+        no_longer(proposed, state, context)
+    except Refused as refused:
+        return (ChangeRefused(change=proposed.change, reason=refused.reason, detail=refused.detail),)
+    more = _to_secure(state, proposed)
+    if more <= 0:
+        return _done(proposed, state, context)
+    terms, settled = state.order.terms, state.order.settled + _secured(state)
+    asked = IncreaseRequested(
+        change=proposed.change,
+        amount=Money(amount=more, currency=terms.currency),
+        tenders=tenders_for(more, (*terms.tenders, *proposed.tenders), settled),
+        answer_by=context.now + STEPS[INCREASE].answer_within,
+    )
+    return (asked,)
+
+
+def _open(change: str, state: OrderStream) -> ChangeProposed:
+    _may_change(state)
+    proposed = state.changes.proposed
+    if proposed is None or proposed.change != change:
+        raise Refused(ChangeRefusal.UNKNOWN_CHANGE, f"no change {change} waits to be confirmed")
+    return proposed
+
+
+def _secured(state: OrderStream) -> int:
+    """What payments was asked to secure so far, in minor units."""
+    asked = state.reservation.authorization
+    return (asked.amount.amount if asked else 0) + state.reservation.increased
+
+
+def _to_secure(state: OrderStream, proposed: ChangeProposed) -> int:
+    """What has to be secured beside that, in minor units; nothing before the first time, which asks for all."""
+    if state.reservation.authorization is None and not state.order.confirmed:
+        return 0
+    return proposed.after.amount - state.order.settled - _secured(state)
+
+
+def _done(proposed: ChangeProposed, state: OrderStream, context: Context) -> Sequence[Event]:
+    return (*done(proposed, state, context), *_released(proposed, state))
+
+
+def _released(proposed: ChangeProposed, state: OrderStream) -> Sequence[Event]:
+    """The hold that asked about it has its answer."""
+    held = None if proposed.hold is None else state.order.holds.get(proposed.hold)
+    if held is None:
+        return ()
+    detail = f"change {proposed.change} was decided"
+    return (HoldReleased(hold=held.hold, kind=held.kind, detail=detail, held_lines=held.lines),)
+
+
+def _decline(message: DeclineChange, state: OrderStream, context: Context) -> Sequence[Event]:
+    try:
+        proposed = _open(message.change, state)
+    except Refused as refused:
+        return (ChangeRefused(reason=refused.reason, detail=refused.detail),)
+    declined = ChangeDeclined(change=proposed.change, end=ChangeEnd.DECLINED, detail=message.detail)
+    return declined, *_released(proposed, state)
+
+
+def expire(change: str, state: OrderStream, context: Context) -> Sequence[Event]:
+    """Nobody confirmed it in time; a hold that asked about it stays."""
+    proposed = state.changes.proposed
+    if proposed is None or proposed.change != change or state.changes.increase or proposed.expires > context.now:
+        return ()
+    return (ChangeDeclined(change=change, end=ChangeEnd.EXPIRED),)
+
+
+def _on_increased(message: PaymentIncreased, state: OrderStream, context: Context) -> Sequence[Event]:
+    """The money is there: the change is done, unless the order has gone on in the meantime so that it cannot be."""
+    asked, proposed = state.changes.increase, state.changes.proposed
+    if not state.order.open or asked is None or proposed is None or message.increase != asked.change:
+        return ()
+    recorded = IncreaseRecorded(change=asked.change, amount=message.amount)
+    try:
+        no_longer(proposed, state, context)
+    except Refused as refused:
+        return recorded, ChangeRefused(change=asked.change, reason=refused.reason, detail=refused.detail)
+    return recorded, *_done(proposed, state, context)
+
+
+def _on_increase_declined(message: IncreaseDeclined, state: OrderStream, context: Context) -> Sequence[Event]:
+    asked = state.changes.increase
+    if not state.order.open or asked is None or message.increase != asked.change:
+        return ()
+    detail = f"payments declined: {message.reason}" + (f", {message.detail}" if message.detail else "")
+    return (ChangeRefused(change=asked.change, reason=ChangeRefusal.PAYMENT_DECLINED, detail=detail),)
+
+
+decide: Mapping[type[Message], Any] = {
+    ProposeChange: _propose,
+    ConfirmChange: _confirm,
+    DeclineChange: _decline,
+    PaymentIncreased: _on_increased,
+    IncreaseDeclined: _on_increase_declined,
+}
