@@ -34,7 +34,7 @@ from services.inventory import app as inventory
 from services.inventory import catalogue_api, claims_api
 from services.order import api as order_api
 from services.order import app as order
-from services.order import refunds_api, returns_api
+from services.order import changes_api, refunds_api, returns_api
 from services.order.channel import ChannelDoor
 from services.order.intake import Seal
 from services.order.stream import ORDER
@@ -81,6 +81,7 @@ def make_app(
     app.include_router(order_api.router(orders, door(CHANNEL_DOOR), seal))
     app.include_router(refunds_api.router(orders))
     app.include_router(returns_api.router(orders))
+    app.include_router(changes_api.router(orders, seal))
     app.include_router(inventory_api.router(gate(inventory.declare(namespace))))
     app.include_router(claims_api.router(gate(inventory.declare(namespace))))
     app.include_router(catalogue_api.router(gate(inventory.declare(namespace))))

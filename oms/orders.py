@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from oms.calls import AsJson, call, fail, part, print_json
+from oms.changes import change_commands
 from oms.lists import list_claims, list_orders, list_stock
 from oms.outcomes import outcome as _outcome
 
@@ -20,6 +21,7 @@ __all__ = ["find_order", "order_commands", "stock_commands"]
 order_commands = typer.Typer(help="Place, list, look at, hold and cancel orders.", no_args_is_help=True)
 stock_commands = typer.Typer(help="Receive and look at stock.", no_args_is_help=True)
 order_commands.command("list")(list_orders)
+order_commands.add_typer(change_commands, name="change")
 stock_commands.command("list")(list_stock)
 stock_commands.command("claims")(list_claims)
 console = Console()

@@ -50,7 +50,7 @@ from services.order.ways import ship_groups
 if TYPE_CHECKING:
     from services.order.stream import OrderStream
 
-__all__ = ["Refused", "done", "made", "next_line", "no_longer"]
+__all__ = ["Refused", "done", "kept_of", "made", "next_line", "no_longer"]
 
 OFFERED = (ShipMethod.SHIP, ShipMethod.PICKUP)
 """The ways that goods can still go once an order is placed."""
@@ -106,7 +106,7 @@ def made(
         update={
             "after": Money(amount=after, currency=currency),
             "difference": Money(amount=after - proposed.before.amount, currency=currency),
-            "tenders": _tenders(message.tenders, after, state),
+            "tenders": _tenders(message.tenders, after, state, source),
         }
     )
 
@@ -125,7 +125,7 @@ def _quantities(wishes: Iterable[LineQuantity], state: OrderStream) -> tuple[tup
         parts = _parts_of(wish.line, state)
         if not parts:
             raise Refused(ChangeRefusal.UNKNOWN_LINE, f"the order has no line {wish.line} of its own")
-        there = min(_kept(part, state) // per for part, per in parts.items())
+        there = kept_of(wish.line, state)
         if wish.quantity < there:
             cancelled.append(CancelLine(line=wish.line, quantity=there - wish.quantity))
         elif wish.quantity > there:
@@ -141,6 +141,11 @@ def _parts_of(line: str, state: OrderStream) -> dict[str, int]:
         return {}
     kit = {part.line: part.per for part in parts if part.kit == line}
     return kit or ({line: 1} if line in state.order.lines else {})
+
+
+def kept_of(line: str, state: OrderStream) -> int:
+    """Units of a line that are not cancelled; of a kit's line its whole kits."""
+    return min((_kept(part, state) // per for part, per in _parts_of(line, state).items()), default=0)
 
 
 def _kept(line: str, state: OrderStream) -> int:
@@ -249,8 +254,8 @@ def _check_not_released(group: str, state: OrderStream) -> None:
         raise Refused(ChangeRefusal.RELEASED, detail)
 
 
-def _tenders(stated: tuple[Tender, ...], after: int, state: OrderStream) -> tuple[Tender, ...]:
-    """What pays for more than the tenders of the order do."""
+def _tenders(stated: tuple[Tender, ...], after: int, state: OrderStream, source: ChangeSource) -> tuple[Tender, ...]:
+    """What pays for more than the tenders of the order do. A channel that asks for more pays it as it pays the rest."""
     terms = state.order.terms
     lacking = after - tenders_total(terms)
     paid = sum(tender.amount.amount for tender in stated)
@@ -261,7 +266,7 @@ def _tenders(stated: tuple[Tender, ...], after: int, state: OrderStream) -> tupl
     if stated or lacking <= 0:
         return stated
     last = max(enumerate(terms.tenders), key=lambda each: (each[1].rank, each[0]), default=None)
-    if last is None or last[1].method not in PAYS_MORE:
+    if last is None or not (last[1].method in PAYS_MORE or source is ChangeSource.CHANNEL):
         raise Refused(ChangeRefusal.NOT_PAID, "say in `tenders` how the difference is paid")
     amount = Money(amount=lacking, currency=terms.currency)
     return (last[1].model_copy(update={"amount": amount}),)

@@ -15,6 +15,7 @@ from chassis.card_numbers import mask_texts
 from contracts.address import Area, ShipTo
 from contracts.channel import (
     ChannelCharge,
+    ChannelCustomer,
     ChannelLine,
     ChannelOrder,
     ChannelParty,
@@ -39,7 +40,20 @@ from contracts.order import (
 )
 from contracts.personal import Personal, PersonalContent
 
-__all__ = ["NO_CURRENCY", "Seal", "fingerprint", "import_order", "order_id", "place_order"]
+__all__ = [
+    "NO_CURRENCY",
+    "Intake",
+    "Seal",
+    "charges_of",
+    "fingerprint",
+    "import_order",
+    "missing_of",
+    "order_id",
+    "order_line",
+    "place_order",
+    "ship_to_of",
+    "tender_of",
+]
 
 Seal = Callable[[str, PersonalContent], Personal]
 """Seals what belongs to a subject (its id), under that subject's key."""
@@ -57,10 +71,11 @@ DEFAULT_GROUP = "1"
 
 
 @dataclass(frozen=True, slots=True)
-class _Intake:
+class Intake:
     """What every part of one order is made with."""
 
-    order: ChannelOrder
+    channel: str
+    customer: ChannelCustomer | None
     tenant: str
     order_id: str
     currency: str
@@ -70,10 +85,9 @@ class _Intake:
         return Money(amount=amount, currency=self.currency)
 
     def buyer_subject(self) -> str:
-        customer = self.order.customer
-        if customer is None:
+        if self.customer is None:
             return guest_subject_id(self.tenant, self.order_id, "buyer")
-        return subject_id(self.tenant, customer.issuer, customer.id)
+        return subject_id(self.tenant, self.customer.issuer, self.customer.id)
 
     def recipient_subject(self, number: int) -> str:
         """A recipient is a person of their own, whom forgetting the buyer must not blank."""
@@ -95,9 +109,9 @@ def place_order(order: ChannelOrder, tenant: str, seal: Seal) -> PlaceOrder:
     order, masked = mask_texts(order)
     code = order.currency.strip().upper()
     known = len(code) == 3 and code.isascii() and code.isalpha()
-    intake = _Intake(
-        order, tenant, order_id(tenant, order.channel_account, order.external_id), code if known else NO_CURRENCY, seal
-    )
+    identifier = order_id(tenant, order.channel_account, order.external_id)
+    currency = code if known else NO_CURRENCY
+    intake = Intake(order.channel, order.customer, tenant, identifier, currency, seal)
     groups = order.ship_groups or (ChannelShipGroup(group=DEFAULT_GROUP),)
     request = PlaceOrder(
         seller=order.seller,
@@ -110,15 +124,15 @@ def place_order(order: ChannelOrder, tenant: str, seal: Seal) -> PlaceOrder:
         fingerprint="",
         customer=Customer(issuer=order.customer.issuer, id=order.customer.id) if order.customer else None,
         buyer=_sealed(order.buyer, intake.buyer_subject(), intake) if order.buyer else None,
-        bill_to=_ship_to(order.bill_to, guest_subject_id(tenant, intake.order_id, "bill_to"), intake),
+        bill_to=ship_to_of(order.bill_to, guest_subject_id(tenant, intake.order_id, "bill_to"), intake),
         locale=order.locale,
         currency=intake.currency,
         stated_currency=None if known else order.currency,
         stated_total=None if order.total is None else intake.money(order.total),
         lines=_lines(order, groups[0].group, intake),
         ship_groups=tuple(_group(group, number, intake) for number, group in enumerate(groups, start=1)),
-        charges=_charges(order.charges, intake),
-        tenders=tuple(_tender(tender, intake) for tender in order.tenders),
+        charges=charges_of(order.charges, intake),
+        tenders=tuple(tender_of(tender, intake) for tender in order.tenders),
         shortage=order.shortage_policy,
         priority=order.priority,
         requested=order.requested,
@@ -167,7 +181,7 @@ def fingerprint(request: PlaceOrder) -> str:
             "stated_total",
             "lines",
             "ship_groups",
-            "charges",
+            "charges_of",
             "tenders",
             "shortage",
             "requested",
@@ -181,16 +195,16 @@ def fingerprint(request: PlaceOrder) -> str:
     return sha256(rfc8785.dumps(chosen)).hexdigest()
 
 
-def _lines(order: ChannelOrder, first_group: str, intake: _Intake) -> tuple[OrderLine, ...]:
+def _lines(order: ChannelOrder, first_group: str, intake: Intake) -> tuple[OrderLine, ...]:
     """Our line ids count from 1, in the channel's order; a parent that is not there is left out."""
     ours = {line.line_id: str(number) for number, line in reversed(list(enumerate(order.lines, start=1)))}
     return tuple(
-        _line(line, str(number), line.ship_group or first_group, ours, intake)
+        order_line(line, str(number), line.ship_group or first_group, ours, intake)
         for number, line in enumerate(order.lines, start=1)
     )
 
 
-def _line(line: ChannelLine, name: str, group: str, ours: dict[str, str], intake: _Intake) -> OrderLine:
+def order_line(line: ChannelLine, name: str, group: str, ours: dict[str, str], intake: Intake) -> OrderLine:
     related = None
     if line.relation is not None and line.parent in ours:
         related = RelatesTo(kind=line.relation, line=ours[line.parent], quantity_per=line.quantity_per_parent)
@@ -210,7 +224,7 @@ def _line(line: ChannelLine, name: str, group: str, ours: dict[str, str], intake
         amount=intake.money(line.amount),
         tax_included=line.tax_included,
         taxes=_taxes(line.taxes, intake),
-        charges=_charges(line.charges, intake),
+        charges=charges_of(line.charges, intake),
         ship_group=group,
         shortage=line.shortage_policy,
         requested=line.requested,
@@ -224,19 +238,19 @@ def _line(line: ChannelLine, name: str, group: str, ours: dict[str, str], intake
     )
 
 
-def _group(group: ChannelShipGroup, number: int, intake: _Intake) -> ShipGroup:
+def _group(group: ChannelShipGroup, number: int, intake: Intake) -> ShipGroup:
     subject, collector = intake.recipient_subject(number), group.pickup_person
     return ShipGroup(
         group=group.group,
         method=group.method,
         location=group.location,
         pickup_person=_sealed(collector, intake.collector_subject(number), intake) if collector else None,
-        ship_to=_ship_to(group.ship_to, subject, intake),
-        address_missing=_missing(group.ship_to),
+        ship_to=ship_to_of(group.ship_to, subject, intake),
+        address_missing=missing_of(group.ship_to),
         service_level=group.service_level,
         requested=group.requested,
         complete=group.complete,
-        charges=_charges(group.charges, intake),
+        charges=charges_of(group.charges, intake),
         instructions=intake.seal(subject, PersonalContent(notes=group.instructions)) if group.instructions else None,
         gift_message=(
             intake.seal(subject, PersonalContent(gift_message=group.gift_message)) if group.gift_message else None
@@ -245,7 +259,7 @@ def _group(group: ChannelShipGroup, number: int, intake: _Intake) -> ShipGroup:
     )
 
 
-def _missing(party: ChannelParty | None) -> tuple[str, ...]:
+def missing_of(party: ChannelParty | None) -> tuple[str, ...]:
     """What a label cannot do without, by the channel's names."""
     if party is None:
         return ("address",)
@@ -258,7 +272,7 @@ def _missing(party: ChannelParty | None) -> tuple[str, ...]:
     return tuple(name for name, value in needed.items() if not value)
 
 
-def _ship_to(party: ChannelParty | None, subject: str, intake: _Intake) -> ShipTo | None:
+def ship_to_of(party: ChannelParty | None, subject: str, intake: Intake) -> ShipTo | None:
     if party is None:
         return None
     prefix = party.postcode.replace(" ", "").upper()[:POSTCODE_PREFIX] if party.postcode else None
@@ -267,7 +281,7 @@ def _ship_to(party: ChannelParty | None, subject: str, intake: _Intake) -> ShipT
     return ShipTo(area=area, personal=_sealed(party, subject, intake))
 
 
-def _sealed(party: ChannelParty, subject: str, intake: _Intake) -> Personal:
+def _sealed(party: ChannelParty, subject: str, intake: Intake) -> Personal:
     content = PersonalContent(
         name=party.name,
         company=party.company,
@@ -280,11 +294,11 @@ def _sealed(party: ChannelParty, subject: str, intake: _Intake) -> Personal:
     return intake.seal(subject, content)
 
 
-def _note(text: str | None, intake: _Intake) -> Personal | None:
+def _note(text: str | None, intake: Intake) -> Personal | None:
     return intake.seal(intake.buyer_subject(), PersonalContent(notes=text)) if text else None
 
 
-def _tender(tender: ChannelTender, intake: _Intake) -> Tender:
+def tender_of(tender: ChannelTender, intake: Intake) -> Tender:
     return Tender(
         method=tender.method,
         amount=intake.money(tender.amount),
@@ -297,7 +311,7 @@ def _tender(tender: ChannelTender, intake: _Intake) -> Tender:
     )
 
 
-def _charges(charges: Iterable[ChannelCharge], intake: _Intake) -> tuple[Charge, ...]:
+def charges_of(charges: Iterable[ChannelCharge], intake: Intake) -> tuple[Charge, ...]:
     return tuple(
         Charge(
             kind=charge.kind,
@@ -312,14 +326,14 @@ def _charges(charges: Iterable[ChannelCharge], intake: _Intake) -> tuple[Charge,
     )
 
 
-def _taxes(taxes: Iterable[ChannelTax], intake: _Intake) -> tuple[TaxLine, ...]:
+def _taxes(taxes: Iterable[ChannelTax], intake: Intake) -> tuple[TaxLine, ...]:
     return tuple(
         TaxLine(
             jurisdiction=tax.jurisdiction,
             rate=tax.rate,
             base=intake.money(tax.base),
             amount=intake.money(tax.amount),
-            computed_by=tax.computed_by or intake.order.channel,
+            computed_by=tax.computed_by or intake.channel,
             remitted_by=tax.remitted_by,
         )
         for tax in taxes

@@ -18,6 +18,8 @@ from contracts.message import Event, Message
 from contracts.order import (
     ALL_STEPS,
     CancelOrder,
+    ChangeDeclined,
+    ChangeEnd,
     HoldKind,
     HoldReleased,
     ImportOrder,
@@ -55,6 +57,7 @@ from services.order import (
     return_refunds,
     return_saga,
     returning,
+    revising,
 )
 from services.order.astray import AstrayState
 from services.order.changes_state import ChangesState
@@ -137,11 +140,20 @@ def _release_hold(message: ReleaseHold, state: OrderStream, context: Context) ->
     """Released, and the step that ended in the hold is asked for again, unless it was answered since."""
     events = order.release_hold(message, state.order, context)
     held = state.order.holds.get(message.hold)
+    events = (*events, *_declined_with(message, state, events))
     asked = None if held is None else _asked(held, state)
     if asked is None or asked.answered:
         return events
     # Counted on, not from one: whoever refuses what was asked for twice may still have served the first.
     return (*events, _again(asked.step, asked.key, asked.asks + 1, context))
+
+
+def _declined_with(message: ReleaseHold, state: OrderStream, events: Sequence[Event]) -> Sequence[Event]:
+    """The change that a hold asked about: who releases the hold has the order go on as it is."""
+    proposed, released = state.changes.proposed, any(isinstance(event, HoldReleased) for event in events)
+    if proposed is None or not released or proposed.hold != message.hold or state.changes.increase is not None:
+        return ()
+    return (ChangeDeclined(change=proposed.change, end=ChangeEnd.DECLINED, detail=message.detail),)
 
 
 def _asked(held: order.Hold, state: OrderStream) -> Asked | None:
@@ -196,8 +208,8 @@ def _story(state: OrderStream) -> str | None:
 
 
 _DECIDE: Mapping[type[Message], Callable[[Any, Any, Context], Sequence[Event]]] = {
-    PlaceOrder: _of_order(order.place_order),
-    ImportOrder: _of_order(order.import_order),
+    PlaceOrder: revising.place_order,
+    ImportOrder: revising.import_order,
     PlaceHold: _of_order(order.place_hold),
     ReleaseHold: _release_hold,
     CancelOrder: cancelling.cancel,

@@ -8,7 +8,7 @@ from typing import Any
 
 from chassis.stream import Stream
 from contracts.message import format_instant
-from contracts.order import PackageWentAstray, ShipGroup
+from contracts.order import ChangeProposed, PackageWentAstray, ShipGroup
 from services.order.notices import Notice
 from services.order.order import BUCKETS, Hold, LineState, OrderState, due, line_of, status
 from services.order.promising import Promise, promise
@@ -50,6 +50,8 @@ def order_view(stream: Stream) -> dict[str, Any]:
         "refunded": state.refunds.refunded,
         "credit": state.refunds.credit,
         "confirmed": order.confirmed,
+        "changes": state.changes.version,
+        "change": _proposed(state.changes.proposed),
         "ship_groups": [_way(group) for group in placed.ship_groups],
         "holds": [_hold(held) for _, held in sorted(order.holds.items())],
         "kits": [_kit(order, kit) for kit in dict.fromkeys(part.kit for part in parts_of_kits(placed))],
@@ -59,6 +61,29 @@ def order_view(stream: Stream) -> dict[str, Any]:
         "returns": [_return(each) for each in _returns_in_order(state)],
         "notices": [_notice(number, notice) for number, notice in _in_order(state.notices.notices)],
         "fulfillment_orders": [_work(name, work) for name, work in sorted(state.fulfillment.works.items())],
+    }
+
+
+def _proposed(change: ChangeProposed | None) -> dict[str, Any] | None:
+    """The change that waits to be confirmed, or for its money, and what it comes to; amounts in minor units."""
+    if change is None:
+        return None
+    lines = (line for line in change.lines if line.relates_to is None or line.channel_line is not None)
+    return {
+        "change": change.change,
+        "source": change.source,
+        "cancelled": [{"line": each.line, "quantity": each.quantity} for each in change.cancelled],
+        "lines": [
+            {"line": line.line, "sku": line.sku, "quantity": line.quantity, "amount": line.amount.amount}
+            for line in lines
+        ],
+        "groups": [group.group for group in change.groups],
+        "before": change.before.amount,
+        "after": change.after.amount,
+        "difference": change.difference.amount,
+        "currency": change.before.currency,
+        "expires": format_instant(change.expires),
+        "hold": change.hold,
     }
 
 

@@ -14,7 +14,7 @@ from contracts.payments import (
     PaymentIncreased,
 )
 from services.payments.authorizing import at_once, unfit
-from services.payments.methods import by_provider
+from services.payments.methods import HOW, How
 from services.payments.payment_state import Payment
 
 __all__ = ["increase"]
@@ -34,8 +34,8 @@ def increase(command: AuthorizeMore, state: Payment, context: Context) -> Sequen
     if state.started is not None:
         detail = "what the order was placed with is still being secured"
         return [_declined(command, context, DeclineReason.CONFLICT, detail)]
-    if any(by_provider(tender) and tender.amount.amount for tender in command.tenders):
-        return [_declined(command, context, DeclineReason.UNSUPPORTED_METHOD, "a card is not asked for more")]
+    if any(tender.amount.amount and HOW[tender.method] is not How.AT_ONCE for tender in command.tenders):
+        return [_declined(command, context, DeclineReason.UNSUPPORTED_METHOD, "what a provider or the payer secures is not asked for more")]
     return [
         PaymentIncreased(
             order_id=command.order_id,

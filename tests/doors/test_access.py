@@ -78,7 +78,19 @@ def _routes(app: FastAPI) -> Iterator[tuple[str, str]]:
 
 def _address(path: str) -> str:
     """An address of a route, with a value for each of its parameters."""
-    names = ("name", "hold", "package", "refund", "sku", "location", "identifier", "number", "order_id", "seller")
+    names = (
+        "name",
+        "hold",
+        "package",
+        "refund",
+        "change_number",
+        "sku",
+        "location",
+        "identifier",
+        "number",
+        "order_id",
+        "seller",
+    )
     for name in names:
         path = path.replace(f"{{{name}}}", "bdebd2b8-5485-59e2-b9dd-65081be601f6")
     assert "{" not in path

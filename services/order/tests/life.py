@@ -31,11 +31,17 @@ from contracts.order import (
     Bucket,
     CancelLine,
     CancelOrder,
+    ConfirmChange,
+    DeclineChange,
     DeclineRefund,
     GrantRefund,
+    GroupChange,
     HeldStep,
+    LineQuantity,
     NotSentReason,
+    OrderLine,
     PlaceHold,
+    ProposeChange,
     RecordNoticeNotSent,
     RecordNoticeRefused,
     RecordNoticeSent,
@@ -55,7 +61,9 @@ from contracts.payments import (
     CaptureRefusal,
     CaptureRefused,
     DeclineReason,
+    IncreaseDeclined,
     PaymentDeclined,
+    PaymentIncreased,
     PaymentRefunded,
     RefundRefusal,
     RefundRefused,
@@ -156,6 +164,8 @@ class Life:
                 self._claims_answered(two)
             case reservation_state.AUTHORIZE:
                 self.story.authorized()
+            case reservation_state.INCREASE:
+                self.increase_answered(0, two)
             case fulfillment_state.CAPTURE:
                 self._take(asked.key)
             case refund_state.REFUND:
@@ -303,6 +313,38 @@ class Life:
     def cancel_lines(self, one: int, two: int) -> None:
         """Some units of a line, or all of it, that may be of a kit, or unknown."""
         self.story.tell(CancelOrder(lines=(CancelLine(line=str(1 + one), quantity=two or None),)))
+
+    def propose(self, one: int, two: int) -> None:
+        """Another quantity of a line, another article, or another way for the first group."""
+        if self.story.view.order.placed is None:
+            return
+        more = OrderLine(line="", sku="B", quantity=1 + two, unit="each", amount=eur(199), ship_group="1")
+        lines = (LineQuantity(line=str(1 + one), quantity=two),)
+        groups = (GroupChange(group="1", method=ShipMethod.PICKUP, location=PLACES[two % 2]),)
+        wishes: tuple[dict[str, Any], ...] = (
+            {"lines": lines},
+            {"added": (more,)},
+            {"lines": lines, "added": (more,)},
+            {"groups": (GroupChange(group="1", service_level="express"),)},
+            {"groups": groups, "added": (more,)},
+        )
+        self.story.tell(ProposeChange(**wishes[one % len(wishes)]))
+
+    def decide_change(self, one: int, two: int) -> None:
+        """The open change is confirmed, or declined."""
+        proposed = self.story.view.changes.proposed
+        name = proposed.change if proposed else str(one)
+        self.story.tell(ConfirmChange(change=name) if two else DeclineChange(change=name))
+
+    def increase_answered(self, one: int, two: int) -> None:
+        asked = self.story.view.changes.increase
+        if asked is None:
+            return
+        named: dict[str, Any] = {"order_id": ORDER_ID, "increase": asked.change, "amount": asked.amount}
+        answer: Event = PaymentIncreased(**named, authorizations=())
+        if not two:
+            answer = IncreaseDeclined(**named, reason=DeclineReason.UNSUPPORTED_METHOD)
+        self.story.tell(answer, subject=PAYMENT)
 
     def hold(self, one: int, two: int) -> None:
         """A person holds the order, or a line of it that may be of a kit, or unknown."""
@@ -538,6 +580,9 @@ DEEDS: dict[str, Callable[[Life, int, int], None]] = {
     "not_captured": Life.not_captured,
     "cancel": Life.cancel,
     "cancel_lines": Life.cancel_lines,
+    "propose": Life.propose,
+    "decide_change": Life.decide_change,
+    "increase_answered": Life.increase_answered,
     "hold": Life.hold,
     "release_hold": Life.release_hold,
     "placed_again": Life.placed_again,

@@ -125,7 +125,7 @@ def test_a_lower_revision_is_ignored_and_a_higher_one_asks_a_person() -> None:
         OrderRevisionIgnored(reason=IgnoreReason.LOWER_REVISION, revision=1, known_revision=2)
     )
     outcome = story.tell(order(("A", 9, 900), revision=3, fingerprint="f3"))
-    assert kinds(outcome) == ["OrderChangeRequested", "HoldPlaced"]
+    assert kinds(outcome) == ["OrderChangeRequested", "HoldPlaced", "ChangeProposed"]
 
 
 def test_another_body_without_a_revision_is_a_conflict_with_an_owner() -> None:

@@ -40,7 +40,11 @@ from services.order.waiting import waiting
 from services.order.ways import ship_groups
 
 picks = st.integers(0, 5)
-OFTEN = [*["go_on"] * 40, *["release_hold", "arrived"] * 3, *["wish_return", "return_came", "return_looked"] * 2]
+OFTEN = [
+    *["go_on"] * 40,
+    *["release_hold", "arrived", "decide_change", "increase_answered"] * 3,
+    *["wish_return", "return_came", "return_looked"] * 2,
+]
 """What happens more often than anything else may, so that most lives get somewhere."""
 
 deeds = st.lists(
