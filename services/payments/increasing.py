@@ -35,7 +35,14 @@ def increase(command: AuthorizeMore, state: Payment, context: Context) -> Sequen
         detail = "what the order was placed with is still being secured"
         return [_declined(command, context, DeclineReason.CONFLICT, detail)]
     if any(tender.amount.amount and HOW[tender.method] is not How.AT_ONCE for tender in command.tenders):
-        return [_declined(command, context, DeclineReason.UNSUPPORTED_METHOD, "what a provider or the payer secures is not asked for more")]
+        return [
+            _declined(
+                command,
+                context,
+                DeclineReason.UNSUPPORTED_METHOD,
+                "what a provider or the payer secures is not asked for more",
+            )
+        ]
     return [
         PaymentIncreased(
             order_id=command.order_id,
