@@ -186,7 +186,8 @@ class ChannelShipGroup(Value):
 
 class ChannelTender(Value):
     """How a part is paid, in minor units; lower ranks are used first. `state` and `refunds_by` are for money that the
-    channel takes (`external`), `expires_at` says when its authorisation lapses. `reference` is a token or number, never a card number."""
+    channel takes (`external`), `expires_at` says when its authorisation lapses. `reference` is a token or number, never a card number;
+    of a card it is the stored method, and `provider` who holds it (absent: the installation's own)."""
 
     method: TenderMethod
     amount: Whole
@@ -196,6 +197,7 @@ class ChannelTender(Value):
     state: ExternalState | None = None
     expires_at: Instant | None = None
     refunds_by: RefundExecutor = RefundExecutor.MERCHANT
+    provider: Key | None = None
 
 
 class ChannelOrder(Message):

@@ -133,6 +133,7 @@ def _order() -> list[Column]:
         Column("tender_state", of, ("tenders", 0, "state")),
         Column("tender_expires_at", of, ("tenders", 0, "expires_at"), Reader.INSTANT),
         Column("tender_refunds_by", of, ("tenders", 0, "refunds_by")),
+        Column("tender_provider", of, ("tenders", 0, "provider")),
     ]
 
 

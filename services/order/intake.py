@@ -308,6 +308,7 @@ def tender_of(tender: ChannelTender, intake: Intake) -> Tender:
         external_state=tender.state,
         expires_at=tender.expires_at,
         refunds_by=tender.refunds_by,
+        provider=tender.provider,
     )
 
 

@@ -69,7 +69,7 @@ def record_outcome(message: RecordProviderOutcome, state: Payment, context: Cont
     if known is None or known.call.step is not message.step:
         return [_ignored(message, IgnoredBecause.UNKNOWN_CALL)]
     if not known.open:
-        return _late(message, known, context)
+        return _late(message, state, known)
     match message.result:
         case CallResult.DONE:
             return _done(message, state, known, context)
@@ -107,13 +107,13 @@ def _ignored(message: RecordProviderOutcome, because: IgnoredBecause) -> Provide
     )
 
 
-def _late(message: RecordProviderOutcome, known: CardCall, context: Context) -> Sequence[Event]:
+def _late(message: RecordProviderOutcome, state: Payment, known: CardCall) -> Sequence[Event]:
     """An outcome of a call that has one. What is secured after all is let go of; money that moved after it was said not
     to, or the other way round, is for a person."""
     happened = message.result is CallResult.DONE
     if happened and known.stage is not CallStage.DONE:
         if known.call.step is CallStep.AUTHORIZE:
-            return [_authorized(message, known)]
+            return [_authorized(message, state, known)]
         if known.call.step is CallStep.VOID:
             return [_voided(message, known)]
         return [unresolved(message.order_id, known, f"{known.call.step} happened after it was declined")]
@@ -146,7 +146,7 @@ def _done(message: RecordProviderOutcome, state: Payment, known: CardCall, conte
     if amount != call.amount:
         return _of_another_amount(message, state, known, context, amount)
     if call.step is CallStep.AUTHORIZE:
-        return [_authorized(message, known)]
+        return [_authorized(message, state, known)]
     assert call.part is not None, "a capture and a refund are for a part"
     if call.step is CallStep.CAPTURE:
         return [
@@ -184,10 +184,10 @@ def _of_another_amount(
         said = f"{message.provider} did it for {amount.to_decimal()} {amount.currency}"
         return [unresolved(message.order_id, known, said)]
     ends = declined(state, known, context, message.provider, CardDecline.LIMIT_EXCEEDED)
-    return [*ends, _authorized(message, known)]
+    return [*ends, _authorized(message, state, known)]
 
 
-def _authorized(message: RecordProviderOutcome, known: CardCall) -> CardAuthorized:
+def _authorized(message: RecordProviderOutcome, state: Payment, known: CardCall) -> CardAuthorized:
     call = known.call
     return CardAuthorized(
         order_id=message.order_id,
@@ -197,7 +197,7 @@ def _authorized(message: RecordProviderOutcome, known: CardCall) -> CardAuthoriz
             tender=call.tender,
             method=TenderMethod.CARD,
             amount=message.amount or call.amount,
-            capture_time=CaptureTime.AT_FULFILLMENT,
+            capture_time=_capture_time(state, call),
             capabilities=message.capabilities,
             final=message.final,
             reference=message.reference,
@@ -207,6 +207,11 @@ def _authorized(message: RecordProviderOutcome, known: CardCall) -> CardAuthoriz
         brand=message.brand,
         last_four=message.last_four,
     )
+
+
+def _capture_time(state: Payment, call: ProviderCall) -> CaptureTime:
+    """As the tender says; of a payment that ended meanwhile nothing is captured."""
+    return state.tenders[call.tender].capture if call.tender < len(state.tenders) else CaptureTime.AT_FULFILLMENT
 
 
 def _voided(message: RecordProviderOutcome, known: CardCall) -> CardVoided:

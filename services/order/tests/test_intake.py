@@ -102,6 +102,13 @@ def test_what_is_no_currency_code_is_kept_as_it_was_written() -> None:
     assert (made.currency, made.stated_currency) == ("XXX", "loyalty points")
 
 
+def test_a_card_names_its_stored_method_and_who_holds_it() -> None:
+    card = {"method": "card", "amount": 1000, "reference": "pm_1", "provider": "stripe"}
+    [tender] = request(tenders=[card]).tenders
+    assert (tender.reference, tender.provider) == ("pm_1", "stripe")
+    assert request(tenders=[card]).fingerprint != request(tenders=[{**card, "provider": None}]).fingerprint
+
+
 def test_an_address_says_what_it_lacks() -> None:
     made = request(ship_groups=[{"group": "g", "ship_to": {"name": "Ada", "city": "Bonn"}}])
     assert made.ship_groups[0].address_missing == ("address_lines", "country")
