@@ -1,7 +1,7 @@
 """What the payments service does outside: asks payment providers for what a payment wants, and what became of it.
 
-A call that may have been made before is asked after first: one that was wanted before this process began, and one that
-is older than the provider keeps keys. A provider that fails again and again is left alone for a while, so that what is
+A call that may have been made before is asked after first: one that was wanted before this process began, or so long ago
+that another worker may have had it and lost its partitions, or that the provider no longer knows its key. A provider that fails again and again is left alone for a while, so that what is
 wanted meanwhile is known to have done nothing.
 """
 
@@ -31,7 +31,7 @@ from contracts.payments import (
 )
 from services.payments.provider import Call, Notice, Outcome, Provider, Result, Settlement
 
-__all__ = ["AT_ONCE_MAX", "FAILURES_MAX", "LEFT_ALONE", "ProviderWorker", "outcome_of_notice"]
+__all__ = ["AT_ONCE_MAX", "FAILURES_MAX", "FRESH", "LEFT_ALONE", "ProviderWorker", "outcome_of_notice"]
 
 AT_ONCE_MAX = 16
 """Payments for which a provider is asked at once; those of one payment one after the other."""
@@ -41,6 +41,9 @@ FAILURES_MAX = 5
 
 LEFT_ALONE = timedelta(seconds=30)
 """For how long; then one call tries whether it is back."""
+
+FRESH = timedelta(seconds=10)
+"""How old an intent is at most that nobody else can have acted on: a worker that is gone is missed later than that."""
 
 SAID_CHARS_MAX = 300
 
@@ -97,7 +100,7 @@ class ProviderWorker:
         age = self._clock() - asked.envelope.time
         if inquiry:
             outcome = await self._guarded(provider, provider.find, call)
-        elif asked.envelope.time < self._began or age > provider.keys_kept:
+        elif asked.envelope.time < self._began or age > min(FRESH, provider.keys_kept):
             outcome = await self._found_or_called(provider, call)
         else:
             outcome = await self._guarded(provider, provider.call, call)

@@ -26,7 +26,7 @@ from contracts.payments import (
     RecordProviderOutcome,
 )
 from services.payments.provider import Call, Outcome, Result
-from services.payments.workers import FAILURES_MAX, LEFT_ALONE, ProviderWorker
+from services.payments.workers import FAILURES_MAX, FRESH, LEFT_ALONE, ProviderWorker
 from tests.doors.fakes import NOON, KeptWriter
 
 
@@ -113,7 +113,9 @@ def test_what_the_payment_knows_is_not_asked_again() -> None:
     assert len(provider.calls) == 1
 
 
-@pytest.mark.parametrize(("began", "now"), [(NOON + timedelta(seconds=1), NOON), (NOON, NOON + timedelta(hours=25))])
+@pytest.mark.parametrize(
+    ("began", "now"), [(NOON + timedelta(seconds=1), NOON), (NOON, NOON + FRESH + timedelta(seconds=1))]
+)
 @pytest.mark.parametrize(
     ("found", "calls", "result"),
     [
@@ -127,7 +129,7 @@ def test_what_the_payment_knows_is_not_asked_again() -> None:
 def test_what_may_have_been_called_before_is_asked_after_first(
     began: datetime, now: datetime, found: Result, calls: int, result: CallResult
 ) -> None:
-    # given a worker that began after the wish, or a wish that is older than the provider keeps keys
+    # given a worker that began after the wish, or a wish so old that another may have acted on it
     provider = Kept(found=found)
     work = Work(provider, began)
     work.now = max(began, now)
