@@ -23,6 +23,7 @@ __all__ = [
     "list_refunds",
     "list_returns",
     "list_stock",
+    "list_stored_values",
     "location_commands",
     "shipment_commands",
 ]
@@ -229,6 +230,20 @@ def list_payments(
     ]
     asked = {"limit": limit, "after": after, "stage": stage, "currency": currency}
     _show("/payments", "payments", "payment list", columns, as_json, **asked)
+
+
+def list_stored_values(
+    limit: Limit = None,
+    after: After = None,
+    kind: Annotated[str | None, typer.Option(help="gift_card or store_credit.")] = None,
+    stage: Stages = None,
+    customer: Annotated[str | None, typer.Option(help="A customer's id.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List gift cards and store credit, the last opened first; amounts in minor units."""
+    columns = [_field(name) for name in ("id", "kind", "customer", "ending", "currency", "available", "held", "stage")]
+    asked = {"limit": limit, "after": after, "kind": kind, "stage": stage, "customer": customer}
+    _show("/stored-values", "stored_values", "credit list", columns, as_json, **asked)
 
 
 @item_commands.command("list")

@@ -30,6 +30,8 @@ COMMANDS = {
     "return": "oms.returns:return_commands",
     "shipment": "oms.lists:shipment_commands",
     "payment": "oms.payments:payment_commands",
+    "credit": "oms.credit:credit_commands",
+    "journal": "oms.journal.command:write_journal",
     "item": "oms.lists:item_commands",
     "location": "oms.lists:location_commands",
     "person": "oms.persons:person_commands",

@@ -26,7 +26,7 @@ from contracts.channel import (
     OpenOrder,
 )
 from contracts.ids import aggregate_id, guest_subject_id, subject_id
-from contracts.money import Charge, Money, Quantity, TaxLine, Tender
+from contracts.money import Charge, Money, Quantity, TaxLine, Tender, TenderMethod
 from contracts.order import (
     Customer,
     ImportOrder,
@@ -38,6 +38,7 @@ from contracts.order import (
     RelatesTo,
     ShipGroup,
 )
+from contracts.payments.gift_codes import gift_card_id, store_credit_id
 from contracts.personal import Personal, PersonalContent
 
 __all__ = [
@@ -106,7 +107,7 @@ def order_id(tenant: str, channel_account: str, external_id: str) -> str:
 def place_order(order: ChannelOrder, tenant: str, seal: Seal) -> PlaceOrder:
     """The request that an order of a channel becomes, with card numbers masked, personal data sealed and its fingerprint
     taken."""
-    order, masked = mask_texts(order)
+    order, masked = mask_texts(_by_ledger(order, tenant, seal))
     code = order.currency.strip().upper()
     known = len(code) == 3 and code.isascii() and code.isalpha()
     identifier = order_id(tenant, order.channel_account, order.external_id)
@@ -145,6 +146,21 @@ def place_order(order: ChannelOrder, tenant: str, seal: Seal) -> PlaceOrder:
         masked=masked,
     )
     return request.model_copy(update={"fingerprint": fingerprint(request)})
+
+
+def _by_ledger(order: ChannelOrder, tenant: str, seal: Seal) -> ChannelOrder:
+    """The order with tenders of stored value naming their ledger: a gift card's code is money, and goes no further."""
+
+    def named(tender: ChannelTender) -> ChannelTender:
+        ledger = tender.reference
+        if tender.method is TenderMethod.GIFT_CARD and tender.reference is not None:
+            ledger = gift_card_id(tenant, seal, tender.reference)
+        if tender.method is TenderMethod.STORE_CREDIT:
+            whose, currency = order.customer, order.currency.strip().upper()
+            ledger = None if whose is None else store_credit_id(tenant, whose.issuer, whose.id, currency)
+        return tender.model_copy(update={"reference": ledger})
+
+    return order.model_copy(update={"tenders": tuple(named(tender) for tender in order.tenders)})
 
 
 def import_order(order: ChannelOrder, state: OpenOrder, tenant: str, seal: Seal) -> ImportOrder:

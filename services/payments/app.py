@@ -7,6 +7,7 @@ from chassis.service import Service
 from chassis.settings import Settings
 from services.payments.invoice_list import InvoicesProjection
 from services.payments.projections import PaymentsProjection
+from services.payments.stored_value_projection import StoredValuesProjection
 from services.payments.streams import KINDS
 
 __all__ = ["declare", "run"]
@@ -19,5 +20,5 @@ def declare(namespace: str = "") -> Service:
 
 def run(settings: Settings) -> int:
     """Run one process until it is asked to stop; its exit code."""
-    projections = (PaymentsProjection(), InvoicesProjection())
+    projections = (PaymentsProjection(), InvoicesProjection(), StoredValuesProjection())
     return run_service(declare(settings.namespace), installation_of(settings), projections=projections)

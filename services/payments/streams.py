@@ -5,7 +5,8 @@ from __future__ import annotations
 from services.payments.invoice import INVOICE
 from services.payments.invoice_series import SERIES
 from services.payments.payment import PAYMENT
+from services.payments.stored_value import STORED_VALUES
 
 __all__ = ["KINDS"]
 
-KINDS = (PAYMENT, INVOICE, SERIES)
+KINDS = (PAYMENT, STORED_VALUES, INVOICE, SERIES)

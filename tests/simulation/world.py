@@ -86,7 +86,7 @@ class World:
     def post(
         self, service: str, name: str, message: Message, door: str | None = "spec", actor: Actor | None = None
     ) -> None:
-        """A message from outside comes in by a door (or from a worker: no door)."""
+        """A message from outside comes in by a door (or from a worker: no door), and who caused it."""
         self._posted += 1
         number = str(self._posted)
         envelope = Envelope(

@@ -8,6 +8,7 @@ import pytest
 
 from contracts.channel import ChannelOrder, OpenOrder
 from contracts.ids import guest_subject_id, subject_id
+from contracts.payments.gift_codes import gift_card_id, store_credit_id
 from contracts.personal import Personal, PersonalContent
 from services.order.intake import import_order, order_id, place_order
 
@@ -121,3 +122,19 @@ def test_two_lines_of_an_open_order_that_have_one_id_keep_each_its_own_progress(
     body = {**PLAIN, "lines": lines, "system": "old-oms"}
     made = import_order(ChannelOrder.model_validate(body), OpenOrder.model_validate(body), "default", seal)
     assert [(each.line, each.fulfilled) for each in made.progress] == [("1", 1), ("2", 2)]
+
+
+def test_the_code_of_a_gift_card_goes_no_further_than_the_door() -> None:
+    typed = ("4111-1111-1111-1111", "4111 1111 1111 1111")
+    made = [request(tenders=[{"method": "gift_card", "amount": 1000, "reference": code}]) for code in typed]
+    assert [one.tenders[0].reference for one in made] == [gift_card_id("default", seal, "4111111111111111")] * 2
+    assert all(b"1111-1111" not in one.encode() and not one.masked for one in made)
+
+
+def test_store_credit_is_the_customer_s_own_whatever_is_said() -> None:
+    mine = {"issuer": "webshop", "id": "c1"}
+    tender = {"method": "store_credit", "amount": 1000, "reference": "somebody-else-s"}
+    made = request(customer=mine, tenders=[tender])
+    assert made.tenders[0].reference == store_credit_id("default", "webshop", "c1", "EUR")
+    guest = request(tenders=[{"method": "store_credit", "amount": 1000, "reference": "c2"}])
+    assert guest.tenders[0].reference is None

@@ -1,0 +1,1 @@
+"""The journal: every money event as a balanced entry of double-entry bookkeeping."""

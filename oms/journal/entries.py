@@ -1,0 +1,241 @@
+"""From money events to balanced entries: what each event says, by debit (above zero) and credit (below).
+
+Each entry is balanced in its currency and names the event that it is. The book remembers of each order what later events
+do not say again: its taxes, the methods of its tenders, what was granted back.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from contracts.envelope import Envelope
+from contracts.ids import split_stream
+from contracts.message import Message
+from contracts.money import Money, share
+from contracts.order import (
+    LinesFulfilled,
+    OrderImported,
+    OrderPlaced,
+    RefundCause,
+    RefundGranted,
+    RefundWithdrawn,
+)
+from contracts.payments import (
+    DisputeLost,
+    DisputeOpened,
+    DisputeWon,
+    PaymentAuthorized,
+    PaymentCaptured,
+    PaymentRefunded,
+    RefundRefused,
+    ValueExpired,
+    ValueIssued,
+    ValueRedeemed,
+)
+from oms.journal.accounts import BY_CAUSE, BY_METHOD, BY_REMITTER, Account
+from oms.journal.taxes import Taxes, taxes_of
+
+__all__ = ["HEARD", "Book", "Entry", "Posting"]
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """An amount on an account, in minor units of its currency: a debit above zero, a credit below."""
+
+    account: Account
+    amount: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What an event means in money. `event` is its id, `what` its name, `order` the order's id where there is one,
+    `document` the fulfilment, refund, ledger or system that it is about."""
+
+    event: str
+    when: datetime
+    what: str
+    order: str | None
+    document: str
+    postings: tuple[Posting, ...]
+
+
+@dataclass(slots=True)
+class _Granted:
+    """What a refund took from where, until it is known that it is paid: its amount, and the debits that it stands on."""
+
+    amount: int
+    debits: Mapping[Account, int]
+
+
+@dataclass(slots=True)
+class Book:
+    """Takes the events of a topic in the order of each stream; money events become entries. It keeps a few numbers a
+    line of every order: orders never end for good while goods may come back."""
+
+    _taxes: dict[str, Taxes] = field(default_factory=dict)
+    _methods: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _granted: dict[str, _Granted] = field(default_factory=dict)
+    _other_back: Counter[str] = field(default_factory=Counter)
+    _part_paid: Counter[str] = field(default_factory=Counter)
+
+    def entry(self, envelope: Envelope, event: Message) -> Entry | None:
+        """The entry of an event; nothing where no money moved."""
+        make = _ENTRIES.get(type(event))
+        if make is None:
+            return None
+        found = make(self, envelope, event)
+        if found is None:
+            return None
+        order, document, currency, amounts = found
+        postings = tuple(Posting(account, amount, currency) for account, amount in sorted(amounts.items()) if amount)
+        return Entry(envelope.id, envelope.time, type(event).__name__, order, document, postings) if postings else None
+
+
+_Found = tuple[str | None, str, str, Counter[Account]] | None
+
+
+def _order_of(envelope: Envelope) -> str:
+    return split_stream(envelope.subject)[1]
+
+
+def _placed(book: Book, envelope: Envelope, event: OrderPlaced) -> _Found:
+    book._taxes[_order_of(envelope)] = taxes_of(event)
+    return None
+
+
+def _imported(book: Book, envelope: Envelope, event: OrderImported) -> _Found:
+    """What was settled there beyond what had left is owed to the customer in goods."""
+    order = _order_of(envelope)
+    book._taxes[order] = taxes_of(event)
+    prepaid = event.settled.amount - event.fulfilled_amount.amount
+    return order, event.system, event.currency, Counter({Account.TAKEN_OVER: prepaid, Account.ORDERS: -prepaid})
+
+
+def _fulfilled(book: Book, envelope: Envelope, event: LinesFulfilled) -> _Found:
+    order, amounts = _order_of(envelope), Counter({Account.ORDERS: event.amount.amount})
+    taxed = 0
+    for remitter, tax in book._taxes.get(order, Taxes()).of_units(event.ranges).items():
+        amounts[BY_REMITTER[remitter]] -= tax
+        taxed += tax
+    amounts[Account.SALES] -= event.amount.amount - taxed
+    return order, event.fulfillment, event.amount.currency, amounts
+
+
+def _granted_back(book: Book, envelope: Envelope, event: RefundGranted) -> _Found:
+    order, fee = _order_of(envelope), 0 if event.fee is None else event.fee.amount
+    whole, debits = event.amount.amount + fee, Counter[Account]()
+    if event.cause is RefundCause.APPEASEMENT:
+        debits[Account.GOODWILL] = whole
+    else:
+        taxes, before = book._taxes.get(order, Taxes()), book._other_back[order]
+        book._other_back[order] = before + max(0, event.other.amount)
+        found = (taxes.of_units(event.lines, with_shared=False), taxes.of_other(before, book._other_back[order]))
+        for remitter, tax in (row for rows in found for row in rows.items()):
+            debits[BY_REMITTER[remitter]] += tax
+        debits[Account.RETURNS] = whole - sum(debits.values())
+    book._granted[event.refund] = _Granted(event.amount.amount, debits)
+    amounts = Counter(debits)
+    amounts[Account.CREDIT] -= event.amount.amount
+    amounts[Account.FEES] -= fee
+    return order, event.refund, event.amount.currency, amounts
+
+
+def _withdrawn(book: Book, envelope: Envelope, event: RefundWithdrawn) -> _Found:
+    """The credit is owed no more: what it stood on comes back, in proportion."""
+    granted, amount = book._granted.get(event.refund), event.amount.amount
+    amounts = Counter({Account.CREDIT: amount})
+    rest = amount
+    if granted is not None and 0 < amount <= granted.amount:
+        for account, debit in granted.debits.items():
+            if account not in (Account.RETURNS, Account.GOODWILL):
+                part = share(debit, granted.amount, 0, amount)
+                amounts[account] -= part
+                rest -= part
+    goodwill = granted is not None and Account.GOODWILL in granted.debits
+    amounts[Account.GOODWILL if goodwill else Account.RETURNS] -= rest
+    return _order_of(envelope), event.refund, event.amount.currency, amounts
+
+
+def _authorized(book: Book, envelope: Envelope, event: PaymentAuthorized) -> _Found:
+    book._methods[event.order_id] = tuple(tender.method for tender in event.tenders)
+    return None
+
+
+def _tender(book: Book, order: str, place: int) -> Account:
+    methods = book._methods.get(order, ())
+    return BY_METHOD.get(methods[place], Account.OTHER_TENDER) if place < len(methods) else Account.OTHER_TENDER
+
+
+def _captured(book: Book, envelope: Envelope, event: PaymentCaptured) -> _Found:
+    amounts = Counter({Account.ORDERS: -event.amount.amount})
+    for part in event.captures:
+        amounts[_tender(book, event.order_id, part.tender)] += part.amount.amount
+    return event.order_id, event.fulfillment, event.amount.currency, amounts
+
+
+def _refunded(book: Book, envelope: Envelope, event: PaymentRefunded) -> _Found:
+    before = book._part_paid.pop(event.refund, 0)
+    amounts = Counter({Account.CREDIT: event.amount.amount - before, Account.OTHER_TENDER: before})
+    for part in event.refunds:
+        amounts[_tender(book, event.order_id, part.tender)] -= part.amount.amount
+    amounts[Account.OTHER_TENDER] -= event.amount.amount - sum(part.amount.amount for part in event.refunds)
+    return event.order_id, event.refund, event.amount.currency, amounts
+
+
+def _refund_refused(book: Book, envelope: Envelope, event: RefundRefused) -> _Found:
+    """A part may be back all the same. By which tenders is told when the rest is."""
+    paid = 0 if event.refunded_part is None else event.refunded_part.amount
+    more = max(0, paid - book._part_paid[event.refund])
+    book._part_paid[event.refund] += more
+    amounts = Counter({Account.CREDIT: more, Account.OTHER_TENDER: -more})
+    return event.order_id, event.refund, event.amount.currency, amounts
+
+
+def _disputed(debit: Account, credit: Account) -> Callable[[Book, Envelope, Any], _Found]:
+    def entry(book: Book, envelope: Envelope, event: DisputeOpened | DisputeWon | DisputeLost) -> _Found:
+        return _value(event.order_id, event.capture, event.amount, debit, credit)
+
+    return entry
+
+
+def _value(order: str | None, value: str, amount: Money, debit: Account, credit: Account) -> _Found:
+    return order, value, amount.currency, Counter({debit: amount.amount, credit: -amount.amount})
+
+
+def _issued(book: Book, envelope: Envelope, event: ValueIssued) -> _Found:
+    return _value(event.order_id, event.value, event.amount, BY_CAUSE[event.cause], Account.STORED_VALUE)
+
+
+def _redeemed(book: Book, envelope: Envelope, event: ValueRedeemed) -> _Found:
+    return _value(event.order_id, event.value, event.amount, Account.STORED_VALUE, Account.VALUE_USED)
+
+
+def _expired(book: Book, envelope: Envelope, event: ValueExpired) -> _Found:
+    return _value(None, event.value, event.amount, Account.STORED_VALUE, Account.BREAKAGE)
+
+
+_ENTRIES: Mapping[type[Message], Callable[[Book, Envelope, Any], _Found]] = {
+    OrderPlaced: _placed,
+    OrderImported: _imported,
+    LinesFulfilled: _fulfilled,
+    RefundGranted: _granted_back,
+    RefundWithdrawn: _withdrawn,
+    PaymentAuthorized: _authorized,
+    PaymentCaptured: _captured,
+    PaymentRefunded: _refunded,
+    RefundRefused: _refund_refused,
+    DisputeOpened: _disputed(Account.DISPUTED, Account.CARD),
+    DisputeWon: _disputed(Account.CARD, Account.DISPUTED),
+    DisputeLost: _disputed(Account.CHARGEBACKS, Account.DISPUTED),
+    ValueIssued: _issued,
+    ValueRedeemed: _redeemed,
+    ValueExpired: _expired,
+}
+
+HEARD = frozenset(event.TYPE for event in _ENTRIES)
+"""The types of events that a book has to hear."""
