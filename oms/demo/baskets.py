@@ -34,6 +34,7 @@ __all__ = [
     "STORES_WITH_STOCK",
     "WAREHOUSES",
     "Tally",
+    "by_card",
     "home_location",
     "millilitres",
     "next_orders",
@@ -54,7 +55,12 @@ PICOLITRES_A_MILLIGALLON = 3_785_411_784
 PICOLITRES_A_MILLILITRE = 1_000_000_000
 
 INVOICED_OF = 4
-"""Of so many households one pays by invoice; for the others the channel has secured the money."""
+"""Of so many households one pays by invoice."""
+CARD_OF = 4
+"""Of so many of the others one pays by card at the payment sandbox; for the rest the channel has secured the money."""
+
+CARDS = ("tok_visa", *["tok_ok"] * 6, "tok_webhook_twice", "tok_webhook_out_of_order", "tok_webhook_lost")
+"""The cards that households have, by lot: all go well, and of some the sandbox tells in odd ways."""
 NO_BACKORDER_OF = 8
 """Of so many households one does not wait: what is short of its orders is cancelled."""
 
@@ -222,6 +228,8 @@ def _customer_tender(basket: TillBasket, amount: int) -> ChannelTender:
     if draw(INVOICED_OF, "invoiced", basket.household_id) == 0:
         reference = f"PO-{basket.basket_id}"
         return ChannelTender(method=TenderMethod.INVOICE, amount=amount, rank=1, reference=reference)
+    if draw(CARD_OF, "card", basket.household_id) == 0:
+        return by_card(amount, CARDS[draw(len(CARDS), "token", basket.household_id)], str(basket.basket_id))
     return ChannelTender(
         method=TenderMethod.EXTERNAL,
         amount=amount,
@@ -231,3 +239,8 @@ def _customer_tender(basket: TillBasket, amount: int) -> ChannelTender:
         state=ExternalState.AUTHORIZED,
         refunds_by=RefundExecutor.CHANNEL,
     )
+
+
+def by_card(amount: int, token: str, order: str) -> ChannelTender:
+    """What a card pays; the token says what the sandbox does, and whose card it is."""
+    return ChannelTender(method=TenderMethod.CARD, amount=amount, rank=1, reference=f"{token}:{order}")

@@ -22,7 +22,10 @@ ACCEPTED = {
 }
 """Holds that the desk releases, and what it says."""
 
-CANCELLED = {HoldKind.MISSING_ADDRESS: "nobody answers under the number that the order names"}
+CANCELLED = {
+    HoldKind.MISSING_ADDRESS: "nobody answers under the number that the order names",
+    HoldKind.PAYMENT_DECLINED: "the customer has no other card",
+}
 """Holds that the desk can only end by a cancel."""
 
 Do = Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]

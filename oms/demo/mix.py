@@ -37,15 +37,28 @@ class Evidence:
         self._group_of: dict[Line, tuple[str, bool]] = {}
         self._works: Counter[tuple[str, str, str]] = Counter()
         self._groups_at_work: dict[str, set[str]] = defaultdict(set)
+        self._doubts: dict[tuple[str, str], str] = {}
+        self._returns: dict[str, str] = {}
         self._departures: Counter[tuple[str, str]] = Counter()
 
     def note(self, event: Seen) -> None:
         """Take in one event of any service, or an order as its channel published it; all of the order service first."""
-        order = event.id if event.id in self.orders else _order_of(event.value)
+        order = event.id if event.id in self.orders else self._order_of(event.value)
         if order in self.orders and event.name in _TAKEN:
             _TAKEN[event.name](self, order, event)
         elif event.name in _OF_CARTS:
             self._note_cart(event, _OF_CARTS[event.name])
+
+    def _order_of(self, value: Mapping[str, Any]) -> str:
+        """Whose an event is that is not of an order's stream: it names a demand, an order, or a return of one."""
+        demand = value.get("demand")
+        return str(
+            demand["id"] if demand else value.get("order_id") or self._returns.get(value.get("return_id", ""), "")
+        )
+
+    def note_return(self, order: str, event: Seen) -> None:
+        """Which return is an order's."""
+        self._returns[event.value["return_id"]] = order
 
     def _note_cart(self, event: Seen, case: str) -> None:
         demand = event.value["demand"]
@@ -113,17 +126,22 @@ class Evidence:
             if self._departures[order, group] > 1 and not whole:
                 self.cases["in parts"].add((order, group))
 
+    def doubt(self, order: str, key: str, name: str) -> None:
+        """A card that is not secured yet; what it is if it will be."""
+        self._doubts[order, key] = name
+
+    def note_secured(self, order: str, event: Seen) -> None:
+        """A card is secured after all: by the same call, or by another one for the order."""
+        for key in (event.value["key"], order):
+            if name := self._doubts.pop((order, key), None):
+                self.note_case(name, order)
+
     def note_case(self, name: str, *key: Hashable) -> None:
         """A case that one event shows by itself."""
         self.cases[name].add(key)
 
 
 _Taken = Callable[[Evidence, str, Seen], None]
-
-
-def _order_of(value: Mapping[str, Any]) -> str:
-    demand = value.get("demand")
-    return str(demand["id"] if demand else value.get("order_id", ""))
 
 
 def _note_short_pick(evidence: Evidence, order: str, event: Seen) -> None:
@@ -160,8 +178,19 @@ def _note_completed(evidence: Evidence, order: str, event: Seen) -> None:
 
 
 def _note_refund(evidence: Evidence, order: str, event: Seen) -> None:
-    if event.value["cause"] == "appeasement":
-        evidence.note_case("appeased", order)
+    evidence.note_case(f"refunded: {event.value['cause']}", order)
+
+
+def _note_declined(evidence: Evidence, order: str, event: Seen) -> None:
+    if event.value.get("soft"):
+        evidence.doubt(order, order, "declined softly")
+    else:
+        evidence.note_case("declined", order)
+
+
+def _note_restocked(evidence: Evidence, order: str, event: Seen) -> None:
+    if event.value["disposition"] == "restock":
+        evidence.note_case("restocked", event.value["return_id"], event.value["sku"])
 
 
 _TAKEN: dict[str, _Taken] = {
@@ -178,6 +207,13 @@ _TAKEN: dict[str, _Taken] = {
     "LinesCancelled": _note_lapse,
     "OrderCompleted": _note_completed,
     "Refunded": _note_refund,
+    "CardCaptured": lambda evidence, order, _: evidence.note_case("charged", order),
+    "CardDeclined": _note_declined,
+    "ProviderOutcomeUnknown": lambda evidence, order, event: evidence.doubt(order, event.value["key"], "unknown"),
+    "CardAuthorized": Evidence.note_secured,
+    "ReturnRequested": Evidence.note_return,
+    "ReturnReceived": lambda evidence, _, event: evidence.note_case("came back", event.id),
+    "StockReturned": _note_restocked,
     "InvoiceIssued": lambda evidence, _, event: evidence.note_case("invoice", event.id),
     "OrderCancelled": lambda evidence, order, _: evidence.note_case("cancelled", order),
     "OrderRevisionIgnored": lambda evidence, order, _: evidence.note_case("revision ignored", order),
@@ -240,7 +276,14 @@ MIX = (
     Row("orders with lines whose last moment passed", "lapsed"),
     Row("orders cancelled", "cancelled"),
     Row("orders that went on without units that were cancelled", "partly cancelled"),
-    Row("orders of which money was given back as goodwill", "appeased"),
+    Row("orders of which money was given back as goodwill", "refunded: appeasement"),
+    Row("cards that were charged", "charged"),
+    Row("cards that were declined for good", "declined"),
+    Row("cards that were declined, and taken later", "declined softly"),
+    Row("charges of which nobody knew, until the provider was asked", "unknown"),
+    Row("returns that came back", "came back"),
+    Row("articles that came back and are for sale again", "restocked"),
+    Row("orders of which money was given back for what came back", "refunded: returned"),
     Row("invoices", "invoice"),
 )
 """The mix, in the words in which docs/demo.md has it."""

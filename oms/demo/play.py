@@ -20,6 +20,7 @@ from oms.demo.desk import Desk
 from oms.demo.door import Door
 from oms.demo.floor import Floor
 from oms.demo.goods import Goods
+from oms.demo.goods_back import GoodsBack
 from oms.demo.progress import LateGoods, Progress
 from oms.demo.run import Run
 from oms.demo.seller import describe_seller
@@ -37,8 +38,9 @@ keep up. More than a wave: late goods come only when their wave is sourced."""
 LOOK_SECONDS = 0.1
 SETTLE_SECONDS = 3.0
 """Between the last opening receipt and the first order: orders are sourced from a table that follows the stock."""
-STANDSTILL_SECONDS = 90.0
-"""How long nothing at all may happen while something is still expected."""
+STANDSTILL_SECONDS = 150.0
+"""How long nothing at all may happen while something is still expected: a card that was declined softly is tried again
+after two minutes."""
 DELIVERY_SECONDS = 30.0
 """How long people may still work, the carrier be on the road and money be given back, once every order is closed that
 will be."""
@@ -71,6 +73,7 @@ async def perform(site: Site, badges: Badges, run: Run, rate: float | None, boar
             Desk(desk, floor.do, run.orders, run.taking(Turn.TOO_LATE)),
             Wishes(desk, floor.do, run.parts),
             Shelves(staff, floor.do, run.orders, fragile),
+            GoodsBack(staff, floor.do, run.orders),
         )
         stage = _Stage(site, run, till, floor, goods, board)
         outside = [tasks.create_task(stage.watch(people)), tasks.create_task(floor.work())]
@@ -94,7 +97,8 @@ class _Stage:
     def __init__(self, site: Site, run: Run, till: Door, floor: Floor, goods: Goods, board: Board) -> None:
         self._site, self._run, self._till, self._floor, self._goods = site, run, till, floor, goods
         self._board = board
-        self._progress = Progress(run.orders, run.taking(Turn.NEVER_SUPPLIED), run.taking(Turn.APPEASED))
+        repaid = (*run.taking(Turn.APPEASED), *run.taking(Turn.RETURNED))
+        self._progress = Progress(run.orders, run.taking(Turn.NEVER_SUPPLIED), repaid)
         self._late = LateGoods(run.plan.late)
         self._published = 0
         self._live = False

@@ -117,6 +117,7 @@ _SUPPLIED = {
     Turn.NEVER_SUPPLIED: (Supplied.NEVER,),
     Turn.LAPSED: (Supplied.NEVER,),
     Turn.PARTLY_CANCELLED: (Supplied.NEVER,),
+    Turn.RETURNED: (Supplied.TWICE,),
     Turn.ALL_OR_NOTHING: (Supplied.NEVER,),
     Turn.BROKEN: (Supplied.LATE, Supplied.TWICE),
     Turn.SPLIT: (Supplied.SPLIT,),

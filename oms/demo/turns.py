@@ -12,8 +12,9 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from contracts.channel import ChannelLine, ChannelOrder, ChannelShipGroup
+from contracts.money import TenderMethod
 from contracts.order import ShipMethod, ShortagePolicy
-from oms.demo.baskets import SHIP_GROUP, STORES_WITH_STOCK
+from oms.demo.baskets import SHIP_GROUP, STORES_WITH_STOCK, by_card
 from oms.demo.people import draw
 
 __all__ = ["Candidate", "Part", "Turn", "cast", "counter_of", "played"]
@@ -27,6 +28,8 @@ COUNTER = "counter"
 
 APPEASED_MIN, APPEASED_MAX = 100, 50_000
 """Totals, in minor units, of orders of which a part is given back."""
+RETURNED_MIN = 10
+"""What a unit that comes back cost at least, in minor units."""
 
 
 class Turn(StrEnum):
@@ -38,7 +41,9 @@ class Turn(StrEnum):
     has enough of a line. `short_pick`: a line is not on the shelf where it should lie. `in_cart`: goods were kept for a
     cart before. `two_groups`: a line is collected at a store. `carried_out`: bought at a till. `too_late`: cancelled once
     it is picked. `partly_cancelled`: what is missing of a line is cancelled, the rest is wanted. `appeased`: once all has left,
-    a part of the money is given back. `rounded`: the channel's total differs. `no_address`: it has none. `sent_twice`, `revised`: it comes again.
+    a part of the money is given back. `returned`: once it is delivered, a unit comes back. `declined`: the
+    card is refused for good. `soft_declined`: it is refused, and a while later it is not. `unknown`: nobody can tell at first
+    whether the card was charged. `rounded`: the channel's total differs. `no_address`: it has none. `sent_twice`, `revised`: it comes again.
     """
 
     NEVER_SUPPLIED = "never_supplied"
@@ -54,6 +59,10 @@ class Turn(StrEnum):
     TOO_LATE = "too_late"
     PARTLY_CANCELLED = "partly_cancelled"
     APPEASED = "appeased"
+    RETURNED = "returned"
+    DECLINED = "declined"
+    SOFT_DECLINED = "soft_declined"
+    UNKNOWN = "unknown"
     ROUNDED = "rounded"
     NO_ADDRESS = "no_address"
     SENT_TWICE = "sent_twice"
@@ -114,6 +123,21 @@ def _with_money_to_round(candidate: Candidate, _: _Own) -> tuple[str, ...] | Non
     return () if candidate.order.tenders and candidate.order.tenders[-1].amount > 1 else None
 
 
+def _one_that_cost_something(_: Candidate, own: _Own) -> tuple[str, ...] | None:
+    """So much for each unit that the customer gets something back."""
+    return next(((line.sku,) for line in own.all if _paid(line) >= RETURNED_MIN * line.quantity), None)
+
+
+def _paid(line: ChannelLine) -> int:
+    return line.amount + sum(charge.amount for charge in line.charges)
+
+
+def _by_one_customer(candidate: Candidate, _: _Own) -> tuple[str, ...] | None:
+    """Somebody pays, and by more than coupons."""
+    tenders = candidate.order.tenders
+    return () if tenders and tenders[-1].method is not TenderMethod.COUPON and tenders[-1].amount > 0 else None
+
+
 def _with_money_to_give_back(candidate: Candidate, _: _Own) -> tuple[str, ...] | None:
     """A tenth of it is a minor unit at least, and no more than the desk may give alone."""
     return () if APPEASED_MIN <= (candidate.order.total or 0) <= APPEASED_MAX else None
@@ -133,10 +157,14 @@ _CHOICES: dict[Turn, _Choice] = {
     Turn.SPLIT: _one_of_several,
     Turn.PARTLY_CANCELLED: _one_of_several,
     Turn.TWO_GROUPS: _one_beside_others,
+    Turn.RETURNED: _one_that_cost_something,
     Turn.SHORT_PICK: _one,
     Turn.IN_CART: _one,
     Turn.ROUNDED: _with_money_to_round,
     Turn.APPEASED: _with_money_to_give_back,
+    Turn.DECLINED: _by_one_customer,
+    Turn.SOFT_DECLINED: _by_one_customer,
+    Turn.UNKNOWN: _by_one_customer,
     Turn.TOO_LATE: _any,
     Turn.NO_ADDRESS: _any,
     Turn.SENT_TWICE: _any,
@@ -214,6 +242,18 @@ def _rounded(candidate: Candidate, _: Sequence[str]) -> ChannelOrder:
     return order.model_copy(update={"tenders": tenders, "total": (order.total or 0) - 1})
 
 
+def _with_card(*tokens: str) -> Callable[[Candidate, Sequence[str]], ChannelOrder]:
+    """The last tender is a card that the sandbox treats as one of these tokens says, by lot."""
+
+    def changed(candidate: Candidate, _: Sequence[str]) -> ChannelOrder:
+        order = candidate.order
+        *others, last = order.tenders
+        token = tokens[draw(len(tokens), "card", order.external_id)]
+        return order.model_copy(update={"tenders": (*others, by_card(last.amount, token, order.external_id))})
+
+    return changed
+
+
 def _nowhere(candidate: Candidate, _: Sequence[str]) -> ChannelOrder:
     order = candidate.order
     groups = tuple(group.model_copy(update={"ship_to": None}) for group in order.ship_groups)
@@ -237,6 +277,9 @@ _CHANGES: dict[Turn, Callable[[Candidate, Sequence[str]], ChannelOrder]] = {
     Turn.TWO_GROUPS: _collected,
     Turn.CARRIED_OUT: _carried_out,
     Turn.ROUNDED: _rounded,
+    Turn.DECLINED: _with_card("tok_decline_expired_card", "tok_decline_stolen_card"),
+    Turn.SOFT_DECLINED: _with_card("tok_soft_decline_then_ok"),
+    Turn.UNKNOWN: _with_card("tok_timeout_after", "tok_error_after"),
     Turn.NO_ADDRESS: _nowhere,
     Turn.REVISED: _first_revision,
 }

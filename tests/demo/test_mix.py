@@ -64,6 +64,19 @@ def published(revision: int) -> Seen:
     return seen(CHANNEL_ORDER, external_id="1", revision=revision)
 
 
+def unknown(key: str) -> Seen:
+    return seen("ProviderOutcomeUnknown", key=key)
+
+
+def secured(key: str) -> Seen:
+    return seen("CardAuthorized", key=key)
+
+
+def back(disposition: str, return_id: str = "r-1") -> Seen:
+    return seen("StockReturned", "s-1", sku="P1", return_id=return_id, disposition=disposition)
+
+
+RETURN = seen("ReturnRequested", return_id="r-1")
 TAX = {"taxes": [{"amount": 1}]}
 KIT = {"line": "1.1", "ship_group": "home", "tax_included": True, "relates_to": {"kind": "component_of", "line": "1"}}
 
@@ -96,6 +109,13 @@ SHOWN_BY: dict[str, list[Seen]] = {
     "orders cancelled": [seen("OrderCancelled")],
     "orders that went on without units that were cancelled": [less("customer"), seen("OrderCompleted")],
     "orders of which money was given back as goodwill": [seen("Refunded", cause="appeasement")],
+    "cards that were charged": [seen("CardCaptured")],
+    "cards that were declined for good": [seen("CardDeclined")],
+    "cards that were declined, and taken later": [seen("CardDeclined", soft=True), secured("k-2")],
+    "charges of which nobody knew, until the provider was asked": [unknown("k-1"), secured("k-1")],
+    "returns that came back": [seen("ReturnReceived", "r-1", order_id="o-1")],
+    "articles that came back and are for sale again": [RETURN, back("restock")],
+    "orders of which money was given back for what came back": [seen("Refunded", cause="returned")],
     "invoices": [seen("InvoiceIssued", "i-1", order_id="o-1")],
 }
 """What shows each row: the least of it."""
@@ -127,6 +147,11 @@ NOT_QUITE: dict[str, list[Seen]] = {
         seen("OrderCancelled"),
     ],
     "orders of which money was given back as goodwill": [seen("Refunded", cause="returned")],
+    "cards that were declined for good": [seen("CardDeclined", soft=True)],
+    "cards that were declined, and taken later": [seen("CardDeclined", soft=True)],
+    "charges of which nobody knew, until the provider was asked": [unknown("k-1"), secured("k-2")],
+    "articles that came back and are for sale again": [RETURN, back("scrap"), back("restock", "r-9")],
+    "orders of which money was given back for what came back": [seen("Refunded", cause="appeasement")],
 }
 """What looks like it, and is not."""
 

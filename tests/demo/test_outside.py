@@ -18,6 +18,7 @@ from oms.demo.baskets import Tally, next_orders
 from oms.demo.channel import Channel
 from oms.demo.desk import Desk
 from oms.demo.door import Door, DoorRefused
+from oms.demo.goods_back import GoodsBack
 from oms.demo.shelves import Shelves
 from oms.demo.tail import Seen
 from oms.demo.till import Till
@@ -107,7 +108,7 @@ def test_every_other_cart_gives_its_goods_back_before_the_order_is_sent(order: C
 
 
 def deeds(
-    person: Callable[[Door, Callable[[Any], Awaitable[None]]], Desk | Shelves | Wishes], *events: Seen
+    person: Callable[[Door, Callable[[Any], Awaitable[None]]], Desk | GoodsBack | Shelves | Wishes], *events: Seen
 ) -> list[Call]:
     """What somebody does about events of the topics."""
     door = NotedDoor()
@@ -138,6 +139,12 @@ def test_the_desk_accepts_differences(kind: str) -> None:
 
     assert (path, key) == ("/orders/o-1/holds/1/release", "release-o-1-1")
     assert body["detail"]
+
+
+def test_the_desk_cancels_what_no_card_pays() -> None:
+    ((path, _, key),) = deeds(desk, held("payment_declined"))
+
+    assert (path, key) == ("/orders/o-1/cancel", "cancel-o-1")
 
 
 def test_the_desk_cancels_what_has_no_address_and_what_is_regretted_when_it_is_picked() -> None:
@@ -180,6 +187,32 @@ def test_once_all_has_left_a_customer_gets_a_tenth_back() -> None:
 
     assert (path, key) == ("/orders/o-2/refunds", "appease-o-2")
     assert (body["cause"], body["percent"]) == ("appeasement", "10")
+
+
+def test_once_it_is_delivered_a_unit_of_the_turns_article_is_sent_back() -> None:
+    part = Part(Turn.RETURNED, ("P2",))
+    lines = [{"line": "1", "sku": "P1"}, {"line": "2", "sku": "P2"}]
+    placed = Seen("OrderPlaced", "o-1", WHEN, {"lines": lines})
+    delivered = [Seen("LinesDelivered", "o-1", WHEN, {"moves": [{"line": line}]}) for line in ("1", "2")]
+
+    ((path, body, key),) = deeds(lambda door, do: Wishes(door, do, {"o-1": part}), placed, *delivered)
+
+    assert (path, key) == ("/orders/o-1/returns", "back-o-1")
+    assert body["lines"] == [{"line": "2", "quantity": 1, "reason": "changed_mind"}]
+
+
+def test_what_comes_back_is_received_where_it_came_looked_at_and_sold_again() -> None:
+    line = {"line": "2", "sku": "P2", "quantity": 1, "unit": "each"}
+    opened = Seen("ReturnOpened", "r-1", WHEN, {"order_id": "o-1", "lines": [{**line, "reason": "changed_mind"}]})
+    received = Seen("ReturnReceived", "r-1", WHEN, {"order_id": "o-1", "location": "WH-EAST", "items": [line]})
+    others = opened._replace(id="r-9", value={**opened.value, "order_id": "o-9"})
+
+    receipt, inspection = deeds(lambda door, do: GoodsBack(door, do, {"o-1"}), opened, received, others)
+
+    assert (receipt[0], inspection[0]) == ("/returns/r-1/receipts", "/returns/r-1/inspections")
+    assert (receipt[1]["items"], receipt[1]["document"]) == ([line], receipt[2])
+    assert inspection[1]["items"] == [{**line, "disposition": "restock"}]
+    assert inspection[1]["location"] == "WH-EAST"
 
 
 def of_stock(name: str, order: str = "o-1", **value: Any) -> Seen:

@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from contracts.money import TenderMethod
 from contracts.order import ShipMethod, ShortagePolicy
 from oms.demo.baskets import Tally, next_orders
 from oms.demo.kits import kit_sku
@@ -13,6 +14,11 @@ from oms.demo.run import Run, prepare
 from oms.demo.till import Till
 from oms.demo.turns import Turn
 
+CARDS_OF = {
+    Turn.DECLINED: {"tok_decline_expired_card", "tok_decline_stolen_card"},
+    Turn.SOFT_DECLINED: {"tok_soft_decline_then_ok"},
+    Turn.UNKNOWN: {"tok_timeout_after", "tok_error_after"},
+}
 LAST_BASKET = 155_847
 
 
@@ -82,6 +88,10 @@ def test_an_order_is_sent_as_its_turn_wants_it(run: Run) -> None:
 
     assert {policy for policy, *_ in orders(Turn.ALL_OR_NOTHING)} == {ShortagePolicy.CANCEL_ORDER}
     assert {policy for policy, *_ in orders(Turn.NEVER_SUPPLIED)} == {ShortagePolicy.BACKORDER}
+    for turn, tokens in CARDS_OF.items():
+        paid = [run.orders[order].tenders[-1] for order in run.taking(turn)]
+        assert {tender.method for tender in paid} == {TenderMethod.CARD}
+        assert {(tender.reference or "").partition(":")[0] for tender in paid} <= tokens
     assert {revision for _, revision, *_ in orders(Turn.REVISED)} == {1}
     for order in run.taking(Turn.TWO_GROUPS):
         assert [group.method for group in run.orders[order].ship_groups] == [ShipMethod.SHIP, ShipMethod.PICKUP]
