@@ -21,6 +21,7 @@ STOCK_KEPT = _and_admin(Role.CSR, Role.CHANNEL_BOT)
 VALUE_ISSUED = _and_admin(Role.CSR, Role.FINANCE)
 GOODS_MOVED = _and_admin(Role.WAREHOUSE)
 BOOKS_KEPT = _and_admin(Role.FINANCE)
+INVOICES_READ = _and_admin(Role.CSR, Role.FINANCE)
 
 RULES: Rules = {
     ("POST", "/orders"): _and_admin(Role.CSR, Role.CHANNEL_BOT),
@@ -94,6 +95,8 @@ RULES: Rules = {
     ("GET", "/invoices"): ORDERS_SEEN,
     ("GET", "/invoices/{name}"): ORDERS_SEEN,
     ("GET", "/invoices/{name}/timeline"): ORDERS_SEEN,
+    ("GET", "/invoices/{name}/pdf"): INVOICES_READ,
+    ("GET", "/invoices/{name}/xml"): INVOICES_READ,
     ("POST", "/invoices/{identifier}/retry"): BOOKS_KEPT,
     ("POST", "/sellers"): BOOKS_KEPT,
     ("GET", "/sellers/{seller}"): ORDERS_SEEN,

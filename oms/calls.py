@@ -14,7 +14,7 @@ import typer
 from chassis.settings import load_settings
 from oms.tokens import console_token
 
-__all__ = ["CALL_SECONDS", "DOOR_EXIT_CODE", "WAIT_SECONDS", "AsJson", "call", "fail", "part", "print_json"]
+__all__ = ["CALL_SECONDS", "DOOR_EXIT_CODE", "WAIT_SECONDS", "AsJson", "call", "download", "fail", "part", "print_json"]
 
 WAIT_SECONDS = 10
 """How long a command waits for the outcome of what it sent."""
@@ -57,6 +57,22 @@ def call(
     if answer.is_error:
         fail(f"{document.get('title')}. {document.get('detail')}")
     return document
+
+
+def download(path: str, parameters: dict[str, Any] | None = None) -> bytes:
+    """What a door writes that is no JSON, such as a PDF; ends the command as `call` does."""
+    settings = load_settings()
+    address = f"http://{settings.http_host}:{settings.http_port}"
+    headers = {"Authorization": f"Bearer {console_token(settings)}"}
+    try:
+        with httpx.Client(base_url=address, timeout=CALL_SECONDS, trust_env=False) as client:
+            answer = client.get(path, headers=headers, params=parameters)
+    except httpx.HTTPError as error:
+        fail(f"no door answers at {address} ({error}); `oms up` opens it, `oms status` shows what runs")
+    if answer.is_error:
+        document = answer.json()
+        fail(f"{document.get('title')}. {document.get('detail')}")
+    return answer.content
 
 
 def print_json(document: object) -> None:

@@ -15,6 +15,9 @@ from oms.calls import AsJson, call, print_json
 from oms.typed import typed
 
 __all__ = [
+    "After",
+    "Limit",
+    "Order",
     "fulfillment_commands",
     "item_commands",
     "list_claims",
@@ -26,6 +29,7 @@ __all__ = [
     "list_stored_values",
     "location_commands",
     "shipment_commands",
+    "show_list",
 ]
 
 fulfillment_commands = typer.Typer(help="Look through the work of locations.", no_args_is_help=True)
@@ -61,6 +65,10 @@ def _show(path: str, name: str, command: str, columns: Sequence[Column], as_json
     if "next" in page:
         again = _typed_again(wanted)
         console.print(f"more: {typed()} {command}{again} --after {page['next']}", highlight=False, soft_wrap=True)
+
+
+show_list = _show
+"""For lists whose commands are elsewhere."""
 
 
 def _typed_again(asked: Mapping[str, Any]) -> str:

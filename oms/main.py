@@ -32,6 +32,7 @@ COMMANDS = {
     "payment": "oms.payments:payment_commands",
     "credit": "oms.credit:credit_commands",
     "journal": "oms.journal.command:write_journal",
+    "invoice": "oms.invoices:invoice_commands",
     "item": "oms.lists:item_commands",
     "location": "oms.lists:location_commands",
     "person": "oms.persons:person_commands",

@@ -1,19 +1,16 @@
-"""Invoices: payments are told what each fulfilment is to be invoiced as, once its value is to be taken.
+"""What an invoice says: payments are told it of each fulfilment, once its value is to be taken.
 
-A fold of the order's stream beside the sagas, with no state and no step: the document is payments' from then on, and
-nothing in the order waits for it. What an imported order had let go before was invoiced where it came from.
+What an imported order had let go before was invoiced where it came from. When it is told is in documents.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from chassis.decider import Fold, Send
+from chassis.decider import Send
 from contracts.address import ShipTo
 from contracts.ids import aggregate_id, stream
-from contracts.message import Event
 from contracts.money import Money, TenderMethod
 from contracts.order import CaptureRequested, OrderPlaced
 from contracts.payments.invoices import DocumentKind, IssueInvoice
@@ -24,17 +21,7 @@ from services.order.ways import ship_groups
 if TYPE_CHECKING:
     from services.order.stream import OrderStream
 
-__all__ = ["FOLD", "InvoicingState", "invoice_id"]
-
-
-@dataclass(frozen=True, slots=True)
-class InvoicingState:
-    """Nothing: a document follows from the order's terms and what left."""
-
-
-def evolve(state: InvoicingState, event: Event) -> InvoicingState:
-    """Nothing is remembered."""
-    return state
+__all__ = ["heading", "invoice", "invoice_id", "sums"]
 
 
 def invoice_id(terms: OrderPlaced, fulfillment: str) -> str:
@@ -42,12 +29,10 @@ def invoice_id(terms: OrderPlaced, fulfillment: str) -> str:
     return aggregate_id(terms.tenant, "invoice", terms.order_id, fulfillment)
 
 
-def react(state: OrderStream, event: Event) -> Sequence[Send]:
-    """One invoice for each fulfilment that is worth something."""
-    if not isinstance(event, CaptureRequested):
-        return ()
+def invoice(state: OrderStream, event: CaptureRequested) -> Send:
+    """What payments are told of what left."""
     name = stream("invoice", invoice_id(state.order.terms, event.fulfillment))
-    return (Send("payments", name, _invoice(state, event)),)
+    return Send("payments", name, _invoice(state, event))
 
 
 def _invoice(state: OrderStream, event: CaptureRequested) -> IssueInvoice:
@@ -101,6 +86,3 @@ def sums(content: Content, currency: str) -> dict[str, Any]:
         "tax": Money(amount=tax, currency=currency),
         "gross": Money(amount=content.gross, currency=currency),
     }
-
-
-FOLD = Fold("invoicing", 1, InvoicingState(), evolve, react)

@@ -1,4 +1,4 @@
-"""The stream of an order: the order, its three sagas, its notices, its packages that went astray and its invoices as
+"""The stream of an order: the order, its three sagas, its notices, its packages that went astray and its documents as
 folds of it, and one decider for each message that it takes.
 
 Here is what needs them together: deadlines, and asking again after a hold. Each part is told in its own
@@ -40,10 +40,10 @@ from services.order import (
     changes_state,
     changing,
     counter_answers,
+    documents,
     fulfillment_advance,
     fulfillment_answers,
     fulfillment_saga,
-    invoicing,
     notice_content,
     notice_outcomes,
     notices,
@@ -61,8 +61,8 @@ from services.order import (
 )
 from services.order.astray import AstrayState
 from services.order.changes_state import ChangesState
+from services.order.documents import DocumentsState
 from services.order.fulfillment_state import COLLECT, DECIDE, NOT_BEFORE, WORK, FulfillmentState
-from services.order.invoicing import InvoicingState
 from services.order.leaving import hand_out
 from services.order.notices import NoticesState
 from services.order.order import OrderState
@@ -92,7 +92,7 @@ class OrderStream(NamedTuple):
     notices: NoticesState
     astray: AstrayState
     refunds: RefundsState
-    invoicing: InvoicingState
+    documents: DocumentsState
     returns: ReturnsState
     changes: ChangesState
 
@@ -238,7 +238,7 @@ ORDER = StreamKind(
         notices.FOLD,
         astray.FOLD,
         refund_saga.FOLD,
-        invoicing.FOLD,
+        documents.FOLD,
         return_saga.FOLD,
         changes_state.FOLD,
     ),

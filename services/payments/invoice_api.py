@@ -1,36 +1,44 @@
-"""Documents over HTTP: invoices and credit notes listed and shown, and the sellers who issue them described."""
+"""Documents over HTTP: invoices and credit notes listed, shown, printed, and issued where they had to wait."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Annotated, Any, LiteralString
 from uuid import UUID
-from zoneinfo import available_timezones
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel
+from fastapi.responses import Response
 
-from chassis.description import may_answer, shown
+from chassis.description import may_answer
 from chassis.listing import PageAsked, any_of, list_page
 from chassis.problems import Problem, ProblemKind
-from chassis.web import Caller, Gate, Name, caller_of, seen_answer, stream_of, submit, timeline
+from chassis.sealing import PersonalDataUnreadable
+from chassis.web import Caller, Gate, caller_of, seen_answer, stream_of, submit, timeline
 from contracts.ids import stream
 from contracts.payments.invoices import (
     CreditNoteIssued,
-    DescribeSeller,
     DocumentKind,
     InvoiceIssued,
     RetryInvoice,
     RetryRefused,
-    SellerParticulars,
 )
+from services.payments.document_paper import Document, Opened, Paper, paper_of
+from services.payments.document_pdf import document_pdf
+from services.payments.document_xml import document_xml
 from services.payments.invoice import INVOICE
 from services.payments.invoice_list import INVOICES, InvoiceState
-from services.payments.invoice_series import SERIES, Series, series_stream
 
-__all__ = ["Document", "read_document", "router"]
+__all__ = ["read_document", "router"]
 
-Document = InvoiceIssued | CreditNoteIssued
+OF_PAPERS = (ProblemKind.AMBIGUOUS, ProblemKind.NOT_READY, ProblemKind.SEALED)
+
+
+def _described(media_type: str) -> dict[int | str, dict[str, Any]]:
+    """What OpenAPI says of a paper."""
+    return {200: {"content": {media_type: {"schema": {"type": "string", "format": "binary"}}}, "description": "It."}}
+
+
+PDF, XML = _described("application/pdf"), _described("application/xml")
 
 SameNumber = Annotated[str | None, Query(description="Whose number it is, where several sellers have it.")]
 
@@ -38,33 +46,8 @@ SHARED_MAX = 10
 """Documents of several sellers under one number that an answer names."""
 
 
-class Described(BaseModel):
-    """A legal entity as its documents are to name it from now on. Those that were issued stay as they are."""
-
-    model_config = shown(
-        {
-            "seller": "acme",
-            "particulars": {
-                "name": "Acme GmbH",
-                "address_lines": ["Hauptstrasse 1"],
-                "postcode": "10115",
-                "city": "Berlin",
-                "country": "DE",
-                "vat_id": "DE123456789",
-                "iban": "DE02120300000000202051",
-                "bic": "BYLADEM1001",
-                "time_zone": "Europe/Berlin",
-                "payment_days": 14,
-            },
-        }
-    )
-
-    seller: Name
-    particulars: SellerParticulars
-
-
-def router(gate: Gate) -> APIRouter:
-    """The routes."""
+def router(gate: Gate, opened: Opened) -> APIRouter:
+    """The routes; `opened` opens the buyer's address, on paper alone."""
     routes = APIRouter(tags=["invoices"])
 
     @routes.get("/invoices")
@@ -93,6 +76,33 @@ def router(gate: Gate) -> APIRouter:
         said = {} if document is None else {"document": document_view(document)}
         return seen_answer(seen, {**row, **said})
 
+    def paper(name: str, seller: str | None) -> tuple[Paper, bytes]:
+        row = find(gate, name, seller)
+        document = read_document(gate, row["id"])
+        if document is None:
+            raise Problem(
+                ProblemKind.NOT_READY,
+                "It is not issued yet",
+                f"The document is {row['state']}; GET /invoices/{row['id']} says what it waits for.",
+            )
+        try:
+            paper = paper_of(document, opened)
+        except PersonalDataUnreadable as error:
+            raise Problem(ProblemKind.SEALED, "The address cannot be opened", f"{error}.") from error
+        return paper, document_xml(paper)
+
+    @routes.get("/invoices/{name}/xml", response_class=Response, responses=XML, openapi_extra=may_answer(*OF_PAPERS))
+    def as_xml(name: str, seller: SameNumber = None) -> Response:
+        """A document for programs: Factur-X in the profile EN 16931."""
+        found, xml = paper(name, seller)
+        return _written(xml, "application/xml", f"{found.document.number}.xml")
+
+    @routes.get("/invoices/{name}/pdf", response_class=Response, responses=PDF, openapi_extra=may_answer(*OF_PAPERS))
+    def as_pdf(name: str, seller: SameNumber = None) -> Response:
+        """A document for people: A4, with its XML attached."""
+        found, xml = paper(name, seller)
+        return _written(document_pdf(found, xml), "application/pdf", f"{found.document.number}.pdf")
+
     @routes.get("/invoices/{name}/timeline", openapi_extra=may_answer(ProblemKind.AMBIGUOUS))
     def history(name: str, seller: SameNumber = None, after: Annotated[int, Query(ge=0)] = 0) -> dict[str, Any]:
         """What happened to a document, in order."""
@@ -105,35 +115,6 @@ def router(gate: Gate) -> APIRouter:
         target = stream_of(INVOICE.kind, identifier)
         where = f"/invoices/{identifier}"
         return await submit(gate, caller, target, RetryInvoice(), where, refusals=(RetryRefused,))
-
-    @routes.post("/sellers", status_code=202)
-    async def describe(body: Described, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
-        """Say who a seller is: until then their documents wait."""
-        if body.particulars.time_zone not in available_timezones():
-            raise Problem(
-                ProblemKind.UNREADABLE,
-                f"No time zone is called {body.particulars.time_zone}",
-                "Send an IANA name, such as Europe/Berlin.",
-            )
-        target = series_stream(gate.door.tenant, body.seller)
-        command = DescribeSeller(seller=body.seller, particulars=body.particulars)
-        return await submit(gate, caller, target, command, f"/sellers/{body.seller}")
-
-    @routes.get("/sellers/{seller}")
-    def show_seller(seller: str) -> Any:
-        """A seller as documents name them, and how far their numbers are."""
-        seen = gate.reads.stream(series_stream(gate.door.tenant, seller))
-        state: Series = seen.stream.view(SERIES)
-        if state.particulars is None:
-            raise Problem(
-                ProblemKind.NOT_FOUND, f"Nobody described the seller {seller}", "POST /sellers describes one."
-            )
-        last = {
-            kind: {"year": count.year, "sequence": count.sequence, "issued_on": count.issued_on}
-            for kind, count in sorted(state.counts.items())
-        }
-        particulars = state.particulars.model_dump(mode="json", exclude_none=True)
-        return seen_answer(seen, {"seller": seller, "particulars": particulars, "last_numbers": last})
 
     return routes
 
@@ -176,6 +157,12 @@ def read_document(gate: Gate, identifier: str) -> Document | None:
         if event.type == CreditNoteIssued.TYPE:
             return CreditNoteIssued.decode(event.value)
     return None
+
+
+def _written(content: bytes, media_type: str, name: str) -> Response:
+    """It names a person: nothing between us and who asked is to keep it."""
+    headers = {"Content-Disposition": f'inline; filename="{name}"', "Cache-Control": "no-store"}
+    return Response(content, media_type=media_type, headers=headers)
 
 
 def document_view(document: Document) -> dict[str, Any]:

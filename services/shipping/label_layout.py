@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from chassis.typeface import wrap
 from services.shipping.papers import Parcel
-from services.shipping.typeface import wrap
 
 __all__ = ["DOTS_PER_MM", "HEIGHT", "MARGIN", "WIDTH", "Bars", "Mark", "Rule", "Text", "layout"]
 

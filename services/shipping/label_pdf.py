@@ -8,8 +8,8 @@ from reportlab.graphics.barcode.code128 import Code128
 from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
 
+from chassis.typeface import DRAWING, drawable, face
 from services.shipping.label_layout import DOTS_PER_MM, HEIGHT, MARGIN, WIDTH, Bars, Mark, Rule, Text
-from services.shipping.typeface import DRAWING, drawable, face
 
 __all__ = ["label_pdf"]
 

@@ -12,8 +12,8 @@ from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
+from chassis.typeface import DRAWING, drawable, face, one_line
 from services.shipping.papers import PackingSlip, Parcel, SlipLine
-from services.shipping.typeface import DRAWING, drawable, face, one_line
 
 __all__ = ["packing_slip_pdf"]
 

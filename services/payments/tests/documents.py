@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -105,17 +106,19 @@ class Books:
 
     def __init__(self) -> None:
         self.specs: dict[str, Spec] = {}
-        self._now = timedelta()
+        self.told: Callable[[Outcome], None] = lambda outcome: None
+        self._since = timedelta()
 
     def spec(self, name: str) -> Spec:
         """The stream by its name."""
         kinds = {kind.kind: kind for kind in KINDS}
         if name not in self.specs:
-            self.specs[name] = Spec(kinds[split_stream(name)[0]], "payments", name)
+            self.specs[name] = Spec(kinds[split_stream(name)[0]], "payments", name).at(self._since)
         return self.specs[name]
 
     def later(self, span: timedelta) -> Books:
         """Time passes."""
+        self._since += span
         for spec in self.specs.values():
             spec.at(span)
         return self
@@ -135,9 +138,10 @@ class Books:
         [issued] = [event for event, _, _ in self.spec(name).log if isinstance(event, InvoiceIssued | CreditNoteIssued)]
         return issued
 
-    def described(self) -> Books:
-        """Finance has described the seller."""
-        self.series.when(DESCRIBED, door="http")
+    def described(self, seller: str = "acme") -> Books:
+        """Finance has described a seller."""
+        wish = DESCRIBED.model_copy(update={"seller": seller})
+        self.tell(series_stream("default", seller), wish, door="http")
         return self
 
     def tell(self, name: str, message: Message, *, door: str | None = None, reply_to: str | None = None) -> Outcome:
@@ -147,6 +151,7 @@ class Books:
         return outcome
 
     def _follow(self, name: str, outcome: Outcome) -> None:
+        self.told(outcome)
         for event, answer in outcome.answers:
             target = answer.to.removeprefix("payments:")
             self._follow(target, self.spec(target).when(event, subject=name))

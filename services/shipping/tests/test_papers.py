@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from reportlab.graphics.barcode.code128 import Code128
 
 from chassis.sealing import PersonalDataForgotten
+from chassis.typeface import LACKING, wrap
 from contracts.fulfillment import Package
 from contracts.inventory import TracedQuantity
 from contracts.personal import Personal, PersonalContent
@@ -25,7 +26,6 @@ from services.shipping.packing_slip_pdf import packing_slip_pdf
 from services.shipping.papers import FORGOTTEN, UNNAMED, Opened, PackingSlip, Parcel, packing_slip_of, parcel_of
 from services.shipping.sscc import COMPANY_PREFIX, sscc
 from services.shipping.tests.parcels import NUMBER, RECIPIENT, content, labelled, package, placed, scanned, text_of
-from services.shipping.typeface import LACKING, wrap
 
 FIRST = sscc(COMPANY_PREFIX, 7)
 

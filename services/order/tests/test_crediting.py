@@ -1,0 +1,170 @@
+"""What is stated of money that goes back: a credit note for what was paid back, that names the invoices of its units."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from chassis.testing import Outcome
+from contracts.ids import aggregate_id, split_stream
+from contracts.money import Charge, ChargeKind, TaxLine, Tender, TenderMethod
+from contracts.order import OrderLine, RefundCause, Refunded, RefundLine, ShipGroup, ShipMethod
+from contracts.payments import TenderRefund
+from contracts.payments.invoices import DocumentKind, DocumentLine, InvoiceCharge, IssueCreditNote
+from services.order.crediting import credit_note
+from services.order.fulfillment_state import fulfilled_in_order
+from services.order.invoicing import invoice_id
+from services.order.sourcing import Availability
+from services.order.tests.refund_story import asks, claim, grant, paid, paid_back, refund_of
+from services.order.tests.story import ORDER_ID, PAYMENT, SHIP_TO, Story, eur
+
+
+def vat(amount: int, rate: str = "0.19") -> TaxLine:
+    return TaxLine(jurisdiction="DE", rate=rate, base=eur(0), amount=eur(amount), computed_by="shop")
+
+
+def taxed(**more: Any) -> Story:
+    """Three units for 11.90 with 1.90 in them and 5.35 of shipping, complete and paid."""
+    line = OrderLine(
+        line="1",
+        channel_line="1",
+        sku="A",
+        quantity=3,
+        unit="each",
+        amount=eur(1_190),
+        tax_included=True,
+        taxes=(vat(190),),
+        ship_group="1",
+    )
+    shipping = Charge(kind=ChargeKind.SHIPPING, amount=eur(535), tax_included=True, taxes=(vat(35, "0.07"),))
+    group = ShipGroup(group="1", method=ShipMethod.SHIP, ship_to=SHIP_TO, charges=(shipping,))
+    fields: dict[str, Any] = {
+        "lines": (line,),
+        "ship_groups": (group,),
+        "stated_total": eur(1_725),
+        "tenders": (Tender(method=TenderMethod.INVOICE, amount=eur(1_725)),),
+    }
+    return paid(("A", 3, 1_190), **{**fields, **more})
+
+
+def note_of(outcome: Outcome) -> IssueCreditNote:
+    [note] = [send.message for send in outcome.sent if isinstance(send.message, IssueCreditNote)]
+    return note
+
+
+def fulfillment_of(story: Story) -> str:
+    [key] = story.view.fulfillment.fulfilled.keys()
+    return key
+
+
+def test_units_that_are_paid_back_are_credited_with_their_taxes_and_name_their_invoice() -> None:
+    story = taxed()
+    asks(story, claim(cause=RefundCause.DAMAGED))
+    outcome = paid_back(story)
+    note = note_of(outcome)
+    [send] = [send for send in outcome.sent if isinstance(send.message, IssueCreditNote)]
+    refund = refund_of(story).contents
+    assert split_stream(send.stream) == ("invoice", aggregate_id("default", "credit_note", ORDER_ID, refund.refund))
+    assert (note.kind, note.refund, note.gross) == (DocumentKind.CREDIT_NOTE, refund.refund, refund.amount)
+    assert [(line.from_unit, line.to_unit, line.gross) for line in note.lines] == [(2, 3, eur(397))]
+    assert note.net + note.tax == note.gross
+    [correction] = note.corrects
+    assert (correction.invoice, correction.gross) == (
+        invoice_id(story.view.order.terms, fulfillment_of(story)),
+        refund.amount,
+    )
+    assert note.on_account == correction.on_account == refund.amount
+
+
+def test_goodwill_bears_the_taxes_of_all_that_was_bought() -> None:
+    story = taxed()
+    asks(story, grant(345))
+    note = note_of(paid_back(story))
+    assert (note.lines, note.gross) == ((), eur(345))
+    assert [(row.rate, row.base, row.amount) for row in note.taxes] == [
+        ("0.07", eur(100), eur(7)),
+        ("0.19", eur(200), eur(38)),
+    ]
+
+
+def test_what_was_not_bought_on_account_is_owed_no_less() -> None:
+    story = taxed(tenders=(Tender(method=TenderMethod.COUPON, amount=eur(1_725)),))
+    asks(story, grant(100))
+    note = note_of(paid_back(story))
+    assert (note.on_account, note.corrects[0].gross) == (eur(0), eur(100))
+
+
+def shipped_in_two(story: Story) -> Story:
+    for place in (0, 1):
+        story.listed(place)
+        story.picked(place=place)
+        story.packed(place)
+        story.labelled(place)
+        story.handed_over(place)
+        story.shipped(place)
+    return story
+
+
+def test_each_invoice_is_corrected_by_its_own_units_and_what_it_was_paid_with() -> None:
+    # given two lines that left from two locations, the first paid by coupon
+    tenders = (
+        Tender(method=TenderMethod.COUPON, amount=eur(1_000), rank=0),
+        Tender(method=TenderMethod.INVOICE, amount=eur(500), rank=1),
+    )
+    stock = {"A": {"north": Availability(1, 1)}, "B": {"south": Availability(1, 1)}}
+    story = shipped_in_two(Story(stock).released(("A", 1, 1_000), ("B", 1, 500), tenders=tenders))
+    terms = story.view.order.terms
+    first, second = (key for key, _ in fulfilled_in_order(story.view.fulfillment.fulfilled))
+    # when a unit of the first is paid back out of what was on account for the second
+    part = TenderRefund(
+        refund="p",
+        tender=1,
+        capture=aggregate_id("default", "capture", PAYMENT, second, "0", "1"),
+        amount=eur(300),
+    )
+    event = Refunded(
+        refund="r",
+        number=1,
+        cause=RefundCause.DAMAGED,
+        amount=eur(1_000),
+        lines=(RefundLine(line="1", from_unit=0, to_unit=1, amount=eur(1_000)),),
+        other=eur(0),
+        refunds=(part, part.model_copy(update={"tender": 0, "amount": eur(700)})),
+    )
+    [send] = credit_note(story.view, event)
+    assert isinstance(send.message, IssueCreditNote)
+    # then the one is corrected by the gross, and the other owes less
+    found = [(each.invoice, each.gross, each.on_account) for each in send.message.corrects]
+    assert found == [
+        (invoice_id(terms, first), eur(1_000), eur(0)),
+        (invoice_id(terms, second), eur(0), eur(300)),
+    ]
+
+
+@pytest.mark.parametrize("fee", [0, 100])
+@pytest.mark.parametrize("other", [0, 178, 40])
+def test_a_credit_note_says_what_was_paid_back_whatever_it_is_made_of(fee: int, other: int) -> None:
+    story = taxed()
+    event = Refunded(
+        refund="r",
+        number=1,
+        cause=RefundCause.RETURNED,
+        amount=eur(397 + other - fee),
+        lines=(RefundLine(line="1", from_unit=2, to_unit=3, amount=eur(397)),),
+        other=eur(other),
+        fee=eur(fee) if fee else None,
+    )
+    [send] = credit_note(story.view, event)
+    note = send.message
+    assert isinstance(note, IssueCreditNote)
+    assert note.gross == event.amount
+    assert note.net + note.tax == note.gross
+    parts: list[DocumentLine | InvoiceCharge] = [*note.lines, *note.charges]
+    assert all(part.net.amount + sum(tax.amount.amount for tax in part.taxes) == part.gross.amount for part in parts)
+
+
+def test_what_was_never_invoiced_is_not_credited() -> None:
+    story = Story().released(("A", 1, 1_000))
+    event = Refunded(refund="r", number=1, cause=RefundCause.CANCELLED, amount=eur(10), other=eur(10))
+    assert credit_note(story.view, event) == ()
