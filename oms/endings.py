@@ -14,11 +14,14 @@ from chassis.store import StoreAway
 from chassis.tokens import TokensRefused
 from deploy.local.errors import DiskFull, FolderMissing, StackError
 from oms.importing.errors import FileRefused
+from services.payments.provider_ledger import LedgerAway
+from services.payments.providers.settlement_file import SettlementRefused
 
 __all__ = ["Ending", "ending_of"]
 
 LOG_EXIT_CODE = 11
-"""The broker refused or does not answer, a topic is not as it must be, or a database is away."""
+"""The broker refused or does not answer, a topic is not as it must be, a database is away, or a payment provider does
+not show its books."""
 
 MASTER_KEY_EXIT_CODE = 16
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -35,9 +38,9 @@ class Ending(NamedTuple):
 def ending_of(error: Exception) -> Ending | None:
     """How `error` ends a command; None when it is a defect of ours, whose traceback is wanted."""
     match error:
-        case StackError() | SettingsRefused() | TokensRefused() | FileRefused():
+        case StackError() | SettingsRefused() | TokensRefused() | FileRefused() | SettlementRefused():
             return Ending(str(error), error.exit_code)
-        case LogError() | StoreAway():
+        case LogError() | StoreAway() | LedgerAway():
             return Ending(str(error), LOG_EXIT_CODE)
         case OperationalError():
             return Ending(f"a database is away: {' '.join(str(error).split())}", LOG_EXIT_CODE)

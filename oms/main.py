@@ -33,6 +33,7 @@ COMMANDS = {
     "credit": "oms.credit:credit_commands",
     "journal": "oms.journal.command:write_journal",
     "invoice": "oms.invoices:invoice_commands",
+    "payments": "oms.reconciling:payments_commands",
     "item": "oms.lists:item_commands",
     "location": "oms.lists:location_commands",
     "person": "oms.persons:person_commands",
