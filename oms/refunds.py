@@ -35,6 +35,7 @@ def grant(
     amount: Annotated[int | None, typer.Option(min=1, help="An amount off, in minor units.")] = None,
     currency: Annotated[str | None, typer.Option(help="The currency of the amount.")] = None,
     percent: Annotated[str | None, typer.Option(help="A percentage off, such as 10 or 12.5.")] = None,
+    credit: Annotated[bool, typer.Option("--credit", help="As store credit of the customer.")] = False,
     key: Key = None,
     as_json: AsJson = False,
 ) -> None:
@@ -44,6 +45,7 @@ def grant(
         "cause": "appeasement" if off and not line else cause,
         "lines": [_units(each) for each in line or ()],
         "reason": reason,
+        "to": "store_credit" if credit else "original",
         **{name: value for name, value in (("amount", amount), ("currency", currency), ("percent", percent)) if value},
     }
     outcome(call("POST", f"/orders/{part(name)}/refunds", body, key), as_json)

@@ -72,7 +72,8 @@ class NoticeRequested(Intent):
     `lines` are the units concerned and `following` those that are still to come, the first hundred lines of each;
     `lines_more` and `following_more` count the lines left out. `total` is what is owed, or was paid back, `other` what
     of what is owed is not in the lines: charges, discounts, taxes. `whole`: nothing of a cancelled order is left. `number` is what people call
-    the order, `placed_at` the channel's own time; `postage` who pays for the way back.
+    the order, `placed_at` the channel's own time; `postage` who pays for the way back; `credit`: what goes back
+    is store credit.
     """
 
     notice: str
@@ -99,6 +100,7 @@ class NoticeRequested(Intent):
     tracking_numbers: tuple[str, ...] = ()
     location: str | None = None
     postage: Postage | None = None
+    credit: bool = False
 
 
 class NotSentReason(StrEnum):

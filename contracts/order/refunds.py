@@ -57,9 +57,10 @@ class RefundCause(StrEnum):
 
 
 class RefundTo(StrEnum):
-    """Where the money goes: back to what was paid with."""
+    """Where the money goes: back to what was paid with, or to the customer's store credit, where the order has a customer."""
 
     ORIGINAL = "original"
+    STORE_CREDIT = "store_credit"
 
 
 class RefundApprover(StrEnum):
@@ -230,7 +231,7 @@ class RefundChangeRefusal(StrEnum):
     """Why nothing was granted or changed: no such order, line, refund or package; no unit of these has left that was
     not paid back; units are in a return, which decides about them; their money is not taken yet, or was taken by another system; nothing is due for them, or more is
     wished for than was taken and is left; the amount is unclear, or in another currency; the second person is the
-    first, or may not give so much; the refund is not proposed, or has not failed; a rule grants that cause."""
+    first, or may not give so much; nobody is known whose credit it could be; the refund is not proposed, or has not failed; a rule grants that cause."""
 
     UNKNOWN_ORDER = "unknown_order"
     UNKNOWN_LINE = "unknown_line"
@@ -245,6 +246,7 @@ class RefundChangeRefusal(StrEnum):
     OTHER_CURRENCY = "other_currency"
     SAME_PERSON = "same_person"
     ABOVE_LIMIT = "above_limit"
+    NO_CUSTOMER = "no_customer"
     NOT_PROPOSED = "not_proposed"
     NOT_FAILED = "not_failed"
     NOT_BY_HAND = "not_by_hand"

@@ -16,12 +16,13 @@ __all__ = ["Account", "MoneyBooks"]
 
 @dataclass(slots=True)
 class Account:
-    """An order's accounts, in minor units. `owed` is what each refund is to bring, `paid` what it has brought."""
+    """An order's accounts, in minor units. `as_credit` of what is refunded went to a customer's store credit. `owed` is what each refund is to bring, `paid` what it has brought."""
 
     captured: int = 0
     kept: int = 0
     credit: int = 0
     refunded: int = 0
+    as_credit: int = 0
     paid_there: int = 0
     owed: dict[str, int] = field(default_factory=dict)
     paid: dict[str, int] = field(default_factory=dict)
@@ -54,9 +55,9 @@ class MoneyBooks:
     def unlike(self) -> list[str]:
         """The orders whose money that is back is not what payments gave back, where nothing is on its way."""
         return [
-            f"{order}: {account.refunded} by the order, {account.paid_there} by payments"
+            f"{order}: {account.refunded - account.as_credit} by the order, {account.paid_there} by payments"
             for order, account in self.accounts.items()
-            if not account.credit and account.refunded != account.paid_there
+            if not account.credit and account.refunded - account.as_credit != account.paid_there
         ]
 
     def owing(self) -> list[str]:
@@ -76,6 +77,7 @@ class MoneyBooks:
                 amount = value["amount"]["amount"]
                 self._grant(account, value["refund"], amount)
                 self._pay(account, value["refund"], amount)
+                account.as_credit += amount if value["to"] == "store_credit" else 0
             case "RefundFailed" if "refunded_part" in value:
                 self._pay(account, value["refund"], value["refunded_part"]["amount"])
             case "RefundWithdrawn":

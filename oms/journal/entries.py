@@ -21,7 +21,9 @@ from contracts.order import (
     OrderImported,
     OrderPlaced,
     RefundCause,
+    Refunded,
     RefundGranted,
+    RefundTo,
     RefundWithdrawn,
 )
 from contracts.payments import (
@@ -203,6 +205,16 @@ def _disputed(debit: Account, credit: Account) -> Callable[[Book, Envelope, Any]
     return entry
 
 
+def _credited(book: Book, envelope: Envelope, event: Refunded) -> _Found:
+    """What the customer wanted as store credit, of which their ledger posts the other half; what goes back to tenders
+    payments tell."""
+    if event.to is not RefundTo.STORE_CREDIT:
+        return None
+    amount = event.amount.amount
+    amounts = Counter({Account.CREDIT: amount, Account.VALUE_USED: -amount})
+    return _order_of(envelope), event.refund, event.amount.currency, amounts
+
+
 def _value(order: str | None, value: str, amount: Money, debit: Account, credit: Account) -> _Found:
     return order, value, amount.currency, Counter({debit: amount.amount, credit: -amount.amount})
 
@@ -225,6 +237,7 @@ _ENTRIES: Mapping[type[Message], Callable[[Book, Envelope, Any], _Found]] = {
     LinesFulfilled: _fulfilled,
     RefundGranted: _granted_back,
     RefundWithdrawn: _withdrawn,
+    Refunded: _credited,
     PaymentAuthorized: _authorized,
     PaymentCaptured: _captured,
     PaymentRefunded: _refunded,

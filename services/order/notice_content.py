@@ -71,7 +71,7 @@ def _concerned(state: OrderStream, news: News) -> Mapping[str, Any]:
         case NoticeKind.CANCELLED:
             return {**told, "cancel_reason": news.reason or state.fulfillment.cancel_cause, "whole": news.whole}
         case NoticeKind.REFUNDED:
-            return {**told, "total": news.amount}
+            return {**told, "total": news.amount, "credit": news.credit}
     return told
 
 

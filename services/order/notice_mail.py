@@ -198,6 +198,7 @@ def values_of(asked: NoticeRequested, buyer: PersonalContent, sender: str, langu
         "needs": NEEDS[asked.hold] if asked.hold else "",
         "why": language.sentence(why) if why else "",
         "whole": asked.whole,
+        "credit": asked.credit,
         "carrier": language.sentence(CARRIERS[carrier]) if carrier in CARRIERS else carrier,
         "tracking": language.list([one_line(number) for number in asked.tracking_numbers]),
         "location": one_line(asked.location or ""),

@@ -45,6 +45,7 @@ EXAMPLES = tuple(
         {**_FULL, "kind": NoticeKind.RETURN_APPROVED, "postage": Postage.CUSTOMERS},
         {**_FULL, "kind": NoticeKind.RETURN_APPROVED, "postage": Postage.DEDUCTED},
         {**_FULL, "kind": NoticeKind.RETURN_RECEIVED},
+        {"kind": NoticeKind.REFUNDED, "total": Money(amount=500, currency="EUR"), "credit": True},
     )
 )
 """Notices of every kind, with everything that one may say and with as little as it may."""

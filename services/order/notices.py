@@ -41,6 +41,7 @@ from contracts.order import (
     OrderImported,
     QuantityMoved,
     Refunded,
+    RefundTo,
     ReturnApproved,
     ReturnUnitsReceived,
 )
@@ -92,6 +93,7 @@ class News:
     location: str | None = None
     amount: Money | None = None
     number: int | None = None
+    credit: bool = False
 
 
 class Row(NamedTuple):
@@ -148,7 +150,8 @@ def _refunded(event: Refunded) -> News:
     units: Counter[str] = Counter()
     for line in event.lines:
         units[line.line] += line.to_unit - line.from_unit
-    return News(NoticeKind.REFUNDED, units=HashTrieMap(units), amount=event.amount)
+    credit = event.to is RefundTo.STORE_CREDIT
+    return News(NoticeKind.REFUNDED, units=HashTrieMap(units), amount=event.amount, credit=credit)
 
 
 def _return_approved(event: ReturnApproved) -> News:
@@ -300,4 +303,4 @@ def notice_of_deadline(name: str) -> str | None:
     return number if step == NOTICE else None
 
 
-FOLD = Fold("notices", 4, NoticesState(), evolve, deadlines=deadlines_of)
+FOLD = Fold("notices", 5, NoticesState(), evolve, deadlines=deadlines_of)

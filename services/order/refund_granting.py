@@ -27,6 +27,7 @@ from contracts.order import (
     RefundDeclined,
     RefundGranted,
     RefundProposed,
+    RefundTo,
     RefundUnits,
     RefundWithdrawn,
     RetryRefund,
@@ -61,6 +62,8 @@ __all__ = ["appeased", "decide", "decided", "from_top"]
 def _grant(message: GrantRefund, state: OrderStream, context: Context) -> Sequence[Event]:
     if state.order.placed is None:
         return (_refused(RefundChangeRefusal.UNKNOWN_ORDER),)
+    if message.to is RefundTo.STORE_CREDIT and state.order.placed.customer is None:
+        return (_refused(RefundChangeRefusal.NO_CUSTOMER),)
     if message.cause is RefundCause.APPEASEMENT:
         return _appease(message, state, context)
     if message.cause not in FAULTS:
@@ -141,15 +144,21 @@ def appeased(amount: int) -> Due:
 def _granted(message: GrantRefund, due: Due, state: OrderStream, context: Context) -> Sequence[Event]:
     if due.amount <= 0:
         return (_refused(RefundChangeRefusal.NOTHING_DUE),)
-    return decided(message.cause, message.reason, message.approver, due, state, context)
+    return decided(message.cause, message.reason, message.approver, due, state, context, message.to)
 
 
 def decided(
-    cause: RefundCause, reason: str, approver: RefundApprover, due: Due, state: OrderStream, context: Context
+    cause: RefundCause,
+    reason: str,
+    approver: RefundApprover,
+    due: Due,
+    state: OrderStream,
+    context: Context,
+    to: RefundTo = RefundTo.ORIGINAL,
 ) -> tuple[RefundGranted | RefundProposed]:
     """What is due, granted by whoever asks, or proposed to a second person. What they gave alone of the same order counts
     too: many small refunds are a large one."""
-    made = contents(state, due, cause, state.refunds.count + 1, reason)
+    made = contents(state, due, cause, state.refunds.count + 1, reason, to)
     by = _subject(context)
     together = Money(amount=due.amount + _given_alone(state, by), currency=state.order.terms.currency)
     if by is not None and may_grant(approver, together):

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from chassis.decider import Context, Fold, Outgoing, Send
-from chassis.saga import Step, ask, asked_by
+from chassis.saga import Step, ask, asked_by, name_of
 from contracts.chassis import DeadlinePassed
 from contracts.ids import stream
 from contracts.message import Event, Message
@@ -26,14 +26,23 @@ from contracts.order import (
 )
 from contracts.payments import (
     CaptureLine,
+    IssueCause,
+    IssueValue,
     PaymentRefunded,
     RefundPayment,
+    RefundRefusal,
     RefundRefused,
     RefundRepeated,
     TenderRefund,
+    ValueIssued,
+    ValueKind,
+    ValueRefused,
+    ValueRepeated,
 )
+from contracts.payments.gift_codes import STORED_VALUE, store_credit_id
 from services.order.refund_state import (
     ANSWER_WITHIN,
+    CREDIT,
     PROPOSAL,
     REFUND,
     Refund,
@@ -41,6 +50,7 @@ from services.order.refund_state import (
     RefundStage,
     deadlines_of,
     evolve,
+    step_of,
 )
 
 if TYPE_CHECKING:
@@ -50,6 +60,10 @@ __all__ = ["FINANCE_DESK", "FOLD", "STEPS", "asked_again", "deadline", "decide"]
 
 FINANCE_DESK = "finance_desk"
 """Who looks after refunds that failed, until roles say otherwise."""
+
+
+ASKS_MAX = 4
+"""How often payments are asked before a person is."""
 
 
 # The table
@@ -72,20 +86,52 @@ def _refund(state: OrderStream, key: str) -> Sequence[Send]:
     return [Send("payments", stream("payment", order_id), message, wants_answer=True)]
 
 
+def _credit(state: OrderStream, key: str) -> Sequence[Send]:
+    """The customer's own ledger gets it, once, under the refund's id."""
+    decision, terms = state.refunds.refunds[key].contents, state.order.terms
+    if terms.customer is None:
+        return ()
+    whose, currency = terms.customer, decision.amount.currency
+    message = IssueValue(
+        kind=ValueKind.STORE_CREDIT,
+        entry=key,
+        amount=decision.amount,
+        cause=IssueCause.REFUND,
+        issuer=whose.issuer,
+        customer=whose.id,
+        order_id=terms.order_id,
+    )
+    ledger = store_credit_id(terms.tenant, whose.issuer, whose.id, currency)
+    return [Send("payments", stream(STORED_VALUE, ledger), message, wants_answer=True)]
+
+
 STEPS: Mapping[str, Step] = {
+    CREDIT: Step(
+        name=CREDIT,
+        when="a refund is granted that goes to the customer's store credit",
+        asked_by=RefundGranted,
+        keys=lambda event: (event.refund,) if step_of(event) == CREDIT else (),
+        service="payments",
+        sends=IssueValue,
+        answers=(ValueIssued, ValueRepeated, ValueRefused),
+        answer_within=ANSWER_WITHIN,
+        asks_max=ASKS_MAX,
+        on_silence=f"RefundFailed, which the {FINANCE_DESK} looks after",
+        ask=_credit,
+    ),
     REFUND: Step(
         name=REFUND,
-        when="a refund is granted: units come back or need not, or the customer is appeased",
+        when="a refund is granted that goes back the way it was paid: units come back or need not, or the customer is appeased",
         asked_by=RefundGranted,
-        keys=lambda event: (event.refund,),
+        keys=lambda event: (event.refund,) if step_of(event) == REFUND else (),
         service="payments",
         sends=RefundPayment,
         answers=(PaymentRefunded, RefundRepeated, RefundRefused),
         answer_within=ANSWER_WITHIN,
-        asks_max=4,
+        asks_max=ASKS_MAX,
         on_silence=f"RefundFailed, which the {FINANCE_DESK} looks after",
         ask=_refund,
-    )
+    ),
 }
 
 
@@ -118,24 +164,46 @@ def _paid_back(refund: Refund | None, parts: tuple[TenderRefund, ...]) -> Sequen
 
 def _on_refused(message: RefundRefused, state: OrderStream, context: Context) -> Sequence[Event]:
     refund = state.refunds.refunds.get(message.refund)
+    return _failed(refund, message.detail, message.reason, message.refunded_part)
+
+
+def _failed(
+    refund: Refund | None, detail: str | None, why: RefundRefusal | None = None, part: Money | None = None
+) -> Sequence[Event]:
     if refund is None or refund.stage is not RefundStage.GRANTED:
         return ()
     failed = RefundFailed(
-        refund=message.refund,
+        refund=refund.contents.refund,
         number=refund.contents.number,
         amount=refund.contents.amount,
-        refunded_part=message.refunded_part,
-        why=message.reason,
-        detail=message.detail,
+        refunded_part=part,
+        why=why,
+        detail=detail,
         owner=FINANCE_DESK,
     )
     return (failed,)
+
+
+def _on_issued(message: ValueIssued, state: OrderStream, context: Context) -> Sequence[Event]:
+    return _paid_back(state.refunds.refunds.get(message.entry), ())
+
+
+def _on_issued_before(message: ValueRepeated, state: OrderStream, context: Context) -> Sequence[Event]:
+    return _paid_back(state.refunds.refunds.get(message.about), ())
+
+
+def _on_not_issued(message: ValueRefused, state: OrderStream, context: Context) -> Sequence[Event]:
+    refund = state.refunds.refunds.get(message.about or "")
+    return _failed(refund, f"the customer's store credit does not take it: {message.reason}")
 
 
 decide: Mapping[type[Message], Any] = {
     PaymentRefunded: _on_refunded,
     RefundRepeated: _on_repeated,
     RefundRefused: _on_refused,
+    ValueIssued: _on_issued,
+    ValueRepeated: _on_issued_before,
+    ValueRefused: _on_not_issued,
 }
 
 
@@ -145,7 +213,7 @@ decide: Mapping[type[Message], Any] = {
 def deadline(message: DeadlinePassed, state: RefundsState, context: Context) -> Sequence[Event] | None:
     """What comes of a deadline of a refund, also of an order that has ended; None for the deadline of another fold."""
     step, _, key = message.name.partition("/")
-    if step not in (REFUND, PROPOSAL):
+    if step not in (REFUND, CREDIT, PROPOSAL):
         return None
     refund = state.refunds.get(key)
     if refund is None or deadlines_of(state).get(message.name) != message.due:
@@ -153,22 +221,17 @@ def deadline(message: DeadlinePassed, state: RefundsState, context: Context) -> 
     if step == PROPOSAL:
         return (_expired(refund),)
     asked = state.asks[message.name]
-    if asked.asks < STEPS[REFUND].asks_max:
+    if asked.asks < STEPS[step].asks_max:
         return (asked_again(state, key, context),)
-    failed = RefundFailed(
-        refund=key,
-        number=refund.contents.number,
-        amount=refund.contents.amount,
-        detail=f"payments has not answered {message.name}",
-        owner=FINANCE_DESK,
-    )
-    return (StepUnanswered(step=REFUND, key=key, asks=asked.asks), failed)
+    failed = _failed(refund, f"payments has not answered {message.name}")
+    return (StepUnanswered(step=step, key=key, asks=asked.asks), *failed)
 
 
 def asked_again(state: RefundsState, key: str, context: Context) -> StepAskedAgain:
     """Payments are asked once more for a refund."""
-    asks = state.asks[f"{REFUND}/{key}"].asks + 1
-    return StepAskedAgain(step=REFUND, key=key, asks=asks, answer_by=context.now + ANSWER_WITHIN)
+    step = step_of(state.refunds[key].contents)
+    asks = state.asks[name_of(step, key)].asks + 1
+    return StepAskedAgain(step=step, key=key, asks=asks, answer_by=context.now + ANSWER_WITHIN)
 
 
 def _expired(refund: Refund) -> RefundDeclined:

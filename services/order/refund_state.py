@@ -23,6 +23,7 @@ from contracts.order import (
     RefundGranted,
     RefundLine,
     RefundProposed,
+    RefundTo,
     RefundWithdrawn,
     StepAskedAgain,
     StepUnanswered,
@@ -31,6 +32,7 @@ from contracts.order import (
 __all__ = [
     "ANSWER_WITHIN",
     "APPROVE_WITHIN",
+    "CREDIT",
     "PROPOSAL",
     "REFUND",
     "Range",
@@ -43,11 +45,15 @@ __all__ = [
     "find",
     "given_back",
     "in_order",
+    "step_of",
     "without",
 ]
 
 REFUND = "refund"
 """The step that asks payments to give money back."""
+
+CREDIT = "refund_credit"
+"""The step that puts money into the customer's store credit instead."""
 
 PROPOSAL = "refund_proposal"
 """Part of the name of the deadline by which a second person decides."""
@@ -143,6 +149,11 @@ def find(state: RefundsState, name: str) -> Refund | None:
     return next((each for each in state.refunds.values() if str(each.contents.number) == name), None)
 
 
+def step_of(contents: RefundContents) -> str:
+    """The step that pays a refund."""
+    return CREDIT if contents.to is RefundTo.STORE_CREDIT else REFUND
+
+
 def given_back(state: RefundsState, line: str) -> tuple[Range, ...]:
     """The units of a line that a refund was granted for."""
     ranges = [
@@ -185,11 +196,11 @@ def evolve(state: RefundsState, event: Event) -> RefundsState:
             return _failed(state, event)
         case RefundWithdrawn():
             return _withdrawn(state, event)
-        case StepAskedAgain(step=step) if step == REFUND:
-            asks = note(state.asks, REFUND, event.key, event.answer_by, event.asks)
+        case StepAskedAgain(step=step) if step in (REFUND, CREDIT):
+            asks = note(state.asks, step, event.key, event.answer_by, event.asks)
             return replace(_with(state, event.key, stage=RefundStage.GRANTED, failed=None), asks=asks)
-        case StepUnanswered(step=step) if step == REFUND:
-            return replace(state, asks=suspend(state.asks, REFUND, event.key))
+        case StepUnanswered(step=step) if step in (REFUND, CREDIT):
+            return replace(state, asks=suspend(state.asks, step, event.key))
     return state
 
 
@@ -205,7 +216,7 @@ def _with(state: RefundsState, key: str, **changes: object) -> RefundsState:
 def _granted(state: RefundsState, event: RefundGranted) -> RefundsState:
     owed = event.amount.amount
     refund = Refund(_contents(event), RefundStage.GRANTED, owed, event.by, event.approved_by)
-    asks = note(state.asks, REFUND, event.refund, event.answer_by)
+    asks = note(state.asks, step_of(event), event.refund, event.answer_by)
     refunds = state.refunds.insert(event.refund, refund)
     return replace(state, refunds=refunds, asks=asks, granted=state.granted + owed)
 
@@ -215,7 +226,7 @@ def _refunded(state: RefundsState, event: Refunded) -> RefundsState:
     known, amount = state.refunds[event.refund], event.amount.amount
     state = replace(
         state,
-        asks=settle(state.asks, REFUND, event.refund),
+        asks=settle(state.asks, step_of(known.contents), event.refund),
         granted=state.granted + amount - known.owed,
         refunded=state.refunded + amount - known.refunded,
     )
@@ -227,7 +238,7 @@ def _failed(state: RefundsState, event: RefundFailed) -> RefundsState:
     part = max(known.refunded, event.refunded_part.amount if event.refunded_part else 0)
     state = replace(
         state,
-        asks=suspend(state.asks, REFUND, event.refund),
+        asks=suspend(state.asks, step_of(known.contents), event.refund),
         refunded=state.refunded + part - known.refunded,
     )
     return _with(state, event.refund, stage=RefundStage.FAILED, refunded=part, failed=event)
@@ -237,7 +248,7 @@ def _withdrawn(state: RefundsState, event: RefundWithdrawn) -> RefundsState:
     known = state.refunds[event.refund]
     state = replace(
         state,
-        asks=settle(state.asks, REFUND, event.refund),
+        asks=settle(state.asks, step_of(known.contents), event.refund),
         granted=state.granted + known.refunded - known.owed,
     )
     return _with(state, event.refund, stage=RefundStage.WITHDRAWN, owed=known.refunded, failed=None)

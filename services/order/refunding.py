@@ -271,7 +271,9 @@ def granted(
     return RefundGranted(**contents(state, due, cause, number, reason), by=by, answer_by=context.now + ANSWER_WITHIN)
 
 
-def contents(state: OrderStream, due: Due, cause: RefundCause, number: int, reason: str | None) -> dict[str, Any]:
+def contents(
+    state: OrderStream, due: Due, cause: RefundCause, number: int, reason: str | None, to: RefundTo = RefundTo.ORIGINAL
+) -> dict[str, Any]:
     """What a refund is made of, whether it is proposed or granted."""
     currency = state.order.terms.currency
     # What the lines come to beyond the cap was never captured: `other` says what is left, so that the sum is the amount.
@@ -285,6 +287,6 @@ def contents(state: OrderStream, due: Due, cause: RefundCause, number: int, reas
         "withheld": Money(amount=due.withheld, currency=currency) if due.withheld else None,
         "fee": Money(amount=due.fee, currency=currency) if due.fee else None,
         "amount": Money(amount=due.amount, currency=currency),
-        "to": RefundTo.ORIGINAL,
+        "to": to,
         "reason": reason,
     }

@@ -27,6 +27,7 @@ from contracts.order import (
     RefundApprover,
     RefundCause,
     RefundChangeRefused,
+    RefundTo,
     RefundUnits,
     RetryRefund,
     WithdrawRefund,
@@ -78,7 +79,7 @@ class ClaimedLine(BaseModel):
 
 class NewRefund(BaseModel):
     """What a customer is to get back: for `lines` that came broken, wrong or not at all, or an `amount` in minor units or
-    a `percent` off as an appeasement. No name of a person in `reason`."""
+    a `percent` off as an appeasement; `to` what was paid with, or to the customer's store credit. No name of a person in `reason`."""
 
     model_config = shown({"cause": "damaged", "lines": [{"line": "1", "quantity": 1}], "reason": "it came broken"})
 
@@ -87,6 +88,7 @@ class NewRefund(BaseModel):
     amount: Annotated[int, Field(gt=0, le=NUMBER_MAX)] | None = None
     currency: Currency | None = None
     percent: Percent | None = None
+    to: RefundTo = RefundTo.ORIGINAL
     reason: Words
 
     @model_validator(mode="after")
@@ -138,6 +140,7 @@ def router(gate: Gate) -> APIRouter:
             lines=tuple(RefundUnits(line=each.line, quantity=each.quantity) for each in body.lines),
             amount=Money(amount=body.amount, currency=body.currency) if body.amount and body.currency else None,
             percent=body.percent,
+            to=body.to,
             reason=body.reason,
             approver=approver_of(caller),
         )

@@ -20,7 +20,7 @@ from contracts.order import (
     RefundWithdrawn,
     StepAskedAgain,
 )
-from services.order.refund_state import REFUND, RefundStage
+from services.order.refund_state import CREDIT, REFUND, RefundStage
 
 __all__ = ["RefundsProjection"]
 
@@ -56,7 +56,7 @@ class RefundsProjection:
                 self._now(cursor, envelope, event.refund, RefundStage.FAILED, owner, why, detail)
             case RefundWithdrawn():
                 self._now(cursor, envelope, event.refund, RefundStage.WITHDRAWN)
-            case StepAskedAgain(step=step) if step == REFUND:
+            case StepAskedAgain(step=step) if step in (REFUND, CREDIT):
                 self._now(cursor, envelope, event.key, RefundStage.GRANTED)
 
     def _heard(self, cursor: psycopg.Cursor[Any], envelope: Envelope, event: RefundProposed | RefundGranted) -> None:

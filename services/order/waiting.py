@@ -27,7 +27,7 @@ from services.order.fulfillment_state import (
     works_in_order,
 )
 from services.order.order import ORDER_DESK, Hold, OrderStatus, line_of, line_units, status
-from services.order.refund_state import PROPOSAL, REFUND, RefundStage, in_order
+from services.order.refund_state import PROPOSAL, REFUND, RefundStage, in_order, step_of
 from services.order.reservation_state import AUTHORIZE, CLAIM, INCREASE, Claim, claims_in_order
 from services.order.return_state import INSPECT_RETURN, Returning, ReturnState
 from services.order.stream import ORDER, STEPS, OrderStream
@@ -232,7 +232,7 @@ def _astray(state: OrderStream) -> Iterator[Wait]:
 def _refunds(state: OrderStream) -> Iterator[Wait]:
     """Money that is owed or may come to be, also of an order that has ended."""
     for key, refund in in_order(state.refunds):
-        decision, asked = refund.contents, state.refunds.asks.get(f"{REFUND}/{key}")
+        decision, asked = refund.contents, state.refunds.asks.get(f"{step_of(refund.contents)}/{key}")
         money = f"{decision.amount.to_decimal()} {decision.amount.currency} (refund {decision.number})"
         if refund.stage is RefundStage.PROPOSED:
             what, mover = f"a second person to approve {money}", "anybody else who may give as much can"

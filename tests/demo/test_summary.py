@@ -271,7 +271,7 @@ def test_a_number_that_is_left_out_or_given_twice_is_found() -> None:
 
 CAPTURED = seen("CaptureRecorded", "o-1", amount=usd(500))
 GRANTED = seen("RefundGranted", "o-1", refund="r-1", amount=usd(200))
-REFUNDED = seen("Refunded", "o-1", refund="r-1", cause="returned", amount=usd(200))
+REFUNDED = seen("Refunded", "o-1", refund="r-1", cause="returned", amount=usd(200), to="original")
 GIVEN_BACK = seen("PaymentRefunded", "o-1", refund="r-1", amount=usd(200), refunded=usd(200), captured=usd(500))
 
 

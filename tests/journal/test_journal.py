@@ -29,6 +29,7 @@ from contracts.order import (
     OrderPlaced,
     RefundApprover,
     RefundCause,
+    RefundTo,
     RefundUnits,
     RefundWithdrawn,
 )
@@ -143,6 +144,25 @@ def test_tax_that_a_marketplace_pays_is_not_ours() -> None:
     found = entries(bought([{"sku": "A", "quantity": 1, **line}], 1_190).events)
     assert standing(found)[Account.TAX_MARKETPLACE] == -190
     assert Account.TAX not in standing(found)
+
+
+def test_a_refund_as_store_credit_is_owed_by_the_ledger_and_by_nobody_else() -> None:
+    world = bought([{"sku": "A", "quantity": 2, "amount": 2_000}], 2_000, customer={"issuer": "shop", "id": "ada"})
+    claim = GrantRefund(
+        cause=RefundCause.DAMAGED,
+        lines=(RefundUnits(line="1", quantity=1),),
+        reason="broken",
+        to=RefundTo.STORE_CREDIT,
+    )
+    world.tell("order", order_stream("1001"), claim, actor=ANNA)
+    found = entries(world.events)
+    assert balanced(found)
+    assert standing(found) == {
+        Account.INVOICE: 2_000,
+        Account.SALES: -2_000,
+        Account.RETURNS: 1_000,
+        Account.STORED_VALUE: -1_000,
+    }
 
 
 def test_a_refund_takes_its_tax_back_and_is_closed_when_it_is_paid() -> None:

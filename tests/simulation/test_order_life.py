@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from contracts.channel import ChannelOrder, ChannelShipGroup, ChannelTender
+from contracts.channel import ChannelCustomer, ChannelOrder, ChannelShipGroup, ChannelTender
 from contracts.envelope import Actor
 from contracts.fulfillment import (
     PackedContent,
@@ -36,6 +36,7 @@ from contracts.order import (
     RefundCause,
     RefundChangeRefused,
     Refunded,
+    RefundTo,
     RefundUnits,
     ReleasedToFulfillment,
     ReleaseHold,
@@ -43,7 +44,7 @@ from contracts.order import (
     ShortagePolicy,
     SourcingDecided,
 )
-from contracts.payments import PaymentAuthorized, PaymentCaptured, PaymentRefunded, PaymentVoided
+from contracts.payments import PaymentAuthorized, PaymentCaptured, PaymentRefunded, PaymentVoided, ValueIssued
 from contracts.shipping import ShipmentCreated
 from services.order.order import OrderStatus, status, units
 from tests.simulation.people import COUNTER, PARCEL, TILL, WAYS, WHOLE, Floor, channel_order, lets_go, place, receive
@@ -487,3 +488,20 @@ def test_what_was_captured_from_two_places_goes_back_in_any_parts_to_the_cent(
     world.tell("order", name, claim, actor=anna)
     assert len(world.of(RefundChangeRefused)) == 1
     assert status(world.state("order", name).order) is OrderStatus.COMPLETED
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_customer_who_wants_store_credit_has_it_in_their_ledger_and_may_spend_it(seed: int) -> None:
+    world = World(seed)
+    receive(world, "A", "north", 3)
+    ada = ChannelCustomer(issuer="webshop", id="ada")
+    name = place(world, channel_order("1001", ("A", 3, 1000), customer=ada))
+    Floor(world).work()
+    lines = (RefundUnits(line="1", quantity=2),)
+    to = RefundTo.STORE_CREDIT
+    claim = GrantRefund(cause=RefundCause.MISSING, lines=lines, reason="two were missing", to=to)
+    world.tell("order", name, claim, actor=Actor(kind="person", subject="anna"))
+    [issued] = world.of(ValueIssued)
+    assert (issued.customer, issued.available.amount) == ("ada", 667)
+    assert world.state("order", name).refunds.credit == 0
+    assert not world.of(PaymentRefunded)

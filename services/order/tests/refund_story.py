@@ -7,15 +7,35 @@ from typing import Any
 from chassis.decider import Context
 from chassis.testing import Outcome
 from contracts.envelope import Actor
+from contracts.ids import stream
 from contracts.message import Message
 from contracts.money import Money, RefundExecutor
-from contracts.order import GrantRefund, RefundCause, Refunded, RefundUnits
-from contracts.payments import PaymentRefunded, RefundRefusal, RefundRefused, RefundRepeated, TenderRefund
+from contracts.order import Customer, GrantRefund, RefundCause, Refunded, RefundUnits
+from contracts.payments import (
+    IssueCause,
+    IssueValue,
+    PaymentRefunded,
+    RefundRefusal,
+    RefundRefused,
+    RefundRepeated,
+    TenderRefund,
+    ValueIssued,
+    ValueKind,
+    ValueRefusal,
+    ValueRefused,
+    ValueRepeated,
+)
+from contracts.payments.gift_codes import STORED_VALUE, store_credit_id
 from services.order.refund_state import Refund, find
-from services.order.tests.story import ORDER_ID, PAYMENT, Story, eur
+from services.order.tests.story import ORDER_ID, PAYMENT, TENANT, Story, eur
 from services.order.value import line_values, part_of
 
 __all__ = ["ANNA", "BEN", "asks", "claim", "context", "grant", "paid", "paid_back", "refund_of", "refused", "repeated"]
+
+ADA = Customer(issuer="webshop", id="ada")
+"""The customer of an order that names one."""
+
+CREDIT_LEDGER = stream(STORED_VALUE, store_credit_id(TENANT, ADA.issuer, ADA.id, "EUR"))
 
 ANNA = Actor(kind="person", subject="anna")
 BEN = Actor(kind="person", subject="ben")
@@ -106,3 +126,34 @@ def refunded_share(view: Any, refund: Refund) -> int:
     values = line_values(view.order.terms, view.order.adjustments)
     lines = refund.contents.lines
     return sum(sum(part_of(values[line.line], line.from_unit, line.to_unit)) for line in lines)
+
+
+def credited(story: Story, number: int = 1) -> Outcome:
+    """The customer's store credit has the money of a refund."""
+    contents = refund_of(story, number).contents
+    issued = ValueIssued(
+        value="v",
+        kind=ValueKind.STORE_CREDIT,
+        entry=contents.refund,
+        amount=contents.amount,
+        available=contents.amount,
+        cause=IssueCause.REFUND,
+    )
+    return story.tell(issued, subject=CREDIT_LEDGER)
+
+
+def credited_before(story: Story, number: int = 1) -> Outcome:
+    """It has had it for some time."""
+    about = refund_of(story, number).contents.refund
+    return story.tell(ValueRepeated(value="v", request=IssueValue.__name__, about=about), subject=CREDIT_LEDGER)
+
+
+def not_credited(story: Story, number: int = 1) -> Outcome:
+    """It does not take it."""
+    refused = ValueRefused(
+        value="v",
+        request=IssueValue.__name__,
+        about=refund_of(story, number).contents.refund,
+        reason=ValueRefusal.CONFLICT,
+    )
+    return story.tell(refused, subject=CREDIT_LEDGER)

@@ -140,6 +140,7 @@ def test_every_step_of_the_tables_has_its_deadline_here() -> None:
         "collect",
         "decide",
         "refund",
+        "refund_credit",
         "open_return",
         "return_goods",
         "inspect_return",

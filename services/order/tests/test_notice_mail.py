@@ -168,6 +168,9 @@ def test_a_refund_says_how_much_and_for_what() -> None:
     goodwill = written(notice(NoticeKind.REFUNDED, lines=(), total=Money(amount=500, currency="EUR")))
     assert "You get €5.00 back for your order of" in part(goodwill, "plain")
     assert "back the way you paid" in part(goodwill, "html")
+    credit = written(notice(NoticeKind.REFUNDED, lines=(), total=Money(amount=500, currency="EUR"), credit=True))
+    assert "It is store credit" in part(credit, "plain")
+    assert "the way you paid" not in part(credit, "plain")
 
 
 def test_the_lines_that_are_left_out_are_counted() -> None:

@@ -15,6 +15,7 @@ from contracts.money import Money
 from contracts.order import (
     ApproveRefund,
     DeclineRefund,
+    NoticeRequested,
     RefundApprover,
     RefundCause,
     RefundChangeRefusal,
@@ -25,6 +26,7 @@ from contracts.order import (
     RefundFailed,
     RefundGranted,
     RefundProposed,
+    RefundTo,
     RefundWithdrawn,
     RequestReturn,
     RetryRefund,
@@ -32,17 +34,22 @@ from contracts.order import (
     StepAskedAgain,
     WithdrawRefund,
 )
-from contracts.payments import CaptureLine, RefundPayment
+from contracts.payments import CaptureLine, IssueCause, IssueValue, RefundPayment
 from services.order.order import OrderStatus, status
 from services.order.refund_state import RefundStage
 from services.order.refunding import in_returns
 from services.order.stream import ORDER
 from services.order.tests.refund_story import (
+    ADA,
     ANNA,
     BEN,
+    CREDIT_LEDGER,
     asks,
     claim,
+    credited,
+    credited_before,
     grant,
+    not_credited,
     paid,
     paid_back,
     refund_of,
@@ -292,6 +299,49 @@ def test_asking_again_is_counted() -> None:
     refused(story)
     [again] = asks(story, RetryRefund(refund=refund_of(story).contents.refund)).events
     assert isinstance(again, StepAskedAgain) and again.asks == 2
+
+
+def test_a_customer_may_get_it_as_store_credit() -> None:
+    # given a paid order of a customer who is known
+    story = paid(customer=ADA)
+    # when a claim is granted as store credit
+    outcome = asks(story, claim(to=RefundTo.STORE_CREDIT))
+    # then their own ledger is asked to add it, and payments give nothing back
+    [sent] = outcome.sent
+    assert (sent.service, sent.stream, sent.wants_answer) == ("payments", CREDIT_LEDGER, True)
+    assert isinstance(sent.message, IssueValue)
+    assert (sent.message.amount, sent.message.entry) == (eur(334), refund_of(story).contents.refund)
+    assert (sent.message.issuer, sent.message.customer, sent.message.cause) == ("webshop", "ada", IssueCause.REFUND)
+    # and once it has it, that is what the outside reads
+    refunded, notice = credited(story).events
+    assert isinstance(refunded, Refunded) and (refunded.to, refunded.refunds) == (RefundTo.STORE_CREDIT, ())
+    assert isinstance(notice, NoticeRequested) and notice.credit
+    assert story.view.refunds.credit == 0
+    credited_before(story).then_nothing()
+
+
+def test_store_credit_that_is_not_issued_is_somebody_s() -> None:
+    story = paid(customer=ADA)
+    asks(story, claim(to=RefundTo.STORE_CREDIT))
+    [failed] = not_credited(story).events
+    assert (
+        isinstance(failed, RefundFailed) and failed.detail == "the customer's store credit does not take it: conflict"
+    )
+    [sent] = asks(story, RetryRefund(refund="1")).sent
+    assert isinstance(sent.message, IssueValue)
+    assert kinds(credited_before(story))[0] == "Refunded"
+
+
+def test_store_credit_that_nobody_answers_for_is_asked_again_and_then_somebody_s() -> None:
+    story = paid(customer=ADA)
+    asks(story, claim(to=RefundTo.STORE_CREDIT))
+    name = f"refund_credit/{refund_of(story).contents.refund}"
+    assert [silence(story, name) for _ in range(3)] == [["StepAskedAgain"]] * 3
+    assert silence(story, name) == ["StepUnanswered", "RefundFailed"]
+
+
+def test_nobody_s_store_credit_is_not_issued() -> None:
+    assert why_not(paid(), claim(to=RefundTo.STORE_CREDIT)) is RefundChangeRefusal.NO_CUSTOMER
 
 
 def test_units_that_are_in_a_return_are_not_claimed_beside_it() -> None:
