@@ -381,7 +381,7 @@ CELLS = st.sampled_from(["", " ", "1", "-3", "2.50", "x", "EUR", "web", 'ä;"\n'
 NAMES = ("external_id", "line_id", "quantity", "amount", "currency", "placed_at", "ship_method", "ship_group", "total")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.dictionaries(st.sampled_from(NAMES), CELLS, max_size=3), max_size=8), st.randoms())
 def test_every_row_is_sent_kept_or_blank_and_kept_as_it_came(changes: list[dict[str, str]], random: Any) -> None:
     rows = [row(external_id=str(random.randrange(4)), line_id=str(n)) | dict.fromkeys(NAMES[6:], "") for n in range(8)]

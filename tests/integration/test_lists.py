@@ -110,7 +110,7 @@ def page_by_page(client: TestClient, path: str, name: str, limit: int = 2, **ask
 # Stock and claims
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(told=st.lists(st.tuples(commands, st.integers(0, 20)), min_size=1, max_size=30), cut=st.integers(0, 60))
 def test_stock_and_claims_are_listed_as_the_book_has_them_in_whatever_batches_they_came(
     connection: psycopg.Connection[Any], namespace: str, told: list[tuple[Command, int]], cut: int

@@ -258,7 +258,7 @@ def orders(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[dict[str, Any]],
     return lines, charges, total
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(orders(), st.lists(st.tuples(st.integers(0, 1), st.integers(1, 3)), max_size=4), st.integers(0, 99))
 def test_every_entry_balances_and_orders_that_ended_are_closed_to_the_cent(
     order: tuple[list[dict[str, Any]], list[dict[str, Any]], int], claims: list[tuple[int, int]], seed: int

@@ -124,7 +124,7 @@ so_far = st.builds(lambda way, steps: list(way[:steps]), st.sampled_from([SHIPPE
 """Work that got so far before anything may come."""
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(so_far, st.lists(commands, min_size=4, max_size=14))
 def test_what_was_picked_goes_out_or_back_once_and_never_both(first: list[Any], then: list[Any]) -> None:
     spec = after()

@@ -56,7 +56,7 @@ wishes = st.sampled_from(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.one_of(receipts, inspections, inspections, wishes), min_size=3, max_size=14))
 def test_what_came_is_somewhere_once_and_stock_hears_of_each_unit_that_it_has(course: list[Any]) -> None:
     spec, booked = back(), Counter[tuple[str, str, Disposition]]()

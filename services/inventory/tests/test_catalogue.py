@@ -88,7 +88,7 @@ descriptions = st.builds(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(descriptions, min_size=1, max_size=10))
 def test_an_item_is_what_was_said_last_that_was_not_refused(course: list[DescribeItem]) -> None:
     spec, holds = Spec(ITEM, "inventory"), None

@@ -215,7 +215,7 @@ courses = st.builds(
 )
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(courses)
 def test_stock_is_conserved_and_never_promised_twice(course: list[Any]) -> None:
     spec, prefix, book = Spec(STOCK_ITEM, "inventory"), list[Event](), StockBook()
@@ -260,7 +260,7 @@ def _is_taken_or_answered(command: Command, outcome: Outcome) -> None:
             assert event.awaits in outcome.spec.state.supplies
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(courses)
 def test_what_was_claimed_or_given_back_once_is_not_again(course: list[Any]) -> None:
     # given any course, and the claims and releases of it that were not refused

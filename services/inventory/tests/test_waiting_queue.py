@@ -12,7 +12,7 @@ def rank(number: int) -> Rank:
     return (-(number % 3), "~", number, str(number))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.integers(0, 60)), st.integers(0, 600))
 def test_it_is_in_order_whoever_joins_and_leaves(numbers: list[int], before: int) -> None:
     queue = WaitingQueue()

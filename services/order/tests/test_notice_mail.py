@@ -403,7 +403,7 @@ typed = st.one_of(st.sampled_from(ODD), st.text(max_size=120))
 @example(*["{{ 7777 * 7777 }}{% raw %}"] * 7)
 @example(*["=?utf-8?q?=0D=0ABcc:_x@y?="] * 7)
 @example(*["--=_9dc2e61c-e5bd-500c-b216-154c1ae34111--"] * 7)
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_was_typed_makes_no_header_no_part_and_no_tag(
     name: str, brand: str, number: str, description: str, unit: str, carrier: str, tracking: str
 ) -> None:

@@ -77,7 +77,7 @@ stocks = st.builds(
     st.just([]) | st.lists(st.sampled_from("1234")),
     deeds,
 )
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 def test_units_always_sum_and_nothing_is_captured_that_was_not_fulfilled(
     stock: Any,
     policy: ShortagePolicy,

@@ -147,9 +147,7 @@ def closes(story: Story) -> None:
 
 
 wishes = st.lists(st.tuples(st.sampled_from("123"), st.integers(1, 4)), min_size=1, max_size=12)
-slow = settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
-)
+slow = settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 
 
 @given(orders((RefundRule.BY_UNITS,)), st.sampled_from([(True,), (True, False), (False, True)]), wishes)

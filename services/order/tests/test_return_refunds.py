@@ -130,7 +130,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(1, 7), st.integers(0, 1_000), steps)
 def test_no_unit_comes_back_twice_and_what_came_is_paid_to_the_cent(
     quantity: int, worth: int, course: list[tuple[str, int, Disposition]]

@@ -342,7 +342,7 @@ def test_what_is_said_of_a_kit_is_so_of_its_components() -> None:
 
 
 @given(st.integers(0, 4), st.integers(0, 4), st.integers(0, 1500))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_captures_here_and_there_sum_to_what_is_owed(fulfilled: int, cancelled: int, captured: int) -> None:
     cancelled = min(cancelled, 4 - fulfilled)
     story = taken_over(progress=(LineProgress(line="1", fulfilled=fulfilled, cancelled=cancelled),), captured=captured)

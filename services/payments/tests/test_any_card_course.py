@@ -103,7 +103,7 @@ def total(events: list[Event], kind: type[Any]) -> int:
     return sum(event.amount.amount for event in events if isinstance(event, kind))
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(st.lists(acts, min_size=5, max_size=60))
 def test_the_provider_and_we_agree_on_every_cent(course: list[Any]) -> None:
     spec, bank, known = after(), Bank(), list[Event]()
@@ -130,7 +130,7 @@ def test_the_provider_and_we_agree_on_every_cent(course: list[Any]) -> None:
     assert {key.key for key in bank.calls.values()} == set(spec.state.cards.calls)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(acts, min_size=5, max_size=40))
 def test_once_the_provider_does_everything_that_it_is_asked_nothing_is_left_open(course: list[Any]) -> None:
     # given any course, after which all that was wanted is void

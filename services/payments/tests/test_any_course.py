@@ -163,7 +163,7 @@ def say(spec: Spec, message: Command) -> Outcome:
     return spec.when(message, reply_to=ORDER)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(courses)
 def test_every_cent_that_was_secured_is_taken_once_given_back_or_still_there(course: list[Command]) -> None:
     spec, books = after(), Books()
@@ -196,7 +196,7 @@ def _as_asked(event: PaymentCaptured, asked: Command) -> bool:
     return isinstance(asked, CapturePayment) and all(getattr(event, n) == getattr(asked, n) for n in names)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(courses)
 def test_what_moved_money_once_moves_none_when_it_comes_again(course: list[Command]) -> None:
     # given any course, and the messages of it that something came of
@@ -212,7 +212,7 @@ def test_what_moved_money_once_moves_none_when_it_comes_again(course: list[Comma
         assert spec.state == before
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.integers(0, 9_999),
     st.lists(st.integers(1, 4), min_size=1, max_size=6),

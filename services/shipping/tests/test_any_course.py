@@ -76,7 +76,7 @@ commands = st.one_of(
 CHANGES_NOTHING = (ShipmentRefused, ShipmentCancelRefused, TrackingIgnored)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(0, 3), st.lists(commands, min_size=3, max_size=14))
 def test_it_leaves_once_or_is_cancelled_and_each_package_is_told_of_after_it_left(
     steps: int, course: list[Any]
@@ -125,7 +125,7 @@ def _tracking_is_kept(happened: list[Any]) -> None:
         assert told.occurred_at == first.occurred_at
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=20))
 def test_a_series_gives_each_number_once_and_leaves_none_out(counts: list[int]) -> None:
     spec, given_out = Spec(SSCC_SERIES, "shipping", SERIES), list[int]()
@@ -139,7 +139,7 @@ def test_a_series_gives_each_number_once_and_leaves_none_out(counts: list[int]) 
     assert len({sscc(COMPANY_PREFIX, number) for number in given_out}) == len(given_out)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(st.lists(st.integers(0, 12), unique=True), st.booleans()), min_size=1, max_size=8))
 def test_a_shipment_is_on_one_manifest_however_old_the_list_of_those_that_wait_is(
     course: list[tuple[list[int], bool]],

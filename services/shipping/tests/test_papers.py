@@ -152,7 +152,7 @@ def test_what_a_customer_typed_is_no_command_of_a_printer() -> None:
     assert commands(zpl).count("^XZ") == 1 and not any(command.startswith("~") for command in commands(zpl))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(RECIPIENTS)
 def test_whatever_a_customer_typed_stays_in_its_place(typed: PersonalContent) -> None:
     drawn = marks(parcel(opened=opened_as(typed)))
