@@ -108,6 +108,12 @@ from contracts.payments.transfers import (
     TransferReturned,
     TransferUnmatched,
 )
+from contracts.payments.value_parts import (
+    StoredValueDeclined,
+    StoredValueMoved,
+    StoredValueRequested,
+    ValuePart,
+)
 
 __all__ = [
     "Authorization",
@@ -178,6 +184,9 @@ __all__ = [
     "ResolutionRefused",
     "ResolveProviderOutcome",
     "Settled",
+    "StoredValueDeclined",
+    "StoredValueMoved",
+    "StoredValueRequested",
     "TenderRefund",
     "TransferAwaited",
     "TransferIgnored",
@@ -190,6 +199,7 @@ __all__ = [
     "ValueHeld",
     "ValueIssued",
     "ValueKind",
+    "ValuePart",
     "ValueRedeemed",
     "ValueRefusal",
     "ValueRefused",

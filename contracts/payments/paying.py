@@ -47,7 +47,7 @@ class Capability(StrEnum):
 class DeclineReason(StrEnum):
     """Why nothing was authorised: the payment was voided before; tenders do not add up to the amount, or mix
     currencies; a method that we cannot take; it is known with other tenders; a card was declined; the money of a
-    transfer did not come in time."""
+    transfer did not come in time; a gift card or store credit was refused by its ledger."""
 
     VOIDED = "voided"
     DOES_NOT_ADD_UP = "does_not_add_up"
@@ -56,6 +56,7 @@ class DeclineReason(StrEnum):
     CONFLICT = "conflict"
     CARD_DECLINED = "card_declined"
     NOT_RECEIVED = "not_received"
+    VALUE_REFUSED = "value_refused"
 
 
 class CardDecline(StrEnum):
@@ -78,8 +79,8 @@ class CardDecline(StrEnum):
 
 class CaptureRefusal(StrEnum):
     """Why nothing was captured: more than is authorised and not used; nothing was authorised; it was voided; the
-    currency is another; the fulfilment and sequence name a capture of another amount; a card was declined. Asked for again after that, it
-    is tried again."""
+    currency is another; the fulfilment and sequence name a capture of another amount; a card was declined, or a
+    ledger of stored value refused. Asked for again after one of these two, it is tried again."""
 
     ABOVE_AUTHORIZED = "above_authorized"
     NOT_AUTHORIZED = "not_authorized"
@@ -87,6 +88,7 @@ class CaptureRefusal(StrEnum):
     WRONG_CURRENCY = "wrong_currency"
     CONFLICT = "conflict"
     CARD_DECLINED = "card_declined"
+    VALUE_REFUSED = "value_refused"
 
 
 class Authorization(Value):

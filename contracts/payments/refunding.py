@@ -21,7 +21,8 @@ __all__ = [
 
 class RefundRefusal(StrEnum):
     """Why nothing, or not all, went back: more than is captured and not refunded; nothing was captured; the currency is
-    another; no amount above zero; the refund's id names one of another amount; a provider refused it for good."""
+    another; no amount above zero; the refund's id names one of another amount; a provider refused it for good; a ledger of
+    stored value refused it."""
 
     ABOVE_CAPTURED = "above_captured"
     NOT_CAPTURED = "not_captured"
@@ -29,6 +30,7 @@ class RefundRefusal(StrEnum):
     NO_AMOUNT = "no_amount"
     CONFLICT = "conflict"
     PROVIDER = "provider"
+    VALUE_REFUSED = "value_refused"
 
 
 class TenderRefund(Value):

@@ -1,4 +1,4 @@
-"""What a payment does next: asks a provider for what is wanted and not yet asked for, and ends what all of is done.
+"""What a payment does next: asks a provider or a ledger for what is wanted and not yet asked for, and ends what all of is done.
 
 Asked again after every handling, so whatever brings an outcome (a worker, a notice, a person, a deadline) need not know
 what waits for it.
@@ -27,9 +27,10 @@ from contracts.payments import (
 )
 from services.payments.authorizing import at_once
 from services.payments.card_calls import CallStage, CardCall
-from services.payments.methods import HOW, How, by_provider
+from services.payments.methods import HOW, How, asks_others, by_ledger, by_provider
 from services.payments.payment_state import Capturing, Payment, Refunding
 from services.payments.transfers import await_transfer, unmatched
+from services.payments.value_asking import hold_all, put_back, release_unwanted, spend
 
 __all__ = ["REQUESTS", "advance", "authorization_request", "void_request"]
 
@@ -63,14 +64,16 @@ def _secure(state: Payment, context: Context) -> Iterator[Event]:
     waiting = [place for place, tender in enumerate(started.tenders) if by_provider(tender)]
     for number, place in enumerate(place for place in waiting if place not in asked):
         yield authorization_request(state, context, place, number)
+    yield from hold_all(state, context)
     sent = [place for place, tender in enumerate(started.tenders) if HOW[tender.method] is How.TRANSFER]
     for place in sent:
         if str(place) not in state.transfers.received:
             yield await_transfer(started.order_id, place, started.tenders[place].amount, context)
     whole = all(state.transfers.received.get(str(place)) == started.tenders[place].amount.amount for place in sent)
-    if whole and all(str(place) in state.secured for place in waiting):
+    others = [place for place, tender in enumerate(started.tenders) if asks_others(tender)]
+    if whole and all(str(place) in state.secured for place in others):
         rows = tuple(
-            state.secured[str(place)] if by_provider(tender) else at_once(place, tender, context)
+            state.secured[str(place)] if asks_others(tender) else at_once(place, tender, context)
             for place, tender in enumerate(started.tenders)
         )
         yield PaymentAuthorized(
@@ -135,6 +138,7 @@ def _let_go(state: Payment, context: Context) -> Iterator[Event]:
                 context, number, state, call.tender, call.authorization, call.amount, call.provider, each.reference
             )
             number += 1
+    yield from release_unwanted(state, context)
 
 
 def void_request(
@@ -200,7 +204,12 @@ def _take_of(state: Payment, each: Capturing, context: Context) -> Iterator[Even
             )
             yield CardCaptureRequested(order_id=asked.order_id, call=call)
         number += 1
-    if not open_:
+    values = [
+        part for part in asked.captures if by_ledger(state.tenders[part.tender]) and part.capture not in each.done
+    ]
+    for part in values:
+        yield from spend(state, part, context)
+    if not open_ and not values:
         yield PaymentCaptured(
             order_id=asked.order_id,
             fulfillment=asked.fulfillment,
@@ -252,7 +261,10 @@ def _give_back_of(state: Payment, each: Refunding, context: Context) -> Iterator
         )
         yield CardRefundRequested(order_id=asked.order_id, call=call)
         number += 1
-    if not open_:
+    values = [part for part in asked.refunds if by_ledger(state.tenders[part.tender]) and part.refund not in each.done]
+    for part in values:
+        yield from put_back(state, part, context)
+    if not open_ and not values:
         yield PaymentRefunded(
             order_id=asked.order_id,
             refund=asked.refund,

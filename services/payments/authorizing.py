@@ -23,7 +23,7 @@ from contracts.payments import (
     PaymentVoided,
     VoidPayment,
 )
-from services.payments.methods import HOW, How
+from services.payments.methods import HOW, How, by_ledger
 from services.payments.payment_state import EXPIRY, Payment
 
 __all__ = ["at_once", "authorize", "expire", "unfit", "void"]
@@ -83,6 +83,8 @@ def unfit(command: AuthorizePayment) -> tuple[DeclineReason, str] | None:
         )
     if any(HOW[tender.method] is How.PROVIDER and not tender.reference for tender in command.tenders):
         return DeclineReason.UNSUPPORTED_METHOD, "a card needs the provider's token of it as its reference"
+    if any(by_ledger(tender) and not tender.reference for tender in command.tenders):
+        return DeclineReason.UNSUPPORTED_METHOD, "stored value needs its ledger as its reference: whose is it?"
     total = sum(tender.amount.amount for tender in command.tenders)
     if total != command.amount.amount or min(tender.amount.amount for tender in command.tenders) < 0:
         return (

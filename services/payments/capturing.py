@@ -17,7 +17,7 @@ from contracts.payments import (
     CaptureStarted,
     PaymentCaptured,
 )
-from services.payments.methods import by_provider
+from services.payments.methods import asks_others
 from services.payments.payment_state import Capturing, Payment, capture_key
 
 __all__ = ["capture"]
@@ -32,7 +32,7 @@ def capture(command: CapturePayment, state: Payment, context: Context) -> Sequen
     if (reason := _capture_refusal(command, state)) is not None:
         return [_capture_refused(command, state, context, reason)]
     parts = _drawn(command, state, context)
-    if any(by_provider(state.tenders[part.tender]) for part in parts):
+    if any(asks_others(state.tenders[part.tender]) for part in parts):
         return [_started(command, parts, context)]
     return [
         PaymentCaptured(

@@ -40,7 +40,7 @@ def increase(command: AuthorizeMore, state: Payment, context: Context) -> Sequen
                 command,
                 context,
                 DeclineReason.UNSUPPORTED_METHOD,
-                "what a provider or the payer secures is not asked for more",
+                "what a provider, a ledger or the payer secures is not asked for more",
             )
         ]
     return [

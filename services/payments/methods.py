@@ -20,16 +20,20 @@ __all__ = [
     "TRANSFER_WITHIN",
     "TRY_AGAIN_AFTER",
     "How",
+    "asks_others",
+    "by_ledger",
     "by_provider",
 ]
 
 
 class How(StrEnum):
-    """Who secures a tender: nobody has to, a payment provider that a worker asks, or the payer, who sends the money."""
+    """Who secures a tender: nobody has to, a payment provider that a worker asks, the payer, who
+    sends the money, or a ledger of stored value."""
 
     AT_ONCE = "at_once"
     PROVIDER = "provider"
     TRANSFER = "transfer"
+    LEDGER = "ledger"
 
 
 HOW: Mapping[TenderMethod, How] = {
@@ -39,9 +43,11 @@ HOW: Mapping[TenderMethod, How] = {
     TenderMethod.CASH_ON_DELIVERY: How.AT_ONCE,
     TenderMethod.CARD: How.PROVIDER,
     TenderMethod.BANK_TRANSFER: How.TRANSFER,
+    TenderMethod.GIFT_CARD: How.LEDGER,
+    TenderMethod.STORE_CREDIT: How.LEDGER,
 }
-"""What this service can take. A method that another stream secures (stored value) gets a row here, events of its own
-that fill `secured`, `taken` and `given back` of payment_state.py, and a branch in advancing.py."""
+"""What this service can take. A method that others secure has events of its own that fill `secured`, `taken` and
+`given back` of payment_state.py, and a branch in advancing.py."""
 
 PAYMENTS_DESK = "payments_desk"
 """Who finds out what a provider cannot tell."""
@@ -74,3 +80,13 @@ CAPTURE_DECLINES_MAX = 2
 def by_provider(tender: Tender) -> bool:
     """Whether a provider is asked for the money of a tender."""
     return HOW.get(tender.method) is How.PROVIDER
+
+
+def by_ledger(tender: Tender) -> bool:
+    """Whether a ledger of stored value is asked for the money of a tender; of one that pays nothing it is not."""
+    return HOW.get(tender.method) is How.LEDGER and tender.amount.amount > 0
+
+
+def asks_others(tender: Tender) -> bool:
+    """Whether somebody has to be asked to take of a tender, or to give back to it."""
+    return by_provider(tender) or by_ledger(tender)

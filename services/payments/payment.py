@@ -24,6 +24,13 @@ from contracts.payments import (
     RefundPayment,
     RefundStarted,
     ResolveProviderOutcome,
+    StoredValueRequested,
+    ValueHeld,
+    ValueIssued,
+    ValueRedeemed,
+    ValueRefused,
+    ValueReleased,
+    ValueRepeated,
     VoidPayment,
 )
 from services.payments.advancing import advance
@@ -35,21 +42,25 @@ from services.payments.outcomes import record_outcome, resolve
 from services.payments.payment_state import Payment, deadlines_of, evolve
 from services.payments.refunding import refund
 from services.payments.transfers import record_received, record_returned
+from services.payments.value_answers import held, issued, redeemed, refused, released, repeated
+from services.payments.value_asking import ask
 
 __all__ = ["PAYMENT"]
 
 
 def _react(state: Payment, event: Event) -> Sequence[Outgoing]:
-    """Whoever asked is answered; what is only begun is answered by what ends it."""
+    """Ledgers are asked; whoever asked is answered; what is only begun is answered by what ends it."""
     if isinstance(event, PaymentStarted | CaptureStarted | RefundStarted):
         return ()
+    if isinstance(event, StoredValueRequested):
+        return (ask(event),)
     reply_to = getattr(event, "reply_to", None)
     return () if reply_to is None else (Answer(reply_to),)
 
 
 PAYMENT = StreamKind(
     kind="payment",
-    folds=(Fold("payment", 5, Payment(), evolve, _react, deadlines_of),),
+    folds=(Fold("payment", 6, Payment(), evolve, _react, deadlines_of),),
     advance=advance,
     decide={
         AuthorizePayment: authorize,
@@ -61,6 +72,12 @@ PAYMENT = StreamKind(
         ResolveProviderOutcome: resolve,
         RecordTransferReceived: record_received,
         RecordTransferReturned: record_returned,
+        ValueHeld: held,
+        ValueRedeemed: redeemed,
+        ValueReleased: released,
+        ValueIssued: issued,
+        ValueRepeated: repeated,
+        ValueRefused: refused,
         DeadlinePassed: passed,
     },
 )

@@ -13,6 +13,7 @@ from contracts.payments import (
     Authorization,
     AuthorizationExpired,
     CallStep,
+    Capability,
     Capture,
     CapturePayment,
     CaptureRefusal,
@@ -37,7 +38,9 @@ from contracts.payments import (
     RefundRefusal,
     RefundRefused,
     RefundStarted,
+    StoredValueMoved,
     TenderRefund,
+    ValuePart,
 )
 from services.payments.card_calls import Cards, give_up
 from services.payments.card_calls import deadlines_of as deadlines_of_cards
@@ -46,6 +49,9 @@ from services.payments.methods import HOW, How
 from services.payments.transfers import Transfers, let_go
 from services.payments.transfers import deadlines_of as deadlines_of_transfers
 from services.payments.transfers import evolve as evolve_transfers
+from services.payments.value_calls import Values
+from services.payments.value_calls import evolve as evolve_values
+from services.payments.value_calls import give_up as give_up_values
 
 __all__ = [
     "ENDS_THE_ROUND",
@@ -65,7 +71,7 @@ __all__ = [
     "split_capture_key",
 ]
 
-ENDS_THE_ROUND = frozenset({DeclineReason.CARD_DECLINED, DeclineReason.NOT_RECEIVED})
+ENDS_THE_ROUND = frozenset({DeclineReason.CARD_DECLINED, DeclineReason.NOT_RECEIVED, DeclineReason.VALUE_REFUSED})
 """Declines that come of what others said; all others say that a wish did not even begin."""
 
 EXPIRY = "authorization_expires:"
@@ -127,6 +133,7 @@ class Payment:
     disputes: HashTrieMap[str, DisputeStage] = field(default_factory=HashTrieMap)
     cards: Cards = field(default_factory=Cards)
     transfers: Transfers = field(default_factory=Transfers)
+    values: Values = field(default_factory=Values)
     increases: HashTrieMap[str, PaymentIncreased] = field(default_factory=HashTrieMap)
 
     @property
@@ -178,7 +185,7 @@ def _part(amount: int, whole: int) -> str:
 def evolve(state: Payment, event: Event) -> Payment:
     """The payment after one more event."""
     cards, transfers = evolve_cards(state.cards, event, state.round), evolve_transfers(state.transfers, event)
-    state = replace(state, cards=cards, transfers=transfers)
+    state = replace(state, cards=cards, transfers=transfers, values=evolve_values(state.values, event))
     match event:
         case PaymentStarted():
             return replace(state, started=event, round=event.round, secured=HashTrieMap())
@@ -187,9 +194,11 @@ def evolve(state: Payment, event: Event) -> Payment:
             return replace(state, authorized=event, remaining=HashTrieMap(rows), started=None, secured=HashTrieMap())
         case PaymentDeclined() if event.reason in ENDS_THE_ROUND:
             cards, transfers = give_up(state.cards, whole=True), let_go(state.transfers, _held(state))
+            state = replace(state, values=give_up_values(state.values))
             return replace(state, started=None, secured=HashTrieMap(), cards=cards, transfers=transfers)
         case PaymentVoided():
             cards, transfers = give_up(state.cards, whole=False), let_go(state.transfers, _held(state))
+            state = replace(state, values=give_up_values(state.values))
             return replace(state, voided=True, remaining=HashTrieMap(), started=None, cards=cards, transfers=transfers)
         case AuthorizationExpired():
             return replace(state, remaining=state.remaining.discard(str(event.tender)))
@@ -225,9 +234,31 @@ def _settle(state: Payment, event: Event) -> Payment:
             return part_taken(state, event.capture, event.authorization)
         case CardRefunded():
             return part_returned(state, event.refund, event.reference or event.key)
+        case StoredValueMoved():
+            return _value_moved(state, event.asked)
         case CardDeclined() if event.step in (CallStep.AUTHORIZE, CallStep.CAPTURE):
             return _part_declined(state, state.cards.calls[event.key].call.part)
     return state
+
+
+def _value_moved(state: Payment, asked: ValuePart) -> Payment:
+    if asked.step is CallStep.AUTHORIZE:
+        tender = state.tenders[asked.tender]
+        row = Authorization(
+            authorization=asked.authorization,
+            tender=asked.tender,
+            method=tender.method,
+            amount=asked.amount,
+            capture_time=tender.capture,
+            capabilities=(Capability.MULTI_CAPTURE, Capability.PARTIAL_VOID),
+            reference=asked.value,
+        )
+        return secured(state, row)
+    if asked.part is None:
+        return state
+    if asked.step is CallStep.CAPTURE:
+        return part_taken(state, asked.part, asked.authorization)
+    return part_returned(state, asked.part, asked.value)
 
 
 def _increased(state: Payment, event: PaymentIncreased) -> Payment:
@@ -299,7 +330,7 @@ def _capture(state: Payment, event: CaptureStarted | PaymentCaptured | CaptureRe
             return _capturing(state, key, replace(known, asked=event, refused=False, declines=0))
         return _capturing(replace(state, remaining=_less(state, event.captures)), key, Capturing(event))
     if isinstance(event, CaptureRefused):
-        ends = known is not None and event.reason is CaptureRefusal.CARD_DECLINED
+        ends = known is not None and event.reason in (CaptureRefusal.CARD_DECLINED, CaptureRefusal.VALUE_REFUSED)
         return _capturing(state, key, replace(known, refused=True)) if known is not None and ends else state
     return replace(
         state,
@@ -322,7 +353,7 @@ def _less(state: Payment, captures: Sequence[Capture]) -> HashTrieMap[str, int]:
 def _refund(state: Payment, event: RefundStarted | PaymentRefunded | RefundRefused) -> Payment:
     known = state.refunding.get(event.refund)
     if isinstance(event, RefundRefused):
-        if known is None or event.reason is not RefundRefusal.PROVIDER:
+        if known is None or event.reason not in (RefundRefusal.PROVIDER, RefundRefusal.VALUE_REFUSED):
             return state
         return replace(state, refunding=state.refunding.insert(event.refund, replace(known, refused=True)))
     if isinstance(event, RefundStarted):

@@ -16,7 +16,7 @@ from contracts.payments import (
     RefundStarted,
     TenderRefund,
 )
-from services.payments.methods import by_provider
+from services.payments.methods import asks_others
 from services.payments.payment_state import Payment, Refunding
 
 __all__ = ["refund"]
@@ -31,7 +31,7 @@ def refund(command: RefundPayment, state: Payment, context: Context) -> Sequence
     if (refusal := _refusal(command, state)) is not None:
         return [_refused(command, context, *refusal)]
     parts = drawn(command, state, context)
-    if any(by_provider(state.tenders[part.tender]) for part in parts):
+    if any(asks_others(state.tenders[part.tender]) for part in parts):
         return [_started(command, parts, context)]
     return [
         PaymentRefunded(

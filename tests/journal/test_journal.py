@@ -53,6 +53,7 @@ from oms.journal.entries import Book, Entry
 from oms.journal.reading import journal
 from oms.journal.writing import Form, write
 from tests.simulation.people import Floor, channel_order, order_stream, place, receive
+from tests.simulation.test_stored_value import paid_by_gift_card
 from tests.simulation.world import World
 
 ANNA = Actor(kind="person", subject="anna")
@@ -238,6 +239,17 @@ def test_stored_value_is_a_debt_until_it_is_spent_or_lapses() -> None:
         Account.STORED_VALUE: -4_000,
         Account.VALUE_USED: -1_500,
     }
+
+
+def test_what_a_gift_card_paid_is_no_debt_any_more_and_what_came_back_is_one_again() -> None:
+    # given an order of 30.00, 15.00 of it on a card of 20.00, of which 20.00 came back: 5.00 to the card
+    found = entries(paid_by_gift_card(0)[0].events)
+    stands = standing(found)
+    assert balanced(found)
+    # then payment and ledger have both said so, and the card is good for 10.00
+    assert Account.VALUE_USED not in stands
+    assert (stands[Account.STORED_VALUE], stands[Account.VALUE_SOLD]) == (-1_000, 2_000)
+    assert not {Account.ORDERS, Account.CREDIT, Account.OTHER_TENDER} & stands.keys()
 
 
 amounts = st.integers(0, 5_000)

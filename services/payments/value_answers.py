@@ -1,0 +1,146 @@
+"""What a payment does with the answers of ledgers of stored value. Late or twice they change nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from chassis.decider import Context
+from contracts.message import Event
+from contracts.payments import (
+    CallStep,
+    CaptureRefusal,
+    CaptureRefused,
+    DeclineReason,
+    HoldValue,
+    IssueValue,
+    PaymentDeclined,
+    RedeemValue,
+    RefundRefusal,
+    RefundRefused,
+    ReleaseValue,
+    StoredValueDeclined,
+    StoredValueMoved,
+    ValueHeld,
+    ValueIssued,
+    ValuePart,
+    ValueRedeemed,
+    ValueRefusal,
+    ValueRefused,
+    ValueReleased,
+    ValueRepeated,
+)
+from services.payments.payment_state import Payment
+from services.payments.value_asking import order_of
+from services.payments.value_calls import ValueCall
+
+__all__ = ["held", "issued", "redeemed", "refused", "released", "repeated"]
+
+STEPS: Mapping[str, CallStep] = {
+    HoldValue.__name__: CallStep.AUTHORIZE,
+    RedeemValue.__name__: CallStep.CAPTURE,
+    ReleaseValue.__name__: CallStep.VOID,
+    IssueValue.__name__: CallStep.REFUND,
+}
+"""What was asked for, by the command's name."""
+
+
+def held(message: ValueHeld, state: Payment, context: Context) -> Sequence[Event]:
+    """The ledger keeps it for the order."""
+    return _moved(CallStep.AUTHORIZE, message.hold, message.value, state, context)
+
+
+def redeemed(message: ValueRedeemed, state: Payment, context: Context) -> Sequence[Event]:
+    """It is spent."""
+    return _moved(CallStep.CAPTURE, message.capture, message.value, state, context)
+
+
+def released(message: ValueReleased, state: Payment, context: Context) -> Sequence[Event]:
+    """It may be spent by others again."""
+    return _moved(CallStep.VOID, message.hold, message.value, state, context)
+
+
+def issued(message: ValueIssued, state: Payment, context: Context) -> Sequence[Event]:
+    """It is back in the ledger."""
+    return _moved(CallStep.REFUND, message.entry, message.value, state, context)
+
+
+def repeated(message: ValueRepeated, state: Payment, context: Context) -> Sequence[Event]:
+    """It was done before."""
+    return _moved(STEPS.get(message.request), message.about, message.value, state, context)
+
+
+def _open(step: CallStep | None, about: str | None, value: str, state: Payment) -> ValueCall | None:
+    """The request that is answered, if its answer is still waited for."""
+    known = state.values.call(step, about) if step is not None and about is not None else None
+    return known if known is not None and known.open and known.asked.value == value else None
+
+
+def _moved(step: CallStep | None, about: str, value: str, state: Payment, context: Context) -> Sequence[Event]:
+    known = _open(step, about, value, state)
+    return [] if known is None else [StoredValueMoved(order_id=order_of(context), asked=known.asked)]
+
+
+def refused(message: ValueRefused, state: Payment, context: Context) -> Sequence[Event]:
+    """The ledger did not do it: what waits for it is declined or refused."""
+    known = _open(STEPS.get(message.request), message.about, message.value, state)
+    if known is None:
+        return []
+    asked = known.asked
+    said = StoredValueDeclined(order_id=order_of(context), asked=asked, reason=message.reason)
+    match asked.step:
+        case CallStep.AUTHORIZE:
+            return [said, *_payment_declined(state, message.reason)]
+        case CallStep.CAPTURE:
+            return [said, *_capture_refused(state, asked)]
+        case CallStep.REFUND:
+            return [said, *_refund_refused(state, asked, message.reason)]
+    return [said]
+
+
+def _payment_declined(state: Payment, reason: ValueRefusal) -> Sequence[Event]:
+    started = state.started
+    if started is None:
+        return []
+    return [
+        PaymentDeclined(
+            order_id=started.order_id,
+            amount=started.amount,
+            reason=DeclineReason.VALUE_REFUSED,
+            detail=reason,
+            reply_to=started.reply_to,
+        )
+    ]
+
+
+def _capture_refused(state: Payment, asked: ValuePart) -> Sequence[Event]:
+    return [
+        CaptureRefused(
+            order_id=each.asked.order_id,
+            fulfillment=each.asked.fulfillment,
+            sequence=each.asked.sequence,
+            amount=each.asked.amount,
+            reason=CaptureRefusal.VALUE_REFUSED,
+            remaining=state.money(state.left),
+            reply_to=each.asked.reply_to,
+        )
+        for each in state.capturing.values()
+        if not each.refused and any(part.capture == asked.part for part in each.asked.captures)
+    ]
+
+
+def _refund_refused(state: Payment, asked: ValuePart, reason: ValueRefusal) -> Sequence[Event]:
+    return [
+        RefundRefused(
+            order_id=each.asked.order_id,
+            refund=each.asked.refund,
+            amount=each.asked.amount,
+            reason=RefundRefusal.VALUE_REFUSED,
+            detail=reason,
+            refunded_part=state.money(
+                sum(part.amount.amount for part in each.asked.refunds if part.refund in each.done)
+            ),
+            reply_to=each.asked.reply_to,
+        )
+        for each in state.refunding.values()
+        if not each.refused and any(part.refund == asked.part for part in each.asked.refunds)
+    ]
