@@ -146,8 +146,10 @@ def _react(state: Return, event: Event) -> Sequence[Outgoing]:
 
 
 def _in_the_book(item: InspectedItem) -> bool:
-    """What was missing all along never came into stock."""
-    return item.disposition is not Disposition.MISSING or item.instead_of not in (None, Disposition.MISSING)
+    """What was missing all along never came into stock, and what is said again is there already."""
+    return item.disposition is not item.instead_of and (
+        item.disposition is not Disposition.MISSING or item.instead_of is not None
+    )
 
 
 def _to_stock(opened: ReturnOpened, item: InspectedItem, event: ReturnInspected) -> Send:

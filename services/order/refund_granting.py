@@ -212,12 +212,14 @@ def _approve(message: ApproveRefund, state: OrderStream, context: Context) -> Se
 
 
 def _overtaken(proposed: RefundContents, state: OrderStream) -> bool:
-    """Whether less is due now than was proposed."""
+    """Whether less is due now than was proposed, or nothing for some of its units: also where what is left is worth more
+    than they were, since a charge comes back with it."""
     if not proposed.lines:
         return proposed.amount.amount > refundable(state)
     ranges = [Units(line.line, line.from_unit, line.to_unit) for line in proposed.lines]
     fee = proposed.fee.amount if proposed.fee else 0
-    return refund_due(state, ranges, proposed.cause, fee).amount < proposed.amount.amount
+    due = refund_due(state, ranges, proposed.cause, fee)
+    return bool(due.paid_back) or due.amount < proposed.amount.amount
 
 
 def _decline(message: DeclineRefund, state: OrderStream, context: Context) -> Sequence[Event]:
@@ -253,6 +255,9 @@ def _withdraw(message: WithdrawRefund, state: OrderStream, context: Context) -> 
     if refund is None or refund.stage is not RefundStage.FAILED:
         return (_unknown(state, message.refund, refund, RefundChangeRefusal.NOT_FAILED),)
     decision = refund.contents
+    if refund.unanswered:
+        # Payments may pay it after all: were its units claimed again meanwhile, they would be paid twice.
+        return (_refused(RefundChangeRefusal.UNANSWERED, refund=decision.refund),)
     left = Money(amount=refund.owed - refund.refunded, currency=decision.amount.currency)
     withdrawn = RefundWithdrawn(
         refund=decision.refund, number=decision.number, amount=left, by=_subject(context), detail=message.detail

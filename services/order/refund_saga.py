@@ -170,7 +170,8 @@ def _on_refused(message: RefundRefused, state: OrderStream, context: Context) ->
 def _failed(
     refund: Refund | None, detail: str | None, why: RefundRefusal | None = None, part: Money | None = None
 ) -> Sequence[Event]:
-    if refund is None or refund.stage is not RefundStage.GRANTED:
+    """Also once it has failed by silence: the answer that came late says that nothing more is to come."""
+    if refund is None or not (refund.stage is RefundStage.GRANTED or refund.unanswered):
         return ()
     failed = RefundFailed(
         refund=refund.contents.refund,
@@ -246,4 +247,4 @@ def _expired(refund: Refund) -> RefundDeclined:
     )
 
 
-FOLD = Fold("refunds", 1, RefundsState(), evolve, react, deadlines_of)
+FOLD = Fold("refunds", 2, RefundsState(), evolve, react, deadlines_of)

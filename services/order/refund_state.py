@@ -82,7 +82,7 @@ class RefundStage(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Refund:
     """A refund as it was proposed or granted, and by whom. `refunded` is what is back of it, in minor units; `owed`
-    what the customer was to get: less than granted once the rest was withdrawn."""
+    what the customer was to get: less than granted once the rest was withdrawn. `unanswered`: nobody knows whether payments will still pay it."""
 
     contents: RefundContents
     stage: RefundStage
@@ -92,6 +92,7 @@ class Refund:
     decide_by: datetime | None = None
     refunded: int = 0
     failed: RefundFailed | None = None
+    unanswered: bool = False
 
     @property
     def granted(self) -> bool:
@@ -198,9 +199,9 @@ def evolve(state: RefundsState, event: Event) -> RefundsState:
             return _withdrawn(state, event)
         case StepAskedAgain(step=step) if step in (REFUND, CREDIT):
             asks = note(state.asks, step, event.key, event.answer_by, event.asks)
-            return replace(_with(state, event.key, stage=RefundStage.GRANTED, failed=None), asks=asks)
+            return replace(_with(state, event.key, stage=RefundStage.GRANTED, failed=None, unanswered=False), asks=asks)
         case StepUnanswered(step=step) if step in (REFUND, CREDIT):
-            return replace(state, asks=suspend(state.asks, step, event.key))
+            return replace(_with(state, event.key, unanswered=True), asks=suspend(state.asks, step, event.key))
     return state
 
 
@@ -230,18 +231,21 @@ def _refunded(state: RefundsState, event: Refunded) -> RefundsState:
         granted=state.granted + amount - known.owed,
         refunded=state.refunded + amount - known.refunded,
     )
-    return _with(state, event.refund, stage=RefundStage.REFUNDED, owed=amount, refunded=amount, failed=None)
+    return _with(
+        state, event.refund, stage=RefundStage.REFUNDED, owed=amount, refunded=amount, failed=None, unanswered=False
+    )
 
 
 def _failed(state: RefundsState, event: RefundFailed) -> RefundsState:
     known = state.refunds[event.refund]
     part = max(known.refunded, event.refunded_part.amount if event.refunded_part else 0)
+    unanswered = known.unanswered and known.stage is RefundStage.GRANTED
     state = replace(
         state,
         asks=suspend(state.asks, step_of(known.contents), event.refund),
         refunded=state.refunded + part - known.refunded,
     )
-    return _with(state, event.refund, stage=RefundStage.FAILED, refunded=part, failed=event)
+    return _with(state, event.refund, stage=RefundStage.FAILED, refunded=part, failed=event, unanswered=unanswered)
 
 
 def _withdrawn(state: RefundsState, event: RefundWithdrawn) -> RefundsState:

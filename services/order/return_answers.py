@@ -5,7 +5,7 @@ A fact is never refused, also of a return that is over: units of it that are sti
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -148,7 +148,8 @@ class _Looked:
     def __init__(self, each: Returning, state: OrderStream) -> None:
         self._each, self._state = each, state
         self._lines: list[InspectedRange] = []
-        self._moves: list[Move] = []
+        self._missing: Counter[str] = Counter()
+        self._found: Counter[str] = Counter()
         self._used: dict[str, Ranges] = {}
 
     def at(self, item: InspectedItem) -> None:
@@ -170,17 +171,22 @@ class _Looked:
     def _say(self, item: InspectedItem, line: str, ranges: Ranges) -> None:
         missing, first = item.disposition is Disposition.MISSING, item.instead_of is None
         if missing and first:
-            self._moves += given_back(self._each, line, count(ranges), Bucket.RETURNED)
+            self._missing[line] += count(ranges)
         if item.instead_of is Disposition.MISSING:
-            self._moves += taken_back(self._state, line, count(ranges), Bucket.RETURNED)
+            self._found[line] += count(ranges)
         lost = True if missing and not first else None
         self._lines.append(InspectedRange(line=line, ranges=ranges, disposition=item.disposition, lost=lost))
 
     def events(self, document: str) -> Sequence[Event]:
         if not self._lines:
             return ()
+        # Of a line all at once: where they were before, there are only so many.
+        moves = [
+            *(back for line, n in self._missing.items() for back in given_back(self._each, line, n, Bucket.RETURNED)),
+            *(back for line, n in self._found.items() for back in taken_back(self._state, line, n, Bucket.RETURNED)),
+        ]
         inspected = ReturnUnitsInspected(
-            number=self._each.number, document=document, lines=tuple(self._lines), moves=tuple(self._moves)
+            number=self._each.number, document=document, lines=tuple(self._lines), moves=tuple(moves)
         )
         return [inspected]
 
@@ -216,12 +222,11 @@ def _on_matched(message: ReturnMatched, state: OrderStream, context: Context) ->
             )
         )
     if inspected:
-        moves = [
-            back
-            for part in inspected
-            if part.disposition is Disposition.MISSING
-            for back in given_back(each, part.line, count(part.ranges), Bucket.RETURNED)
-        ]
+        missing: Counter[str] = Counter()
+        for part in inspected:
+            if part.disposition is Disposition.MISSING:
+                missing[part.line] += count(part.ranges)
+        moves = [back for line, n in missing.items() for back in given_back(each, line, n, Bucket.RETURNED)]
         found.append(
             ReturnUnitsInspected(number=each.number, document=MATCHED, lines=tuple(inspected), moves=tuple(moves))
         )

@@ -185,6 +185,11 @@ def test_a_disposition_is_changed_with_a_reason_also_when_it_is_closed() -> None
     assert stage(spec) is ReturnStage.CLOSED
 
 
+def test_what_is_said_again_of_units_moves_nothing_in_stock() -> None:
+    spec = back(OPEN, came(), looked(2, SCRAP))
+    assert facts(told(spec, looked(1, SCRAP, "i2", instead_of=SCRAP, reason="seen again"))) == []
+
+
 def test_it_is_closed_when_the_rest_will_not_come_and_reopened_when_it_does() -> None:
     spec = back(OPEN, came(1))
     assert refusal(told(spec, CloseReturn())) is ReturnRefusal.NOT_INSPECTED

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from chassis.decider import Send
 from chassis.stream import open_deadlines
 from contracts.chassis import DeadlinePassed
-from contracts.fulfillment import ReturnReason
+from contracts.fulfillment import (
+    Disposition,
+    InspectedItem,
+    ReturnedItem,
+    ReturnInspected,
+    ReturnReason,
+    ReturnReceived,
+)
+from contracts.ids import stream
 from contracts.message import Message
-from contracts.money import Money
+from contracts.money import Charge, ChargeKind, Money, RefundRule, Tender, TenderMethod
 from contracts.order import (
     ApproveRefund,
     DeclineRefund,
@@ -162,6 +171,20 @@ def test_silence_becomes_an_exception_and_a_late_answer_ends_it() -> None:
     assert refund_of(story).stage is RefundStage.REFUNDED
 
 
+def test_what_payments_may_still_pay_is_not_taken_back_until_they_refuse_it() -> None:
+    # given a refund that payments have not answered
+    story = paid()
+    asks(story, claim(3))
+    name = f"refund/{refund_of(story).contents.refund}"
+    for _ in range(4):
+        silence(story, name)
+    # when somebody takes it back, to claim the units again, then it stands: they would be paid twice
+    assert why_not(story, WithdrawRefund(refund="1", detail="no")) is RefundChangeRefusal.UNANSWERED
+    # when payments refuse it late, then it may be taken back
+    assert kinds(refused(story)) == ["RefundFailed"]
+    assert kinds(asks(story, WithdrawRefund(refund="1", detail="no"))) == ["RefundWithdrawn"]
+
+
 def test_a_decision_that_failed_can_be_taken_back_and_made_anew() -> None:
     story = paid()
     asks(story, claim(3))
@@ -234,6 +257,27 @@ def test_a_proposal_is_overtaken_by_what_was_paid_back_since() -> None:
     asks(story, claim(approver=RefundApprover.FINANCE))
     asks(story, grant(10_000, approver=RefundApprover.FINANCE))
     asks(story, grant(35_000, approver=RefundApprover.FINANCE))
+    [declined] = asks(story, ApproveRefund(refund="1", approver=RefundApprover.FINANCE), BEN).events
+    assert isinstance(declined, RefundDeclined) and declined.because is RefundDecline.OVERTAKEN
+
+
+def test_a_proposal_is_overtaken_also_where_what_is_left_is_worth_more() -> None:
+    # given two of three units proposed, and wrapping that comes back with the last unit
+    wrapping = Charge(kind=ChargeKind.GIFT_WRAP, amount=eur(90_000), refund_rule=RefundRule.WHEN_ALL_RETURNED)
+    tender = Tender(method=TenderMethod.INVOICE, amount=eur(150_000))
+    story = paid(("A", 3, 60_000), charges=(wrapping,), stated_total=eur(150_000), tenders=(tender,))
+    assert kinds(asks(story, claim(2))) == ["RefundProposed"]
+    # when one of them is paid back, and the third comes back
+    asks(story, claim(1, approver=RefundApprover.FINANCE))
+    asks(story, RequestReturn(lines=(ReturnWish(line="1", quantity=1, reason=ReturnReason.DID_NOT_FIT),)))
+    back = stream("return", story.view.returns.returns["1"].return_id)
+    item: dict[str, Any] = {"line": "1", "sku": "A", "quantity": 1}
+    came = ReturnReceived(location="north", document="b1", items=(ReturnedItem(**item),), expected=0)
+    story.tell(came, subject=back)
+    looked = InspectedItem(**item, disposition=Disposition.RESTOCK)
+    story.tell(ReturnInspected(location="north", document="i1", items=(looked,), open_units=0), subject=back)
+    assert refund_of(story, 3).contents.amount == eur(20_000)
+    # then the one that is left is worth more than both were, and the other is not paid back twice
     [declined] = asks(story, ApproveRefund(refund="1", approver=RefundApprover.FINANCE), BEN).events
     assert isinstance(declined, RefundDeclined) and declined.because is RefundDecline.OVERTAKEN
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chassis.decider import Context
 from chassis.stream import open_deadlines
 from chassis.testing import Outcome
 from contracts.chassis import DeadlinePassed
@@ -37,6 +38,7 @@ from contracts.order import (
     ApproveReturn,
     Bucket,
     DeclineReturn,
+    Move,
     NoticeKind,
     NoticeRequested,
     OrderLine,
@@ -59,7 +61,8 @@ from contracts.order import (
     WithdrawReturn,
 )
 from contracts.shipping import Delivered
-from services.order.order import OrderStatus, status
+from services.order import return_answers
+from services.order.order import OrderStatus, moved, status
 from services.order.return_policy import DECIDE_WITHIN, GOODS_WITHIN, INSPECT_WITHIN, POLICIES
 from services.order.return_state import ReturnState
 from services.order.stream import ORDER
@@ -352,6 +355,24 @@ def test_what_is_missing_when_the_box_is_opened_is_still_the_customer_s_and_foun
     assert isinstance(event, ReturnUnitsInspected) and event.lines[0].lost
     assert units_of(story) == {Bucket.DELIVERED: 1, Bucket.RETURNED: 2}
     inspected(story, 1, SCRAP, "i5", instead_of=SCRAP).then_nothing()
+
+
+def test_units_that_are_found_in_two_rows_of_a_document_are_taken_once_from_where_they_were() -> None:
+    # given two units that were missing, of which one was delivered
+    story = approved()
+    received(story)
+    inspected(story, 2, MISSING)
+    one = Move(line="1", quantity=1, source=Bucket.FULFILLED, target=Bucket.DELIVERED)
+    state = story.view._replace(order=moved(story.view.order, (one,)))
+    rows = (
+        InspectedItem(line="1", sku="A", quantity=1, disposition=said, instead_of=MISSING, reason="found")
+        for said in (RESTOCK, SCRAP)
+    )
+    found = ReturnInspected(location="north", document="i2", items=tuple(rows), open_units=0)
+    # when both are found, then each leaves the place where it was
+    context = Context(story._now, TENANT, NAME, "m", RETURN, NAME)
+    [seen] = return_answers.decide[ReturnInspected](found, state, context)
+    assert [(each.quantity, each.source) for each in seen.moves] == [(1, Bucket.DELIVERED), (1, Bucket.FULFILLED)]
 
 
 def test_what_does_not_come_stays_with_the_customer_and_is_taken_should_it_come_later() -> None:
