@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -17,12 +18,14 @@ from oms.demo import report
 from oms.demo.badges import Badges, badges
 from oms.demo.board import board
 from oms.demo.door import DoorRefused
+from oms.demo.ledgers import journal_balances
 from oms.demo.play import Standstill, perform
 from oms.demo.run import Run, prepare
 from oms.demo.site import Site
 from oms.demo.summary import Summary, summarise
 from oms.demo.tail import history
 from oms.demo.till import Till
+from oms.journal.reading import journal
 from oms.reach import reach_log
 from oms.typed import typed
 
@@ -47,7 +50,7 @@ def demo(
     settings = load_settings()
     doors = f"http://{settings.http_host}:{settings.http_port}"
     site = Site(settings.bootstrap, settings.namespace, doors, settings.home)
-    reach_log(settings)
+    log = reach_log(settings)
     with console.status("Reading the year's baskets"):
         run = prepare(Till(), _position(site), orders)
     if run is None:
@@ -62,6 +65,9 @@ def demo(
     _remember(site, run)
     with console.status("Checking the sums, from the topics"):
         summary = summarise(run.orders, lambda source: history(site, source))
+        over = run.orders.keys() - set(summary.open_orders)
+        books = journal_balances(journal(log, settings.namespace), over)
+        summary = replace(summary, checks=(*summary.checks, books))
     _tell(run, summary, console, as_json)
     if not summary.clean:
         raise typer.Exit(NOT_CLEAN)

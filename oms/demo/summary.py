@@ -18,7 +18,7 @@ from oms.demo.mix import Evidence, MixCount, mix_of
 from oms.demo.money_books import MoneyBooks
 from oms.demo.tail import Seen
 
-__all__ = ["Check", "OrderStory", "Summary", "summarise"]
+__all__ = ["SHOWN_MAX", "Check", "OrderStory", "Summary", "summarise"]
 
 SHOWN_MAX = 5
 """Examples that a failed check names."""
