@@ -8,7 +8,7 @@ or Orderlog, was stopped.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -125,15 +125,18 @@ class Floor:
                     self._underway.pop(event.id, None)
 
     async def _note_cancel(self, event: Seen) -> None:
-        """What was let go of whole is not worked on any more."""
+        """What was let go of is not worked on any more; the rest is."""
         if event.name == "CancelRequested":
             self._asked[event.id] = event
             if self._started:
                 await self.do(lambda: self._decide(event))
             return
         self._asked.pop(event.id, None)
-        if not any(line["refused"] for line in event.value["lines"]):
-            self._open.pop(event.id, None)
+        if event.id in self._open:
+            work = self._open[event.id]
+            work.lines = _without(work.lines, event.value["lines"])
+            if not work.lines:
+                del self._open[event.id]
 
     async def _note_label(self, order: str) -> None:
         """The label may be seen before the packing that it is for: they come from two topics."""
@@ -216,6 +219,13 @@ class Floor:
                 "occurred_at": format_instant(shipped.time),
             }
             await self._carrier.post(f"/shipments/{shipped.id}/tracking", body, event_id)
+
+
+def _without(lines: Sequence[dict[str, Any]], decided: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What is left of work once these units of it were let go of."""
+    granted = {(each["line"], each["sequence"]): each["granted"] for each in decided}
+    left = [{**line, "quantity": line["quantity"] - granted.get((line["line"], line["sequence"]), 0)} for line in lines]
+    return [line for line in left if line["quantity"] > 0]
 
 
 def _picked(line: dict[str, Any], short: int) -> dict[str, Any]:

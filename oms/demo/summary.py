@@ -46,6 +46,7 @@ class OrderStory:
     closed: datetime | None = None
     state: str = "missing"
     holds: dict[str, str] = field(default_factory=dict)
+    together: bool = False
     ordered: dict[str, int] = field(default_factory=dict)
     buckets: dict[str, Counter[str]] = field(default_factory=dict)
     currency: str = ""
@@ -147,6 +148,7 @@ def _note_order(story: OrderStory, event: Seen) -> None:
     match event.name:
         case "OrderPlaced":
             story.placed, story.state, story.currency = event.time, "open", value["currency"]
+            story.together = any(group["complete"] for group in value["ship_groups"])
             kits = {line["relates_to"]["line"] for line in value["lines"] if "channel_line" not in line}
             story.ordered = {line["line"]: line["quantity"] for line in value["lines"] if line["line"] not in kits}
             story.buckets = {line: Counter(ordered=quantity) for line, quantity in story.ordered.items()}
@@ -316,7 +318,8 @@ def _waiting_lines(story: OrderStory) -> set[str]:
 
 
 def _adrift(story: OrderStory, books: StockBooks) -> str | None:
-    """An order that is not over waits for supplies that are still to come, and for nothing else."""
+    """An order that is not over waits for supplies that are still to come, and for nothing else; what is to leave
+    together with what waits is kept for it."""
     if story.state in CLOSING.values():
         return None
     if story.holds:
@@ -324,6 +327,8 @@ def _adrift(story: OrderStory, books: StockBooks) -> str | None:
     waiting = _waiting_lines(story)
     nameless = [line for line in waiting if not books.supplies[story.queued[line], story.supplies.get(line, "")]]
     moving = {bucket for buckets in story.buckets.values() for bucket, count in buckets.items() if count} - AT_REST
+    if story.together:
+        moving.discard("reserved")
     if waiting and not nameless and not moving:
         return None
     return f"{story.state}, {len(nameless)} lines wait for no named supply; units are {', '.join(sorted(moving))}"

@@ -19,6 +19,9 @@ __all__ = ["Wishes"]
 
 PERCENT_OFF = "10"
 
+OF_A_LINE = frozenset({Turn.PARTLY_CANCELLED, Turn.RETURNED})
+"""Turns in which customers want something of one line, that of the turn's article."""
+
 
 class Wishes:
     """Acts for the orders of one run, by the turns that they take."""
@@ -26,19 +29,20 @@ class Wishes:
     def __init__(self, door: Door, do: Do, parts: Mapping[str, Part]) -> None:
         self._door, self._do = door, do
         self._turn = {order: part.turn for order, part in parts.items()}
-        self._of_turn = {order: part.skus[0] for order, part in parts.items() if part.turn is Turn.RETURNED}
+        self._of_turn = {order: part.skus[0] for order, part in parts.items() if part.turn in OF_A_LINE}
         self._line: dict[str, str] = {}
 
     async def note(self, event: Seen) -> None:
         """Take in one event of an order, and do what its customer wants then."""
         match event.name, self._turn.get(event.id):
-            case "LineBackordered", Turn.PARTLY_CANCELLED:
-                await self._no_longer_wanted(event)
-            case "OrderCompleted", Turn.APPEASED:
-                await self._appease(event.id)
-            case "OrderPlaced", Turn.RETURNED:
+            case "OrderPlaced", turn if turn in OF_A_LINE:
                 lines = {line["sku"]: line["line"] for line in event.value["lines"]}
                 self._line[event.id] = lines[self._of_turn[event.id]]
+            case "LineBackordered", Turn.PARTLY_CANCELLED:
+                if event.value["line"] == self._line[event.id]:
+                    await self._no_longer_wanted(event)
+            case "OrderCompleted", Turn.APPEASED:
+                await self._appease(event.id)
             case "LinesDelivered", Turn.RETURNED:
                 if self._line[event.id] in {move["line"] for move in event.value["moves"]}:
                     await self._send_back(event.id)

@@ -118,12 +118,23 @@ def test_a_cancel_is_granted_until_the_goods_are_picked_and_refused_with_a_reaso
             assert (answer.granted, answer.reason) == (granted, reason)
 
 
+def let_go(granted: int) -> list[Seen]:
+    """Work of three units, of which so many are asked back, and let go of."""
+    decided = {"line": "1", "sequence": 0, "granted": granted, "refused": 0}
+    asked = {**LINE, "quantity": granted}
+    return [seen("CancelRequested", lines=[asked], request=0), seen("CancelDecided", lines=[decided])]
+
+
 def test_work_that_was_let_go_of_is_left_alone() -> None:
-    decided = seen("CancelDecided", lines=[{"line": "1", "refused": 0}])
-    assert (
-        deeds_after([CREATED, ACCEPTED, seen("CancelRequested", lines=[LINE], request=0), decided], [], expected=0)
-        == []
-    )
+    assert deeds_after([CREATED, ACCEPTED, *let_go(3)], [], expected=0) == []
+
+
+def test_what_is_left_of_work_is_picked() -> None:
+    for before, after in (([CREATED], [ACCEPTED]), ([CREATED, ACCEPTED], [])):
+        ((path, body, _),) = deeds_after([*before, *let_go(2), *after], [], expected=1)
+
+        assert path == "/fulfillment-orders/fo-1/pick"
+        assert [line["quantity"] for line in body["lines"]] == [1]
 
 
 def test_packed_goods_wait_for_their_label() -> None:

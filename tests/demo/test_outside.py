@@ -169,12 +169,14 @@ def wishes(door: Door, do: Callable[[Any], Awaitable[None]]) -> Wishes:
     return Wishes(door, do, {"o-1": Part(Turn.PARTLY_CANCELLED, ("P1",)), "o-2": Part(Turn.APPEASED)})
 
 
-def waits(order: str) -> Seen:
-    return Seen("LineBackordered", order, WHEN, {"line": "1", "sequence": 4, "quantity": 2})
+def waits(order: str, line: str = "1") -> Seen:
+    return Seen("LineBackordered", order, WHEN, {"line": line, "sequence": 4, "quantity": 2})
 
 
 def test_a_customer_no_longer_wants_what_is_missing() -> None:
-    ((path, body, key),) = deeds(wishes, waits("o-1"), waits("o-2"), waits("o-9"))
+    placed = Seen("OrderPlaced", "o-1", WHEN, {"lines": [{"line": "1", "sku": "P1"}, {"line": "2", "sku": "P2"}]})
+
+    ((path, body, key),) = deeds(wishes, placed, waits("o-1"), waits("o-1", "2"), waits("o-2"), waits("o-9"))
 
     assert (path, key) == ("/orders/o-1/cancel", "less-o-1-4")
     assert body["lines"] == [{"line": "1", "quantity": 2}]

@@ -158,6 +158,18 @@ def test_an_order_that_waits_for_a_named_supply_is_fine_and_for_none_is_not() ->
     assert waiting([AWAITING], BACKORDERED) == {STILL_WAITS}
 
 
+def test_what_is_kept_to_leave_together_with_what_waits_is_fine_and_anything_else_is_not() -> None:
+    parts = [moved("1", 1, "ordered", "backordered"), moved("1", 1, "ordered", "reserved")]
+    in_part = BACKORDERED._replace(value={**BACKORDERED.value, "moves": parts})
+    whole = PLACED._replace(value={**PLACED.value, "ship_groups": [{"group": "home", "complete": True}]})
+
+    def drifts(placed: Seen) -> bool:
+        return STILL_WAITS in failed(summary({"order": [placed, in_part], "inventory": [EXPECTED, AWAITING]}))
+
+    assert not drifts(whole)
+    assert drifts(PLACED)
+
+
 def test_an_order_that_waits_for_goods_that_came_is_found() -> None:
     came = RECEIVED._replace(value={**RECEIVED.value, "supply": "late-1", "supply_open": 0})
 
