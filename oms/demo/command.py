@@ -18,7 +18,7 @@ from oms.demo import report
 from oms.demo.badges import Badges, badges
 from oms.demo.board import board
 from oms.demo.door import DoorRefused
-from oms.demo.ledgers import journal_balances
+from oms.demo.ledgers import journal_balances, ledgers_agree
 from oms.demo.play import Standstill, perform
 from oms.demo.run import Run, prepare
 from oms.demo.site import Site
@@ -67,7 +67,7 @@ def demo(
         summary = summarise(run.orders, lambda source: history(site, source))
         over = run.orders.keys() - set(summary.open_orders)
         books = journal_balances(journal(log, settings.namespace), over)
-        summary = replace(summary, checks=(*summary.checks, books))
+        summary = replace(summary, checks=(*summary.checks, *asyncio.run(ledgers_agree(log, settings)), books))
     _tell(run, summary, console, as_json)
     if not summary.clean:
         raise typer.Exit(NOT_CLEAN)
