@@ -21,6 +21,7 @@ STOCK_KEPT = _and_admin(Role.CSR, Role.CHANNEL_BOT)
 VALUE_ISSUED = _and_admin(Role.CSR, Role.FINANCE)
 GOODS_MOVED = _and_admin(Role.WAREHOUSE)
 BOOKS_KEPT = _and_admin(Role.FINANCE)
+BOOKS_SEEN = _and_admin(Role.VIEWER, Role.FINANCE)
 INVOICES_READ = _and_admin(Role.CSR, Role.FINANCE)
 
 RULES: Rules = {
@@ -98,6 +99,11 @@ RULES: Rules = {
     ("GET", "/invoices/{name}/pdf"): INVOICES_READ,
     ("GET", "/invoices/{name}/xml"): INVOICES_READ,
     ("POST", "/invoices/{identifier}/retry"): BOOKS_KEPT,
+    ("POST", "/invoices/{identifier}/write-off"): BOOKS_KEPT,
+    ("POST", "/bank-entries"): BOOKS_KEPT,
+    ("GET", "/bank-entries"): BOOKS_SEEN,
+    ("GET", "/bank-entries/reference"): BOOKS_KEPT,
+    ("POST", "/bank-entries/settle"): BOOKS_KEPT,
     ("POST", "/sellers"): BOOKS_KEPT,
     ("GET", "/sellers/{seller}"): ORDERS_SEEN,
     ("POST", "/payments/{order_id}/outcomes"): _and_admin(Role.FINANCE),

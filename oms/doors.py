@@ -40,7 +40,7 @@ from services.order.intake import Seal
 from services.order.stream import ORDER
 from services.payments import api as payments_api
 from services.payments import app as payments
-from services.payments import invoice_api, seller_api, stored_value_api
+from services.payments import bank_api, invoice_api, seller_api, stored_value_api
 from services.payments.notice_door import NoticeDoor
 from services.shipping import api as shipping_api
 from services.shipping import app as shipping
@@ -93,6 +93,7 @@ def make_app(
     app.include_router(papers_api.router(shipments, order_read, opened))
     app.include_router(payments_api.router(gate(payments.declare(namespace))))
     app.include_router(invoice_api.router(gate(payments.declare(namespace)), opened))
+    app.include_router(bank_api.router(gate(payments.declare(namespace)), seal, opened))
     app.include_router(seller_api.router(gate(payments.declare(namespace))))
     app.include_router(stored_value_api.router(gate(payments.declare(namespace)), seal))
     return app

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from oms.calls import AsJson, call, download, fail, part, print_json
 from oms.lists import After, Limit, Order, show_list
+from oms.statements import StatementRefused, read_statement
 
 __all__ = ["invoice_commands"]
 
@@ -109,6 +110,65 @@ def describe(
     except ValueError as error:
         fail(f"{file} is not JSON: {error}")
     print_json(call("POST", "/sellers", {"seller": seller, "particulars": particulars}, key))
+
+
+@invoice_commands.command("statement")
+def statement(
+    file: Annotated[Path, typer.Argument(help="A bank statement: CSV with named columns, or camt.053.")],
+) -> None:
+    """Send the credits of a statement; one that was sent before changes nothing. Says what became of each."""
+    try:
+        entries = read_statement(file)
+    except StatementRefused as error:
+        fail(f"{error}")
+    table = Table("entry", "booked on", "amount", "what became of it", box=None, pad_edge=False)
+    for entry in entries:
+        answer = call("POST", "/bank-entries", dict(entry))
+        amount = f"{entry['amount']} {entry['currency']}"
+        table.add_row(escape(entry["entry"]), str(entry["booked_on"]), amount, escape(_became(answer)))
+    console.print(table)
+
+
+def _became(answer: dict[str, Any]) -> str:
+    """What the account made of an entry, as far as it is known."""
+    for event in answer.get("events", ()):
+        if event["type"] == "EntryMatched":
+            return f"invoice {event['invoice']}"
+        if event["type"] == "EntryUnmatched":
+            return f"unmatched: {event['reason']}"
+        if event["type"] == "EntryRepeated":
+            return "known already"
+    return "sent"
+
+
+@invoice_commands.command("unmatched")
+def unmatched(limit: Limit = None, after: After = None, as_json: AsJson = False) -> None:
+    """List money that came and that is no invoice's."""
+    names = ("account", "entry", "amount", "currency", "booked_on", "reason", "invoice", "owner")
+    columns = [(name.replace("_", " "), lambda row, name=name: row.get(name, "")) for name in names]
+    asked = {"limit": limit, "after": after, "state": ["unmatched"]}
+    show_list("/bank-entries", "bank_entries", "invoice unmatched", columns, as_json, **asked)
+
+
+@invoice_commands.command("settle")
+def settle(
+    account: Annotated[str, typer.Argument(help="The bank account.")],
+    entry: Annotated[str, typer.Argument(help="The bank's name of the entry.")],
+    detail: Annotated[str, typer.Option(help="What was done about it.")],
+    invoice: Annotated[str | None, typer.Option(help="The id of the invoice that it pays.")] = None,
+) -> None:
+    """Say what an unmatched entry is."""
+    body = {"account": account, "entry": entry, "detail": detail} | ({"invoice": invoice} if invoice else {})
+    print_json(call("POST", "/bank-entries/settle", body))
+
+
+@invoice_commands.command("write-off")
+def write_off(
+    identifier: Annotated[str, typer.Argument(help="An invoice's id.")],
+    reason: Annotated[str, typer.Option(help="Why; no name of a person.")],
+) -> None:
+    """Give up what is open of an invoice."""
+    print_json(call("POST", f"/invoices/{part(identifier)}/write-off", {"reason": reason}))
 
 
 def _of(seller: str | None) -> dict[str, Any] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from chassis.runtime import installation_of, run_service
 from chassis.service import Service
 from chassis.settings import Settings
+from services.payments.bank_list import BankEntriesProjection
 from services.payments.invoice_list import InvoicesProjection
 from services.payments.projections import PaymentsProjection
 from services.payments.stored_value_projection import StoredValuesProjection
@@ -20,5 +21,5 @@ def declare(namespace: str = "") -> Service:
 
 def run(settings: Settings) -> int:
     """Run one process until it is asked to stop; its exit code."""
-    projections = (PaymentsProjection(), InvoicesProjection(), StoredValuesProjection())
+    projections = (PaymentsProjection(), InvoicesProjection(), StoredValuesProjection(), BankEntriesProjection())
     return run_service(declare(settings.namespace), installation_of(settings), projections=projections)

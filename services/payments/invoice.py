@@ -40,7 +40,15 @@ from contracts.payments.invoices import (
     RetryRefused,
     WaitReason,
 )
+from contracts.payments.receivables import (
+    InvoicePaid,
+    InvoiceWrittenOff,
+    PaymentNotTaken,
+    RecordPaymentReceived,
+    WriteOffInvoice,
+)
 from services.payments.invoice_series import series_stream
+from services.payments.receivables import entry_key, receive, write_off
 
 __all__ = ["FINANCE", "INVOICE", "Invoice", "Stage"]
 
@@ -61,7 +69,8 @@ class Stage(StrEnum):
 class Invoice:
     """A document: its `draft` until it is issued, then its `number` and date. `asked` are the ids of invoices whose numbers
     a credit note lacks, `corrects` the others. `on_account` is what the buyer was to pay later, `credits` what credit
-    notes took off that, by their ids."""
+    notes took off that, by their ids, and `received` what came for it, by account and entry. `owes` is said of an invoice, which
+    somebody is to pay."""
 
     stage: Stage = Stage.UNKNOWN
     order_id: str | None = None
@@ -72,6 +81,17 @@ class Invoice:
     asked: tuple[str, ...] = ()
     corrects: HashTrieMap[str, Correction] = HashTrieMap()
     credits: HashTrieMap[str, int] = HashTrieMap()
+    received: HashTrieMap[str, int] = HashTrieMap()
+    written_off: int = 0
+    owes: bool = False
+
+    @property
+    def open(self) -> int:
+        """What the buyer still has to pay of what was on account, in minor units."""
+        if self.on_account is None or not self.owes:
+            return 0
+        settled = sum(self.credits.values()) + sum(self.received.values()) + self.written_off
+        return max(0, self.on_account.amount - settled)
 
     @property
     def drafted(self) -> InvoiceDrafted:
@@ -88,7 +108,8 @@ def _evolve(state: Invoice, event: Event) -> Invoice:
         case InvoiceDrafted():
             asked = tuple(part.invoice for part in event.corrects if part.number is None)
             drafted = replace(state, stage=Stage.DRAFTED, draft=event, asked=asked)
-            return replace(drafted, order_id=event.order_id, on_account=event.on_account)
+            owes = event.kind is DocumentKind.INVOICE
+            return replace(drafted, order_id=event.order_id, on_account=event.on_account, owes=owes)
         case CorrectionNumbered(correction=found):
             left = tuple(invoice for invoice in state.asked if invoice != found.invoice)
             return replace(state, asked=left, corrects=state.corrects.insert(found.invoice, found))
@@ -101,6 +122,11 @@ def _evolve(state: Invoice, event: Event) -> Invoice:
             return replace(issued, number=event.number, issued_on=event.issued_on.isoformat())
         case InvoiceCredited():
             return replace(state, credits=state.credits.insert(event.credit_note, event.on_account.amount))
+        case InvoicePaid():
+            known = state.received.get(entry_key(event), 0)
+            return replace(state, received=state.received.insert(entry_key(event), known + event.amount.amount))
+        case InvoiceWrittenOff():
+            return replace(state, written_off=state.written_off + event.amount.amount)
     return state
 
 
@@ -182,7 +208,9 @@ def _react(state: Invoice, event: Event) -> Sequence[Outgoing]:
             return _asks(state)
         case CorrectionNumbered() if not state.asked:
             return _asks(state)
-        case InvoiceCredited(reply_to=str(reply_to)):
+        case InvoiceCredited(reply_to=str(reply_to)) | InvoicePaid(reply_to=str(reply_to)):
+            return (Answer(reply_to),)
+        case PaymentNotTaken(reply_to=str(reply_to)):
             return (Answer(reply_to),)
     return ()
 
@@ -210,7 +238,7 @@ def _story(state: Invoice) -> str | None:
 
 INVOICE = StreamKind(
     kind="invoice",
-    folds=(Fold("invoice", 1, Invoice(), _evolve, _react),),
+    folds=(Fold("invoice", 2, Invoice(), _evolve, _react),),
     decide={
         IssueInvoice: _draft,
         IssueCreditNote: _draft,
@@ -219,6 +247,8 @@ INVOICE = StreamKind(
         NumberRefused: _on_no_number,
         RetryInvoice: _retry,
         CreditInvoice: _credit,
+        RecordPaymentReceived: receive,
+        WriteOffInvoice: write_off,
     },
     story=_story,
 )

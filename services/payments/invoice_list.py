@@ -26,6 +26,7 @@ from contracts.payments.invoices import (
     InvoiceRetried,
     InvoiceWaits,
 )
+from contracts.payments.receivables import InvoicePaid, InvoiceWrittenOff
 
 __all__ = ["INVOICES", "InvoiceState", "InvoicesProjection"]
 
@@ -123,6 +124,8 @@ class InvoicesProjection:
             InvoiceIssued,
             CreditNoteIssued,
             InvoiceCredited,
+            InvoicePaid,
+            InvoiceWrittenOff,
             PaymentCaptured,
         )
         with connection.cursor() as cursor:
@@ -144,6 +147,8 @@ class InvoicesProjection:
                 self._change(cursor, name, at, {"stage": "drafted", "waits_for": None})
             case InvoiceIssued() | CreditNoteIssued():
                 self._issued(cursor, name, event, at)
+            case InvoicePaid() | InvoiceWrittenOff():
+                self._settled(cursor, name, event, at)
             case InvoiceCredited():
                 self._credited(cursor, name, event, at)
 
@@ -183,6 +188,20 @@ class InvoicesProjection:
             "waits_for": None,
         }
         self._change(cursor, name, at, values)
+
+    def _settled(
+        self, cursor: psycopg.Cursor[Any], name: str, event: InvoicePaid | InvoiceWrittenOff, at: datetime
+    ) -> None:
+        cursor.execute(
+            "update invoices set received = received + %s, written_off = written_off + %s, changed_at = %s"
+            " where id = %s",
+            [
+                event.amount.amount if isinstance(event, InvoicePaid) else 0,
+                event.amount.amount if isinstance(event, InvoiceWrittenOff) else 0,
+                at,
+                name,
+            ],
+        )
 
     def _credited(self, cursor: psycopg.Cursor[Any], name: str, event: InvoiceCredited, at: datetime) -> None:
         """One credit note counts once, however often it asks."""

@@ -21,13 +21,16 @@ from contracts.message import to_milliseconds
 from contracts.money import Tender, TenderMethod
 from contracts.payments import AuthorizePayment, CaptureLine, CapturePayment
 from contracts.payments.invoices import RetryInvoice
+from contracts.payments.receivables import RecordBankEntry, SettleEntry, WriteOffInvoice
 from contracts.personal import Personal, PersonalContent
 from services.payments import app as payments
-from services.payments import invoice_api, seller_api
+from services.payments import bank_api, invoice_api, seller_api
+from services.payments.bank_account import bank_stream
+from services.payments.bank_list import BankEntriesProjection
 from services.payments.invoice_list import InvoicesProjection
 from services.payments.payment import PAYMENT
 from services.payments.tests.documents import ORDER_ID, Books, credit_note, document, eur, invoice
-from tests.doors.fakes import KeptWriter, guarded_client
+from tests.doors.fakes import KeptWriter, guarded_client, seal
 from tests.integration.lists import Tables, records_of
 
 S1 = stream("invoice", document("s1"))
@@ -62,12 +65,14 @@ class Site:
 
     def __init__(self, connection: psycopg.Connection[Any], namespace: str) -> None:
         self.books = Books()
-        self.tables = Ledger(connection, namespace, InvoicesProjection())
+        self.tables = Ledger(connection, namespace, InvoicesProjection(), BankEntriesProjection())
         self.tables.books = self.books
         self.books.told = self.follow
         self.writer = KeptWriter()
         gate = Gate(payments.declare(), Door("http", self.writer, 4), cast(Reads, self.tables), Waiters(1))
-        self.client: TestClient = guarded_client(invoice_api.router(gate, opened), seller_api.router(gate))[0]
+        self.client: TestClient = guarded_client(
+            bank_api.router(gate, seal, opened), invoice_api.router(gate, opened), seller_api.router(gate)
+        )[0]
 
     def follow(self, outcome: Outcome) -> None:
         self.tables.follow(records_of("payments.events", outcome))
@@ -92,7 +97,7 @@ class Site:
 
 
 def opened(sealed: Personal) -> PersonalContent:
-    return PersonalContent(name="Ada Example")
+    return PersonalContent(name="Ada Example", notes="hello")
 
 
 @pytest.fixture
@@ -183,3 +188,50 @@ def test_a_seller_is_described_in_a_zone_that_there_is(site: Site) -> None:
     body["particulars"]["time_zone"] = "Europe/Atlantis"
     refused = site.client.post("/sellers", json=body, headers={"Idempotency-Key": "k2"})
     assert (refused.status_code, refused.json()["title"]) == (422, "No time zone is called Europe/Atlantis")
+
+
+def test_money_that_comes_is_matched_by_the_number_that_it_names(site: Site) -> None:
+    site.books.described()
+    site.books.issue(invoice())
+    site.captured("s1", 1_190)
+    # when the first entry names it as a bank writes it, and the second nothing
+    body = {"account": "DE1", "amount": 1_000, "currency": "EUR", "booked_on": "2026-01-20"}
+    for name, text in (("e1", "inv 2026 000001 thanks"), ("e2", "hello"), ("e3", "INV-2026-000009")):
+        answer = site.client.post(
+            "/bank-entries", json={**body, "entry": name, "reference": text}, headers={"Idempotency-Key": name}
+        )
+        assert answer.status_code == 202
+    wishes = [RecordBankEntry.decode(record.value) for record in site.writer.records]
+    assert [(wish.invoice, wish.unmatched, wish.reference is None) for wish in wishes] == [
+        (document("s1"), None, True),
+        (None, "no_number", False),
+        (None, "unknown_number", False),
+    ]
+    # and the account takes them
+    for wish in wishes:
+        site.books.tell(bank_stream("default", "DE1"), wish, door="http")
+    assert site.state() == ("overdue", 190)
+    entries = site.client.get("/bank-entries?state=unmatched").json()["bank_entries"]
+    assert [(row["entry"], row["reason"], row["owner"]) for row in entries] == [
+        ("e3", "unknown_number", "finance"),
+        ("e2", "no_number", "finance"),
+    ]
+    assert site.client.get("/bank-entries/reference?account=DE1&entry=e2").json()["reference"] == "hello"
+    assert site.client.get("/bank-entries/reference?account=DE1&entry=e1").status_code == 404
+    # and a person says whose the second is, which is more than is open
+    settled = SettleEntry(entry="e2", invoice=document("s1"), detail="asked")
+    site.books.tell(bank_stream("default", "DE1"), settled, door="http")
+    assert site.state() == ("paid", 0)
+    [left] = site.client.get("/bank-entries?state=unmatched&account=DE1").json()["bank_entries"][1:]
+    assert (left["entry"], left["amount"], left["reason"]) == ("e2", 810, "overpaid")
+
+
+def test_what_finance_gives_up_is_written_off(site: Site) -> None:
+    site.books.described()
+    site.books.issue(invoice())
+    site.captured("s1", 1_190)
+    path = f"/invoices/{document('s1')}/write-off"
+    answer = site.client.post(path, json={"reason": "insolvent"}, headers={"Idempotency-Key": "w"})
+    assert answer.status_code == 202
+    site.books.tell(S1, WriteOffInvoice.decode(site.writer.records[-1].value), door="http")
+    assert site.state() == ("written_off", 0)
