@@ -309,6 +309,7 @@ class ProviderCallDelayed(Event):
     tries: int
     code: str | None = None
     again_at: Instant
+    provider: str | None = None
 
 
 class ProviderOutcomeUnknown(Event):
@@ -319,6 +320,7 @@ class ProviderOutcomeUnknown(Event):
     step: CallStep
     inquiries: int
     ask_at: Instant
+    provider: str | None = None
 
 
 class ProviderOutcomeUnresolved(Event):
@@ -331,6 +333,7 @@ class ProviderOutcomeUnresolved(Event):
     amount: Money
     owner: str
     detail: str
+    provider: str | None = None
 
 
 class ProviderOutcomeResolved(Event):

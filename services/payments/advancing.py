@@ -127,7 +127,7 @@ def _let_go(state: Payment, context: Context) -> Iterator[Event]:
     """Void what is secured and nobody wants, and what still waits for the payer to confirm it."""
     number = 0
     for name, row in sorted(state.cards.secured.items()):
-        if row.open and row.unwanted:
+        if row.open and row.unwanted and not state.cards.capturing(name):
             amount = row.row.amount.model_copy(update={"amount": row.left})
             yield void_request(context, number, state, row.row.tender, name, amount, row.provider, row.row.reference)
             number += 1
@@ -199,7 +199,7 @@ def _take_of(state: Payment, each: Capturing, context: Context) -> Iterator[Even
                 amount=part.amount,
                 provider=row.provider,
                 reference=row.row.reference,
-                final=not state.remaining.get(str(part.tender)),
+                final=_last(state, each, part.tender),
                 part=part.capture,
             )
             yield CardCaptureRequested(order_id=asked.order_id, call=call)
@@ -222,6 +222,13 @@ def _take_of(state: Payment, each: Capturing, context: Context) -> Iterator[Even
             remaining=state.money(state.left),
             reply_to=asked.reply_to,
         )
+
+
+def _last(state: Payment, each: Capturing, tender: int) -> bool:
+    """Nothing more is taken of a tender: neither later, nor by another capture that is under way and may come after."""
+    others = (other for other in state.capturing.values() if other is not each and not other.refused)
+    parts = (part for other in others for part in other.asked.captures if part.capture not in other.done)
+    return not state.remaining.get(str(tender)) and all(part.tender != tender for part in parts)
 
 
 def _as_taken(part: Capture, each: Capturing) -> Capture:

@@ -121,6 +121,11 @@ class Cards:
         """The open call for a part of a capture or refund."""
         return next((c for c in self.calls.values() if c.open and c.call.part == part and c.call.step is step), None)
 
+    def capturing(self, authorization: str) -> bool:
+        """Whether something is being captured of an authorisation, which letting go of it must not cross."""
+        calls = (each for each in self.calls.values() if each.open and each.call.step is CallStep.CAPTURE)
+        return any(each.call.authorization == authorization for each in calls)
+
     def usable(self, tender: int, amount: int) -> Secured | None:
         """An authorisation of the tender that covers the amount; of several the one that came first."""
         rows = (row for row in self.secured.values() if row.row.tender == tender and row.open and not row.unwanted)
@@ -161,11 +166,11 @@ def _waits(cards: Cards, event: Event) -> Cards:
         case ProviderCallPending():
             return _changed(cards, event.key, stage=CallStage.PENDING, due=event.ask_at, reference=event.reference)
         case ProviderCallDelayed():
-            return _changed(cards, event.key, stage=CallStage.DELAYED, due=event.again_at)
+            return _changed(cards, event.key, stage=CallStage.DELAYED, due=event.again_at, provider=event.provider)
         case ProviderOutcomeUnknown():
-            return _changed(cards, event.key, stage=CallStage.UNKNOWN, due=event.ask_at)
+            return _changed(cards, event.key, stage=CallStage.UNKNOWN, due=event.ask_at, provider=event.provider)
         case ProviderOutcomeUnresolved():
-            return _changed(cards, event.key, stage=CallStage.UNRESOLVED, due=None)
+            return _changed(cards, event.key, stage=CallStage.UNRESOLVED, due=None, provider=event.provider)
     return cards
 
 

@@ -57,6 +57,6 @@ def _call_due(known: CardCall, state: Payment, context: Context) -> Sequence[Eve
                 context, 0, state, call.tender, call.authorization, call.amount, provider, known.reference
             )
             return [*declined(state, known, context, provider, CardDecline.AUTHENTICATION_FAILED), void]
-    # taken and not yet done, or nobody can tell: never called again blindly
-    call = known.call.model_copy(update={"reference": known.reference or known.call.reference})
-    return [ProviderInquiryRequested(order_id=order_id, call=call, inquiries=known.inquiries + 1)]
+    # taken and not yet done, or nobody can tell: never called again blindly. It is asked after as it was made: by the
+    # authorisation or charge that it was asked of, not by what the provider calls what came of it.
+    return [ProviderInquiryRequested(order_id=order_id, call=known.call, inquiries=known.inquiries + 1)]

@@ -116,23 +116,24 @@ def _late(message: RecordProviderOutcome, state: Payment, known: CardCall) -> Se
             return [_authorized(message, state, known)]
         if known.call.step is CallStep.VOID:
             return [_voided(message, known)]
-        return [unresolved(message.order_id, known, f"{known.call.step} happened after it was declined")]
+        return [unresolved(message, known, f"{known.call.step} happened after it was declined")]
     if known.stage is CallStage.DONE and known.call.step is CallStep.REFUND and message.result is CallResult.DECLINED:
-        return [unresolved(message.order_id, known, "the provider took back a refund that it had made")]
+        return [unresolved(message, known, "the provider took back a refund that it had made")]
     return [_ignored(message, IgnoredBecause.NOTHING_NEW if happened else IgnoredBecause.SETTLED)]
 
 
-def unresolved(order_id: str, known: CardCall, detail: str) -> ProviderOutcomeUnresolved:
+def unresolved(message: RecordProviderOutcome, known: CardCall, detail: str) -> ProviderOutcomeUnresolved:
     """A person has to find out what became of a call."""
     call = known.call
     return ProviderOutcomeUnresolved(
-        order_id=order_id,
+        order_id=message.order_id,
         key=call.key,
         step=call.step,
         tender=call.tender,
         amount=call.amount,
         owner=PAYMENTS_DESK,
         detail=detail,
+        provider=message.provider,
     )
 
 
@@ -182,7 +183,7 @@ def _of_another_amount(
     """A part of what was to be secured is let go of, as if it were declined; of money that moved a person decides."""
     if known.call.step is not CallStep.AUTHORIZE:
         said = f"{message.provider} did it for {amount.to_decimal()} {amount.currency}"
-        return [unresolved(message.order_id, known, said)]
+        return [unresolved(message, known, said)]
     ends = declined(state, known, context, message.provider, CardDecline.LIMIT_EXCEEDED)
     return [*ends, _authorized(message, state, known)]
 
@@ -356,7 +357,7 @@ def _action_required(message: RecordProviderOutcome, known: CardCall, context: C
 
 def _pending(message: RecordProviderOutcome, known: CardCall, context: Context) -> Event:
     if known.inquiries >= len(ASK_PENDING_AFTER):
-        return unresolved(message.order_id, known, f"{message.provider} has taken it and not done it for long")
+        return unresolved(message, known, f"{message.provider} has taken it and not done it for long")
     return ProviderCallPending(
         order_id=message.order_id,
         key=known.call.key,
@@ -369,13 +370,14 @@ def _pending(message: RecordProviderOutcome, known: CardCall, context: Context) 
 
 def _unknown(message: RecordProviderOutcome, known: CardCall, context: Context) -> Event:
     if known.inquiries >= len(ASK_AFTER):
-        return unresolved(message.order_id, known, f"{message.provider} cannot tell what became of it")
+        return unresolved(message, known, f"{message.provider} cannot tell what became of it")
     return ProviderOutcomeUnknown(
         order_id=message.order_id,
         key=known.call.key,
         step=known.call.step,
         inquiries=known.inquiries,
         ask_at=context.now + ASK_AFTER[known.inquiries],
+        provider=message.provider,
     )
 
 
@@ -384,7 +386,7 @@ def _delayed(message: RecordProviderOutcome, known: CardCall, context: Context) 
     if known.given_up:
         return [_voided(message, known)]
     if known.tries > len(TRY_AGAIN_AFTER):
-        return [unresolved(message.order_id, known, f"{message.provider} did not take it, {known.tries} times")]
+        return [unresolved(message, known, f"{message.provider} did not take it, {known.tries} times")]
     asked_for = min(timedelta(seconds=message.retry_after or 0), RETRY_AFTER_MAX)
     return [
         ProviderCallDelayed(
@@ -394,6 +396,7 @@ def _delayed(message: RecordProviderOutcome, known: CardCall, context: Context) 
             tries=known.tries,
             code=message.code,
             again_at=context.now + max(asked_for, TRY_AGAIN_AFTER[known.tries - 1]),
+            provider=message.provider,
         )
     ]
 

@@ -38,6 +38,7 @@ from contracts.payments import (
     RefundRefusal,
     RefundRefused,
     RefundStarted,
+    StoredValueDeclined,
     StoredValueMoved,
     TenderRefund,
     ValuePart,
@@ -65,6 +66,7 @@ __all__ = [
     "charge_status",
     "deadlines_of",
     "evolve",
+    "freed_parts",
     "part_returned",
     "part_taken",
     "secured",
@@ -102,11 +104,13 @@ class Capturing:
 @dataclass(frozen=True, slots=True)
 class Refunding:
     """A refund that somebody outside is asked for: `done` are its parts that went back, with the provider's name of
-    each. Once `refused` it rests until it is asked for again."""
+    each. Once `refused` it rests until it is asked for again; what of it is `free` (parts that surely did not go back)
+    other refunds may give back meanwhile."""
 
     asked: RefundStarted
     done: HashTrieMap[str, str] = field(default_factory=HashTrieMap)
     refused: bool = False
+    free: HashTrieMap[str, bool] = field(default_factory=HashTrieMap)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +242,9 @@ def _settle(state: Payment, event: Event) -> Payment:
             return _value_moved(state, event.asked)
         case CardDeclined() if event.step in (CallStep.AUTHORIZE, CallStep.CAPTURE):
             return _part_declined(state, state.cards.calls[event.key].call.part)
+        case CardDeclined() | StoredValueDeclined():
+            for refund in state.refunding:
+                state = _freed(state, refund)
     return state
 
 
@@ -306,8 +313,10 @@ def part_returned(state: Payment, part: str, reference: str) -> Payment:
     """The part of a refund with this id went back."""
     for key, each in state.refunding.items():
         if any(row.refund == part for row in each.asked.refunds):
-            changed = replace(each, done=each.done.insert(part, reference))
-            return replace(state, refunding=state.refunding.insert(key, changed))
+            late = tuple(row for row in each.asked.refunds if row.refund == part and part in each.free)
+            changed = replace(each, done=each.done.insert(part, reference), free=each.free.discard(part))
+            taken = _returned(state, late) if late else state.taken
+            return replace(state, taken=taken, refunding=state.refunding.insert(key, changed))
     return state
 
 
@@ -355,12 +364,12 @@ def _refund(state: Payment, event: RefundStarted | PaymentRefunded | RefundRefus
     if isinstance(event, RefundRefused):
         if known is None or event.reason not in (RefundRefusal.PROVIDER, RefundRefusal.VALUE_REFUSED):
             return state
-        return replace(state, refunding=state.refunding.insert(event.refund, replace(known, refused=True)))
+        refused = replace(known, refused=True)
+        return _freed(replace(state, refunding=state.refunding.insert(event.refund, refused)), event.refund)
     if isinstance(event, RefundStarted):
-        again = known is not None
-        changed = Refunding(event) if known is None else replace(known, asked=event, refused=False)
-        taken = state.taken if again else _returned(state, event.refunds)
-        return replace(state, taken=taken, refunding=state.refunding.insert(event.refund, changed))
+        parts = event.refunds if known is None else freed_parts(known)
+        changed = Refunding(event) if known is None else replace(known, asked=event, refused=False, free=HashTrieMap())
+        return replace(state, taken=_returned(state, parts), refunding=state.refunding.insert(event.refund, changed))
     return replace(
         state,
         taken=_returned(state, event.refunds) if known is None else state.taken,
@@ -370,9 +379,34 @@ def _refund(state: Payment, event: RefundStarted | PaymentRefunded | RefundRefus
     )
 
 
-def _returned(state: Payment, parts: Sequence[TenderRefund]) -> tuple[Taken, ...]:
-    """What is taken once these parts go back, or are to go back."""
-    back = {part.capture: part.amount.amount for part in parts}
+def freed_parts(known: Refunding) -> tuple[TenderRefund, ...]:
+    """The parts of a refused refund that others may give back instead."""
+    return tuple(part for part in known.asked.refunds if part.refund in known.free)
+
+
+def _freed(state: Payment, refund: str) -> Payment:
+    """Of a refund that is refused: what surely did not go back is there for others, and no longer set aside."""
+    known = state.refunding[refund]
+    if not known.refused:
+        return state
+    parts = [part for part in known.asked.refunds if part.refund not in known.done and part.refund not in known.free]
+    parts = [part for part in parts if not _under_way(state, part.refund)]
+    free = known.free
+    for part in parts:
+        free = free.insert(part.refund, True)
+    state = replace(state, refunding=state.refunding.insert(refund, replace(known, free=free)))
+    return replace(state, taken=_returned(state, parts, -1))
+
+
+def _under_way(state: Payment, part: str) -> bool:
+    """Whether somebody is asked for a part of a refund, and has not said what became of it."""
+    value = state.values.call(CallStep.REFUND, part)
+    return state.cards.call_for(part, CallStep.REFUND) is not None or (value is not None and value.open)
+
+
+def _returned(state: Payment, parts: Sequence[TenderRefund], sign: int = 1) -> tuple[Taken, ...]:
+    """What is taken once these parts go back, or are to go back; with the sign -1, once they are not."""
+    back = {part.capture: sign * part.amount.amount for part in parts}
     return tuple(replace(row, refunded=row.refunded + back.get(row.capture, 0)) for row in state.taken)
 
 

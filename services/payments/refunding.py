@@ -17,7 +17,7 @@ from contracts.payments import (
     TenderRefund,
 )
 from services.payments.methods import asks_others
-from services.payments.payment_state import Payment, Refunding
+from services.payments.payment_state import Payment, Refunding, freed_parts
 
 __all__ = ["refund"]
 
@@ -27,7 +27,7 @@ def refund(command: RefundPayment, state: Payment, context: Context) -> Sequence
     if (known := state.refunds.get(command.refund)) is not None:
         return [_known(command, known, context)]
     if (open_ := state.refunding.get(command.refund)) is not None:
-        return _once_more(command, open_, context)
+        return _once_more(command, open_, state, context)
     if (refusal := _refusal(command, state)) is not None:
         return [_refused(command, context, *refusal)]
     parts = drawn(command, state, context)
@@ -49,11 +49,26 @@ def refund(command: RefundPayment, state: Payment, context: Context) -> Sequence
     ]
 
 
-def _once_more(command: RefundPayment, known: Refunding, context: Context) -> Sequence[Event]:
+def _once_more(command: RefundPayment, known: Refunding, state: Payment, context: Context) -> Sequence[Event]:
     """One that is under way is answered when it is done; one that was refused goes on with what did not go back."""
     if known.asked.amount != command.amount:
         return [_known(command, known.asked.amount.amount, context)]
-    return [_started(command, known.asked.refunds, context)] if known.refused else []
+    if not known.refused:
+        return []
+    if (detail := _gone(known, state)) is not None:
+        refused = _refused(command, context, RefundRefusal.ABOVE_CAPTURED, detail)
+        done = sum(part.amount.amount for part in known.asked.refunds if part.refund in known.done)
+        return [refused.model_copy(update={"refunded_part": state.money(done)})]
+    return [_started(command, known.asked.refunds, context)]
+
+
+def _gone(known: Refunding, state: Payment) -> str | None:
+    """Why a refund that was refused cannot go on: another one gave the money back meanwhile."""
+    left = {row.capture: row.amount - row.refunded for row in state.taken}
+    for part in freed_parts(known):
+        if part.amount.amount > left[part.capture]:
+            return f"{part.amount.amount} of {left[part.capture]} minor units that other refunds have left"
+    return None
 
 
 def _started(command: RefundPayment, parts: tuple[TenderRefund, ...], context: Context) -> RefundStarted:

@@ -7,6 +7,7 @@ wanted meanwhile is known to have done nothing.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -32,6 +33,8 @@ from contracts.payments import (
 from services.payments.provider import Call, Notice, Outcome, Provider, Result, Settlement
 
 __all__ = ["AT_ONCE_MAX", "FAILURES_MAX", "FRESH", "LEFT_ALONE", "ProviderWorker", "outcome_of_notice"]
+
+log = logging.getLogger("orderlog")
 
 AT_ONCE_MAX = 16
 """Payments for which a provider is asked at once; those of one payment one after the other."""
@@ -120,7 +123,7 @@ class ProviderWorker:
         breaker = await self._breakers.get_breaker(provider.name)
         try:
             async with breaker:
-                heard.append(await ask(call))
+                heard.append(await _asked(provider, ask, call))
                 if heard[0].result in (Result.TRY_AGAIN, Result.UNKNOWN):
                     raise _Failed
         except _Failed:
@@ -133,6 +136,17 @@ class ProviderWorker:
                 said=f"{provider.name} fails, and is left alone",
             )
         return heard[0]
+
+
+async def _asked(provider: Provider, ask: Callable[[Call], Awaitable[Outcome]], call: Call) -> Outcome:
+    """What the provider says. What an adapter cannot read ends one call, not the worker, which would begin with it again
+    for ever and ask for nobody else: nobody knows what became of it."""
+    try:
+        return await ask(call)
+    except Exception as error:
+        log.exception("the adapter of %s failed at %s %s", provider.name, call.step, call.key)
+        said = f"the adapter of {provider.name} failed ({type(error).__name__})"
+        return Outcome(Result.UNKNOWN, provider.name, said=said)
 
 
 def _call(wanted: ProviderCall, order_id: str, tenant: str) -> Call:

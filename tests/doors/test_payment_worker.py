@@ -169,3 +169,20 @@ def test_the_intents_of_one_payment_are_asked_in_order() -> None:
     second = CardCaptureRequested(order_id="o1", call=wanted(2).model_copy(update={"step": CallStep.CAPTURE}))
     Work(provider).take(asked(request()), asked(second))
     assert [call.key for call in provider.calls] == ["key-1", "key-2"]
+
+
+class Broken(Kept):
+    """An adapter that stumbles over what the provider says to the first call."""
+
+    async def call(self, call: Call) -> Outcome:
+        if call.key == "key-1":
+            raise KeyError("status")
+        return await super().call(call)
+
+
+def test_what_an_adapter_stumbles_over_ends_one_call_and_no_other() -> None:
+    outcomes = Work(Broken()).take(asked(request(1), target="payment/o1"), asked(request(2), target="payment/o2"))
+    assert sorted((outcome.key, outcome.result) for outcome in outcomes) == [
+        ("key-1", CallResult.UNKNOWN),
+        ("key-2", CallResult.DONE),
+    ]

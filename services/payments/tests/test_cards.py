@@ -529,3 +529,71 @@ def test_a_deadline_that_nobody_waits_for_changes_nothing() -> None:
     payment = Payment(CARD).secured()
     call = payment.asked(CardAuthorizationRequested)
     payment.passes(f"{CALL}{call.key}", DAWN + timedelta(hours=1)).then_nothing()
+
+
+# What a provider is asked, and by which name
+
+
+def test_what_became_of_a_call_is_asked_as_it_was_made() -> None:
+    # given a refund that the provider has taken and not yet done, by a name of its own
+    payment = Payment(CARD).secured().captured(1_000)
+    payment.when(refund(300))
+    call = payment.asked(CardRefundRequested)
+    payment.said(call, CallResult.PENDING, reference="re_1")
+    # when it is asked after, then by the charge that it was asked of: the port finds it by that and the key
+    payment.due(call)
+    assert payment.asked(ProviderInquiryRequested) == call
+
+
+def test_what_a_person_found_out_is_captured_at_the_provider_that_was_asked() -> None:
+    # given a card that names no provider, of which nobody can tell
+    payment = Payment(CARD.model_copy(update={"provider": None}))
+    call = payment.asked(CardAuthorizationRequested)
+    payment.said(call, CallResult.UNKNOWN)
+    # when a person says that it is held, then it is captured there
+    payment.when(ResolveProviderOutcome(order_id="o1", key=call.key, happened=True, reference="pi_9"))
+    payment.when(capture(400))
+    assert payment.asked(CardCaptureRequested).provider == "sandbox"
+
+
+def test_what_is_still_being_captured_keeps_its_authorisation() -> None:
+    # given an authorisation for several captures, of which one could not be asked for yet
+    payment = Payment(CARD).secured()
+    payment.when(capture(400, "s1"))
+    payment.said(payment.asked(CardCaptureRequested), CallResult.TRY_AGAIN)
+    # when all the rest is captured, then that is not final there: the first would be declined
+    payment.when(capture(600, "s2"))
+    assert not payment.asked(CardCaptureRequested).final
+
+
+def test_the_rest_of_an_authorisation_is_let_go_of_once_nothing_is_being_captured_of_it() -> None:
+    payment = Payment(CARD).secured()
+    payment.when(capture(400, "s1"))
+    first = payment.asked(CardCaptureRequested)
+    payment.said(first, CallResult.TRY_AGAIN)
+    # when nobody wants the rest, then the capture comes first
+    assert kinds(payment.when(VOID)) == [PaymentVoided.__name__]
+    payment.due(first)
+    assert kinds(payment.said(first)) == [CardCaptured.__name__, CardVoidRequested.__name__, PaymentCaptured.__name__]
+
+
+def test_of_what_could_not_be_given_back_another_refund_may_be_made() -> None:
+    # given a refund that the provider refuses, which nobody tries again
+    payment = Payment(CARD).secured().captured(1_000)
+    payment.when(refund(800))
+    payment.said(payment.asked(CardRefundRequested), CallResult.DECLINED)
+    # when another is granted instead, then it goes back
+    assert kinds(payment.when(refund(1_000, "r2"))) == [RefundStarted.__name__, CardRefundRequested.__name__]
+    payment.said(payment.asked(CardRefundRequested))
+    # and the first is refused for good
+    [late] = payment.when(refund(800)).events
+    assert isinstance(late, RefundRefused) and late.reason is RefundRefusal.ABOVE_CAPTURED
+
+
+def test_a_refused_refund_that_is_tried_again_is_set_aside_again() -> None:
+    payment = Payment(CARD).secured().captured(1_000)
+    payment.when(refund(800))
+    payment.said(payment.asked(CardRefundRequested), CallResult.DECLINED)
+    assert kinds(payment.when(refund(800))) == [RefundStarted.__name__, CardRefundRequested.__name__]
+    assert isinstance(payment.when(refund(300, "r2")).events[0], RefundRefused)
+    assert kinds(payment.said(payment.asked(CardRefundRequested)))[-1] == PaymentRefunded.__name__
