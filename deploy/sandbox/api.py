@@ -230,6 +230,7 @@ def _calls(app: FastAPI, desk: _Desk) -> None:
     async def authorize(
         request: Request, asked: AuthorizationAsked, key: Key, account: str = account_of
     ) -> JSONResponse:
+        """Hold money, as the token says."""
         address = str(request.base_url).rstrip("/")
         return await desk.answer(
             request,
@@ -244,6 +245,7 @@ def _calls(app: FastAPI, desk: _Desk) -> None:
     async def increase(
         request: Request, id: str, asked: IncrementAsked, key: Key, account: str = account_of
     ) -> JSONResponse:
+        """Hold more of the same authorisation."""
         plan = desk.plan("authorization", id)
         return await desk.answer(
             request,
@@ -258,6 +260,7 @@ def _calls(app: FastAPI, desk: _Desk) -> None:
     async def capture(
         request: Request, id: str, asked: CaptureAsked, key: Key, account: str = account_of
     ) -> JSONResponse:
+        """Take what is held, or a part of it."""
         plan = desk.plan("authorization", id)
         return await desk.answer(
             request,
@@ -270,6 +273,7 @@ def _calls(app: FastAPI, desk: _Desk) -> None:
 
     @app.post("/authorizations/{id}/void")
     async def void(request: Request, id: str, asked: VoidAsked, key: Key, account: str = account_of) -> JSONResponse:
+        """Let go of what is held."""
         plan = desk.plan("authorization", id)
         return await desk.answer(
             request, key, "void", plan, account, lambda: desk.bank.void(account, id, asked.metadata)

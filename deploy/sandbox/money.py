@@ -72,7 +72,7 @@ def _rate(currency: str, account_currency: str, day: date) -> tuple[Decimal, dat
         try:
             rate = rates.convert(1, currency, account_currency, date=of)
         except RateNotFoundError:
-            continue
+            continue  # no rate that day, as on every weekend: the day before
         return Decimal(rate).quantize(RATE_DIGITS), of
     return None
 

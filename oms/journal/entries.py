@@ -17,6 +17,7 @@ from contracts.ids import split_stream
 from contracts.message import Message
 from contracts.money import Money, share
 from contracts.order import (
+    LinesAdded,
     LinesFulfilled,
     OrderImported,
     OrderPlaced,
@@ -32,6 +33,7 @@ from contracts.payments import (
     DisputeWon,
     PaymentAuthorized,
     PaymentCaptured,
+    PaymentIncreased,
     PaymentRefunded,
     RefundRefused,
     ValueExpired,
@@ -118,6 +120,11 @@ def _imported(book: Book, envelope: Envelope, event: OrderImported) -> _Found:
     return order, event.system, event.currency, Counter({Account.TAKEN_OVER: prepaid, Account.ORDERS: -prepaid})
 
 
+def _lines_added(book: Book, envelope: Envelope, event: LinesAdded) -> _Found:
+    book._taxes.setdefault(_order_of(envelope), Taxes()).add_lines(event.lines)
+    return None
+
+
 def _fulfilled(book: Book, envelope: Envelope, event: LinesFulfilled) -> _Found:
     order, amounts = _order_of(envelope), Counter({Account.ORDERS: event.amount.amount})
     taxed = 0
@@ -163,7 +170,8 @@ def _withdrawn(book: Book, envelope: Envelope, event: RefundWithdrawn) -> _Found
     return _order_of(envelope), event.refund, event.amount.currency, amounts
 
 
-def _authorized(book: Book, envelope: Envelope, event: PaymentAuthorized) -> _Found:
+def _authorized(book: Book, envelope: Envelope, event: PaymentAuthorized | PaymentIncreased) -> _Found:
+    """By which methods the tenders pay; more for a change names all of them again, by place."""
     book._methods[event.order_id] = tuple(tender.method for tender in event.tenders)
     return None
 
@@ -234,11 +242,13 @@ def _expired(book: Book, envelope: Envelope, event: ValueExpired) -> _Found:
 _ENTRIES: Mapping[type[Message], Callable[[Book, Envelope, Any], _Found]] = {
     OrderPlaced: _placed,
     OrderImported: _imported,
+    LinesAdded: _lines_added,
     LinesFulfilled: _fulfilled,
     RefundGranted: _granted_back,
     RefundWithdrawn: _withdrawn,
     Refunded: _credited,
     PaymentAuthorized: _authorized,
+    PaymentIncreased: _authorized,
     PaymentCaptured: _captured,
     PaymentRefunded: _refunded,
     RefundRefused: _refund_refused,

@@ -25,13 +25,21 @@ class Taxes:
     shared: dict[tuple[str, TaxRemitter], int] = field(default_factory=dict)
     other: int = 0
 
+    def add_lines(self, lines: Iterable[OrderLine]) -> None:
+        """Lines that came later: they have taxes of their own, and no part in what belongs to the whole order."""
+        for line in lines:
+            if line.quantity > 0:
+                self.units[line.line] = line.quantity
+                for tax in (*line.taxes, *_taxes(line.charges)):
+                    _add(self.own, line.line, tax)
+
     def of_units(self, ranges: Iterable[CaptureLine | RefundLine], with_shared: bool = True) -> Counter[TaxRemitter]:
         """The tax of these units by remitter; of what is their own, and of their part of the rest."""
         found: Counter[TaxRemitter] = Counter()
         for part in ranges:
             units = self.units.get(part.line, 0)
             if not 0 <= part.from_unit <= part.to_unit <= units or not units:
-                continue  # the line came later than the terms that are known: its tax is not
+                continue  # a line whose terms nobody told: its tax is not known
             for taxes in (self.own, self.shared) if with_shared else (self.own,):
                 for remitter in TaxRemitter:
                     total = taxes.get((part.line, remitter), 0)
@@ -50,13 +58,10 @@ class Taxes:
 def taxes_of(terms: OrderTerms) -> Taxes:
     """The taxes of an order as it was placed."""
     lines = rated_lines(terms)
-    taxes = Taxes(units={line.line: line.quantity for line in lines})
-    taxes.other = sum(value.other for value in line_values(terms).values())
+    taxes = Taxes(other=sum(value.other for value in line_values(terms).values()))
+    taxes.add_lines(lines)
     if not lines:
         return taxes
-    for line in lines:
-        for tax in (*line.taxes, *_taxes(line.charges)):
-            _add(taxes.own, line.line, tax)
     common: list[TaxLine] = list(_taxes(terms.charges))
     for group in terms.ship_groups:
         if members := [line for line in lines if line.ship_group == group.group]:

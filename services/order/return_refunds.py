@@ -62,8 +62,9 @@ def _units(parts: Iterable[_Part]) -> list[Units]:
 def _reckoned(each: Returning, parts: Sequence[_Part], state: OrderStream, context: Context) -> Sequence[Event]:
     currency = state.order.terms.currency
     label = _label_fee(each, currency)
-    fee = label + sum(_fee(part, state) for part in parts)
-    due = refund_due(state, _units(parts), RefundCause.RETURNED, fee)
+    of_goods = sum(_fee(part, state) for part in parts)
+    due = refund_due(state, _units(parts), RefundCause.RETURNED, of_goods + label)
+    label = max(0, due.fee - of_goods)
     refund = granted(state, context, due, RefundCause.RETURNED, reason=f"return {each.number}")
     lines = {part.name: joined(*(one.ranges for one in parts if one.name == part.name)) for part in parts}
     reckoned = ReturnReckoned(

@@ -27,7 +27,7 @@ from contracts.payments import (
 )
 from services.payments.authorizing import at_once
 from services.payments.card_calls import CallStage, CardCall
-from services.payments.methods import HOW, How, asks_others, by_ledger, by_provider
+from services.payments.methods import asks_others, by_ledger, by_provider, by_transfer
 from services.payments.payment_state import Capturing, Payment, Refunding
 from services.payments.transfers import await_transfer, unmatched
 from services.payments.value_asking import hold_all, put_back, release_unwanted, spend
@@ -65,7 +65,7 @@ def _secure(state: Payment, context: Context) -> Iterator[Event]:
     for number, place in enumerate(place for place in waiting if place not in asked):
         yield authorization_request(state, context, place, number)
     yield from hold_all(state, context)
-    sent = [place for place, tender in enumerate(started.tenders) if HOW[tender.method] is How.TRANSFER]
+    sent = [place for place, tender in enumerate(started.tenders) if by_transfer(tender)]
     for place in sent:
         if str(place) not in state.transfers.received:
             yield await_transfer(started.order_id, place, started.tenders[place].amount, context)

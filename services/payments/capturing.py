@@ -83,10 +83,6 @@ def _repeated(command: CapturePayment, known: int, context: Context) -> Event:
     return CaptureRefused(**named, reason=CaptureRefusal.CONFLICT)
 
 
-def _remaining(state: Payment) -> int:
-    return sum(state.remaining.values())
-
-
 def _capture_refusal(command: CapturePayment, state: Payment) -> CaptureRefusal | None:
     if state.voided:
         return CaptureRefusal.VOIDED

@@ -23,6 +23,7 @@ __all__ = [
     "asks_others",
     "by_ledger",
     "by_provider",
+    "by_transfer",
 ]
 
 
@@ -85,6 +86,11 @@ def by_provider(tender: Tender) -> bool:
 def by_ledger(tender: Tender) -> bool:
     """Whether a ledger of stored value is asked for the money of a tender; of one that pays nothing it is not."""
     return HOW.get(tender.method) is How.LEDGER and tender.amount.amount > 0
+
+
+def by_transfer(tender: Tender) -> bool:
+    """Whether the payer has to send the money of a tender; of one that pays nothing nobody waits for it."""
+    return HOW.get(tender.method) is How.TRANSFER and tender.amount.amount > 0
 
 
 def asks_others(tender: Tender) -> bool:

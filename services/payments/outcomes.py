@@ -16,7 +16,6 @@ from contracts.payments import (
     CallResult,
     CallStep,
     CaptureRefusal,
-    CaptureRefused,
     CardActionRequired,
     CardAuthorized,
     CardCaptured,
@@ -25,27 +24,22 @@ from contracts.payments import (
     CardRefunded,
     CardVoided,
     DeclineReason,
-    DisputeLost,
-    DisputeOpened,
-    DisputeStage,
-    DisputeWon,
     IgnoredBecause,
-    PaymentDeclined,
     ProviderCall,
     ProviderCallDelayed,
     ProviderCallPending,
-    ProviderOutcomeIgnored,
     ProviderOutcomeResolved,
     ProviderOutcomeUnknown,
     ProviderOutcomeUnresolved,
     RecordProviderOutcome,
     RefundRefusal,
-    RefundRefused,
     ResolutionRefusal,
     ResolutionRefused,
     ResolveProviderOutcome,
 )
-from services.payments.card_calls import CallStage, CardCall, Charge
+from services.payments.card_calls import CallStage, CardCall
+from services.payments.disputes import dispute
+from services.payments.endings import capture_refused, ignored, payment_declined, refund_refused
 from services.payments.methods import (
     ACTION_WITHIN,
     ASK_AFTER,
@@ -64,10 +58,10 @@ __all__ = ["declined", "record_outcome", "resolve", "unresolved"]
 def record_outcome(message: RecordProviderOutcome, state: Payment, context: Context) -> Sequence[Event]:
     """What comes of what a provider said."""
     if message.dispute is not None:
-        return _dispute(message, state)
+        return dispute(message, message.dispute, state)
     known = state.cards.calls.get(message.key)
     if known is None or known.call.step is not message.step:
-        return [_ignored(message, IgnoredBecause.UNKNOWN_CALL)]
+        return [ignored(message, IgnoredBecause.UNKNOWN_CALL)]
     if not known.open:
         return _late(message, state, known)
     match message.result:
@@ -79,7 +73,7 @@ def record_outcome(message: RecordProviderOutcome, state: Payment, context: Cont
         case CallResult.NEVER_SEEN:
             return _delayed(message, known, context)
     if not _news(message.result, known):
-        return [_ignored(message, IgnoredBecause.NOTHING_NEW)]
+        return [ignored(message, IgnoredBecause.NOTHING_NEW)]
     match message.result:
         case CallResult.ACTION_REQUIRED:
             return [_action_required(message, known, context)]
@@ -101,12 +95,6 @@ def _news(result: CallResult, known: CardCall) -> bool:
     return known.stage is CallStage.ASKED or (known.stage in waits and known.due is None)
 
 
-def _ignored(message: RecordProviderOutcome, because: IgnoredBecause) -> ProviderOutcomeIgnored:
-    return ProviderOutcomeIgnored(
-        order_id=message.order_id, key=message.key, step=message.step, result=message.result, because=because
-    )
-
-
 def _late(message: RecordProviderOutcome, state: Payment, known: CardCall) -> Sequence[Event]:
     """An outcome of a call that has one. What is secured after all is let go of; money that moved after it was said not
     to, or the other way round, is for a person."""
@@ -119,7 +107,7 @@ def _late(message: RecordProviderOutcome, state: Payment, known: CardCall) -> Se
         return [unresolved(message, known, f"{known.call.step} happened after it was declined")]
     if known.stage is CallStage.DONE and known.call.step is CallStep.REFUND and message.result is CallResult.DECLINED:
         return [unresolved(message, known, "the provider took back a refund that it had made")]
-    return [_ignored(message, IgnoredBecause.NOTHING_NEW if happened else IgnoredBecause.SETTLED)]
+    return [ignored(message, IgnoredBecause.NOTHING_NEW if happened else IgnoredBecause.SETTLED)]
 
 
 def unresolved(message: RecordProviderOutcome, known: CardCall, detail: str) -> ProviderOutcomeUnresolved:
@@ -248,10 +236,10 @@ def declined(
     if again_at is not None or known.given_up or call.step is CallStep.VOID:
         return [said]
     if call.step is CallStep.REFUND:
-        return [said, *_refund_refused(state, call, reason)]
+        return [said, *refund_refused(state, call.part, RefundRefusal.PROVIDER, reason)]
     if first:
-        return [said, *_payment_declined(state, reason)]
-    return [said, *_capture_refused(state, call, reason)]
+        return [said, *payment_declined(state, DeclineReason.CARD_DECLINED, reason)]
+    return [said, *_capture_refused(state, call)]
 
 
 def _declined_event(
@@ -284,59 +272,11 @@ def _soft_declines(state: Payment, tender: int) -> int:
     return sum(each.stage is CallStage.DECLINED and each.call.part is None for each in calls)
 
 
-def _payment_declined(state: Payment, reason: CardDecline) -> Sequence[Event]:
-    started = state.started
-    if started is None:
-        return []
-    return [
-        PaymentDeclined(
-            order_id=started.order_id,
-            amount=started.amount,
-            reason=DeclineReason.CARD_DECLINED,
-            detail=reason,
-            reply_to=started.reply_to,
-        )
-    ]
-
-
-def _capture_refused(state: Payment, call: ProviderCall, reason: CardDecline) -> Sequence[Event]:
+def _capture_refused(state: Payment, call: ProviderCall) -> Sequence[Event]:
     """A capture that is declined is tried on another authorisation, so often; one that cannot be secured is refused."""
     found = [each for each in state.capturing.values() if any(p.capture == call.part for p in each.asked.captures)]
-    if not found or found[0].refused:
-        return []
-    [each] = found
-    if call.step is CallStep.CAPTURE and each.declines + 1 < CAPTURE_DECLINES_MAX:
-        return []
-    return [
-        CaptureRefused(
-            order_id=each.asked.order_id,
-            fulfillment=each.asked.fulfillment,
-            sequence=each.asked.sequence,
-            amount=each.asked.amount,
-            reason=CaptureRefusal.CARD_DECLINED,
-            remaining=state.money(state.left),
-            reply_to=each.asked.reply_to,
-        )
-    ]
-
-
-def _refund_refused(state: Payment, call: ProviderCall, reason: CardDecline) -> Sequence[Event]:
-    found = [each for each in state.refunding.values() if any(p.refund == call.part for p in each.asked.refunds)]
-    if not found or found[0].refused:
-        return []
-    [each] = found
-    done = sum(part.amount.amount for part in each.asked.refunds if part.refund in each.done)
-    return [
-        RefundRefused(
-            order_id=each.asked.order_id,
-            refund=each.asked.refund,
-            amount=each.asked.amount,
-            reason=RefundRefusal.PROVIDER,
-            detail=reason,
-            refunded_part=state.money(done),
-            reply_to=each.asked.reply_to,
-        )
-    ]
+    again = call.step is CallStep.CAPTURE and any(each.declines + 1 < CAPTURE_DECLINES_MAX for each in found)
+    return [] if again else capture_refused(state, call.part, CaptureRefusal.CARD_DECLINED)
 
 
 # It is not known, or not yet done
@@ -399,40 +339,6 @@ def _delayed(message: RecordProviderOutcome, known: CardCall, context: Context) 
             provider=message.provider,
         )
     ]
-
-
-# Disputes
-
-
-def _dispute(message: RecordProviderOutcome, state: Payment) -> Sequence[Event]:
-    """A dispute of what was captured: opened once, then won or lost once."""
-    capture, charge = _disputed(message, state)
-    stage = state.disputes.get(capture)
-    order = [None, DisputeStage.OPENED, DisputeStage.WON, DisputeStage.LOST]
-    if charge is None:
-        return [_ignored(message, IgnoredBecause.UNKNOWN_CALL)]
-    if stage in order[2:] or message.dispute is stage:
-        return [_ignored(message, IgnoredBecause.NOTHING_NEW)]
-    kinds = {DisputeStage.OPENED: DisputeOpened, DisputeStage.WON: DisputeWon, DisputeStage.LOST: DisputeLost}
-    assert message.dispute is not None
-    return [
-        kinds[message.dispute](
-            order_id=message.order_id,
-            key=charge.key,
-            capture=capture,
-            amount=message.amount or state.money(charge.amount),
-            provider=message.provider,
-            reference=message.reference,
-        )
-    ]
-
-
-def _disputed(message: RecordProviderOutcome, state: Payment) -> tuple[str, Charge | None]:
-    """The capture that a dispute is about, by the key of its call or the provider's name of the charge."""
-    for capture, charge in sorted(state.cards.charges.items()):
-        if message.key == charge.key or (message.reference and message.reference == charge.reference):
-            return capture, charge
-    return "", None
 
 
 # A person

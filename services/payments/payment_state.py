@@ -46,7 +46,7 @@ from contracts.payments import (
 from services.payments.card_calls import Cards, give_up
 from services.payments.card_calls import deadlines_of as deadlines_of_cards
 from services.payments.card_calls import evolve as evolve_cards
-from services.payments.methods import HOW, How
+from services.payments.methods import HOW, How, by_transfer
 from services.payments.transfers import Transfers, let_go
 from services.payments.transfers import deadlines_of as deadlines_of_transfers
 from services.payments.transfers import evolve as evolve_transfers
@@ -223,7 +223,7 @@ def _held(state: Payment) -> int:
     """What came in by transfer and was not taken, in minor units."""
     if state.authorized is None:
         return sum(state.transfers.received.values())
-    places = (place for place, tender in enumerate(state.tenders) if HOW.get(tender.method) is How.TRANSFER)
+    places = (place for place, tender in enumerate(state.tenders) if by_transfer(tender))
     return sum(state.remaining.get(str(place), 0) for place in places)
 
 

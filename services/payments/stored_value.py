@@ -125,12 +125,22 @@ def _issued(state: StoredValue, event: ValueIssued) -> StoredValue:
         issuer=event.issuer or state.issuer,
         customer=event.customer or state.customer,
         ending=event.ending or state.ending,
-        expires_at=event.expires_at or state.expires_at,
+        expires_at=_end(state, event),
         lapsed=state.lapsed and event.expires_at is None,
         issued=state.issued + event.amount.amount,
         available=event.available.amount,
         entries=state.entries.insert(event.entry, event.amount.amount),
     )
+
+
+def _end(state: StoredValue, event: ValueIssued) -> datetime | None:
+    """When the ledger lapses from now on: money that comes later never makes earlier money lapse sooner. What is issued
+    without an end keeps a card's own, and takes a customer's credit's away, as all of it lapses together."""
+    if state.currency is None or state.lapsed:
+        return event.expires_at or state.expires_at
+    if event.expires_at is None:
+        return state.expires_at if event.kind is ValueKind.GIFT_CARD else None
+    return None if state.expires_at is None else max(state.expires_at, event.expires_at)
 
 
 # Decide
@@ -313,7 +323,7 @@ def _deadlines(state: StoredValue) -> Mapping[str, datetime]:
 
 STORED_VALUES = StreamKind(
     kind=STORED_VALUE,
-    folds=(Fold("stored_value", 1, StoredValue(), _evolve, _react, _deadlines),),
+    folds=(Fold("stored_value", 2, StoredValue(), _evolve, _react, _deadlines),),
     decide={
         IssueValue: _issue,
         HoldValue: _hold,

@@ -14,7 +14,6 @@ from contracts.message import Event
 from contracts.money import Money
 from contracts.payments import (
     DeclineReason,
-    PaymentDeclined,
     RecordTransferReceived,
     RecordTransferReturned,
     TransferAwaited,
@@ -23,6 +22,7 @@ from contracts.payments import (
     TransferReturned,
     TransferUnmatched,
 )
+from services.payments.endings import payment_declined
 from services.payments.methods import PAYMENTS_DESK, TRANSFER_WITHIN
 
 if TYPE_CHECKING:
@@ -169,14 +169,4 @@ def unmatched(order_id: str, transfers: Transfers) -> TransferUnmatched:
 
 def missed(state: Payment) -> Sequence[Event]:
     """The money did not come in time."""
-    started = state.started
-    if started is None:
-        return []
-    return [
-        PaymentDeclined(
-            order_id=started.order_id,
-            amount=started.amount,
-            reason=DeclineReason.NOT_RECEIVED,
-            reply_to=started.reply_to,
-        )
-    ]
+    return payment_declined(state, DeclineReason.NOT_RECEIVED)

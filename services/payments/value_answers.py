@@ -9,26 +9,22 @@ from contracts.message import Event
 from contracts.payments import (
     CallStep,
     CaptureRefusal,
-    CaptureRefused,
     DeclineReason,
     HoldValue,
     IssueValue,
-    PaymentDeclined,
     RedeemValue,
     RefundRefusal,
-    RefundRefused,
     ReleaseValue,
     StoredValueDeclined,
     StoredValueMoved,
     ValueHeld,
     ValueIssued,
-    ValuePart,
     ValueRedeemed,
-    ValueRefusal,
     ValueRefused,
     ValueReleased,
     ValueRepeated,
 )
+from services.payments.endings import capture_refused, payment_declined, refund_refused
 from services.payments.payment_state import Payment
 from services.payments.value_asking import order_of
 from services.payments.value_calls import ValueCall
@@ -89,58 +85,9 @@ def refused(message: ValueRefused, state: Payment, context: Context) -> Sequence
     said = StoredValueDeclined(order_id=order_of(context), asked=asked, reason=message.reason)
     match asked.step:
         case CallStep.AUTHORIZE:
-            return [said, *_payment_declined(state, message.reason)]
+            return [said, *payment_declined(state, DeclineReason.VALUE_REFUSED, message.reason)]
         case CallStep.CAPTURE:
-            return [said, *_capture_refused(state, asked)]
+            return [said, *capture_refused(state, asked.part, CaptureRefusal.VALUE_REFUSED)]
         case CallStep.REFUND:
-            return [said, *_refund_refused(state, asked, message.reason)]
+            return [said, *refund_refused(state, asked.part, RefundRefusal.VALUE_REFUSED, message.reason)]
     return [said]
-
-
-def _payment_declined(state: Payment, reason: ValueRefusal) -> Sequence[Event]:
-    started = state.started
-    if started is None:
-        return []
-    return [
-        PaymentDeclined(
-            order_id=started.order_id,
-            amount=started.amount,
-            reason=DeclineReason.VALUE_REFUSED,
-            detail=reason,
-            reply_to=started.reply_to,
-        )
-    ]
-
-
-def _capture_refused(state: Payment, asked: ValuePart) -> Sequence[Event]:
-    return [
-        CaptureRefused(
-            order_id=each.asked.order_id,
-            fulfillment=each.asked.fulfillment,
-            sequence=each.asked.sequence,
-            amount=each.asked.amount,
-            reason=CaptureRefusal.VALUE_REFUSED,
-            remaining=state.money(state.left),
-            reply_to=each.asked.reply_to,
-        )
-        for each in state.capturing.values()
-        if not each.refused and any(part.capture == asked.part for part in each.asked.captures)
-    ]
-
-
-def _refund_refused(state: Payment, asked: ValuePart, reason: ValueRefusal) -> Sequence[Event]:
-    return [
-        RefundRefused(
-            order_id=each.asked.order_id,
-            refund=each.asked.refund,
-            amount=each.asked.amount,
-            reason=RefundRefusal.VALUE_REFUSED,
-            detail=reason,
-            refunded_part=state.money(
-                sum(part.amount.amount for part in each.asked.refunds if part.refund in each.done)
-            ),
-            reply_to=each.asked.reply_to,
-        )
-        for each in state.refunding.values()
-        if not each.refused and any(part.refund == asked.part for part in each.asked.refunds)
-    ]

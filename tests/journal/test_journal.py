@@ -22,9 +22,10 @@ from contracts.channel import ChannelOrder
 from contracts.envelope import Actor, Envelope, root_traceparent
 from contracts.ids import aggregate_id, split_stream, stream
 from contracts.message import Event, Message
-from contracts.money import Money
+from contracts.money import Money, Tender, TenderMethod
 from contracts.order import (
     GrantRefund,
+    LinesAdded,
     LinesFulfilled,
     OrderPlaced,
     RefundApprover,
@@ -40,6 +41,9 @@ from contracts.payments import (
     HoldValue,
     IssueCause,
     IssueValue,
+    PaymentAuthorized,
+    PaymentCaptured,
+    PaymentIncreased,
     PaymentRefunded,
     RedeemValue,
     RefundRefusal,
@@ -369,6 +373,34 @@ def test_a_line_whose_terms_are_not_known_is_income_as_a_whole() -> None:
         Account.ORDERS: 1_190,
         Account.SALES: -1_190,
     }
+
+
+def test_of_a_line_that_was_added_the_tax_is_no_income() -> None:
+    # given an order, one line of which left
+    world = bought([{"sku": "A", "quantity": 1, **taxed(1_190, 190)}], 1_190)
+    [placed], [left] = world.of(OrderPlaced), world.of(LinesFulfilled)
+    # when the same is added once more as another line, and leaves too
+    added = LinesAdded(lines=(placed.lines[0].model_copy(update={"line": "2", "added_by": "1"}),))
+    more = left.model_copy(update={"ranges": (left.ranges[0].model_copy(update={"line": "2"}),)})
+    found = entries((order_stream("1001"), event) for event in (placed, left, added, more))
+    # then its tax is the state's, as that of the first
+    assert standing(found) == {Account.ORDERS: 2_380, Account.SALES: -2_000, Account.TAX: -380}
+
+
+def test_what_a_tender_pays_that_a_change_brought_is_on_its_own_account() -> None:
+    # given an order on account, for a change of which a coupon pays
+    world = bought([{"sku": "A", "quantity": 1, "amount": 500}], 500)
+    [first], [taken] = world.of(PaymentAuthorized), world.of(PaymentCaptured)
+    coupon = Tender(method=TenderMethod.COUPON, amount=eur(200))
+    more = PaymentIncreased(
+        order_id=first.order_id, increase="1", amount=eur(200), tenders=(*first.tenders, coupon), authorizations=()
+    )
+    # when the coupon is captured
+    part = taken.captures[0].model_copy(update={"tender": 1, "amount": eur(200)})
+    captured = taken.model_copy(update={"amount": eur(200), "captures": (part,)})
+    found = entries((f"payment/{first.order_id}", event) for event in (first, more, captured))
+    # then it is a coupon's
+    assert standing(found) == {Account.ORDERS: -200, Account.COUPON: 200}
 
 
 def test_the_page_lists_the_accounts_as_they_are() -> None:

@@ -224,6 +224,34 @@ def test_another_load_moves_the_moment_on() -> None:
     assert event.amount == eur(6_000)
 
 
+def credit(amount: int, entry: str, **more: Any) -> IssueValue:
+    return issue(amount, entry, kind=ValueKind.STORE_CREDIT, ending=None, customer="ada", **more)
+
+
+@pytest.mark.parametrize("loads", [(None, END), (END, None)])
+def test_a_promotion_does_not_make_a_customer_s_own_money_lapse(loads: tuple[Any, Any]) -> None:
+    # given credit without an end, and a promotion with one, whichever came first
+    spec = after(*(credit(5_000, f"e{number}", expires_at=end) for number, end in enumerate(loads)))
+    # when the promotion's end comes, then nothing lapses
+    spec.at(END).when(DeadlinePassed(name=LAPSES, due=END)).then_nothing()
+    assert books(spec) == (10_000, 0, 0, 0)
+
+
+def test_a_shorter_promotion_does_not_make_a_card_lapse_sooner() -> None:
+    sooner = END - timedelta(days=20)
+    spec = after(issue(5_000, expires_at=END), issue(500, "e2", expires_at=sooner))
+    spec.at(sooner).when(DeadlinePassed(name=LAPSES, due=sooner)).then_nothing()
+    spec.at(END).when(DeadlinePassed(name=LAPSES, due=END))
+    assert books(spec) == (0, 0, 0, 5_500)
+
+
+def test_what_comes_back_to_a_card_keeps_the_card_s_end() -> None:
+    spec = after(issue(5_000, expires_at=END), hold(2_000), redeem(2_000))
+    spec.when(issue(2_000, "r1", cause=IssueCause.REFUND))
+    spec.at(END).when(DeadlinePassed(name=LAPSES, due=END))
+    assert books(spec) == (0, 0, 2_000, 5_000)
+
+
 amounts = st.integers(-1, 900)
 holds = st.sampled_from(["a1", "a2", "a3"])
 messages = st.one_of(
