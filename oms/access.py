@@ -18,7 +18,7 @@ MONEY_GIVEN = _and_admin(Role.CSR, Role.FINANCE)
 STOCK_SEEN = _and_admin(Role.VIEWER, Role.CSR, Role.WAREHOUSE, Role.FINANCE)
 WORK_SEEN = _and_admin(Role.VIEWER, Role.CSR, Role.WAREHOUSE)
 STOCK_KEPT = _and_admin(Role.CSR, Role.CHANNEL_BOT)
-VALUE_ISSUED = _and_admin(Role.CSR, Role.FINANCE)
+VALUE_SERVED = _and_admin(Role.CSR, Role.FINANCE)
 GOODS_MOVED = _and_admin(Role.WAREHOUSE)
 BOOKS_KEPT = _and_admin(Role.FINANCE)
 BOOKS_SEEN = _and_admin(Role.VIEWER, Role.FINANCE)
@@ -109,12 +109,12 @@ RULES: Rules = {
     ("POST", "/payments/{order_id}/outcomes"): _and_admin(Role.FINANCE),
     ("POST", "/payments/{order_id}/transfers"): _and_admin(Role.FINANCE),
     ("POST", "/payments/{order_id}/transfers/returned"): _and_admin(Role.FINANCE),
-    ("POST", "/stored-values/gift-cards"): VALUE_ISSUED,
-    ("POST", "/stored-values/store-credits"): VALUE_ISSUED,
-    ("POST", "/stored-values/{identifier}/block"): VALUE_ISSUED,
-    ("POST", "/stored-values/{identifier}/unblock"): VALUE_ISSUED,
-    ("GET", "/stored-values"): VALUE_ISSUED,
-    ("GET", "/stored-values/by-code"): VALUE_ISSUED,
-    ("GET", "/stored-values/{identifier}"): VALUE_ISSUED,
-    ("GET", "/stored-values/{identifier}/movements"): VALUE_ISSUED,
+    ("POST", "/stored-values/gift-cards"): BOOKS_KEPT,
+    ("POST", "/stored-values/store-credits"): BOOKS_KEPT,
+    ("POST", "/stored-values/{identifier}/block"): VALUE_SERVED,
+    ("POST", "/stored-values/{identifier}/unblock"): VALUE_SERVED,
+    ("GET", "/stored-values"): VALUE_SERVED,
+    ("GET", "/stored-values/by-code"): VALUE_SERVED,
+    ("GET", "/stored-values/{identifier}"): VALUE_SERVED,
+    ("GET", "/stored-values/{identifier}/movements"): VALUE_SERVED,
 }

@@ -348,11 +348,13 @@ class ProviderOutcomeResolved(Event):
 
 class ResolutionRefusal(StrEnum):
     """Why a person's word was not taken: no such call; its outcome is known; to say that it happened a reference of the
-    provider is needed, but for a void."""
+    provider is needed, but for a void; the money of this part was taken, or given back, by another call since: whoever
+    undoes it at the provider says then that it did not happen."""
 
     UNKNOWN_CALL = "unknown_call"
     SETTLED = "settled"
     REFERENCE_MISSING = "reference_missing"
+    DONE_TWICE = "done_twice"
 
 
 class ResolutionRefused(Event):

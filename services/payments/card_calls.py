@@ -126,6 +126,14 @@ class Cards:
         calls = (each for each in self.calls.values() if each.open and each.call.step is CallStep.CAPTURE)
         return any(each.call.authorization == authorization for each in calls)
 
+    def done_by_another(self, call: ProviderCall) -> bool:
+        """Whether what a call is for was done by another one since, as after a decline it is tried once more."""
+        return call.part is not None and any(
+            other.stage is CallStage.DONE and (other.call.part, other.call.step) == (call.part, call.step)
+            for key, other in self.calls.items()
+            if key != call.key
+        )
+
     def usable(self, tender: int, amount: int) -> Secured | None:
         """An authorisation of the tender that covers the amount; of several the one that came first."""
         rows = (row for row in self.secured.values() if row.row.tender == tender and row.open and not row.unwanted)

@@ -61,7 +61,7 @@ class NoticeDoor:
         except NoticeRefused as refused:
             log.warning("refused a notice of %s: %s", name, refused)
             return PlainTextResponse("this notice does not count\n", 400)
-        if notice is None:
+        if notice is None or notice.tenant != self._door.tenant:
             return PlainTextResponse("nothing to do\n")
         entry = Entry(
             "payments",

@@ -347,7 +347,7 @@ def _delayed(message: RecordProviderOutcome, known: CardCall, context: Context) 
 def resolve(command: ResolveProviderOutcome, state: Payment, context: Context) -> Sequence[Event]:
     """A person says what became of a call that is open."""
     known = state.cards.calls.get(command.key)
-    refusal = _resolution_refusal(command, known)
+    refusal = _resolution_refusal(command, known, state)
     if known is None or refusal is not None:
         reason = refusal or ResolutionRefusal.UNKNOWN_CALL
         return [ResolutionRefused(order_id=command.order_id, key=command.key, reason=reason)]
@@ -373,10 +373,14 @@ def resolve(command: ResolveProviderOutcome, state: Payment, context: Context) -
     return [said, *declined(state, known, context, outcome.provider, CardDecline.OTHER)]
 
 
-def _resolution_refusal(command: ResolveProviderOutcome, known: CardCall | None) -> ResolutionRefusal | None:
+def _resolution_refusal(
+    command: ResolveProviderOutcome, known: CardCall | None, state: Payment
+) -> ResolutionRefusal | None:
     if known is None:
         return ResolutionRefusal.UNKNOWN_CALL
     if not known.open:
         return ResolutionRefusal.SETTLED
+    if command.happened and state.cards.done_by_another(known.call):
+        return ResolutionRefusal.DONE_TWICE
     named = command.reference or known.reference or known.call.step is CallStep.VOID
     return ResolutionRefusal.REFERENCE_MISSING if command.happened and not named else None

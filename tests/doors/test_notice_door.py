@@ -29,7 +29,8 @@ class Reader:
         if body == b"nothing":
             return None
         outcome = Outcome(Result.DONE, "sandbox", reference="pi_1")
-        return Notice("n-1", "sandbox", CallStep.AUTHORIZE, "o1", "a-1", body.decode(), outcome)
+        tenant = "another" if body == b"another" else "default"
+        return Notice("n-1", "sandbox", CallStep.AUTHORIZE, "o1", "a-1", body.decode(), outcome, tenant=tenant)
 
 
 @pytest.fixture
@@ -69,8 +70,11 @@ def test_what_is_not_signed_too_large_or_of_nobody_is_refused(client: TestClient
     assert writer.records == []
 
 
-def test_what_says_nothing_that_we_follow_is_taken_and_left(client: TestClient, writer: KeptWriter) -> None:
-    assert post(client, b"nothing").status_code == 200
+@pytest.mark.parametrize("body", [b"nothing", b"another"])
+def test_what_says_nothing_that_we_follow_or_is_another_tenant_s_is_taken_and_left(
+    client: TestClient, writer: KeptWriter, body: bytes
+) -> None:
+    assert post(client, body).status_code == 200
     assert writer.records == []
 
 

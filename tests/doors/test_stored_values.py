@@ -93,7 +93,7 @@ def test_a_ledger_is_blocked_by_its_id(doors: Doors) -> None:
     assert doors.said() == (stream("stored_value", identifier), BlockValue(detail="stolen"))
 
 
-@pytest.mark.parametrize("role", [Role.WAREHOUSE, Role.VIEWER, Role.CHANNEL_BOT])
-def test_only_finance_and_service_issue(doors: Doors, role: Role) -> None:
+@pytest.mark.parametrize("role", [Role.CSR, Role.WAREHOUSE, Role.VIEWER, Role.CHANNEL_BOT])
+def test_only_finance_issues_money(doors: Doors, role: Role) -> None:
     doors.tokens.tell("t", "carl", role)
     assert doors.post(CARDS, CARD, Authorization="Bearer t").status_code == 403

@@ -95,6 +95,20 @@ def test_the_rules_keep_for_restocking_wear_and_our_label_and_that_once() -> Non
     assert refund is not None and (refund.amount, reckoned.fee) == (eur(165), eur(135))
 
 
+def test_a_label_that_nothing_was_due_for_is_kept_with_what_comes_next() -> None:
+    # given two units of 901 for 9.00: of the first the share is nothing, of the second a cent
+    story = complete(901)
+    ask(story, wish(2, label=True))
+    opened(story)
+    received(story)
+    # when the first is looked at, nothing is due for it, and nothing kept
+    refund, reckoned = of(inspected(story, 1))
+    assert (refund, reckoned.fee, reckoned.label) == (None, None, None)
+    # then the label is kept with the second, as far as that goes
+    refund, reckoned = of(inspected(story, 1, RESTOCK, "i2"))
+    assert (refund, reckoned.fee, reckoned.label) == (None, eur(1), eur(1))
+
+
 def test_nothing_is_kept_where_we_are_at_fault() -> None:
     story = complete(3, return_policy="electronics")
     ask(story, wish(2, ReturnReason.DEFECTIVE, label=True))

@@ -453,6 +453,26 @@ def test_money_that_moved_after_it_was_said_not_to_is_for_a_person() -> None:
     assert kinds(payment.said(call)) == [ProviderOutcomeUnresolved.__name__]
 
 
+def test_what_was_taken_twice_is_not_booked_as_once() -> None:
+    # given a capture that was declined and taken by another call, of which it turns out that it had happened
+    payment = Payment(CARD).secured()
+    payment.when(capture(1_000))
+    first = payment.asked(CardCaptureRequested)
+    payment.said(first, CallResult.DECLINED)
+    payment.said(payment.asked(CardAuthorizationRequested))
+    second = payment.asked(CardCaptureRequested)
+    assert kinds(payment.said(second, reference="ch_2"))[-1] == PaymentCaptured.__name__
+    assert kinds(payment.said(first, reference="ch_1")) == [ProviderOutcomeUnresolved.__name__]
+    # when a person says that it happened, then they are told to undo it at the provider first
+    said = ResolveProviderOutcome(order_id="o1", key=first.key, happened=True, reference="ch_1")
+    [refused] = payment.when(said).events
+    assert isinstance(refused, ResolutionRefused) and refused.reason is ResolutionRefusal.DONE_TWICE
+    assert payment.spec.state.cards.charges[second.part].reference == "ch_2"
+    # and once that is done, that it did not happen: nothing is open, and one charge stands
+    assert kinds(payment.when(said.model_copy(update={"happened": False})))[-1] == CardDeclined.__name__
+    assert payment.spec.state.captured == 1_000
+
+
 def test_a_void_that_happened_after_it_was_declined_is_recorded() -> None:
     payment = Payment(CARD).secured()
     payment.when(VOID)

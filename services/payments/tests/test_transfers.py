@@ -61,6 +61,16 @@ def test_the_payer_is_told_what_to_send_and_the_order_hears_when_it_is_there() -
     assert isinstance(answer, PaymentAuthorized)
 
 
+def test_nobody_waits_for_a_transfer_of_nothing() -> None:
+    # given a transfer beside an invoice that pays all
+    nothing = TRANSFER.model_copy(update={"amount": eur(0)})
+    rest = Tender(method=TenderMethod.INVOICE, amount=eur(1_000))
+    outcome = say(authorize(nothing, rest)).answered(ORDER)
+    # then all is secured at once, and nothing is left to wait for
+    assert kinds(outcome)[-1] == PaymentAuthorized.__name__
+    assert TransferAwaited.__name__ not in kinds(outcome)
+
+
 def test_too_little_is_waited_for_and_in_the_end_sent_back() -> None:
     [part] = say(STARTED, came(400)).events
     assert isinstance(part, TransferReceived) and part.missing == eur(600)
