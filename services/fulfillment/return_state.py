@@ -62,16 +62,20 @@ class Pile(NamedTuple):
 
     @property
     def key(self) -> str:
+        """Its name among the piles of a return."""
         return "\x1f".join(self)
 
     @property
     def disposition(self) -> Disposition | None:
+        """What was said of its units; None while nobody has looked at them."""
         return Disposition(self.said) if self.said else None
 
     def of_line(self, line: str) -> Pile:
+        """The same goods, of a line that they turn out to belong to."""
         return self._replace(line=line)
 
     def told(self, disposition: Disposition | None) -> Pile:
+        """The same goods, of which this is said."""
         return self._replace(said=disposition or "")
 
 
@@ -98,12 +102,14 @@ class Return:
 
     @property
     def order_id(self) -> str | None:
+        """The order that they come from; None while nobody knows."""
         if self.matched is not None:
             return self.matched.order_id
         return None if self.opened is None else self.opened.order_id
 
     @property
     def reply_to(self) -> str | None:
+        """Who hears what becomes of it."""
         if self.matched is not None:
             return self.matched.reply_to
         return None if self.opened is None else self.opened.reply_to

@@ -28,6 +28,8 @@ _PUT: Mapping[Disposition, Bucket] = {
 
 
 def returned(command: RecordReturned, book: StockBook, context: Context) -> Sequence[Event]:
+    """Goods that came back are where their disposition puts them, or move from where an earlier one put them. What the
+    book lacks of that is found; claims that no longer fit are broken."""
     if refused := wrong_unit(command, book, command.quantity):
         return [*refused, CountRequested(sku=command.sku, location=command.location, reason="wrong_unit")]
     course, location = Course(command.sku, book), command.location

@@ -150,6 +150,7 @@ def held(state: ReturnsState, line: str) -> Ranges:
 
 
 def deadlines_of(state: ReturnsState) -> Mapping[str, datetime]:
+    """When answers are late, and by when a person decides."""
     decisions = {
         name_of(DECISION, number): each.decide_by
         for number, each in sorted(state.returns.items())
@@ -162,6 +163,7 @@ def deadlines_of(state: ReturnsState) -> Mapping[str, datetime]:
 
 
 def as_of(state: ReturnsState, moment: datetime) -> ReturnsState:
+    """The time of the event that comes next: since when customers have what it says they have."""
     return replace(state, now=moment)
 
 

@@ -84,6 +84,7 @@ class Paper:
 
     @property
     def is_invoice(self) -> bool:
+        """Whether it asks for money; else it gives some back."""
         return self.document.kind is DocumentKind.INVOICE
 
     @property
