@@ -1,6 +1,6 @@
 """The order: what was agreed, where each unit of each line stands, and what holds it up.
 
-Reads in one order: state, evolve, what may be asked of it, decide. The two sagas beside it fold the same stream and
+Reads in one order: state, evolve, what may be asked of it, decide. The sagas beside it fold the same stream and
 take its next steps; what is only theirs is not here.
 """
 
