@@ -71,9 +71,10 @@ class GivenBack(Value):
 
 class LinesCancelled(QuantityMoved, Event):
     """Units will not be fulfilled; `released_claims` are given back with what they hold, of others these parts
-    (`given_back`)."""
+    (`given_back`). `change` is the change of the order that takes them away."""
 
     reason: CancelReason
+    change: str | None = None
     released_claims: tuple[int, ...] = ()
     given_back: tuple[GivenBack, ...] = ()
 

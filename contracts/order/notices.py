@@ -42,7 +42,8 @@ Said = Annotated[str, StringConstraints(max_length=SAID_CHARS_MAX)]
 
 class NoticeKind(StrEnum):
     """What the customer is told: the order is confirmed, waits for them, left us in part or whole, lies ready to be
-    collected, is cancelled in part or whole, or was paid back in part or whole; goods of it may come back, or are back."""
+    collected, is cancelled in part or whole, or was paid back in part or whole; goods of it may come back, or are back; it
+    was changed."""
 
     CONFIRMED = "confirmed"
     HELD = "held"
@@ -52,6 +53,7 @@ class NoticeKind(StrEnum):
     REFUNDED = "refunded"
     RETURN_APPROVED = "return_approved"
     RETURN_RECEIVED = "return_received"
+    CHANGED = "changed"
 
 
 class NoticeLine(Value):
@@ -73,7 +75,7 @@ class NoticeRequested(Intent):
     `lines_more` and `following_more` count the lines left out. `total` is what is owed, or was paid back, `other` what
     of what is owed is not in the lines: charges, discounts, taxes. `whole`: nothing of a cancelled order is left. `number` is what people call
     the order, `placed_at` the channel's own time; `postage` who pays for the way back; `credit`: what goes back
-    is store credit.
+    is store credit; `difference` what a changed order comes to more than before, or less where it is below zero.
     """
 
     notice: str
@@ -101,6 +103,7 @@ class NoticeRequested(Intent):
     location: str | None = None
     postage: Postage | None = None
     credit: bool = False
+    difference: Money | None = None
 
 
 class NotSentReason(StrEnum):

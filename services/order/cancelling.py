@@ -191,10 +191,15 @@ class _Taken:
 
 
 def cancel_units(
-    state: OrderStream, wanted: Mapping[str, int], cause: CancelReason, detail: str | None, context: Context
+    state: OrderStream,
+    wanted: Mapping[str, int],
+    cause: CancelReason,
+    detail: str | None,
+    context: Context,
+    change: str | None = None,
 ) -> Sequence[Event]:
     """Cancel so many units of lines, each at most what is left to cancel of it: at once what no node has heard of, and
-    the nodes are asked for the rest."""
+    the nodes are asked for the rest. `change` is the change of the order that they go by."""
     taken = _Taken()
     for line, quantity in wanted.items():
         _take(taken, state, line, quantity)
@@ -203,6 +208,7 @@ def cancel_units(
         events.append(
             LinesCancelled(
                 reason=cause,
+                change=change,
                 released_claims=tuple(sorted(taken.released)),
                 given_back=tuple(taken.given_back),
                 moves=tuple(taken.moves),

@@ -320,7 +320,7 @@ def _parts(proposed: ChangeProposed, state: OrderStream, context: Context) -> li
     wanted: Counter[str] = Counter()
     for each in proposed.cancelled:
         wanted.update({part: per * (each.quantity or 0) for part, per in _parts_of(each.line, state).items()})
-    events += cancel_units(state, wanted, CancelReason.CUSTOMER, proposed.detail, context)
+    events += cancel_units(state, wanted, CancelReason.CUSTOMER, proposed.detail, context, proposed.change)
     if proposed.lines:
         events.append(LinesAdded(change=proposed.change, lines=proposed.lines, tenders=proposed.tenders))
     after = reduce(orders.evolve, events, state.order)

@@ -61,6 +61,8 @@ def _concerned(state: OrderStream, news: News) -> Mapping[str, Any]:
     """The units that the notice is about, and what is special to its kind."""
     if news.kind is NoticeKind.CONFIRMED:
         return _owed(state.order)
+    if news.kind is NoticeKind.CHANGED:
+        return {**_owed(state.order), "difference": news.amount}
     if news.kind is NoticeKind.RETURN_APPROVED:
         return _to_send(state, news)
     lines, more = _lines(state.order, news.units)
@@ -105,6 +107,8 @@ def _following(state: OrderStream, news: News) -> Mapping[str, int]:
     order = state.order
     match news.kind:
         case NoticeKind.HELD | NoticeKind.REFUNDED | NoticeKind.RETURN_APPROVED | NoticeKind.RETURN_RECEIVED:
+            return {}
+        case NoticeKind.CHANGED:
             return {}
         case NoticeKind.CONFIRMED:
             return _waiting(state)

@@ -195,6 +195,7 @@ def values_of(asked: NoticeRequested, buyer: PersonalContent, sender: str, langu
         "following_more": asked.following_more,
         "total": language.money(asked.total) if asked.total else "",
         "other": language.money(asked.other) if asked.other and asked.other.amount else "",
+        **_difference(asked, language),
         "needs": NEEDS[asked.hold] if asked.hold else "",
         "why": language.sentence(why) if why else "",
         "whole": asked.whole,
@@ -204,6 +205,15 @@ def values_of(asked: NoticeRequested, buyer: PersonalContent, sender: str, langu
         "location": one_line(asked.location or ""),
         "postage": asked.postage or "",
     }
+
+
+def _difference(asked: NoticeRequested, language: Language) -> Mapping[str, str]:
+    """What a changed order comes to more or less than before: one of both, or none."""
+    by = asked.difference
+    if by is None or not by.amount:
+        return {"more_by": "", "less_by": ""}
+    size = language.money(by.model_copy(update={"amount": abs(by.amount)}))
+    return {"more_by": size if by.amount > 0 else "", "less_by": "" if by.amount > 0 else size}
 
 
 def _lines(lines: Sequence[NoticeLine], language: Language) -> list[Mapping[str, str]]:

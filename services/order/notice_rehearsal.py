@@ -27,11 +27,12 @@ _BARE = NoticeRequested(
     seller="example",
 )
 _FULL = {"lines": (_LINE,), "lines_more": 1, "following": (_LINE,), "following_more": 1}
+_MONEY = {"total": Money(amount=1500, currency="EUR"), "other": Money(amount=500, currency="EUR")}
 
 EXAMPLES = tuple(
     _BARE.model_copy(update=changes)
     for changes in (
-        {**_FULL, "total": Money(amount=1500, currency="EUR"), "other": Money(amount=500, currency="EUR")},
+        {**_FULL, **_MONEY},
         {"kind": NoticeKind.HELD, "hold": HoldKind.MISSING_ADDRESS},
         {"kind": NoticeKind.HELD, "hold": HoldKind.PAYMENT_DECLINED},
         {**_FULL, "kind": NoticeKind.SHIPPED, "carrier": "own-fleet", "tracking_numbers": ("T1", "T2")},
@@ -46,6 +47,9 @@ EXAMPLES = tuple(
         {**_FULL, "kind": NoticeKind.RETURN_APPROVED, "postage": Postage.DEDUCTED},
         {**_FULL, "kind": NoticeKind.RETURN_RECEIVED},
         {"kind": NoticeKind.REFUNDED, "total": Money(amount=500, currency="EUR"), "credit": True},
+        {**_FULL, "kind": NoticeKind.CHANGED, **_MONEY, "difference": Money(amount=250, currency="EUR")},
+        {**_FULL, "kind": NoticeKind.CHANGED, **_MONEY, "difference": Money(amount=-250, currency="EUR")},
+        {"kind": NoticeKind.CHANGED, **_MONEY},
     )
 )
 """Notices of every kind, with everything that one may say and with as little as it may."""

@@ -37,6 +37,7 @@ from contracts.order import (
     NoticeRequested,
     NoticeSent,
     OrderCancelled,
+    OrderChanged,
     OrderConfirmed,
     OrderImported,
     QuantityMoved,
@@ -133,6 +134,9 @@ def _ready(event: FulfillmentReady) -> News:
 
 
 def _units_cancelled(event: LinesCancelled) -> News | None:
+    """What goes by a change is told with it."""
+    if event.change is not None:
+        return None
     units = _moved_to(event, Bucket.CANCELLED)
     return News(NoticeKind.CANCELLED, units=units, reason=event.reason) if units else None
 
@@ -163,6 +167,10 @@ def _return_received(event: ReturnUnitsReceived) -> News | None:
     return News(NoticeKind.RETURN_RECEIVED, units=units, number=event.number) if units else None
 
 
+def _changed_order(event: OrderChanged) -> News:
+    return News(NoticeKind.CHANGED, amount=event.difference)
+
+
 def _moved_to(event: QuantityMoved, target: Bucket) -> HashTrieMap[str, int]:
     moved: Counter[str] = Counter()
     for move in event.moves:
@@ -185,12 +193,13 @@ LEADS_TO: Mapping[type[Event], Row] = {
         Row(HoldPlaced, NoticeKind.HELD, f"the customer can help: {_HELD}", _held),
         Row(FulfillmentReady, NoticeKind.READY_FOR_PICKUP, "always: one a fulfillment order", _ready),
         Row(LinesFulfilled, NoticeKind.SHIPPED, "it was shipped: one a shipment", _shipped),
-        Row(LinesCancelled, NoticeKind.CANCELLED, "units are cancelled by it", _units_cancelled),
+        Row(LinesCancelled, NoticeKind.CANCELLED, "units are cancelled by it, and not by a change", _units_cancelled),
         Row(FulfillmentWithdrawn, NoticeKind.CANCELLED, "units are cancelled by it", _withdrawn),
         Row(LinesWithdrawn, NoticeKind.CANCELLED, "always: what a node let go of", _withdrawn),
         Row(OrderCancelled, NoticeKind.CANCELLED, "always", _order_cancelled),
         Row(Refunded, NoticeKind.REFUNDED, "always: one a refund, once the money is on its way", _refunded),
         Row(ReturnApproved, NoticeKind.RETURN_APPROVED, "always: the goods may come", _return_approved),
+        Row(OrderChanged, NoticeKind.CHANGED, "always: what the order is now, and the difference", _changed_order),
         Row(ReturnUnitsReceived, NoticeKind.RETURN_RECEIVED, "units of the order are back by it", _return_received),
     )
 }
@@ -263,9 +272,12 @@ def evolve(state: NoticesState, event: Event) -> NoticesState:
 
 
 def _added(due: tuple[News, ...], news: News) -> tuple[News, ...]:
-    """Units that are cancelled one after the other are one piece of news, and so are holds of one kind."""
+    """Units that are cancelled one after the other are one piece of news, and so are holds of one kind; of an order
+    that is cancelled nobody needs to hear what a change made of it."""
     if news.kind is NoticeKind.HELD and news in due:
         return due
+    if news.whole:
+        due = tuple(other for other in due if other.kind is not NoticeKind.CHANGED)
     known = next((other for other in due if other.kind is news.kind is NoticeKind.CANCELLED), None)
     if known is None:
         return (*due, news)
@@ -303,4 +315,4 @@ def notice_of_deadline(name: str) -> str | None:
     return number if step == NOTICE else None
 
 
-FOLD = Fold("notices", 5, NoticesState(), evolve, deadlines=deadlines_of)
+FOLD = Fold("notices", 6, NoticesState(), evolve, deadlines=deadlines_of)

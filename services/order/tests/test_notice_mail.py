@@ -133,6 +133,24 @@ def test_the_last_shipment_is_the_order() -> None:
 
 
 @pytest.mark.parametrize(
+    ("difference", "says"),
+    [
+        (eur(4500), "That is €45.00 more than before."),
+        (eur(-4500), "That is €45.00 less than before."),
+        (eur(0), None),
+    ],
+)
+def test_a_change_says_what_the_order_is_now_and_the_difference(difference: Money, says: str | None) -> None:
+    changed = CONFIRMED.model_copy(update={"kind": NoticeKind.CHANGED, "locale": "en-GB", "difference": difference})
+    message = written(changed)
+    assert message["Subject"] == "Your order QQNX5-E2MGN-U was changed"
+    text = part(message, "plain").replace("\r\n", "\n")
+    assert "Your order of 4 January 2026 was changed. This is what it is now:\n\n- 2 × Teapot: €1,234.50\n" in text
+    assert ("Total: €1,230.00\n" + (says + "\n" if says else "")) in text
+    assert ("than before" in text) == (says is not None)
+
+
+@pytest.mark.parametrize(
     ("hold", "says"),
     [
         (HoldKind.MISSING_ADDRESS, "We need your full address"),

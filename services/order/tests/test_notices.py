@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,9 @@ from contracts.money import Charge, ChargeKind, Tender, TenderMethod
 from contracts.order import (
     CancelOrder,
     CancelReason,
+    ConfirmChange,
     HoldKind,
+    LineQuantity,
     NoticeDelayed,
     NoticeFailed,
     NoticeFailure,
@@ -25,7 +28,9 @@ from contracts.order import (
     NoticeRequested,
     NoticeSent,
     NotSentReason,
+    OrderLine,
     PlaceHold,
+    ProposeChange,
     RecordNoticeNotSent,
     RecordNoticeRefused,
     RecordNoticeSent,
@@ -266,6 +271,38 @@ def test_a_cancel_that_one_node_refuses_is_told_for_the_rest() -> None:
     [notice] = asked(not_withdrawn(story, 1))
     assert (notice.whole, notice.cancel_reason) == (False, CancelReason.PAYMENT)
     assert (units(notice), following(notice)) == ({"A": 2}, {"B": 1})
+
+
+# Changed
+
+
+def changed(story: Story, **wish: Any) -> list[NoticeRequested]:
+    """What the customer is told of a change that is proposed and confirmed."""
+    assert asked(story.tell(ProposeChange(**wish))) == []
+    return asked(story.tell(ConfirmChange(change="1")))
+
+
+def test_a_changed_order_is_told_as_it_is_now_with_the_difference() -> None:
+    # given an order of two lines, nothing of which a node has
+    story = Story({}).placed(("A", 3, 1000), ("B", 2, 500))
+    # when one line has a unit less, and another is added
+    added = OrderLine(line="", sku="C", quantity=1, unit="each", amount=eur(900), ship_group="1")
+    [notice] = changed(story, lines=(LineQuantity(line="1", quantity=2),), added=(added,))
+    # then the customer is told once: what it is now, what it comes to, and how much more that is
+    assert (notice.kind, units(notice), following(notice)) == (NoticeKind.CHANGED, {"A": 2, "B": 2, "C": 1}, {})
+    assert (notice.total, notice.difference) == (eur(2066), eur(566))
+
+
+def test_a_change_that_takes_units_away_is_told_as_a_change_and_not_as_a_cancel() -> None:
+    story = Story({}).placed(("A", 3, 1000), ("B", 2, 500))
+    [notice] = changed(story, lines=(LineQuantity(line="1", quantity=1),))
+    assert (notice.kind, units(notice), notice.difference) == (NoticeKind.CHANGED, {"A": 1, "B": 2}, eur(-667))
+
+
+def test_a_change_that_leaves_nothing_is_told_as_a_cancelled_order() -> None:
+    story = Story({}).placed(("A", 3, 1000))
+    [notice] = changed(story, lines=(LineQuantity(line="1", quantity=0),))
+    assert (notice.kind, notice.whole, units(notice)) == (NoticeKind.CANCELLED, True, {})
 
 
 # What becomes of a notice
