@@ -181,6 +181,8 @@ class Settings(BaseSettings):
     def _cards_taken(self) -> Self:
         if self.card_provider == "stripe" and self.stripe_key_file is None:
             raise ValueError("card_provider stripe needs its key: set stripe_key_file")
+        if self.stripe_secrets_file is not None and self.stripe_key_file is None:
+            raise ValueError("what stripe tells is looked up there: set stripe_key_file beside stripe_secrets_file")
         if self.card_provider.startswith("sandbox") and self.sandbox_address is None and self.stripe_key_file:
             raise ValueError("card_provider names the sandbox, and there is none: set it to stripe")
         return self

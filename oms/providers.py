@@ -12,7 +12,7 @@ from services.payments.providers.sandbox import SandboxNotices, SandboxProvider
 from services.payments.providers.sandbox_ledger import SandboxLedger
 from services.payments.providers.stripe import StripeProvider
 from services.payments.providers.stripe_ledger import StripeLedger
-from services.payments.providers.stripe_notices import StripeNotices
+from services.payments.providers.stripe_notices import LOOK_UP_SECONDS, StripeNotices
 
 __all__ = ["SANDBOX_ACCOUNTS", "ledgers_of", "notices_of", "providers_of"]
 
@@ -37,8 +37,10 @@ def notices_of(settings: Settings) -> Mapping[str, Notices]:
     readers: list[Notices] = []
     if settings.sandbox_address:
         readers.append(SandboxNotices(secret_lines("sandbox_secrets_file", settings.sandbox_secrets)))
-    if settings.stripe_secrets_file is not None:
-        readers.append(StripeNotices(secret_lines("stripe_secrets_file", settings.stripe_secrets_file)))
+    if settings.stripe_secrets_file is not None and settings.stripe_key_file is not None:
+        key = first_line("stripe_key_file", settings.stripe_key_file)
+        things = StripeProvider(key, settings.stripe_url, LOOK_UP_SECONDS)
+        readers.append(StripeNotices(secret_lines("stripe_secrets_file", settings.stripe_secrets_file), things))
     return {reader.name: reader for reader in readers}
 
 

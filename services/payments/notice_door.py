@@ -18,7 +18,7 @@ from chassis.doors import BodyRefused, Door, Entry
 from chassis.log import LogError
 from contracts.envelope import Actor
 from contracts.ids import stream
-from services.payments.provider import NoticeRefused, Notices
+from services.payments.provider import NoticeLater, NoticeRefused, Notices
 from services.payments.workers import outcome_of_notice
 
 __all__ = ["NOTICE_BYTES_MAX", "PATH", "NoticeDoor"]
@@ -57,10 +57,15 @@ class NoticeDoor:
         if body is None:
             return PlainTextResponse(f"a notice has {NOTICE_BYTES_MAX} bytes at most\n", 413)
         try:
-            notice = reader.read(body, {key.lower(): value for key, value in request.headers.items()}, self._clock())
+            notice = await reader.read(
+                body, {key.lower(): value for key, value in request.headers.items()}, self._clock()
+            )
         except NoticeRefused as refused:
             log.warning("refused a notice of %s: %s", name, refused)
             return PlainTextResponse("this notice does not count\n", 400)
+        except NoticeLater as later:
+            log.warning("a notice of %s waits: %s", name, later)
+            return PlainTextResponse("not now: tell it again\n", 503)
         if notice is None or notice.tenant != self._door.tenant:
             return PlainTextResponse("nothing to do\n")
         entry = Entry(

@@ -23,6 +23,7 @@ __all__ = [
     "CallStep",
     "DisputeStage",
     "Notice",
+    "NoticeLater",
     "NoticeRefused",
     "Notices",
     "Outcome",
@@ -158,6 +159,10 @@ class NoticeRefused(ValueError):
     """These bytes are not from the provider, or are too old, or cannot be read; the text says which, for the log."""
 
 
+class NoticeLater(RuntimeError):
+    """What this tells of has to be looked up at the provider, which does not answer now: it is to be told again."""
+
+
 class Notices(Protocol):
     """Reads what a provider tells by itself."""
 
@@ -165,8 +170,9 @@ class Notices(Protocol):
     def name(self) -> str:
         """The provider's name, as in the address that it calls."""
 
-    def read(self, body: bytes, headers: Mapping[str, str], now: datetime) -> Notice | None:
+    async def read(self, body: bytes, headers: Mapping[str, str], now: datetime) -> Notice | None:
         """The notice in these raw bytes; None when it is genuine and says nothing that we follow.
 
-        Names of headers are in lower case. Raises NoticeRefused.
+        Names of headers are in lower case. What a provider leaves out is looked up there, once it is sure that it told.
+        Raises NoticeRefused and NoticeLater.
         """

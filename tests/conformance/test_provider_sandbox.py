@@ -337,7 +337,7 @@ def test_a_refund_may_take_its_time_and_fail(sandbox: Sandbox, tmp_path: Path) -
 
 def notices_of(heard: Heard, call: Call) -> list[Notice]:
     reader = SandboxNotices([SECRET])
-    read = [reader.read(body, headers, datetime.now(UTC)) for body, headers in list(heard.notices)]
+    read = [asyncio.run(reader.read(body, headers, datetime.now(UTC))) for body, headers in list(heard.notices)]
     return [notice for notice in read if notice is not None and notice.order_id == call.order_id]
 
 
@@ -407,7 +407,7 @@ def test_only_what_is_signed_lately_by_a_secret_of_ours_is_read(sandbox: Sandbox
     )
     now = datetime.now(UTC)
 
-    assert SandboxNotices(["the next one", SECRET]).read(body, headers, now) is not None
+    assert asyncio.run(SandboxNotices(["the next one", SECRET]).read(body, headers, now)) is not None
     for reader, raw, said, at in (
         (SandboxNotices(["another"]), body, headers, now),
         (SandboxNotices([SECRET]), body.replace(b"1000", b"9000"), headers, now),
@@ -417,4 +417,4 @@ def test_only_what_is_signed_lately_by_a_secret_of_ours_is_read(sandbox: Sandbox
         (SandboxNotices([SECRET]), body, {"sandbox-signature": "t=x,v1=y"}, now),
     ):
         with pytest.raises(NoticeRefused):
-            reader.read(raw, said, at)
+            asyncio.run(reader.read(raw, said, at))

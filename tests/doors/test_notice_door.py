@@ -14,7 +14,7 @@ from chassis.doors import Door
 from contracts.envelope import Envelope
 from contracts.payments import CallResult, CallStep, RecordProviderOutcome
 from services.payments.notice_door import NOTICE_BYTES_MAX, NoticeDoor
-from services.payments.provider import Notice, NoticeRefused, Outcome, Result
+from services.payments.provider import Notice, NoticeLater, NoticeRefused, Outcome, Result
 from tests.doors.fakes import NOON, KeptWriter
 
 
@@ -23,9 +23,11 @@ class Reader:
 
     name = "sandbox"
 
-    def read(self, body: bytes, headers: Mapping[str, str], now: datetime) -> Notice | None:
+    async def read(self, body: bytes, headers: Mapping[str, str], now: datetime) -> Notice | None:
         if headers.get("signature") != "ours":
             raise NoticeRefused("it is not signed")
+        if body == b"later":
+            raise NoticeLater("the provider is away")
         if body == b"nothing":
             return None
         outcome = Outcome(Result.DONE, "sandbox", reference="pi_1")
@@ -82,6 +84,11 @@ def test_while_the_broker_is_away_the_provider_is_to_tell_it_again(client: TestC
     writer.away = 1
     assert post(client, b"key-1").status_code == 503
     assert post(client, b"key-1").status_code == 200
+
+
+def test_what_cannot_be_looked_up_now_is_to_be_told_again(client: TestClient, writer: KeptWriter) -> None:
+    assert post(client, b"later").status_code == 503
+    assert writer.records == []
 
 
 def test_all_other_paths_go_on(client: TestClient) -> None:

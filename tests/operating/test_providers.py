@@ -52,6 +52,11 @@ def test_a_provider_that_is_none_is_refused() -> None:
         Settings(card_provider="stripe")
 
 
+def test_notices_of_stripe_need_its_key(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="set stripe_key_file beside stripe_secrets_file"):
+        Settings(stripe_secrets_file=kept(tmp_path, "secrets", "whsec_1\n"))
+
+
 def test_without_a_port_no_sandbox_runs_here() -> None:
     assert SANDBOX in PROCESSES
     assert SANDBOX in Stack(Settings()).wanted

@@ -253,7 +253,7 @@ class SandboxNotices:
     def __init__(self, secrets: Sequence[str], name: str = "sandbox") -> None:
         self.name, self._secrets = name, tuple(secrets)
 
-    def read(self, body: bytes, headers: Mapping[str, str], now: datetime) -> Notice | None:
+    async def read(self, body: bytes, headers: Mapping[str, str], now: datetime) -> Notice | None:
         """The notice in these bytes; of all accounts there."""
         verify(body, headers.get("sandbox-signature"), self._secrets, now)
         try:

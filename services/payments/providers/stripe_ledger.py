@@ -10,8 +10,8 @@ import httpx
 import stripe
 
 from services.payments.provider_ledger import Entry, EntryKind, LedgerAway
-from services.payments.providers.stripe import CAPTURE, NAME
-from services.payments.providers.stripe_words import money_here
+from services.payments.providers.stripe_reading import CAPTURE
+from services.payments.providers.stripe_words import NAME, money_here
 
 __all__ = ["StripeLedger"]
 

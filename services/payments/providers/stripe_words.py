@@ -16,7 +16,7 @@ from contracts.money import Money, minor_digits
 from contracts.payments import CardDecline
 from services.payments.provider import Outcome, Result
 
-__all__ = ["AmountRefused", "amount_there", "decline", "money_here", "outcome_of_error"]
+__all__ = ["NAME", "AmountRefused", "amount_there", "decline", "money_here", "outcome_of_error"]
 
 NAME = "stripe"
 
