@@ -2,7 +2,7 @@
 back.
 
 A document is `invoice/<id>`: of an invoice the id is uuid5 of (tenant, `invoice`, order, fulfilment), of a credit note of
-(tenant, `credit_note`, order, refund). Numbers are given by `invoice_series/<id>`, uuid5 of (tenant, `invoice_series`,
+(tenant, `credit_note`, order, refund), with `rest` after them for what came back after the refund was withdrawn. Numbers are given by `invoice_series/<id>`, uuid5 of (tenant, `invoice_series`,
 seller). Once issued a document never changes. Amounts are money in minor units.
 """
 

@@ -1,169 +1,214 @@
-"""Credit notes: what a refund that is paid is to be stated as, and which invoices it corrects.
+"""Credit notes: what of a refund came back, how it is to be stated, and which invoices it corrects.
 
-The gross of a credit note is what was paid back, to the minor unit. Goods bear the taxes of their units; an amount that is
-no range of units (goodwill, a share of shipping) bears those of what it is a part of, in proportion.
+The gross of a credit note is what was paid back, to the minor unit: of a refund that was withdrawn the part that came
+back before. Goods bear the taxes of their units; how an amount that is for no units bears taxes is in credited.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from chassis.decider import Send
 from contracts.ids import aggregate_id, stream
-from contracts.money import ChargeKind, Money, TenderMethod, share, share_by_weight
-from contracts.order import Refunded
-from contracts.payments import CaptureLine
+from contracts.money import Charge, ChargeKind, Money, RefundRule, TenderMethod, share_by_weight
+from contracts.order import RefundCause, RefundContents
+from contracts.payments import CaptureLine, TenderRefund
 from contracts.payments.invoices import (
     Correction,
     DocumentKind,
-    DocumentLine,
     InvoiceCharge,
     IssueCreditNote,
 )
-from services.order.fulfillment_state import BEFORE, Fulfilled, fulfilled_in_order
-from services.order.invoice_content import Content, content_of, not_owed, taxed_parts
+from services.order.credited import Amounts, Ledger, rule_of
+from services.order.invoice_content import Content, Tax, content_of, not_owed, prices_of, taxed_parts
 from services.order.invoicing import heading, invoice_id, sums
+from services.order.refunding import BACK_ANYWAY
 from services.order.value import LineValue, line_values, part_of
 
 if TYPE_CHECKING:
+    from services.order.documents import Credit
     from services.order.stream import OrderStream
 
 __all__ = ["credit_note"]
 
+REST = "rest"
+"""Part of the id of a second credit note of a refund: its money came after it was withdrawn."""
 
-def credit_note(state: OrderStream, event: Refunded) -> Sequence[Send]:
-    """What payments are told of a refund; nothing where what it is for was never invoiced here."""
-    terms, invoiced = state.order.terms, _invoiced(state)
-    weights = _weights(state, event, invoiced)
-    if not any(weights.values()):
+
+def credit_note(state: OrderStream, refund: str, parts: Sequence[TenderRefund] = ()) -> Sequence[Send]:
+    """What payments are told of a refund of which something came back, by these parts where they are known; nothing
+    where nothing did, or what it is for was never invoiced here."""
+    known = state.documents.credits
+    if not known or known[-1].refund != refund:
         return ()
-    content = _content(state, event, invoiced)
-    note = IssueCreditNote(
-        kind=DocumentKind.CREDIT_NOTE,
-        refund=event.refund,
-        **heading(terms, [part.line for part in event.lines] or [line.line for line in terms.lines]),
-        **sums(content, terms.currency),
-        on_account=Money(amount=sum(_on_account(state, event, invoiced).values()), currency=terms.currency),
-        corrects=_corrections(state, event, weights, invoiced),
-    )
-    identifier = aggregate_id(terms.tenant, "credit_note", terms.order_id, event.refund)
-    return (Send("payments", stream("invoice", identifier), note),)
+    sofar = _Sofar(state)
+    for credit in known[:-1]:
+        sofar.credited(credit)
+    stated = sofar.credited(known[-1])
+    return () if stated is None else (_send(state, known[-1], stated, parts),)
 
 
-def _invoiced(state: OrderStream) -> Mapping[str, Fulfilled]:
-    """What left and was invoiced here, the first first."""
-    left = fulfilled_in_order(state.fulfillment.fulfilled)
-    return {key: one for key, one in left if key != BEFORE and one.asked}
+class _Stated(NamedTuple):
+    """What a credit note says, and of each invoice (by its fulfilment) what of the gross corrects it, in minor units."""
+
+    content: Content
+    gross: Mapping[str, int]
 
 
-def _weights(state: OrderStream, event: Refunded, invoiced: Mapping[str, Fulfilled]) -> Mapping[str, int]:
-    """How much of a refund belongs to each invoice: what its units among those that are paid back are worth; of what is
-    for no units, what was asked for."""
-    if not event.lines:
-        return {key: one.asked or 0 for key, one in invoiced.items()}
-    values = line_values(state.order.terms, state.order.adjustments)
-    return {
-        key: sum(max(1, sum(_worth(values, units))) for units in _common(one.ranges, event))
-        for key, one in invoiced.items()
-    }
+class _Sofar:
+    """What was invoiced and credited of an order, in the order in which it happened: each credit note says what is more
+    than those before it said."""
+
+    def __init__(self, state: OrderStream) -> None:
+        self._state = state
+        self._values = line_values(state.order.terms, state.order.adjustments)
+        self._prices = prices_of(state.order.terms, state.order.adjustments)
+        self._ledger = Ledger(self._prices)
+        self._room: dict[str, int] = {}
+
+    def credited(self, credit: Credit) -> _Stated | None:
+        """One more credit; nothing where no invoice is about it."""
+        for key in self._state.documents.invoiced[len(self._room) : credit.invoices]:
+            self._invoiced(key)
+        refund = self._state.refunds.refunds[credit.refund].contents
+        weights = self._weights(refund)
+        if not any(weights.values()):
+            return None
+        gross = _within(credit.amount, weights, self._room)
+        for key, part in gross.items():
+            self._room[key] -= part
+        return _Stated(self._content(credit, refund), gross)
+
+    def _invoiced(self, key: str) -> None:
+        left = self._state.fulfillment.fulfilled[key]
+        self._ledger.invoice(left.ranges, left.asked or 0)
+        self._room[key] = left.asked or 0
+
+    def _weights(self, refund: RefundContents) -> Mapping[str, int]:
+        """How much of a refund belongs to each invoice: what its units among those that are paid back are worth; of what
+        is for no units, what was asked for."""
+        left = {key: self._state.fulfillment.fulfilled[key] for key in self._room}
+        if not refund.lines:
+            return {key: one.asked or 0 for key, one in left.items()}
+        return {
+            key: sum(max(1, sum(_worth(self._values, units))) for units in _common(one.ranges, refund))
+            for key, one in left.items()
+        }
+
+    def _content(self, credit: Credit, refund: RefundContents) -> Content:
+        currency = self._prices.currency
+        units = _units(refund) if credit.first else ()
+        comes_back = _comes_back(refund.cause)
+        said = content_of(self._prices, units, comes_back)
+        beside = self._ledger.credit(units, credit.amount + credit.fee, comes_back)
+        charges = [*said.charges, *_charges(beside, refund, currency)]
+        if credit.fee:
+            fee = taxed_parts(-credit.fee, (), currency)
+            charges.append(InvoiceCharge(kind=ChargeKind.FEE, code=refund.cause.value, **fee))
+        content = Content(said.lines, tuple(charges))
+        if content.gross != credit.amount:
+            less = not_owed(credit.amount - content.gross, currency)
+            content = Content(content.lines, (*content.charges, less))
+        return content
+
+
+def _units(refund: RefundContents) -> tuple[CaptureLine, ...]:
+    return tuple(CaptureLine(**line.model_dump()) for line in refund.lines)
+
+
+def _comes_back(cause: RefundCause) -> Callable[[Charge], bool]:
+    """Which charges come back with their units: by their rule, or whatever it says by the cause."""
+    anyway = BACK_ANYWAY.get(cause, frozenset())
+    return lambda charge: rule_of(charge) is RefundRule.BY_UNITS or charge.kind in anyway
+
+
+def _charges(
+    beside: Mapping[tuple[Tax, ...], Amounts], refund: RefundContents, currency: str
+) -> Sequence[InvoiceCharge]:
+    """What is for no units, one charge for each set of taxes that it bears."""
+    return [
+        InvoiceCharge(
+            kind=ChargeKind.DISCOUNT,
+            code=refund.cause.value,
+            **taxed_parts(each.gross, each.taxes.items(), currency),
+        )
+        for each in beside.values()
+    ]
+
+
+def _within(amount: int, weights: Mapping[str, int], room: Mapping[str, int]) -> dict[str, int]:
+    """An amount by weight, and of each no more than there is room for; should it be more than all together, the last that
+    has a weight gets the rest."""
+    found = dict(zip(weights, share_by_weight(amount, list(weights.values())), strict=True))
+    found = {key: min(part, room[key]) for key, part in found.items()}
+    rest = amount - sum(found.values())
+    for key in sorted(found, key=lambda key: not weights[key]):
+        more = min(rest, room[key] - found[key])
+        found[key] += more
+        rest -= more
+    last = [key for key in found if weights[key]][-1]
+    found[last] += rest
+    return found
 
 
 def _worth(values: Mapping[str, LineValue], units: CaptureLine) -> tuple[int, int]:
     return part_of(values[units.line], units.from_unit, units.to_unit)
 
 
-def _common(ranges: Iterable[CaptureLine], event: Refunded) -> Sequence[CaptureLine]:
+def _common(ranges: Iterable[CaptureLine], refund: RefundContents) -> Sequence[CaptureLine]:
     """The units that left with a fulfilment and are paid back."""
     found = []
     for left in ranges:
-        for back in event.lines:
+        for back in refund.lines:
             start, end = max(left.from_unit, back.from_unit), min(left.to_unit, back.to_unit)
             if left.line == back.line and start < end:
                 found.append(left.model_copy(update={"from_unit": start, "to_unit": end}))
     return found
 
 
-def _corrections(
-    state: OrderStream, event: Refunded, weights: Mapping[str, int], invoiced: Mapping[str, Fulfilled]
-) -> tuple[Correction, ...]:
+# The message
+
+
+def _send(state: OrderStream, credit: Credit, stated: _Stated, parts: Sequence[TenderRefund]) -> Send:
+    terms, refund = state.order.terms, state.refunds.refunds[credit.refund].contents
+    owed = _on_account(state, stated.gross, parts)
+    note = IssueCreditNote(
+        kind=DocumentKind.CREDIT_NOTE,
+        refund=refund.refund,
+        **heading(terms, [part.line for part in refund.lines] or [line.line for line in terms.lines]),
+        **sums(stated.content, terms.currency),
+        on_account=Money(amount=sum(owed.values()), currency=terms.currency),
+        corrects=_corrections(state, stated.gross, owed),
+    )
+    names = (terms.order_id, refund.refund) if credit.first else (terms.order_id, refund.refund, REST)
+    return Send("payments", stream("invoice", aggregate_id(terms.tenant, "credit_note", *names)), note)
+
+
+def _corrections(state: OrderStream, gross: Mapping[str, int], owed: Mapping[str, int]) -> tuple[Correction, ...]:
     """The gross goes by the units, and what is owed no more by the captures that it is given back out of."""
-    terms, currency = state.order.terms, event.amount.currency
-    gross = dict(zip(weights, share_by_weight(event.amount.amount, list(weights.values())), strict=True))
-    owed = _on_account(state, event, invoiced)
+    terms = state.order.terms
     return tuple(
         Correction(
             invoice=invoice_id(terms, key),
-            gross=Money(amount=gross[key], currency=currency),
-            on_account=Money(amount=owed[key], currency=currency),
+            gross=Money(amount=gross[key], currency=terms.currency),
+            on_account=Money(amount=owed[key], currency=terms.currency),
         )
-        for key in weights
+        for key in gross
         if gross[key] or owed[key]
     )
 
 
-def _on_account(state: OrderStream, event: Refunded, invoiced: Mapping[str, Fulfilled]) -> Mapping[str, int]:
-    """What of a refund goes back to what was bought on account, by the fulfilment for which it was captured."""
+def _on_account(state: OrderStream, invoiced: Iterable[str], parts: Sequence[TenderRefund]) -> Mapping[str, int]:
+    """What of a refund goes back to what was bought on account, by the fulfilment for which it was captured. Of a refund
+    that was withdrawn nothing did: only what others were asked for can come back in part."""
     terms = state.order.terms
     found = dict.fromkeys(invoiced, 0)
     for place, tender in enumerate(terms.tenders):
         if tender.method is TenderMethod.INVOICE:
             names = (stream("payment", terms.order_id),)
-            captures = {aggregate_id(terms.tenant, "capture", *names, key, "0", str(place)): key for key in invoiced}
-            for part in event.refunds:
+            captures = {aggregate_id(terms.tenant, "capture", *names, key, "0", str(place)): key for key in found}
+            for part in parts:
                 if part.tender == place:
-                    found[captures.get(part.capture, next(iter(invoiced)))] += part.amount.amount
+                    found[captures.get(part.capture, next(iter(found)))] += part.amount.amount
     return found
-
-
-def _content(state: OrderStream, event: Refunded, invoiced: Mapping[str, Fulfilled]) -> Content:
-    terms, adjustments = state.order.terms, state.order.adjustments
-    units = [CaptureLine(line=b.line, from_unit=b.from_unit, to_unit=b.to_unit, amount=b.amount) for b in event.lines]
-    all_of = content_of(terms, adjustments, units)
-    own = [charge for charge in all_of.charges if charge.line is not None]
-    other: Sequence[InvoiceCharge] = [charge for charge in all_of.charges if charge.line is None]
-    if sum(part.gross.amount for part in other) != event.other.amount:
-        left = [units for one in invoiced.values() for units in one.ranges]
-        whole = content_of(terms, adjustments, left)
-        basis: Sequence[DocumentLine | InvoiceCharge] = (_of_all(whole) if event.lines else ()) or whole.parts
-        other = _part_of(event.other.amount, basis, event, terms.currency)
-    charges = [*own, *other]
-    if event.fee is not None and event.fee.amount:
-        fee = taxed_parts(-event.fee.amount, (), terms.currency)
-        charges.append(InvoiceCharge(kind=ChargeKind.FEE, code=event.cause.value, **fee))
-    said = Content(all_of.lines, tuple(charges)).gross
-    if said != event.amount.amount:
-        charges.append(not_owed(event.amount.amount - said, terms.currency))
-    return Content(all_of.lines, tuple(charges))
-
-
-def _of_all(content: Content) -> Sequence[InvoiceCharge]:
-    """Charges of the order and its groups that made it dearer."""
-    return [charge for charge in content.charges if charge.line is None and charge.gross.amount > 0]
-
-
-def _part_of(
-    amount: int, basis: Sequence[DocumentLine | InvoiceCharge], event: Refunded, currency: str
-) -> Sequence[InvoiceCharge]:
-    """An amount that is a part of others, one charge for each set of taxes that these bear."""
-    weights = [max(0, part.gross.amount) for part in basis]
-    if not amount or not any(weights):
-        return ()
-    grosses: dict[tuple[tuple[str, str], ...], int] = {}
-    taxes: dict[tuple[tuple[str, str], ...], dict[tuple[str, str], int]] = {}
-    for part, gross in zip(basis, share_by_weight(amount, weights), strict=True):
-        names = tuple((tax.jurisdiction, tax.rate) for tax in part.taxes)
-        grosses[names] = grosses.get(names, 0) + gross
-        for name, tax in zip(names, part.taxes, strict=True):
-            taken = min(gross, part.gross.amount)
-            added = share(tax.amount.amount, part.gross.amount, 0, taken) if taken > 0 else 0
-            own = taxes.setdefault(names, {})
-            own[name] = own.get(name, 0) + added
-    return [
-        InvoiceCharge(
-            kind=ChargeKind.DISCOUNT,
-            code=event.cause.value,
-            **taxed_parts(gross, taxes.get(names, {}).items(), currency),
-        )
-        for names, gross in grosses.items()
-    ]

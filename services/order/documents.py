@@ -1,35 +1,73 @@
 """Invoices and credit notes: payments are told what to state of each fulfilment and of each refund.
 
-A fold of the order's stream beside the sagas, with no state and no step: a document is payments' from then on, and
-nothing in the order waits for it. What an invoice says is in invoicing.py, a credit note in crediting.py.
+A fold of the order's stream beside the sagas, with no step: a document is payments' from then on, and nothing in the
+order waits for it. What an invoice says is in invoicing.py, a credit note in crediting.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from chassis.decider import Fold, Send
+from chassis.maps import HashTrieMap
 from contracts.message import Event
-from contracts.order import CaptureRequested, Refunded
+from contracts.order import CaptureRequested, Refunded, RefundFailed, RefundWithdrawn
 from services.order.crediting import credit_note
 from services.order.invoicing import invoice
 
 if TYPE_CHECKING:
     from services.order.stream import OrderStream
 
-__all__ = ["FOLD", "DocumentsState"]
+__all__ = ["FOLD", "Credit", "DocumentsState"]
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """What is to be credited of a refund (its id), in minor units: `amount` came back, beside a `fee` that was kept, when
+    there were so many `invoices`. `first` says that nothing of it was credited before."""
+
+    refund: str
+    amount: int
+    fee: int
+    invoices: int
+    first: bool
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentsState:
-    """Nothing: a document follows from the order's terms, what left and what was paid back."""
+    """The fulfilments that were invoiced and what was credited, in order; `parts` are what came back of refunds that
+    failed, in minor units. Else a document follows from the order's terms and what left."""
+
+    invoiced: tuple[str, ...] = ()
+    credits: tuple[Credit, ...] = ()
+    parts: HashTrieMap[str, int] = HashTrieMap()
 
 
 def evolve(state: DocumentsState, event: Event) -> DocumentsState:
-    """Nothing is remembered."""
+    """The documents after one more event of the order."""
+    match event:
+        case CaptureRequested():
+            return replace(state, invoiced=(*state.invoiced, event.fulfillment))
+        case RefundFailed(refunded_part=part) if part is not None:
+            return replace(state, parts=state.parts.insert(event.refund, part.amount))
+        case RefundWithdrawn():
+            return _credited(state, event.refund, state.parts.get(event.refund, 0), 0)
+        case Refunded():
+            return _credited(state, event.refund, event.amount.amount, event.fee.amount if event.fee else 0)
     return state
+
+
+def _credited(state: DocumentsState, refund: str, back: int, fee: int) -> DocumentsState:
+    """A refund is credited when no more of it is to come: a part when it is withdrawn, and should the rest come all the
+    same, the rest."""
+    before = sum(one.amount for one in state.credits if one.refund == refund)
+    if back <= before:
+        return state
+    first = all(one.refund != refund for one in state.credits)
+    credit = Credit(refund, back - before, fee, len(state.invoiced), first)
+    return replace(state, credits=(*state.credits, credit))
 
 
 def react(state: OrderStream, event: Event) -> Sequence[Send]:
@@ -38,8 +76,10 @@ def react(state: OrderStream, event: Event) -> Sequence[Send]:
         case CaptureRequested():
             return (invoice(state, event),)
         case Refunded():
-            return credit_note(state, event)
+            return credit_note(state, event.refund, event.refunds)
+        case RefundWithdrawn():
+            return credit_note(state, event.refund)
     return ()
 
 
-FOLD = Fold("documents", 1, DocumentsState(), evolve, react)
+FOLD = Fold("documents", 2, DocumentsState(), evolve, react)

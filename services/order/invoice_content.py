@@ -1,6 +1,7 @@
 """What a document says of units: what each costs, with the taxes in it, and the charges beside it.
 
-Here is arithmetic on the terms of an order, whose sums are those of value.py to the minor unit. An amount that is made of
+Here is arithmetic on the terms of an order, whose sums are those of value.py to the minor unit; what was paid back of
+them before is in credited.py. An amount that is made of
 several (a line's goods, its discount, a fee) is shared out by the cumulative allocation of its running sums, so its parts
 sum to the share of the whole; of a tax each part of units gets its own share, and net is what is left.
 """
@@ -8,7 +9,7 @@ sum to the share of the whole; of a tax each part of units gets its own share, a
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
@@ -19,7 +20,19 @@ from contracts.payments import CaptureLine
 from contracts.payments.invoices import DocumentLine, DocumentTax, DocumentTotal, InvoiceCharge
 from services.order.value import parts_of_kits, rated_lines
 
-__all__ = ["NOT_OWED", "Content", "content_of", "not_owed", "taxed_parts", "totals_of"]
+__all__ = [
+    "NOT_OWED",
+    "Content",
+    "Piece",
+    "Prices",
+    "Tax",
+    "any_charge",
+    "content_of",
+    "not_owed",
+    "prices_of",
+    "taxed_parts",
+    "totals_of",
+]
 
 NOT_OWED = "not_owed"
 """The code of the discount by which a document says less than its lines: no order is asked for more than it owes in all."""
@@ -56,26 +69,53 @@ class Content:
         return sum(part.gross.amount for part in self.parts)
 
 
-def content_of(terms: OrderPlaced, adjustments: Sequence[Charge], ranges: Iterable[CaptureLine]) -> Content:
-    """What units of lines cost, counted from the bottom, with their share of the charges of the order and its groups."""
-    known = {line.line: line for line in rated_lines(terms)}
-    common, currency = _common(terms, adjustments), terms.currency
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """Of each line that has units, by its id: itself, the pieces of what is its `own` (the goods first), and its part of
+    each charge of its group and of the order (`common`)."""
+
+    currency: str
+    lines: Mapping[str, OrderLine]
+    own: Mapping[str, Sequence[Piece]]
+    common: Mapping[str, Sequence[Piece]]
+
+    def taken(self, units: CaptureLine) -> tuple[Sequence[Piece], Sequence[Piece]]:
+        """What a range of a line's units gets of its own pieces and of the common ones."""
+        quantity = self.lines[units.line].quantity
+        return _taken(self.own[units.line], quantity, units), _taken(self.common[units.line], quantity, units)
+
+
+def prices_of(terms: OrderPlaced, adjustments: Sequence[Charge]) -> Prices:
+    """What the units of an order cost, and of what that is made."""
+    lines = {line.line: line for line in rated_lines(terms)}
+    kits = {part.line: part.kit for part in parts_of_kits(terms)}
+    own = {name: _own(terms, line, kits) for name, line in lines.items()}
+    return Prices(terms.currency, lines, own, _common(terms, adjustments))
+
+
+def any_charge(charge: Charge) -> bool:
+    """Every charge stands on an invoice."""
+    return True
+
+
+def content_of(prices: Prices, ranges: Iterable[CaptureLine], wanted: Callable[[Charge], bool] = any_charge) -> Content:
+    """What units of lines cost, counted from the bottom, with their share of the charges that are `wanted`."""
+    currency = prices.currency
     lines: list[DocumentLine] = []
     charged: dict[tuple[str | None, str], InvoiceCharge] = {}
     for units in ranges:
-        line = known[units.line]
-        goods, *own = _taken(_own(terms, line), line.quantity, units)
+        line = prices.lines[units.line]
+        (goods, *own), common = prices.taken(units)
         lines.append(_line(line, units, goods, currency))
-        for each in own:
-            _add(charged, line.line, each, currency)
-        for each in _taken(common[line.line], line.quantity, units):
-            _add(charged, None, each, currency)
+        for of, pieces in ((line.line, own), (None, common)):
+            for each in pieces:
+                if each.charge is not None and wanted(each.charge):
+                    _add(charged, of, each, currency)
     return Content(tuple(lines), tuple(charge for charge in charged.values() if charge.gross.amount or charge.taxes))
 
 
-def _own(terms: OrderPlaced, line: OrderLine) -> Sequence[Piece]:
+def _own(terms: OrderPlaced, line: OrderLine, kits: Mapping[str, str]) -> Sequence[Piece]:
     """The goods of a line, then its charges. The taxes of a component are its part of those of its kit."""
-    kits = {part.line: part.kit for part in parts_of_kits(terms)}
     if line.line in kits:
         return (Piece("", None, line.amount.amount, _of_kit(terms, kits[line.line], line.line)),)
     goods = Piece("", None, _gross(line.amount, line.tax_included, line.taxes), _named(line.taxes))
@@ -94,17 +134,19 @@ def _of_kit(terms: OrderPlaced, kit: str, component: str) -> tuple[tuple[Tax, in
 
 
 def _common(terms: OrderPlaced, adjustments: Sequence[Charge]) -> Mapping[str, Sequence[Piece]]:
-    """Of each line, its part of each charge of its group and of the order, as value.py spreads them."""
+    """Of each line, its part of each charge of its group and of the order, as value.py spreads them: lines that were
+    added later have none."""
     lines = rated_lines(terms)
+    placed = [line for line in lines if line.added_by is None] or lines
     found: dict[str, list[Piece]] = {line.line: [] for line in lines}
     of_all = [*_pieces("order", (*terms.charges, *adjustments))]
     for group in terms.ship_groups:
         pieces = _pieces(f"group {group.group} ", group.charges)
-        if members := [line for line in lines if line.ship_group == group.group]:
+        if members := [line for line in placed if line.ship_group == group.group]:
             _spread(pieces, members, found)
         else:
             of_all += pieces
-    _spread(of_all, lines, found)
+    _spread(of_all, placed, found)
     return found
 
 

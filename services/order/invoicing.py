@@ -14,7 +14,7 @@ from contracts.ids import aggregate_id, stream
 from contracts.money import Money, TenderMethod
 from contracts.order import CaptureRequested, OrderPlaced
 from contracts.payments.invoices import DocumentKind, IssueInvoice
-from services.order.invoice_content import Content, content_of, not_owed, totals_of
+from services.order.invoice_content import Content, content_of, not_owed, prices_of, totals_of
 from services.order.value import tenders_for
 from services.order.ways import ship_groups
 
@@ -38,7 +38,7 @@ def invoice(state: OrderStream, event: CaptureRequested) -> Send:
 def _invoice(state: OrderStream, event: CaptureRequested) -> IssueInvoice:
     terms, amount = state.order.terms, event.amount.amount
     left = state.fulfillment.fulfilled[event.fulfillment]
-    content = content_of(terms, state.order.adjustments, left.ranges)
+    content = content_of(prices_of(terms, state.order.adjustments), left.ranges)
     if content.gross != amount:
         less = not_owed(amount - content.gross, terms.currency)
         content = Content(content.lines, (*content.charges, less))

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from services.order.stream import OrderStream
 
 __all__ = [
+    "BACK_ANYWAY",
     "Due",
     "Units",
     "captured_units",

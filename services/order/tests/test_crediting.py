@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from chassis.decider import Send
 from chassis.testing import Outcome
-from contracts.ids import aggregate_id, split_stream
-from contracts.money import Charge, ChargeKind, TaxLine, Tender, TenderMethod
-from contracts.order import OrderLine, RefundCause, Refunded, RefundLine, ShipGroup, ShipMethod
+from contracts.ids import aggregate_id, split_stream, stream
+from contracts.money import Charge, ChargeKind, RefundRule, TaxLine, Tender, TenderMethod
+from contracts.order import (
+    OrderLine,
+    RefundCause,
+    RefundContents,
+    Refunded,
+    RefundGranted,
+    RefundLine,
+    ShipGroup,
+    ShipMethod,
+    WithdrawRefund,
+)
 from contracts.payments import TenderRefund
 from contracts.payments.invoices import DocumentKind, DocumentLine, InvoiceCharge, IssueCreditNote
 from services.order.crediting import credit_note
 from services.order.fulfillment_state import fulfilled_in_order
 from services.order.invoicing import invoice_id
 from services.order.sourcing import Availability
-from services.order.tests.refund_story import asks, claim, grant, paid, paid_back, refund_of
+from services.order.tests.refund_story import asks, claim, grant, paid, paid_back, refund_of, refused
 from services.order.tests.story import ORDER_ID, PAYMENT, SHIP_TO, Story, eur
 
 
@@ -51,6 +63,14 @@ def taxed(**more: Any) -> Story:
 def note_of(outcome: Outcome) -> IssueCreditNote:
     [note] = [send.message for send in outcome.sent if isinstance(send.message, IssueCreditNote)]
     return note
+
+
+def told(story: Story, event: Refunded) -> Sequence[Send]:
+    """What payments are told once this was granted and paid back."""
+    names = set(RefundContents.model_fields) & set(Refunded.model_fields)
+    contents = {name: getattr(event, name) for name in names}
+    story.given(RefundGranted(**contents, answer_by=story.log[-1][2]), event)
+    return credit_note(story.view, event.refund, event.refunds)
 
 
 def fulfillment_of(story: Story) -> str:
@@ -132,7 +152,7 @@ def test_each_invoice_is_corrected_by_its_own_units_and_what_it_was_paid_with() 
         other=eur(0),
         refunds=(part, part.model_copy(update={"tender": 0, "amount": eur(700)})),
     )
-    [send] = credit_note(story.view, event)
+    [send] = told(story, event)
     assert isinstance(send.message, IssueCreditNote)
     # then the one is corrected by the gross, and the other owes less
     found = [(each.invoice, each.gross, each.on_account) for each in send.message.corrects]
@@ -155,7 +175,7 @@ def test_a_credit_note_says_what_was_paid_back_whatever_it_is_made_of(fee: int, 
         other=eur(other),
         fee=eur(fee) if fee else None,
     )
-    [send] = credit_note(story.view, event)
+    [send] = told(story, event)
     note = send.message
     assert isinstance(note, IssueCreditNote)
     assert note.gross == event.amount
@@ -167,4 +187,55 @@ def test_a_credit_note_says_what_was_paid_back_whatever_it_is_made_of(fee: int, 
 def test_what_was_never_invoiced_is_not_credited() -> None:
     story = Story().released(("A", 1, 1_000))
     event = Refunded(refund="r", number=1, cause=RefundCause.CANCELLED, amount=eur(10), other=eur(10))
-    assert credit_note(story.view, event) == ()
+    assert told(story, event) == ()
+
+
+def test_of_a_refund_that_was_paid_in_part_and_withdrawn_the_part_is_credited() -> None:
+    # given a claim of a unit for 3.97 and 1.79 of shipping, of which 1.00 went back before a provider refused
+    story = taxed()
+    asks(story, claim(cause=RefundCause.DAMAGED))
+    refused(story, part=100)
+    # when finance takes the decision back
+    note = note_of(asks(story, WithdrawRefund(refund="1", detail="settled by phone")))
+    # then the part is credited, with taxes in proportion, and nothing that was owed on account
+    assert (note.gross, note.on_account, note.corrects[0].gross) == (eur(100), eur(0), eur(100))
+    assert note.net + note.tax == note.gross
+    assert 0 < note.tax.amount < 20
+    # and should the rest come back all the same, it is credited by a note of its own
+    outcome = paid_back(story)
+    rest = note_of(outcome)
+    assert rest.gross == eur(576 - 100)
+    [send] = [send for send in outcome.sent if isinstance(send.message, IssueCreditNote)]
+    refund = refund_of(story).contents.refund
+    assert send.stream == stream("invoice", aggregate_id("default", "credit_note", ORDER_ID, refund, "rest"))
+    # and both together bear the taxes of the unit: 0.64 of its own, and 0.12 of the shipping
+    assert note.tax + rest.tax == eur(64 + 12)
+
+
+def test_of_a_refund_that_was_withdrawn_before_anything_came_back_nothing_is_credited() -> None:
+    story = taxed()
+    asks(story, claim(cause=RefundCause.DAMAGED))
+    refused(story)
+    outcome = asks(story, WithdrawRefund(refund="1", detail="he sent it back"))
+    assert not [send for send in outcome.sent if isinstance(send.message, IssueCreditNote)]
+
+
+def test_small_amounts_off_bear_together_the_tax_of_their_sum() -> None:
+    # given 17.25 with 1.90 at 19 % and 0.35 at 7 % in it, and ten times 0.05 off: each alone bears less than a cent
+    story = taxed()
+    taxes = 0
+    for number in range(1, 11):
+        asks(story, grant(5))
+        taxes += note_of(paid_back(story, number)).tax.amount
+    assert taxes == 190 * 34 // 1_190 + 35 * 16 // 535
+
+
+def test_a_charge_that_never_comes_back_keeps_its_tax() -> None:
+    shipping = Charge(
+        kind=ChargeKind.FEE, amount=eur(535), tax_included=True, taxes=(vat(35, "0.07"),), refund_rule=RefundRule.NEVER
+    )
+    group = ShipGroup(group="1", method=ShipMethod.SHIP, ship_to=SHIP_TO, charges=(shipping,))
+    story = taxed(ship_groups=(group,))
+    asks(story, claim(3, cause=RefundCause.DAMAGED))
+    note = note_of(paid_back(story))
+    assert (note.gross, note.tax, note.charges) == (eur(1_190), eur(190), ())

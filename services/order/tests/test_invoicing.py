@@ -23,7 +23,7 @@ from contracts.order import (
 )
 from contracts.payments import CaptureLine
 from contracts.payments.invoices import DocumentKind, DocumentLine, InvoiceCharge, IssueInvoice
-from services.order.invoice_content import NOT_OWED, content_of, not_owed, totals_of
+from services.order.invoice_content import NOT_OWED, content_of, not_owed, prices_of, totals_of
 from services.order.invoicing import invoice_id
 from services.order.tests.story import ORDER_ID, SHIP_TO, Story, eur, order
 from services.order.value import line_values, part_of, totals
@@ -97,7 +97,7 @@ def test_a_line_a_discount_on_it_and_shipping_stand_apart_with_their_own_taxes()
     shipping = Charge(kind=ChargeKind.SHIPPING, amount=eur(535), tax_included=True, taxes=(vat(35, "0.07"),))
     group = ShipGroup(group="1", method=ShipMethod.SHIP, ship_to=SHIP_TO, charges=(shipping,))
     terms = placed((line(1, 2, 1_000, taxes=(vat(190),), charges=(off,)),), ship_groups=(group,))
-    content = content_of(terms, (), [units("1", 0, 2)])
+    content = content_of(prices_of(terms, ()), [units("1", 0, 2)])
     [goods] = content.lines
     assert (goods.net, goods.gross) == (eur(1_000), eur(1_190))
     assert [(each.kind, each.code, each.line, each.net, each.gross) for each in content.charges] == [
@@ -122,8 +122,22 @@ def test_the_components_of_a_kit_bear_its_taxes() -> None:
         )
         for number, amount in ((1, 400), (2, 790))
     )
-    content = content_of(placed((kit, *parts)), (), [units("1.1", 0, 1), units("1.2", 0, 1)])
+    content = content_of(prices_of(placed((kit, *parts)), ()), [units("1.1", 0, 1), units("1.2", 0, 1)])
     assert [(part.net, part.gross) for part in content.lines] == [(eur(337), eur(400)), (eur(663), eur(790))]
+
+
+def test_a_line_that_was_added_later_has_no_part_in_the_shipping_of_the_others() -> None:
+    group = ShipGroup(
+        group="1",
+        method=ShipMethod.SHIP,
+        ship_to=SHIP_TO,
+        charges=(Charge(kind=ChargeKind.SHIPPING, amount=eur(500)),),
+    )
+    terms = placed((line(1, 1, 1_000), line(2, 1, 1_000, added_by="1")), ship_groups=(group,))
+    values, prices = line_values(terms), prices_of(terms, ())
+    for name, worth in (("1", 1_500), ("2", 1_000)):
+        content = content_of(prices, [units(name, 0, 1)])
+        assert content.gross == worth == values[name].own + values[name].other
 
 
 def test_no_document_says_more_than_the_order_owes_in_all() -> None:
@@ -210,7 +224,7 @@ def test_documents_sum_to_what_is_captured_and_their_taxes_to_those_of_the_order
     values, left, gross, tax = line_values(terms), {each.line: 0 for each in terms.lines}, 0, 0
     while any(left[each.line] < each.quantity for each in terms.lines):
         ranges = some_units(random, left, terms)
-        content = content_of(terms, (), ranges)
+        content = content_of(prices_of(terms, ()), ranges)
         assert content.gross == sum(sum(part_of(values[each.line], each.from_unit, each.to_unit)) for each in ranges)
         rows = totals_of(content.parts, "EUR")
         assert sum(row.amount.amount for row in rows) == sum(map(tax_in, content.parts))

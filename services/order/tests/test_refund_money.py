@@ -38,20 +38,29 @@ def money(amount: int, currency: str) -> Money:
 
 
 @st.composite
+def taxed(draw: st.DrawFn, currency: str, amount: int, most: int) -> tuple[TaxLine, ...]:
+    """No tax, one or two, on or in an amount; a discount bears none."""
+    return tuple(
+        TaxLine(
+            jurisdiction="DE",
+            rate=rate,
+            base=money(amount, currency),
+            amount=money(draw(st.integers(0, most)) if amount > 0 else 0, currency),
+            computed_by="shop",
+        )
+        for rate in draw(st.sampled_from([(), ("0.19",), ("0.07",), ("0.19", "0.07")]))
+    )
+
+
+@st.composite
 def charges(draw: st.DrawFn, currency: str, rules: Sequence[RefundRule]) -> Charge:
     """A charge or a discount, with tax in it, on it, or none."""
     amount = draw(st.integers(-40, 300))
-    tax = TaxLine(
-        jurisdiction="DE",
-        rate="0.19",
-        base=money(amount, currency),
-        amount=money(draw(st.integers(0, 60)) if amount > 0 else 0, currency),
-        computed_by="shop",
-    )
+    taxes = draw(taxed(currency, amount, most=60))
     return Charge(
         kind=ChargeKind.DISCOUNT if amount < 0 else draw(st.sampled_from([ChargeKind.SHIPPING, ChargeKind.FEE])),
         amount=money(amount, currency),
-        taxes=draw(st.sampled_from([(), (tax,)])),
+        taxes=taxes,
         tax_included=draw(st.booleans()),
         refund_rule=draw(st.sampled_from(rules)),
     )
@@ -69,6 +78,8 @@ def orders(draw: st.DrawFn, rules: Sequence[RefundRule] = tuple(RefundRule)) -> 
             quantity=draw(st.integers(1, 7)),
             unit="each",
             amount=money(draw(st.integers(200, 5_000)), currency),
+            tax_included=draw(st.booleans()),
+            taxes=draw(taxed(currency, 1, most=90)),
             ship_group=draw(st.sampled_from(GROUPS)),
             charges=draw(some),
         )
