@@ -21,6 +21,7 @@ COMMANDS = {
     "init": "oms.opening.command:init",
     "import": "oms.importing.command:import_orders",
     "rebuild": "oms.operating:rebuild",
+    "verify": "oms.verifying:verify",
     "dead-letters": "oms.operating:dead_letters",
     "offsets": "oms.operating:offsets",
     "order": "oms.orders:order_commands",
