@@ -42,11 +42,12 @@ Positive = Annotated[int, Field(gt=0)]
 
 
 class RefundCause(StrEnum):
-    """Why the customer gets money back. `returned`: goods came back; `cancelled`: units were given up after their money
-    was taken; `changed`: the order is worth less now; `missing`, `damaged`, `wrong_item`, `lost`: a claim, the
+    """Why the customer gets money back. `returned`: goods came back; `returned_at_fault`: goods came back that were
+    defective, damaged, wrong or not as described; `cancelled`: units were given up after their money was taken; `changed`: the order is worth less now; `missing`, `damaged`, `wrong_item`, `lost`: a claim, the
     merchant's fault, the goods stay where they are; `appeasement`: goodwill, an amount off and no units."""
 
     RETURNED = "returned"
+    RETURNED_AT_FAULT = "returned_at_fault"
     CANCELLED = "cancelled"
     CHANGED = "changed"
     MISSING = "missing"

@@ -178,7 +178,7 @@ def _note_completed(evidence: Evidence, order: str, event: Seen) -> None:
 
 
 def _note_refund(evidence: Evidence, order: str, event: Seen) -> None:
-    evidence.note_case(f"refunded: {event.value['cause']}", order)
+    evidence.note_case(f"refunded: {event.value['cause'].removesuffix('_at_fault')}", order)
 
 
 def _note_declined(evidence: Evidence, order: str, event: Seen) -> None:

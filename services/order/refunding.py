@@ -17,7 +17,7 @@ from contracts.money import Charge, ChargeKind, DecimalText, Money, RefundRule
 from contracts.order import OrderTerms, RefundCause, RefundGranted, RefundLine, RefundTo
 from services.order.fulfillment_state import BEFORE
 from services.order.order import IN_FULFILLMENT, NOT_RELEASED, WITH_CUSTOMER, line_units
-from services.order.refund_state import ANSWER_WITHIN, Range, given_back, without
+from services.order.refund_state import ANSWER_WITHIN, Range, RefundStage, given_back, without
 from services.order.return_state import held
 from services.order.value import LineValue, line_values, part_of
 
@@ -29,6 +29,7 @@ __all__ = [
     "Due",
     "Units",
     "captured_units",
+    "charges_due",
     "claimable_units",
     "granted",
     "in_returns",
@@ -39,10 +40,10 @@ __all__ = [
 ]
 
 FAULTS = frozenset({RefundCause.MISSING, RefundCause.DAMAGED, RefundCause.WRONG_ITEM, RefundCause.LOST})
-"""Causes that are the merchant's fault."""
+"""Claims that are the merchant's fault: what a person may grant for units that stay where they are."""
 
 BACK_ANYWAY: Mapping[RefundCause, frozenset[ChargeKind]] = {
-    cause: frozenset({ChargeKind.SHIPPING, ChargeKind.HANDLING}) for cause in FAULTS
+    cause: frozenset({ChargeKind.SHIPPING, ChargeKind.HANDLING}) for cause in (*FAULTS, RefundCause.RETURNED_AT_FAULT)
 }
 """Charges that come back with their units whatever their own rule says, by cause: nobody pays for a parcel with
 nothing, or the wrong thing, in it."""
@@ -142,6 +143,19 @@ def refund_due(state: OrderStream, ranges: Iterable[Units], cause: RefundCause, 
     value = max(0, min(sum(line.amount.amount for line in lines) + other, refundable(state)))
     kept = max(0, min(fee, value))
     return Due(lines, other, withheld, kept, value - kept, tuple(waiting), tuple(paid_back), tuple(before))
+
+
+def charges_due(state: OrderStream) -> Due:
+    """What is due for no units: charges that come back once all that they were charged for has, where that came about by
+    a cancel of the last units that could still leave. Once a person took such a refund back it is for people."""
+    taken_back = any(
+        refund.stage is RefundStage.WITHDRAWN and refund.contents.withheld and not refund.contents.lines
+        for refund in state.refunds.refunds.values()
+    )
+    if taken_back or not any(refund.lines for refund in state.refunds.standing()):
+        return Due((), 0, 0, 0, 0)
+    withheld = _Parts(state).come_back((), RefundCause.CANCELLED)
+    return Due((), withheld, withheld, 0, max(0, min(withheld, refundable(state))))
 
 
 class _Parts:

@@ -14,8 +14,8 @@ from contracts.fulfillment import Disposition, Postage
 from contracts.message import Event
 from contracts.money import Money
 from contracts.order import RefundCause, ReturnedRange, ReturnReckoned, UnitRange
-from services.order.refunding import Units, granted, refund_due
-from services.order.return_policy import LABEL_FEES, fee_of
+from services.order.refunding import Units, charges_due, granted, refund_due
+from services.order.return_policy import FAULTS, LABEL_FEES, fee_of
 from services.order.return_state import LineReturn, Returning
 from services.order.unit_ranges import Ranges, joined, without
 
@@ -36,13 +36,21 @@ class _Part(NamedTuple):
     def name(self) -> str:
         return self.line.asked.line
 
+    @property
+    def cause(self) -> RefundCause:
+        """Why the money of these units goes back."""
+        return RefundCause.RETURNED_AT_FAULT if self.line.asked.reason in FAULTS else RefundCause.RETURNED
+
 
 def advance(state: OrderStream, context: Context) -> Sequence[Event]:
-    """The next return of which units came whose money was taken; nothing where there is none."""
+    """The next return of which units came whose money was taken: first those of which we are not at fault, since what
+    comes back with a unit is another matter where we are. Then charges that nothing that is kept bears any more."""
     for each in sorted(state.returns.returns.values(), key=lambda one: one.number):
-        if parts := list(_parts(each, state)):
-            return _reckoned(each, parts, state, context)
-    return ()
+        for cause in (RefundCause.RETURNED, RefundCause.RETURNED_AT_FAULT):
+            if parts := [part for part in _parts(each, state) if part.cause is cause]:
+                return _reckoned(each, parts, cause, state, context)
+    late = granted(state, context, charges_due(state), RefundCause.CANCELLED, reason="nothing of it is kept")
+    return () if late is None else [late]
 
 
 def _parts(each: Returning, state: OrderStream) -> Iterable[_Part]:
@@ -59,13 +67,15 @@ def _units(parts: Iterable[_Part]) -> list[Units]:
     return [Units(part.name, each.from_unit, each.to_unit) for part in parts for each in part.ranges]
 
 
-def _reckoned(each: Returning, parts: Sequence[_Part], state: OrderStream, context: Context) -> Sequence[Event]:
+def _reckoned(
+    each: Returning, parts: Sequence[_Part], cause: RefundCause, state: OrderStream, context: Context
+) -> Sequence[Event]:
     currency = state.order.terms.currency
     label = _label_fee(each, currency)
     of_goods = sum(_fee(part, state) for part in parts)
-    due = refund_due(state, _units(parts), RefundCause.RETURNED, of_goods + label)
+    due = refund_due(state, _units(parts), cause, of_goods + label)
     label = max(0, due.fee - of_goods)
-    refund = granted(state, context, due, RefundCause.RETURNED, reason=f"return {each.number}")
+    refund = granted(state, context, due, cause, reason=f"return {each.number}")
     lines = {part.name: joined(*(one.ranges for one in parts if one.name == part.name)) for part in parts}
     reckoned = ReturnReckoned(
         number=each.number,

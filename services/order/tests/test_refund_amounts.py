@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from contracts.money import Charge, ChargeKind, RefundRule, Tender, TenderMethod
-from contracts.order import CancelOrder, RefundCause, ShipGroup, ShipMethod
-from services.order.refunding import Due, Units, granted, percent_of, refund_due
+from contracts.order import CancelLine, CancelOrder, RefundCause, RefundGranted, ShipGroup, ShipMethod, WithdrawRefund
+from services.order.refunding import Due, Units, granted, percent_of, refund_due, refundable
 from services.order.sourcing import Availability
-from services.order.tests.refund_story import asks, claim, context, grant, paid, refund_of
-from services.order.tests.story import COUNTER, SHIP_TO, Story, eur
+from services.order.tests.refund_story import asks, claim, context, grant, paid, refund_of, refused
+from services.order.tests.story import COUNTER, SHIP_TO, Story, eur, kinds, messages
 from services.order.tests.test_refund_money import leave
 from services.order.value import totals
 
@@ -92,6 +92,67 @@ def test_what_is_charged_for_all_is_kept_while_some_are_still_to_leave() -> None
     assert story.view.order.captured == 1250
     # when that one comes back, its part of the shipping is kept
     assert returned(story, 0).amount == 1000
+
+
+def one_of_two(rule: RefundRule = RefundRule.WHEN_ALL_RETURNED) -> Story:
+    """Two units for 20.00 and 5.00 of shipping, of which one has left and is captured, and the other waits for supply."""
+    story = Story({"A": {"north": Availability(1, 1)}})
+    total = eur(2500)
+    more = {"charges": (shipping(rule),), "stated_total": total}
+    story.placed(("A", 2, 2000), tenders=(Tender(method=TenderMethod.INVOICE, amount=total),), **more)
+    for claimed in sorted(story.view.reservation.claims.values(), key=lambda each: each.sequence):
+        story.queued(claimed.sequence) if claimed.queue else story.reserved(claimed.sequence)
+    story.authorized()
+    leave(story, 0)
+    assert story.view.order.captured == 1250
+    return story
+
+
+CANCEL_ONE = CancelOrder(lines=(CancelLine(line="1", quantity=1),))
+
+
+def test_what_is_charged_for_all_comes_back_when_the_last_that_was_to_leave_is_cancelled() -> None:
+    # given a unit that came back, whose part of the shipping is kept since another is to leave
+    story = one_of_two()
+    assert returned(story, 0).amount == 1000
+    # when the other is cancelled
+    outcome = story.tell(CANCEL_ONE)
+    # then that part comes back too, for no units
+    [refund] = [event for event in outcome.events if isinstance(event, RefundGranted)]
+    assert (refund.cause, refund.lines, refund.withheld) == (RefundCause.CANCELLED, (), eur(250))
+    assert (refund.amount, refund.other, refund.number) == (eur(250), eur(250), 2)
+    assert messages(outcome).count("RefundPayment") == 1
+    assert refundable(story.view) == 0
+
+
+@pytest.mark.parametrize("rule", [RefundRule.NEVER, RefundRule.BY_UNITS])
+def test_by_other_rules_a_cancel_brings_nothing_back(rule: RefundRule) -> None:
+    story = one_of_two(rule)
+    returned(story, 0)
+    assert "RefundGranted" not in kinds(story.tell(CANCEL_ONE))
+
+
+def test_what_came_back_with_a_claim_is_not_brought_back_by_a_cancel() -> None:
+    story = one_of_two()
+    asks(story, claim(1))
+    assert refund_of(story).contents.amount == eur(1250)
+    assert "RefundGranted" not in kinds(story.tell(CANCEL_ONE))
+
+
+def test_while_units_are_kept_a_cancel_brings_nothing_back() -> None:
+    story = one_of_two()
+    assert "RefundGranted" not in kinds(story.tell(CANCEL_ONE))
+    # and what comes back afterwards brings it with it
+    assert returned(story, 0).amount == 1250
+
+
+def test_a_charge_that_was_not_to_come_back_after_all_is_not_granted_again() -> None:
+    story = one_of_two()
+    returned(story, 0)
+    story.tell(CANCEL_ONE)
+    refused(story, 2)
+    assert kinds(asks(story, WithdrawRefund(refund="2", detail="agreed with the customer"))) == ["RefundWithdrawn"]
+    assert "RefundGranted" not in kinds(asks(story, grant(100)))[1:]
 
 
 def test_a_fee_is_kept_as_far_as_it_goes() -> None:

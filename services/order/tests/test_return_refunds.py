@@ -4,22 +4,33 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chassis.testing import Outcome
-from contracts.fulfillment import Disposition, ReturnReason
+from contracts.fulfillment import (
+    Disposition,
+    InspectedItem,
+    ReturnedItem,
+    ReturnInspected,
+    ReturnReason,
+    ReturnReceived,
+)
+from contracts.money import Charge, ChargeKind, RefundRule, Tender, TenderMethod
 from contracts.order import (
     Bucket,
     OrderLine,
     RefundCause,
     RefundGranted,
+    RequestReturn,
     ReturnReckoned,
     ReturnRequested,
+    ReturnWish,
 )
 from services.order.order import line_units
 from services.order.return_state import held
-from services.order.tests.refund_story import asks, claim
+from services.order.tests.refund_story import asks, claim, paid
 from services.order.tests.story import Story, eur, messages
 from services.order.tests.test_returns import (
     MISSING,
@@ -29,6 +40,7 @@ from services.order.tests.test_returns import (
     ask,
     closed,
     complete,
+    goods,
     inspected,
     opened,
     received,
@@ -48,8 +60,16 @@ def of(outcome: Outcome) -> tuple[RefundGranted | None, ReturnReckoned]:
 
 def amount(outcome: Outcome) -> int:
     refund, _ = of(outcome)
-    assert refund is not None and refund.cause is RefundCause.RETURNED
+    assert refund is not None and refund.cause in (RefundCause.RETURNED, RefundCause.RETURNED_AT_FAULT)
     return refund.amount.amount
+
+
+def with_shipping(*lines: tuple[str, int, int]) -> Story:
+    """An order of these lines and 1.50 of shipping that is never given back, which left and is paid for."""
+    charge = Charge(kind=ChargeKind.SHIPPING, amount=eur(150), refund_rule=RefundRule.NEVER)
+    total = eur(sum(line[2] for line in lines) + 150)
+    tenders = (Tender(method=TenderMethod.INVOICE, amount=total),)
+    return paid(*lines, charges=(charge,), stated_total=total, tenders=tenders)
 
 
 def test_it_is_granted_once_somebody_looked_at_what_came() -> None:
@@ -115,6 +135,49 @@ def test_nothing_is_kept_where_we_are_at_fault() -> None:
     opened(story)
     received(story)
     assert amount(inspected(story, 2, SCRAP)) == 600
+
+
+@pytest.mark.parametrize(
+    ("reason", "cause", "shipping"),
+    [
+        (ReturnReason.DEFECTIVE, RefundCause.RETURNED_AT_FAULT, 100),
+        (ReturnReason.WRONG_ITEM, RefundCause.RETURNED_AT_FAULT, 100),
+        (ReturnReason.CHANGED_MIND, RefundCause.RETURNED, 0),
+    ],
+)
+def test_where_we_are_at_fault_shipping_comes_back_with_the_units_by_itself(
+    reason: ReturnReason, cause: RefundCause, shipping: int
+) -> None:
+    # given three units for 9.00, and shipping of 1.50 that is never given back
+    story = with_shipping(("A", 3, 900))
+    ask(story, wish(2, reason))
+    opened(story)
+    received(story)
+    # when two of them come back
+    refund, _ = of(inspected(story, 2))
+    # then their share of the shipping does too, if it was our fault
+    assert refund is not None
+    assert (refund.cause, refund.amount, refund.other) == (cause, eur(600 + shipping), eur(shipping))
+
+
+def test_of_a_return_for_several_reasons_shipping_comes_back_for_what_is_our_fault() -> None:
+    story = with_shipping(("A", 1, 600), ("B", 1, 900))
+    wishes = (
+        ReturnWish(line="1", quantity=1, reason=ReturnReason.CHANGED_MIND),
+        ReturnWish(line="2", quantity=1, reason=ReturnReason.DAMAGED),
+    )
+    ask(story, RequestReturn(lines=wishes))
+    opened(story)
+    came = (("1", "A"), ("2", "B"))
+    items = tuple(ReturnedItem(line=line, sku=sku, quantity=1) for line, sku in came)
+    goods(story, ReturnReceived(location="north", document="b1", items=items, expected=0))
+    looked = tuple(InspectedItem(line=line, sku=sku, quantity=1, disposition=RESTOCK) for line, sku in came)
+    outcome = goods(story, ReturnInspected(location="north", document="i1", items=looked, open_units=0))
+    refunds = [event for event in outcome.events if isinstance(event, RefundGranted)]
+    assert [(each.cause, each.amount, each.number) for each in refunds] == [
+        (RefundCause.RETURNED, eur(600), 1),
+        (RefundCause.RETURNED_AT_FAULT, eur(990), 2),
+    ]
 
 
 def test_what_was_given_back_before_is_not_again() -> None:
