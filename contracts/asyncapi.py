@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from inspect import getdoc
 from typing import Any
 
-from contracts.channel import ChannelAvailability, ChannelOrder, ChannelUpdate
+from contracts.channel import ChannelAvailability, ChannelCancel, ChannelOrder, ChannelUpdate
 from contracts.message import Command, Event, Intent, Message
 from contracts.topics import CHANNEL_AVAILABILITY, CHANNEL_ORDERS, CHANNEL_UPDATES, SERVICES, TopicSpec, all_topics
 
@@ -26,7 +26,7 @@ _TEXTS = {
     "stream. A partition is in order, and `ce_prev` proves that none is missing.",
     "intents": "Copies of the events that are intents to act outside, for the service's workers; keyed by stream.",
     "dead-letters": "What a door let in and nobody can decode: the original bytes and headers, the reason, the place.",
-    "orders": "The public door for channels: publish an order here. What parses becomes an order.",
+    "orders": "The public door for channels: publish an order here, or a cancel of one. What parses becomes an order.",
     "updates": "What became of a channel's orders; keyed by channel account and external id. At least once, same id.",
     "availability": "What is available of a SKU, the latest only; keyed by channel account and SKU. At least once, same id.",
 }
@@ -65,10 +65,10 @@ _HEADERS: dict[str, dict[str, Any]] = {
     },
 }
 _ALWAYS = tuple(_HEADERS)[:11]
-_CHANNEL_MESSAGES: dict[str, type[Message]] = {
-    CHANNEL_ORDERS: ChannelOrder,
-    CHANNEL_UPDATES: ChannelUpdate,
-    CHANNEL_AVAILABILITY: ChannelAvailability,
+_CHANNEL_MESSAGES: dict[str, tuple[type[Message], ...]] = {
+    CHANNEL_ORDERS: (ChannelOrder, ChannelCancel),
+    CHANNEL_UPDATES: (ChannelUpdate,),
+    CHANNEL_AVAILABILITY: (ChannelAvailability,),
 }
 
 
@@ -120,7 +120,7 @@ def _travels(model: type[Message], topic: str) -> bool:
     service, _, kind = topic.partition(".")
     owner = model.TYPE.split(".")[1]
     if owner == "channel" or service not in SERVICES:
-        return _CHANNEL_MESSAGES.get(topic) is model
+        return model in _CHANNEL_MESSAGES.get(topic, ())
     own = owner in (service, "chassis")
     if kind == "inbox":
         return own and issubclass(model, Command) or _answers(model, (*ASKS.get(service, ()), service), owner)

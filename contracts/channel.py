@@ -1,7 +1,7 @@
 """The public door for channels: an order as a channel publishes it, and what it hears back.
 
 A channel puts a `ChannelOrder` on `channel.orders` (key: its account and the external id) or sends it to
-`POST /orders`, and reads `ChannelUpdate`s from `channel.updates` and `ChannelAvailability` from
+`POST /orders`, takes it back with a `ChannelCancel` on the same topic under the same key, and reads `ChannelUpdate`s from `channel.updates` and `ChannelAvailability` from
 `channel.availability`. Personal data is plain here and is sealed by the door. Lenient on
 purpose: whatever parses becomes an order, and what does not add up puts it on hold, so that nobody who paid is left
 without one. Amounts are whole minor units of the order's `currency`; instants are RFC 3339 with a zone.
@@ -42,6 +42,8 @@ __all__ = [
     "LINES_MAX",
     "SHIP_GROUPS_MAX",
     "ChannelAvailability",
+    "ChannelCancel",
+    "ChannelCancelLine",
     "ChannelCharge",
     "ChannelCustomer",
     "ChannelLine",
@@ -235,6 +237,27 @@ class ChannelOrder(Message):
     references: Annotated[tuple[ChannelReference, ...], Field(max_length=REFERENCES_MAX)] = ()
 
 
+class ChannelCancelLine(Value):
+    """Units of a line by its `line_id`; without a `quantity` all that have not left."""
+
+    line_id: Key
+    quantity: Annotated[int, Field(gt=0, le=NUMBER_MAX)] | None = None
+
+
+class ChannelCancel(Message):
+    """A channel takes back an order that it sent, or units of some of its lines; without `lines` all that has not left.
+
+    `cancel` is the channel's own name of this wish: sent again under it, it is the same wish. One that comes before its
+    order counts when the order comes.
+    """
+
+    channel_account: Key
+    external_id: Key
+    cancel: Key
+    cause: CancelReason = CancelReason.CUSTOMER
+    lines: Annotated[tuple[ChannelCancelLine, ...], Field(max_length=LINES_MAX)] = ()
+
+
 class OpenLine(Value):
     """How far a line of an open order had come in the system that it comes from: units that left from there, and units
     that were given up."""
@@ -332,7 +355,7 @@ class ChannelUpdate(Event):
     `closed`: nothing more of the order will be fulfilled or cancelled. `fulfilled_kind` is how units left, `location`
     where they did or lie ready; what nobody collected by `collect_by` is asked about. What waits
     for supply is `expected_at` then, where a supply is announced that it may have. `to_refund` is what of a refund the
-    channel itself is to pay back, since it took the money.
+    channel itself is to pay back, since it took the money. `cancel` is the channel's own cancel that is refused.
     """
 
     kind: UpdateKind
@@ -355,6 +378,7 @@ class ChannelUpdate(Event):
     amount: Money | None = None
     to_refund: Money | None = None
     detail: str | None = None
+    cancel: str | None = None
 
 
 class ChannelAvailability(Event):

@@ -13,12 +13,16 @@ from contracts.order.units import QuantityMoved
 
 __all__ = [
     "AskedBack",
+    "CancelByChannel",
     "CancelLeftToNode",
     "CancelLine",
     "CancelOrder",
     "CancelReason",
+    "CancelRecalled",
     "CancelRefusal",
     "CancelRefused",
+    "CancelRemembered",
+    "ChannelUnits",
     "FulfillmentWithdrawn",
     "GivenBack",
     "KeptLine",
@@ -58,6 +62,36 @@ class CancelOrder(Command):
     cause: CancelReason = CancelReason.CUSTOMER
     detail: str | None = None
     lines: tuple[CancelLine, ...] | None = None
+
+
+class ChannelUnits(Value):
+    """Units of a line by the channel's own id of it; without a `quantity` all that have not left."""
+
+    channel_line: str
+    quantity: Positive | None = None
+
+
+class CancelByChannel(Command):
+    """A channel takes back an order that it sent, or of it only these `lines`. `cancel` is what the channel calls this
+    wish. It may come before its order does."""
+
+    cancel: str
+    cause: CancelReason = CancelReason.CUSTOMER
+    lines: tuple[ChannelUnits, ...] = ()
+
+
+class CancelRemembered(Event):
+    """A channel's cancel came before its order: it counts once the order is placed."""
+
+    cancel: str
+    cause: CancelReason
+    lines: tuple[ChannelUnits, ...] = ()
+
+
+class CancelRecalled(Event):
+    """The order came after a cancel of it: what comes of that cancel follows."""
+
+    cancel: str
 
 
 class GivenBack(Value):
@@ -168,9 +202,10 @@ class KeptLine(Value):
 
 class CancelRefused(Event):
     """The order, or one fulfillment order of it, is not cancelled; where a node let go of a part, `lines` are those that
-    it keeps."""
+    it keeps. `cancel` is what the channel called the cancel that is refused, where a channel asked."""
 
     reason: CancelRefusal
+    cancel: str | None = None
     fulfillment_order: str | None = None
     detail: str | None = None
     lines: tuple[KeptLine, ...] = ()

@@ -44,7 +44,7 @@ from services.order.value import parts_of_kits
 if TYPE_CHECKING:
     from services.order.stream import OrderStream
 
-__all__ = ["cancel", "cancel_units", "cancellable"]
+__all__ = ["cancel", "cancel_units", "cancellable", "left_to_cancel"]
 
 
 def cancel(message: CancelOrder, state: OrderStream, context: Context) -> Sequence[Event]:
@@ -112,12 +112,17 @@ def _wanted(message: CancelOrder, state: OrderStream) -> tuple[Counter[str], Can
         parts = refused or _parts(line, state)
         if isinstance(parts, CancelRefused):
             return wanted, parts
-        kits = min((cancellable(state, part) // per for part, per in parts.items()), default=0)
+        kits = left_to_cancel(line, state)
         asked = kits if quantity is None else quantity
         if asked > kits or not asked:
             return wanted, _too_many(line, kits, tuple(parts), state)
         wanted.update({part: per * asked for part, per in parts.items()})
     return wanted, None
+
+
+def left_to_cancel(line: str, state: OrderStream) -> int:
+    """Units of a line, of a kit's its whole kits, that can be cancelled now."""
+    return min((cancellable(state, part) // per for part, per in _parts(line, state).items()), default=0)
 
 
 def _named(message: CancelOrder) -> dict[str, int | None]:

@@ -1,4 +1,5 @@
-"""The door that channels publish to: from a record of `channel.orders` to `PlaceOrder` in the order inbox.
+"""The door that channels publish to: from a record of `channel.orders` to `PlaceOrder`, or `CancelByChannel`, in the order
+inbox.
 
 What cannot be read becomes a dead letter with its original bytes; the rest goes on. Personal data is sealed here.
 """
@@ -16,12 +17,13 @@ from chassis.doors import Door, Entry
 from chassis.log import NewRecord
 from chassis.streaming import Records, keep_trying
 from contracts import topics
-from contracts.channel import ChannelOrder
+from contracts.channel import ChannelCancel, ChannelOrder
 from contracts.envelope import Actor
 from contracts.ids import stream
-from services.order.intake import Seal, order_id, place_order
+from contracts.message import Command
+from services.order.intake import Seal, cancel_by_channel, order_id, place_order
 
-__all__ = ["ChannelDoor", "channel_key"]
+__all__ = ["ChannelDoor", "cancel_key", "channel_key"]
 
 log = logging.getLogger("orderlog")
 
@@ -32,6 +34,22 @@ REASON_MAX = 2_000
 def channel_key(order: ChannelOrder) -> tuple[str, ...]:
     """What names the message that an order is: the same by Kafka and by HTTP."""
     return order.channel_account, order.external_id, "" if order.revision is None else str(order.revision)
+
+
+def cancel_key(cancel: ChannelCancel) -> tuple[str, ...]:
+    """What names the message that a cancel is: no order's key has four parts."""
+    return cancel.channel_account, cancel.external_id, "cancel", cancel.cancel
+
+
+def _read(value: bytes) -> ChannelOrder | ChannelCancel:
+    """What a channel sent: an order, or a cancel, which alone has a `cancel` and no lines with amounts. Raises
+    ValidationError, which says what an order lacks unless it is meant for a cancel."""
+    try:
+        return ChannelOrder.decode(value)
+    except ValidationError:
+        if b'"cancel"' not in value:
+            raise
+        return ChannelCancel.decode(value)
 
 
 class ChannelDoor:
@@ -54,18 +72,22 @@ class ChannelDoor:
         try:
             if len(value) > topics.DOOR_BODY_BYTES_MAX:
                 raise ValueError(f"the body has {len(value)} bytes; a door takes {topics.DOOR_BODY_BYTES_MAX}")
-            order = ChannelOrder.decode(value)
-            command = place_order(order, self._door.tenant, self._seal)
-            identifier = order_id(self._door.tenant, order.channel_account, order.external_id)
-            actor = Actor(kind="channel", subject=order.channel_account)
-            target = stream("order", identifier)
-            return self._door.record(Entry("order", target, command, channel_key(order), actor=actor))
+            said = _read(value)
+            command, key = self._command(said)
+            identifier = order_id(self._door.tenant, said.channel_account, said.external_id)
+            actor = Actor(kind="channel", subject=said.channel_account)
+            return self._door.record(Entry("order", stream("order", identifier), command, key, actor=actor))
         except ValueError as error:
             return self._dead_letter(record, error)
 
+    def _command(self, said: ChannelOrder | ChannelCancel) -> tuple[Command, tuple[str, ...]]:
+        if isinstance(said, ChannelCancel):
+            return cancel_by_channel(said), cancel_key(said)
+        return place_order(said, self._door.tenant, self._seal), channel_key(said)
+
     def _dead_letter(self, record: Any, error: ValueError) -> NewRecord:
         place = f"{record.topic}/{record.partition}/{record.offset}"
-        log.warning("%s is no order and goes to %s", place, self._dead_letters)
+        log.warning("%s is no order and no cancel, and goes to %s", place, self._dead_letters)
         original = tuple((f"original-{name}", content or b"") for name, content in record.headers)
         headers = (("reason", _reason(error).encode()), ("place", place.encode()), *original)
         return NewRecord(self._dead_letters, 0, record.key or b"", record.value or b"", headers)

@@ -314,6 +314,7 @@ def _cancel_refused(event: CancelRefused, order: KnownOrder) -> Told:
         "kind": UpdateKind.CANCEL_REFUSED,
         "lines": _units(order, _of_these(order, kept)),
         "detail": event.reason.value,
+        "cancel": event.cancel,
     }
 
 

@@ -14,6 +14,7 @@ import rfc8785
 from chassis.card_numbers import mask_texts
 from contracts.address import Area, ShipTo
 from contracts.channel import (
+    ChannelCancel,
     ChannelCharge,
     ChannelCustomer,
     ChannelLine,
@@ -28,6 +29,8 @@ from contracts.channel import (
 from contracts.ids import aggregate_id, guest_subject_id, subject_id
 from contracts.money import Charge, Money, Quantity, TaxLine, Tender, TenderMethod
 from contracts.order import (
+    CancelByChannel,
+    ChannelUnits,
     Customer,
     ImportOrder,
     LineProgress,
@@ -45,6 +48,7 @@ __all__ = [
     "NO_CURRENCY",
     "Intake",
     "Seal",
+    "cancel_by_channel",
     "charges_of",
     "fingerprint",
     "import_order",
@@ -146,6 +150,12 @@ def place_order(order: ChannelOrder, tenant: str, seal: Seal) -> PlaceOrder:
         masked=masked,
     )
     return request.model_copy(update={"fingerprint": fingerprint(request)})
+
+
+def cancel_by_channel(cancel: ChannelCancel) -> CancelByChannel:
+    """The request that a cancel of a channel becomes."""
+    lines = (ChannelUnits(channel_line=line.line_id, quantity=line.quantity) for line in cancel.lines)
+    return CancelByChannel(cancel=cancel.cancel, cause=cancel.cause, lines=tuple(lines))
 
 
 def _by_ledger(order: ChannelOrder, tenant: str, seal: Seal) -> ChannelOrder:

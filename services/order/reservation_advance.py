@@ -31,6 +31,7 @@ from contracts.money import Money
 from contracts.order import (
     AuthorizationRequested,
     Bucket,
+    CancelByChannel,
     CancelOrder,
     CancelReason,
     ConfirmChange,
@@ -108,7 +109,7 @@ def _skus_of(message: Message, state: OrderStream) -> set[str] | None:
             return {line_of(order, line).sku for line in released.lines} if released else set()
         case ProposeChange() | ConfirmChange() | PaymentIncreased():
             return _changed_by(message, state)
-        case CancelOrder():
+        case CancelOrder() | CancelByChannel():
             return _unanswered(state) if message.lines else None
         case CancelDecided() | FulfillmentCancelled() | FulfillmentCancelRefused():
             return _unanswered(state) if any(asked.parts for asked in state.fulfillment.asked_back.values()) else None

@@ -39,6 +39,7 @@ from services.order import (
     cancelling,
     changes_state,
     changing,
+    channel_cancels,
     counter_answers,
     documents,
     fulfillment_advance,
@@ -61,6 +62,7 @@ from services.order import (
 )
 from services.order.astray import AstrayState
 from services.order.changes_state import ChangesState
+from services.order.channel_cancels import CancelsAhead
 from services.order.documents import DocumentsState
 from services.order.fulfillment_state import COLLECT, DECIDE, NOT_BEFORE, WORK, FulfillmentState
 from services.order.leaving import hand_out
@@ -95,6 +97,7 @@ class OrderStream(NamedTuple):
     documents: DocumentsState
     returns: ReturnsState
     changes: ChangesState
+    ahead: CancelsAhead
 
 
 def _deadline(message: DeadlinePassed, state: OrderStream, context: Context) -> Sequence[Event]:
@@ -195,6 +198,7 @@ def _advance(state: OrderStream, context: Context) -> Sequence[Event]:
     return (
         hand_out(state.order)
         or _answered_since(state)
+        or channel_cancels.advance(state, context)
         or reservation_advance.advance(state, context)
         or fulfillment_advance.advance(state, context)
         or return_refunds.advance(state, context)
@@ -222,6 +226,7 @@ _DECIDE: Mapping[type[Message], Callable[[Any, Any, Context], Sequence[Event]]] 
     **counter_answers.decide,
     **cancel_answers.decide,
     **changing.decide,
+    **channel_cancels.decide,
     **astray.decide,
     **refund_saga.decide,
     **refund_granting.decide,
@@ -241,6 +246,7 @@ ORDER = StreamKind(
         documents.FOLD,
         return_saga.FOLD,
         changes_state.FOLD,
+        channel_cancels.FOLD,
     ),
     decide=_DECIDE,
     state=OrderStream,

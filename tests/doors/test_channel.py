@@ -13,7 +13,7 @@ from chassis.doors import Door
 from chassis.sealing import open_sealed
 from contracts.envelope import Envelope
 from contracts.ids import aggregate_id
-from contracts.order import PlaceOrder
+from contracts.order import CancelByChannel, ChannelUnits, PlaceOrder
 from services.order.channel import ChannelDoor
 from tests.doors.fakes import KEY, NOON, KeptWriter, seal
 
@@ -78,6 +78,36 @@ def test_what_is_no_order_is_kept_as_it_came_and_the_rest_goes_on(value: bytes |
     assert headers["reason"]
     assert (headers["original-odd"], headers["original-none"]) == (b"\xff", b"")
     assert order.topic == "order.inbox"
+
+
+CHANNEL_CANCEL: dict[str, Any] = {
+    "channel_account": "webshop-eu",
+    "external_id": "1001",
+    "cancel": "c-7",
+    "lines": [{"line_id": "a", "quantity": 1}],
+}
+
+
+def test_a_cancel_enters_the_stream_of_its_order_under_a_name_of_its_own() -> None:
+    writer = KeptWriter()
+    _take(writer, _record(json.dumps(CHANNEL_ORDER).encode()), _record(json.dumps(CHANNEL_CANCEL).encode()))
+    _take(writer, _record(json.dumps(CHANNEL_CANCEL).encode()))
+    order, cancel, again = writer.records
+    assert (cancel.topic, cancel.key) == ("order.inbox", order.key)
+    assert CancelByChannel.decode(cancel.value) == CancelByChannel(
+        cancel="c-7", lines=(ChannelUnits(channel_line="a", quantity=1),)
+    )
+    ids = [Envelope.parse(record.headers).id for record in (order, cancel, again)]
+    assert ids[1] == ids[2] != ids[0]
+
+
+@pytest.mark.parametrize("wrong", [{"lines": [{"line_id": "a", "quantity": 0}]}, {"cause": "boredom"}, {"cancel": ""}])
+def test_a_cancel_that_cannot_be_read_is_kept_with_what_is_wrong_with_it(wrong: dict[str, Any]) -> None:
+    writer = KeptWriter()
+    _take(writer, _record(json.dumps({**CHANNEL_CANCEL, **wrong}).encode()))
+    [letter] = writer.records
+    assert letter.topic == "order.dead-letters"
+    assert next(iter(wrong)).encode() in dict(letter.headers)["reason"]
 
 
 def test_an_order_that_grows_too_large_behind_the_door_is_kept_as_it_came_and_the_rest_goes_on() -> None:

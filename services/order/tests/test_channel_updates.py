@@ -268,6 +268,10 @@ CASES: list[tuple[Event, dict[str, Any]]] = [
         {"kind": UpdateKind.CANCEL_REFUSED, "detail": "fulfilled"},
     ),
     (
+        CancelRefused(reason=CancelRefusal.UNKNOWN_LINE, cancel="c-7", detail="the order has no line x"),
+        {"kind": UpdateKind.CANCEL_REFUSED, "detail": "unknown_line", "cancel": "c-7"},
+    ),
+    (
         CancelRefused(
             reason=CancelRefusal.REFUSED_BY_NODE,
             fulfillment_order="f",
@@ -439,7 +443,7 @@ def test_every_event_that_a_channel_hears_of_is_told_above() -> None:
 
 
 NOT_FOR_CHANNELS = """
-AuthorizationRecorded AuthorizationRequested CancelAfterPassed CancelLeftToNode CaptureNotNeeded CaptureRecorded CaptureRequested
+AuthorizationRecorded AuthorizationRequested CancelAfterPassed CancelLeftToNode CancelRecalled CancelRemembered CaptureNotNeeded CaptureRecorded CaptureRequested
 ClaimRefused DispatchRequested FulfillmentAcceptedByNode FulfillmentDeclined FulfillmentHandedOver FulfillmentListed
 HoldChangeRefused ImportRefused LineReserved LinesPacked LinesPicked LinesShort NoticeDelayed NoticeFailed NoticeNotSent
 NoticeOutcomeIgnored NoticeRequested NoticeSent OrderChangeRequested OrderRevisionIgnored PackageSettled
