@@ -148,14 +148,26 @@ def refund_due(state: OrderStream, ranges: Iterable[Units], cause: RefundCause, 
 def charges_due(state: OrderStream) -> Due:
     """What is due for no units: charges that come back once all that they were charged for has, where that came about by
     a cancel of the last units that could still leave. Once a person took such a refund back it is for people."""
-    taken_back = any(
-        refund.stage is RefundStage.WITHDRAWN and refund.contents.withheld and not refund.contents.lines
-        for refund in state.refunds.refunds.values()
-    )
-    if taken_back or not any(refund.lines for refund in state.refunds.standing()):
+    paid_back = any(refund.lines for refund in state.refunds.standing())
+    if not paid_back or _left_to_people(state) or not _later(_charges(state)):
         return Due((), 0, 0, 0, 0)
     withheld = _Parts(state).come_back((), RefundCause.CANCELLED)
     return Due((), withheld, withheld, 0, max(0, min(withheld, refundable(state))))
+
+
+def _left_to_people(state: OrderStream) -> bool:
+    return any(
+        refund.stage is RefundStage.WITHDRAWN and refund.contents.withheld and not refund.contents.lines
+        for refund in state.refunds.refunds.values()
+    )
+
+
+def _charges(state: OrderStream) -> Iterator[Charge]:
+    """Every charge of the order."""
+    terms = state.order.terms
+    yield from (charge for line in terms.lines for charge in line.charges)
+    yield from (charge for group in terms.ship_groups for charge in group.charges)
+    yield from (*terms.charges, *state.order.adjustments)
 
 
 class _Parts:
