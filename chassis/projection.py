@@ -76,6 +76,11 @@ class ProjectionFollower:
         self._try_at = 0.0
         self.waiting: str | None = None
 
+    def position(self, topic: str, partition: int) -> int:
+        """The next offset to be applied of a topic (with its namespace), as the tables have it; 0 while that is not
+        known."""
+        return self._positions.get((topic, partition), 0)
+
     def step(self, timeout: float = 0) -> int:
         """Apply what there is; the number of records.
 

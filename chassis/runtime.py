@@ -25,7 +25,7 @@ import psutil
 from chassis.kafka import KafkaLog, TopicsMisset, partition_of
 from chassis.log import Fenced, Indefinite, LogError, NoPosition
 from chassis.loop import Limits, Loop, Routes
-from chassis.projection import Projection, ProjectionFailed, ProjectionFollower
+from chassis.projection import ProjectionFailed, ProjectionFollower
 from chassis.service import FetchNothing, Loader, Service
 from chassis.settings import Settings
 from chassis.store import Slot, Store, StoreAway
@@ -172,7 +172,6 @@ def run_service(
     installation: Installation,
     make_loader: Callable[[Store], Loader] = lambda store: FetchNothing(),
     *,
-    projections: Sequence[Projection] = (),
     process_name: str | None = None,
     limits: Limits | None = None,
 ) -> int:
@@ -181,7 +180,7 @@ def run_service(
     end_health = serve_health(health, installation.run_folder)
     stop = stop_requested()
     try:
-        return _run(service, installation, make_loader, projections, health, stop, limits)
+        return _run(service, installation, make_loader, health, stop, limits)
     except Fenced as error:
         health.last_error = str(error)
         log.error("%s: %s; this process ends, the other goes on", health.name, error)
@@ -200,7 +199,6 @@ def _run(
     service: Service,
     installation: Installation,
     make_loader: Callable[[Store], Loader],
-    projections: Sequence[Projection],
     health: Health,
     stop: Callable[[], bool],
     limits: Limits | None,
@@ -215,7 +213,7 @@ def _run(
         return Exit.STOPPED
     followers = [
         ProjectionFollower(kafka, installation.database, store.schema, projection, service.namespace)
-        for projection in projections
+        for projection in service.projections
     ]
     try:
         _steps(loop, slot, followers, health, stop)

@@ -1,4 +1,4 @@
-"""What makes a service: its name, its kinds of streams, and what its deciders need fetched.
+"""What makes a service: its name, its kinds of streams, its read models, and what its deciders need fetched.
 
 Declared by each service's composition root; here lives only the declaration, and the names that follow from it.
 """
@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from chassis.decider import StreamKind
 from chassis.handling import Fetch
+from chassis.projection import Projection
 from contracts import topics
 
 __all__ = ["FetchNothing", "Loader", "Service", "memoized"]
@@ -34,12 +35,14 @@ class FetchNothing:
 
 @dataclass(frozen=True)
 class Service:
-    """A service as its composition root declares it. `intents`: it has workers that act outside."""
+    """A service as its composition root declares it. `intents`: it has workers that act outside; `projections`: the
+    read models in its schema."""
 
     name: str
     kinds: tuple[StreamKind, ...]
     intents: bool = False
     namespace: str = ""
+    projections: tuple[Projection, ...] = ()
 
     @property
     def by_kind(self) -> Mapping[str, StreamKind]:

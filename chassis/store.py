@@ -25,7 +25,6 @@ from psycopg.errors import _WaitTimeout
 
 __all__ = [
     "CONNECT_TIMEOUT",
-    "TABLES",
     "DueDeadline",
     "Loaded",
     "Recorded",
@@ -51,17 +50,6 @@ STATEMENT_TIMEOUT_MS = 30_000
 
 ANSWER_TIMEOUT = 35.0
 """Seconds to wait for an answer. Longer than a statement may take: a server that hangs does not even say that."""
-
-_KEYS = {
-    "events": ("originator_id", "originator_version"),
-    "tracking": ("topic", "partition"),
-    "deadlines": ("stream", "name"),
-    "snapshots": ("stream",),
-    "door_messages": ("message_id",),
-}
-
-TABLES = tuple(_KEYS)
-"""The tables of a service, each a function of its events topic."""
 
 _TABLES = """
 create table if not exists tracking (
@@ -441,18 +429,6 @@ class Store:
                     [row.door_digest for row in doors],
                 ],
             )
-
-    def rows(self, table: str) -> Iterator[str]:
-        """Every row of one of `TABLES` as PostgreSQL's text for it, in the order of the primary key."""
-        columns = sql.SQL(", ").join(map(sql.Identifier, _KEYS[table]))
-        query = sql.SQL("select t::text from {} t order by {}").format(sql.Identifier(table), columns)
-        connection = self._connect()
-        try:
-            with connection.transaction(), connection.cursor("rows") as cursor:
-                for (row,) in cursor.execute(query):
-                    yield row
-        except psycopg.OperationalError as error:
-            raise self._away(error) from error
 
     def _fetch(self, query: LiteralString, parameters: Sequence[Any]) -> list[Any]:
         try:

@@ -20,7 +20,7 @@ COMMANDS = {
     "demo": "oms.demo.command:demo",
     "init": "oms.opening.command:init",
     "import": "oms.importing.command:import_orders",
-    "rebuild": "oms.operating:rebuild",
+    "rebuild": "oms.rebuild.command:rebuild",
     "verify": "oms.verifying:verify",
     "dead-letters": "oms.operating:dead_letters",
     "offsets": "oms.operating:offsets",

@@ -1,4 +1,4 @@
-"""Commands for those who operate: rebuild, dead letters, offsets. Added to the `oms` command by oms/main.py."""
+"""Commands for those who operate: dead letters, offsets. Added to the `oms` command by oms/main.py."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ from rich.table import Table
 from chassis.offsets import restore_positions
 from chassis.settings import load_settings
 from contracts.topics import SERVICES
+from oms.declared import declared
 from oms.letters import Letter, find_letters, redrive
 from oms.reach import reach_log
-from oms.rebuilding import declared, rebuild_and_compare
 
-__all__ = ["dead_letters", "offsets", "rebuild"]
+__all__ = ["dead_letters", "offsets"]
 
-DIFFERENT = 1
 SHOWN_CHARS_MAX = 4_000
 """Characters of a message's value that are shown to people; `--json` has all of it."""
 
@@ -38,24 +37,6 @@ def _checked(service: str) -> str:
     if service not in SERVICES:
         raise typer.BadParameter(f"there is no service {service}; there are {', '.join(SERVICES)}")
     return service
-
-
-def rebuild(service: ServiceName, as_json: AsJson = False) -> None:
-    """Build a service's database again from its topic and compare it with the live one, table by table."""
-    found = rebuild_and_compare(load_settings(), _checked(service))
-    if as_json:
-        tables = [
-            {"table": one.table, "live": one.live, "rebuilt": one.rebuilt, "equal": one.equal} for one in found.tables
-        ]
-        _print_json({"service": service, "settled": found.settled, "equal": found.equal, "tables": tables})
-    else:
-        table = Table("table", "live", "rebuilt", "", box=None, pad_edge=False)
-        for one in found.tables:
-            table.add_row(one.table, one.live[:16], one.rebuilt[:16], "equal" if one.equal else "[red]different[/]")
-        console.print(table)
-        if not found.settled:
-            console.print("The live database moved on all the while: run this again when less is going on.")
-    raise typer.Exit(0 if found.equal else DIFFERENT)
 
 
 def _letters(service: str | None) -> list[Letter]:

@@ -20,8 +20,8 @@ from chassis.tokens import Role
 from chassis.vault import PostgresVault
 from contracts.ids import stream
 from contracts.personal import Personal
+from oms.declared import declared
 from oms.orders import find_order
-from oms.rebuilding import declared
 from oms.tokens import at_console
 
 __all__ = ["Held", "held_in", "person_commands"]

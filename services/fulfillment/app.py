@@ -13,14 +13,11 @@ __all__ = ["declare", "run"]
 
 
 def declare(namespace: str = "") -> Service:
-    """The service: its name and its kinds of streams."""
-    return Service("fulfillment", KINDS, namespace=namespace)
+    """The service: its name, its kinds of streams and its read models."""
+    projections = (FulfillmentOrdersProjection(), ReturnsProjection())
+    return Service("fulfillment", KINDS, namespace=namespace, projections=projections)
 
 
 def run(settings: Settings) -> int:
     """Run one process until it is asked to stop; its exit code."""
-    return run_service(
-        declare(settings.namespace),
-        installation_of(settings),
-        projections=(FulfillmentOrdersProjection(), ReturnsProjection()),
-    )
+    return run_service(declare(settings.namespace), installation_of(settings))

@@ -1,7 +1,7 @@
 """What is listed of returns: those that came or may come, and those that wait for a person's decision.
 
 The last are only the order's so far. Of two topics nobody knows which is read first, so what the order says of a return
-counts until fulfillment has said anything of it.
+counts until fulfillment has said anything of it, and rows are the same whichever came first.
 """
 
 from __future__ import annotations
@@ -91,7 +91,10 @@ class ReturnsProjection:
                 stage = ReturnStageListed.APPROVED if event.approved else ReturnStageListed.REQUESTED
                 quantity = sum(line.quantity for line in event.lines)
                 cursor.execute(
-                    "insert into returns values (%s, %s, %s, %s, %s, '{}', %s, %s, %s) on conflict (id) do nothing",
+                    "insert into returns values (%s, %s, %s, %s, %s, '{}', %s, %s, %s) on conflict (id) do update"
+                    " set order_id = coalesce(returns.order_id, excluded.order_id),"
+                    " number = coalesce(returns.number, excluded.number),"
+                    " opened_at = least(returns.opened_at, excluded.opened_at)",
                     [event.return_id, order, event.number, stage, quantity, at, at, event.answer_by],
                 )
             case ReturnApproved():
@@ -115,9 +118,22 @@ class ReturnsProjection:
                 stage = None if isinstance(event, ReturnMatched) else ReturnStage.OPEN
                 cursor.execute(
                     "insert into returns values (%s, %s, %s, %s, %s, '{}', %s, %s, null) on conflict (id) do update"
-                    " set order_id = excluded.order_id, number = excluded.number, answer_by = null,"
-                    " stage = coalesce(%s, returns.stage), changed_at = excluded.changed_at",
-                    [identifier, event.order_id, event.number, ReturnStage.OPEN, quantity, at, at, stage],
+                    " set order_id = coalesce(excluded.order_id, returns.order_id),"
+                    " number = coalesce(excluded.number, returns.number), answer_by = null,"
+                    " stage = coalesce(%s, returns.stage), changed_at = excluded.changed_at,"
+                    " expected = case when %s then excluded.expected else returns.expected end,"
+                    " opened_at = least(returns.opened_at, excluded.opened_at)",
+                    [
+                        identifier,
+                        event.order_id,
+                        event.number,
+                        ReturnStage.OPEN,
+                        quantity,
+                        at,
+                        at,
+                        stage,
+                        isinstance(event, ReturnOpened),
+                    ],
                 )
             case ReturnReceived():
                 cursor.execute(
@@ -136,7 +152,15 @@ class ReturnsProjection:
                     "update returns set stage = %s, changed_at = %s where id = %s and stage = %s",
                     [ReturnStage.IN_TRANSIT, at, identifier, ReturnStage.OPEN],
                 )
-            case ReturnClosed() | ReturnReopened() | ReturnCancelled():
+            case ReturnCancelled():
+                # It may come before anything else is known of the return, and nothing of it is waited for any more.
+                cursor.execute(
+                    "insert into returns values (%s, null, null, %s, 0, '{}', %s, %s, null) on conflict (id) do update"
+                    " set stage = excluded.stage, expected = 0, answer_by = null, changed_at = excluded.changed_at,"
+                    " opened_at = least(returns.opened_at, excluded.opened_at)",
+                    [identifier, _stage(event), at, at],
+                )
+            case ReturnClosed() | ReturnReopened():
                 cursor.execute(
                     "update returns set stage = %s, changed_at = %s where id = %s",
                     [_stage(event), at, identifier],

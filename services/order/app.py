@@ -15,8 +15,9 @@ __all__ = ["declare", "run"]
 
 
 def declare(namespace: str = "") -> Service:
-    """The service: its name, its kinds of streams, and that it acts outside through workers."""
-    return Service("order", (ORDER,), intents=True, namespace=namespace)
+    """The service: its name, its kinds of streams and its read models, and that it acts outside through workers."""
+    projections = (AvailabilityProjection(), WorkProjection(), OrdersProjection(), RefundsProjection())
+    return Service("order", (ORDER,), intents=True, namespace=namespace, projections=projections)
 
 
 def run(settings: Settings) -> int:
@@ -28,5 +29,4 @@ def run(settings: Settings) -> int:
         make_loader=lambda store: AvailabilityLoader(
             settings.database, store.schema, log, topics.events("inventory", settings.namespace)
         ),
-        projections=(AvailabilityProjection(), WorkProjection(), OrdersProjection(), RefundsProjection()),
     )

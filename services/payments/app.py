@@ -15,11 +15,11 @@ __all__ = ["declare", "run"]
 
 
 def declare(namespace: str = "") -> Service:
-    """The service: its name and its kinds of streams."""
-    return Service("payments", KINDS, intents=True, namespace=namespace)
+    """The service: its name, its kinds of streams and its read models, and that it acts outside through workers."""
+    projections = (PaymentsProjection(), InvoicesProjection(), StoredValuesProjection(), BankEntriesProjection())
+    return Service("payments", KINDS, intents=True, namespace=namespace, projections=projections)
 
 
 def run(settings: Settings) -> int:
     """Run one process until it is asked to stop; its exit code."""
-    projections = (PaymentsProjection(), InvoicesProjection(), StoredValuesProjection(), BankEntriesProjection())
-    return run_service(declare(settings.namespace), installation_of(settings), projections=projections)
+    return run_service(declare(settings.namespace), installation_of(settings))

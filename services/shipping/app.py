@@ -12,8 +12,8 @@ __all__ = ["declare", "run"]
 
 
 def declare(namespace: str = "") -> Service:
-    """The service: its name and its kinds of streams."""
-    return Service("shipping", KINDS, namespace=namespace)
+    """The service: its name, its kinds of streams and its read models."""
+    return Service("shipping", KINDS, namespace=namespace, projections=(ShipmentsProjection(),))
 
 
 def run(settings: Settings) -> int:
@@ -22,5 +22,4 @@ def run(settings: Settings) -> int:
         declare(settings.namespace),
         installation_of(settings),
         make_loader=lambda store: WaitingLoader(settings.database, store.schema),
-        projections=(ShipmentsProjection(),),
     )

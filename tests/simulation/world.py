@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from chassis.decider import StreamKind
-from chassis.handling import Handling, Incoming, handle
+from chassis.handling import Emitted, Handling, Incoming, handle
 from chassis.log import Record
 from chassis.stream import Stream, fresh, open_deadlines
 from chassis.testing import DAWN
@@ -76,6 +76,7 @@ class World:
         self.streams: dict[tuple[str, str], Stream] = {}
         self.events: list[tuple[str, Event]] = []
         self.handled: list[Handled] = []
+        self.written: list[tuple[str, Sequence[Emitted]]] = []
         self.now = DAWN
         self._choice = random.Random(seed)
         self._queues: dict[tuple[str, str], deque[_Letter]] = {}
@@ -150,6 +151,8 @@ class World:
             self._known,
         )
         self.streams[key] = handling.stream
+        if handling.events:
+            self.written.append((letter.service, handling.events))
         events: list[Event] = []
         for emitted in handling.events:
             event = CATALOGUE[emitted.envelope.type].decode(emitted.value)

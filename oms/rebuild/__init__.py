@@ -1,0 +1,1 @@
+"""Tables made again from the topics beside a running system: `oms rebuild`."""

@@ -1,0 +1,167 @@
+"""`oms rebuild`: every table of a service made again from its topics, and compared with the live ones."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from chassis.comparison import Difference, TableCompared
+from chassis.settings import load_settings
+from contracts.topics import SERVICES
+from oms.declared import declared
+from oms.reach import reach_log
+from oms.rebuild.running import Rebuilt, Watcher, rebuild_and_compare
+
+__all__ = ["rebuild"]
+
+DIFFERENT = 1
+
+CELL_CHARS_MAX = 400
+"""Characters of a column that are shown to people; `--json` has all of it."""
+
+console = Console()
+
+
+def rebuild(
+    services: Annotated[list[str] | None, typer.Argument(help=f"Of {', '.join(SERVICES)}; all without.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+) -> None:
+    """Build all tables of services again from their topics, and compare them with the live ones, while these go on."""
+    settings = load_settings()
+    log = reach_log(settings)
+    found = []
+    for name in _checked(services):
+        with _watching(name, shown=not as_json) as watcher:
+            one = rebuild_and_compare(declared(name, settings.namespace), log, settings.database, watcher)
+        found.append(one)
+        if not as_json:
+            _show(one)
+    if as_json:
+        document = {"equal": all(one.equal for one in found), "services": [_document(one) for one in found]}
+        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+    raise typer.Exit(0 if all(one.equal for one in found) else DIFFERENT)
+
+
+def _checked(services: Sequence[str] | None) -> Sequence[str]:
+    for name in services or ():
+        if name not in SERVICES:
+            raise typer.BadParameter(f"there is no service {name}; there are {', '.join(SERVICES)}")
+    return services or SERVICES
+
+
+class _Bar:
+    """A watcher that draws: offsets with their rate and the time left, then rows."""
+
+    def __init__(self, progress: Progress, service: str) -> None:
+        self._progress, self._service = progress, service
+        self._task: TaskID = progress.add_task(service, total=None, rate="")
+
+    def follows(self, total: int) -> None:
+        self._progress.update(self._task, description=f"{self._service}: offsets", total=total)
+
+    def followed(self, offsets: int) -> None:
+        self._progress.update(self._task, completed=offsets)
+        speed = self._progress.tasks[self._task].speed
+        self._progress.update(self._task, rate=f"{speed:,.0f}/s" if speed else "")
+
+    def compared(self, rows: int) -> None:
+        self._progress.update(self._task, description=f"{self._service}: {rows:,} rows compared")
+
+
+class _Silent:
+    """A watcher that draws nothing."""
+
+    def follows(self, total: int) -> None: ...
+
+    def followed(self, offsets: int) -> None: ...
+
+    def compared(self, rows: int) -> None: ...
+
+
+@contextmanager
+def _watching(service: str, *, shown: bool) -> Iterator[Watcher]:
+    if not shown:
+        yield _Silent()
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        yield _Bar(progress, service)
+
+
+def _show(found: Rebuilt) -> None:
+    table = Table(found.service, "rows", "live", "rebuilt", "", box=None, pad_edge=False)
+    for one in found.tables:
+        rows = "" if one.live is None else f"{one.live.rows:,}"
+        hashes = ["" if side is None else side.sha256[:16] for side in (one.live, one.rebuilt)]
+        table.add_row(one.table, rows, *hashes, "equal" if one.equal else "[red]different[/]")
+    console.print(table)
+    for one in found.tables:
+        for line in _why(one):
+            console.print(escape(line), highlight=False)
+    console.print(f"{found.offsets:,} offsets followed; calls outside: {found.calls_outside}\n", highlight=False)
+
+
+def _why(one: TableCompared) -> Iterator[str]:
+    if one.outdated:
+        yield f"{one.table}: {one.outdated} rows of another release, which are never read, are left out"
+    if one.equal:
+        return
+    if one.note is not None:
+        yield f"{one.table}: {one.note}"
+    if one.live is not None and one.rebuilt is not None and one.live.rows != one.rebuilt.rows:
+        yield f"{one.table}: {one.live.rows} rows are live, {one.rebuilt.rows} rebuilt"
+    if one.first is not None:
+        yield from _first(one.table, one.first)
+
+
+def _first(table: str, first: Difference) -> Iterator[str]:
+    """The first row that differs: its key, and what differs of it."""
+    yield f"{table}: the first row that differs is {', '.join(f'{name} {value}' for name, value in first.key.items())}"
+    if first.live is None or first.rebuilt is None:
+        yield f"  {'it is not live' if first.live is None else 'it is live alone'}"
+        row = first.live or first.rebuilt or {}
+        yield from (f"  {name}: {_cell(value)}" for name, value in row.items())
+        return
+    for name, value in first.live.items():
+        if value != first.rebuilt[name]:
+            yield f"  {name}: live {_cell(value)}, rebuilt {_cell(first.rebuilt[name])}"
+
+
+def _cell(value: str | None) -> str:
+    return "null" if value is None else value[:CELL_CHARS_MAX]
+
+
+def _document(found: Rebuilt) -> dict[str, Any]:
+    return {
+        "service": found.service,
+        "equal": found.equal,
+        "offsets": found.offsets,
+        "calls_outside": found.calls_outside,
+        "tables": [_table(one) for one in found.tables],
+    }
+
+
+def _table(one: TableCompared) -> dict[str, Any]:
+    document: dict[str, Any] = {"table": one.table, "equal": one.equal, "outdated": one.outdated}
+    for name, side in (("live", one.live), ("rebuilt", one.rebuilt)):
+        document[name] = None if side is None else {"rows": side.rows, "sha256": side.sha256}
+    if one.note is not None:
+        document["note"] = one.note
+    if one.first is not None:
+        document["first"] = {"key": one.first.key, "live": one.first.live, "rebuilt": one.first.rebuilt}
+    return document

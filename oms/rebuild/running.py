@@ -1,0 +1,101 @@
+"""A service's tables made again beside the live ones, and compared at one moment of the live database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+import psycopg
+
+from chassis.comparison import TableCompared, compare_schemas
+from chassis.log import Log
+from chassis.rebuild import Copy, Positions, positions_in
+from chassis.service import Service
+from chassis.snapshots import state_version
+from chassis.store import StoreAway, connect
+from oms.rebuild.outside import no_calls_outside
+
+__all__ = ["Busy", "Rebuilt", "Watcher", "rebuild_and_compare"]
+
+SUFFIX = "_rebuilt"
+
+
+class Busy(StoreAway):
+    """Another `oms rebuild` of the same service is at work."""
+
+
+class Watcher(Protocol):
+    """Who is told how far a rebuild is: of `total` offsets followed, then of rows compared (of nobody knows how many)."""
+
+    def follows(self, total: int) -> None: ...
+
+    def followed(self, offsets: int) -> None: ...
+
+    def compared(self, rows: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """What a rebuild found: all tables of a service, and how often somebody outside was to be called (refused)."""
+
+    service: str
+    tables: tuple[TableCompared, ...]
+    offsets: int
+    calls_outside: int
+
+    @property
+    def equal(self) -> bool:
+        return all(table.equal for table in self.tables) and self.calls_outside == 0
+
+
+def rebuild_and_compare(service: Service, log: Log, url: str, watcher: Watcher) -> Rebuilt:
+    """Rebuild into a schema of its own, compare, and throw the copy away. The live system goes on all the while.
+
+    Raises StoreAway (of it NotMade and Busy), LogError, ChainBroken where the log was changed, and ProjectionFailed.
+    """
+    with _alone(service, url), no_calls_outside() as calls, _copy(service, log, url) as copy:
+        tables = _compare(service, copy, url, watcher)
+        return Rebuilt(service.name, tables, copy.positions().offsets(), calls.tried)
+
+
+def _compare(service: Service, copy: Copy, url: str, watcher: Watcher) -> tuple[TableCompared, ...]:
+    """Most of the way is gone before the live snapshot is taken, so that it is held only for the rest of it."""
+    with connect(url, service.schema) as live:
+        _advance(copy, positions_in(live, service), watcher)
+        with live.transaction():
+            live.execute("set transaction isolation level repeatable read, read only")
+            _advance(copy, positions_in(live, service), watcher)
+            versions = {state_version(kind) for kind in service.kinds}
+            with connect(url, copy.schema) as rebuilt:
+                return compare_schemas(live, rebuilt, versions, watcher.compared)
+
+
+def _advance(copy: Copy, to: Positions, watcher: Watcher) -> None:
+    watcher.follows(to.offsets())
+    copy.advance(to, watcher.followed)
+
+
+@contextmanager
+def _copy(service: Service, log: Log, url: str) -> Iterator[Copy]:
+    copy = Copy(service, log, url, f"{service.schema}{SUFFIX}")
+    try:
+        yield copy
+    finally:
+        copy.drop()
+
+
+@contextmanager
+def _alone(service: Service, url: str) -> Iterator[None]:
+    """One rebuild of a service at a time. What an interrupted one left is thrown away."""
+    try:
+        with connect(url, service.schema) as connection:
+            lock = [f"orderlog:{service.schema}:rebuild"]
+            row = connection.execute("select pg_try_advisory_lock(hashtextextended(%s, 0))", lock).fetchone()
+            if row is None or not row[0]:
+                raise Busy(f"another `oms rebuild {service.name}` is at work")
+            connection.execute(f'drop schema if exists "{service.schema}{SUFFIX}" cascade'.encode())
+            yield
+    except psycopg.OperationalError as error:
+        raise StoreAway(f"the database is away: {str(error).strip().splitlines()[0]}") from error

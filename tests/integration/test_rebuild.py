@@ -1,0 +1,187 @@
+"""Tables are a function of the topics: made again in other batches, in another order of partitions, they are the same;
+and a row that is not the topics' is named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import count
+
+import pytest
+
+from chassis import follower, projection
+from chassis.comparison import TableCompared, compare_schemas
+from chassis.log import TopicPartition
+from chassis.memory import MemoryLog
+from chassis.rebuild import Copy, Positions, ends_of
+from chassis.service import Service
+from chassis.snapshots import state_version
+from chassis.store import connect
+from contracts import topics
+from oms.declared import declared
+from oms.rebuild.outside import CallRefused, no_calls_outside
+from oms.rebuild.running import Rebuilt, rebuild_and_compare
+from tests.simulation.busy import busy_month, log_of
+
+PLANTED = {
+    "order": ("orders", "update orders set stage = 'lost' where id = (select min(id) from orders)"),
+    "inventory": ("stock_levels", "delete from stock_levels where sku = 'A' and location = 'north'"),
+    "fulfillment": ("deadlines", "insert into deadlines values ('x/1', 'n', 0, '2026-01-01', 'c', 'x/1', 'default')"),
+    "shipping": ("shipments", "update shipments set labels = '[]' where id = (select max(id) from shipments)"),
+    "payments": ("events", "delete from events where originator_version = 2"),
+}
+
+
+@pytest.fixture(scope="module")
+def log() -> MemoryLog:
+    """What a busy month left in the topics of all services."""
+    return log_of(busy_month(1, days=20))
+
+
+class Schemas:
+    """Copies of services' tables in schemas of one test, thrown away at its end."""
+
+    def __init__(self, log: MemoryLog, url: str, prefix: str) -> None:
+        self._log, self.url, self._prefix = log, url, prefix
+        self._numbers = count(1)
+        self._copies: list[Copy] = []
+
+    def made(self, service: Service, *stages: Positions) -> Copy:
+        """The tables of `service`, filled stage by stage, and at last to the end."""
+        copy = Copy(service, self._log, self.url, f"{self._prefix}_{next(self._numbers)}")
+        self._copies.append(copy)
+        for stage in (*stages, ends_of(self._log, service)):
+            copy.advance(stage)
+        return copy
+
+    def compared(self, one: Copy, other: Copy) -> tuple[TableCompared, ...]:
+        versions = {state_version(kind) for kind in one.service.kinds}
+        with connect(self.url, one.schema) as left, connect(self.url, other.schema) as right:
+            return compare_schemas(left, right, versions)
+
+    def end(self) -> None:
+        for copy in self._copies:
+            copy.drop()
+
+
+@pytest.fixture
+def schemas(log: MemoryLog, database: str, namespace: str) -> Iterator[Schemas]:
+    made = Schemas(log, database, namespace)
+    yield made
+    made.end()
+
+
+@pytest.mark.parametrize("name", topics.SERVICES)
+def test_tables_are_the_same_whatever_batches_they_were_made_in(
+    name: str, schemas: Schemas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = declared(name, "")
+    whole = schemas.made(service)
+    for size in (1, 7, 1000):
+        monkeypatch.setattr(follower, "FOLLOWED_MAX", size)
+        monkeypatch.setattr(projection, "PROJECTED_MAX", size)
+        again = schemas.compared(whole, schemas.made(service))
+        assert [table.table for table in again if not table.equal] == [], again
+        # and there was something to compare, in every table that this month reaches
+        assert sum(table.live.rows for table in again if table.live) > 50
+
+
+@pytest.mark.parametrize("name", topics.SERVICES)
+def test_tables_are_the_same_in_whatever_order_partitions_are_read(name: str, log: MemoryLog, schemas: Schemas) -> None:
+    service = declared(name, "")
+    whole = schemas.made(service)
+    ends = ends_of(log, service)
+    places = sorted({where for each in (ends.store, *ends.projections.values()) for where in each})
+    for order in (places, places[::-1]):
+        stages = [_only(ends, order[:number]) for number in range(1, len(order))]
+        again = schemas.compared(whole, schemas.made(service, *stages))
+        assert [(table.table, table.first) for table in again if not table.equal] == []
+
+
+def _only(ends: Positions, places: list[TopicPartition]) -> Positions:
+    return Positions(
+        {where: end for where, end in ends.store.items() if where in places},
+        {name: {where: end for where, end in of.items() if where in places} for name, of in ends.projections.items()},
+    )
+
+
+class Silence:
+    """Nobody watches the rebuild."""
+
+    def follows(self, total: int) -> None: ...
+
+    def followed(self, offsets: int) -> None: ...
+
+    def compared(self, rows: int) -> None: ...
+
+
+def live(name: str, log: MemoryLog, database: str, namespace: str) -> tuple[Service, Copy]:
+    """A service whose live tables stand at the end of its topics. Only the schema has the test's name."""
+    service = declared(name, "")
+    named = replace(service, name=name)
+    copy = Copy(named, log, database, named.schema)
+    copy.advance(ends_of(log, named))
+    return named, copy
+
+
+@pytest.mark.parametrize("name", topics.SERVICES)
+def test_a_planted_row_is_named_and_nobody_outside_is_called(name: str, log: MemoryLog, database: str) -> None:
+    # given live tables as the topics say
+    service, copy = live(name, log, database, "")
+    try:
+        found = rebuild_and_compare(service, log, database, Silence())
+        assert found.equal and found.calls_outside == 0 and found.offsets > 100
+        assert {"events", "tracking", "projection_tracking"} < {table.table for table in found.tables}
+        # when one row is changed, put in or taken away, then its table differs, and the row is named
+        table, change = PLANTED[name]
+        with connect(database, service.schema) as connection:
+            assert connection.execute(change.encode()).rowcount >= 1
+        found = rebuild_and_compare(service, log, database, Silence())
+        assert [one.table for one in found.tables if not one.equal] == [table]
+        _is_named(found, table)
+    finally:
+        copy.drop()
+
+
+def _is_named(found: Rebuilt, table: str) -> None:
+    [one] = [one for one in found.tables if one.table == table]
+    assert one.first is not None and one.live is not None and one.rebuilt is not None
+    match table:
+        case "orders":
+            assert one.first.live is not None and one.first.rebuilt is not None
+            changed = {name for name, value in one.first.live.items() if value != one.first.rebuilt[name]}
+            assert changed == {"stage"} and one.first.live["stage"] == "lost"
+        case "stock_levels":
+            assert one.first.key == {"sku": "A", "location": "north"} and one.first.live is None
+        case "deadlines":
+            assert one.first.key == {"stream": "x/1", "name": "n"} and one.first.rebuilt is None
+        case "shipments":
+            assert one.first.live is not None and one.first.live["labels"] == "[]"
+        case "events":
+            assert one.live.rows < one.rebuilt.rows and one.first.key["originator_version"] == "2"
+
+
+@pytest.mark.parametrize("name", topics.SERVICES)
+def test_no_table_has_a_value_of_its_own(name: str, schemas: Schemas) -> None:
+    """No serial and no clock: a default that is computed differs each time; and each row has a key."""
+    copy = schemas.made(declared(name, ""))
+    with connect(schemas.url, copy.schema) as connection:
+        computed = connection.execute(
+            "select table_name, column_name, column_default from information_schema.columns where table_schema = %s"
+            " and (column_default ~ '\\(' or is_identity = 'YES' or is_generated <> 'NEVER')",
+            [copy.schema],
+        ).fetchall()
+        keyless = connection.execute(
+            "select c.relname from pg_class c where c.relkind = 'r' and c.relnamespace = current_schema()::regnamespace"
+            " and not exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary)"
+        ).fetchall()
+    assert computed == [] and keyless == []
+
+
+def test_a_call_outside_is_refused_and_counted() -> None:
+    import socket
+
+    with no_calls_outside() as calls, socket.socket() as reaching:
+        with pytest.raises(CallRefused, match=r"socket\.connect"):
+            reaching.connect(("127.0.0.1", 9))
+    assert calls.tried == 1
