@@ -210,6 +210,14 @@ def _asked(cards: Cards, call: ProviderCall, tries: int, round_: int) -> Cards:
         return _row(cards, call.authorization, left=row.left - call.amount.amount, open=several)
     if call.step is CallStep.VOID:
         return _let_go(cards, call.authorization)
+    return _once_more(cards, call) if call.step is CallStep.AUTHORIZE else cards
+
+
+def _once_more(cards: Cards, call: ProviderCall) -> Cards:
+    """Another attempt at a tender: what was declined before it waits for none any more."""
+    for key, each in cards.calls.items():
+        if each.stage is CallStage.DECLINED and each.due and each.call.tender == call.tender:
+            cards = _changed(cards, key, due=None)
     return cards
 
 

@@ -111,9 +111,12 @@ class Payment:
         return self
 
     def passes(self, name: str, moment: datetime) -> Outcome:
-        """A deadline passes."""
+        """A deadline passes, which is told until nobody waits for it any more: once is enough."""
         self.spec.at(max(moment, self.spec._now))
-        return self.keep(self.spec.when(DeadlinePassed(name=name, due=moment)))
+        outcome = self.keep(self.spec.when(DeadlinePassed(name=name, due=moment)))
+        again = self.spec.when(DeadlinePassed(name=name, due=moment))
+        assert again.events == (), f"{name}, told again"
+        return outcome
 
     def due(self, call: ProviderCall) -> Outcome:
         """What is due about a call is due."""
