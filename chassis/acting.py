@@ -78,9 +78,9 @@ class Acting:
     async def _one(self, asked: Asked) -> None:
         """Act, and say what came of it at once: what was done is not done again for the sake of another."""
         envelope = asked.envelope
-        faultpoint("worker.before_act")
+        faultpoint(f"{self.actor}.before_act")
         outcome = await self.act(asked)
-        faultpoint("worker.after_act")
+        faultpoint(f"{self.actor}.after_act")
         record = self.door.record(
             Entry(
                 self.service,
@@ -93,4 +93,4 @@ class Acting:
             )
         )
         await keep_trying(lambda: self.door.writer.write([record]), self.waits)
-        faultpoint("worker.after_record")
+        faultpoint(f"{self.actor}.after_record")

@@ -13,8 +13,11 @@ T = TypeVar("T")
 POLL_SECONDS = 0.02
 
 
-def eventually(condition: Callable[[], T], seconds: float = 30.0, because: str = "the condition") -> T:
-    """The first truthy result of `condition`; fails the test when there is none within `seconds`."""
+def eventually(
+    condition: Callable[[], T], seconds: float = 30.0, because: str = "the condition", every: float = POLL_SECONDS
+) -> T:
+    """The first truthy result of `condition`, looked at `every` so many seconds; fails the test when there is none within
+    `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
         result = condition()
@@ -22,4 +25,4 @@ def eventually(condition: Callable[[], T], seconds: float = 30.0, because: str =
             return result
         if time.monotonic() > deadline:
             raise AssertionError(f"{because} did not come true within {seconds:.0f} s; last seen: {result!r}")
-        time.sleep(POLL_SECONDS)
+        time.sleep(every)

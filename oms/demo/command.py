@@ -25,6 +25,7 @@ from oms.demo.site import Site
 from oms.demo.summary import Summary, summarise
 from oms.demo.tail import history
 from oms.demo.till import Till
+from oms.demo.values import values_add_up
 from oms.journal.reading import journal
 from oms.reach import reach_log
 from oms.typed import typed
@@ -67,7 +68,9 @@ def demo(
         summary = summarise(run.orders, lambda source: history(site, source))
         over = run.orders.keys() - set(summary.open_orders)
         books = journal_balances(journal(log, settings.namespace), over)
-        summary = replace(summary, checks=(*summary.checks, *asyncio.run(ledgers_agree(log, settings)), books))
+        values = values_add_up(history(site, "payments"), over)
+        checks = (*summary.checks, *asyncio.run(ledgers_agree(log, settings)), values, books)
+        summary = replace(summary, checks=checks)
     _tell(run, summary, console, as_json)
     if not summary.clean:
         raise typer.Exit(NOT_CLEAN)

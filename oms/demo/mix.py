@@ -40,6 +40,7 @@ class Evidence:
         self._doubts: dict[tuple[str, str], str] = {}
         self._returns: dict[str, str] = {}
         self._departures: Counter[tuple[str, str]] = Counter()
+        self._methods: dict[str, set[str]] = {}
 
     def note(self, event: Seen) -> None:
         """Take in one event of any service, or an order as its channel published it; all of the order service first."""
@@ -68,6 +69,7 @@ class Evidence:
     def note_placed(self, order: str, event: Seen) -> None:
         """The terms of an order."""
         value, kits = event.value, set[Line]()
+        self._methods[order] = {tender["method"] for tender in value.get("tenders", ())}
         self._placed[order] += 1
         self._begun = min(self._begun or event.time, event.time)
         self.cases[f"decimals: {minor_digits(value['currency'])}"].add(order)
@@ -135,6 +137,26 @@ class Evidence:
         for key in (event.value["key"], order):
             if name := self._doubts.pop((order, key), None):
                 self.note_case(name, order)
+
+        if (order,) in self.cases["charged"]:
+            self.note_case("authorised again", order)
+
+    def note_charged(self, order: str, event: Seen) -> None:
+        """What a card paid: alone or with a gift card, once or in parts of what was held at first."""
+        if (order,) in self.cases["charged"] and (order,) not in self.cases["authorised again"]:
+            self.note_case("charged in parts", order)
+        self.note_case("charged", order)
+        self._note_both(order)
+
+    def note_spent(self, order: str, event: Seen) -> None:
+        """What a gift card or store credit paid."""
+        for method in self._methods.get(order, set()) & {"gift_card", "store_credit"}:
+            self.note_case(f"paid by {method}", order)
+        self._note_both(order)
+
+    def _note_both(self, order: str) -> None:
+        if (order,) in self.cases["charged"] & self.cases["paid by gift_card"]:
+            self.note_case("paid by both", order)
 
     def note_case(self, name: str, *key: Hashable) -> None:
         """A case that one event shows by itself."""
@@ -207,7 +229,8 @@ _TAKEN: dict[str, _Taken] = {
     "LinesCancelled": _note_lapse,
     "OrderCompleted": _note_completed,
     "Refunded": _note_refund,
-    "CardCaptured": lambda evidence, order, _: evidence.note_case("charged", order),
+    "CardCaptured": Evidence.note_charged,
+    "ValueRedeemed": Evidence.note_spent,
     "CardDeclined": _note_declined,
     "ProviderOutcomeUnknown": lambda evidence, order, event: evidence.doubt(order, event.value["key"], "unknown"),
     "CardAuthorized": Evidence.note_secured,
@@ -281,6 +304,11 @@ MIX = (
     Row("cards that were declined for good", "declined"),
     Row("cards that were declined, and taken later", "declined softly"),
     Row("charges of which nobody knew, until the provider was asked", "unknown"),
+    Row("cards secured again for goods that left later", "authorised again"),
+    Row("cards charged in parts of what was held", "charged in parts"),
+    Row("orders that a gift card paid", "paid by gift_card"),
+    Row("orders that store credit paid", "paid by store_credit"),
+    Row("orders that a gift card and a card paid", "paid by both"),
     Row("returns that came back", "came back"),
     Row("articles that came back and are for sale again", "restocked"),
     Row("orders of which money was given back for what came back", "refunded: returned"),

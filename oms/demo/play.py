@@ -28,6 +28,7 @@ from oms.demo.shelves import Shelves
 from oms.demo.site import Site
 from oms.demo.tail import Seen, follow
 from oms.demo.turns import Turn
+from oms.demo.values import issue_values
 from oms.demo.wishes import Wishes
 
 __all__ = ["Standstill", "perform"]
@@ -78,6 +79,7 @@ async def perform(site: Site, badges: Badges, run: Run, rate: float | None, boar
         stage = _Stage(site, run, till, floor, goods, board)
         outside = [tasks.create_task(stage.watch(people)), tasks.create_task(floor.work())]
         await describe_seller(finance)
+        await issue_values(finance, run.orders.values())
         await stage.stock_up()
         await stage.publish(rate)
         await stage.wait_for_the_end()

@@ -114,6 +114,8 @@ def _demands(
 
 _SUPPLIED = {
     Turn.IN_PARTS: (Supplied.LATE,),
+    Turn.CHARGED_ONCE: (Supplied.LATE,),
+    Turn.CHARGED_IN_PARTS: (Supplied.LATE,),
     Turn.NEVER_SUPPLIED: (Supplied.NEVER,),
     Turn.LAPSED: (Supplied.NEVER,),
     Turn.PARTLY_CANCELLED: (Supplied.NEVER,),

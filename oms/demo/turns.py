@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from contracts.channel import ChannelLine, ChannelOrder, ChannelShipGroup
+from contracts.channel import ChannelLine, ChannelOrder, ChannelShipGroup, ChannelTender
 from contracts.money import TenderMethod
 from contracts.order import ShipMethod, ShortagePolicy
 from oms.demo.baskets import SHIP_GROUP, STORES_WITH_STOCK, by_card
 from oms.demo.people import draw
+from oms.demo.values import by_gift_card, by_store_credit
 
 __all__ = ["Candidate", "Part", "Turn", "cast", "counter_of", "played"]
 
@@ -43,7 +44,9 @@ class Turn(StrEnum):
     it is picked. `partly_cancelled`: what is missing of a line is cancelled, the rest is wanted. `appeased`: once all has left,
     a part of the money is given back. `returned`: once it is delivered, a unit comes back. `declined`: the
     card is refused for good. `soft_declined`: it is refused, and a while later it is not. `unknown`: nobody can tell at first
-    whether the card was charged. `rounded`: the channel's total differs. `no_address`: it has none. `sent_twice`, `revised`: it comes again.
+    whether the card was charged. `gift_card`, `store_credit`: the customer pays by these. `two_tenders`: half by a gift
+    card, half by a card. `charged_once`: a line leaves in parts, and what holds the money is used up by the first; `charged_in_parts`: and
+    it is not. `rounded`: the channel's total differs. `no_address`: it has none. `sent_twice`, `revised`: it comes again.
     """
 
     NEVER_SUPPLIED = "never_supplied"
@@ -63,6 +66,11 @@ class Turn(StrEnum):
     DECLINED = "declined"
     SOFT_DECLINED = "soft_declined"
     UNKNOWN = "unknown"
+    GIFT_CARD = "gift_card"
+    STORE_CREDIT = "store_credit"
+    TWO_TENDERS = "two_tenders"
+    CHARGED_ONCE = "charged_once"
+    CHARGED_IN_PARTS = "charged_in_parts"
     ROUNDED = "rounded"
     NO_ADDRESS = "no_address"
     SENT_TWICE = "sent_twice"
@@ -138,6 +146,22 @@ def _by_one_customer(candidate: Candidate, _: _Own) -> tuple[str, ...] | None:
     return () if tenders and tenders[-1].method is not TenderMethod.COUPON and tenders[-1].amount > 0 else None
 
 
+def _halves(candidate: Candidate, own: _Own) -> tuple[str, ...] | None:
+    """The same, of which two can pay a part."""
+    return _by_one_customer(candidate, own) if candidate.order.tenders[-1:] and _last(candidate).amount > 1 else None
+
+
+def _last(candidate: Candidate) -> ChannelTender:
+    return candidate.order.tenders[-1]
+
+
+def _several_that_cost_something(candidate: Candidate, own: _Own) -> tuple[str, ...] | None:
+    """Paid by the customer alone, so that each part that leaves is charged."""
+    if len(candidate.order.tenders) > 1 or _by_one_customer(candidate, own) is None:
+        return None
+    return next(((line.sku,) for line in own.several if _paid(line) >= RETURNED_MIN * line.quantity), None)
+
+
 def _with_money_to_give_back(candidate: Candidate, _: _Own) -> tuple[str, ...] | None:
     """A tenth of it is a minor unit at least, and no more than the desk may give alone."""
     return () if APPEASED_MIN <= (candidate.order.total or 0) <= APPEASED_MAX else None
@@ -155,6 +179,8 @@ _CHOICES: dict[Turn, _Choice] = {
     Turn.LAPSED: _one_of_several,
     Turn.ALL_OR_NOTHING: _one_of_several,
     Turn.SPLIT: _one_of_several,
+    Turn.CHARGED_ONCE: _several_that_cost_something,
+    Turn.CHARGED_IN_PARTS: _several_that_cost_something,
     Turn.PARTLY_CANCELLED: _one_of_several,
     Turn.TWO_GROUPS: _one_beside_others,
     Turn.RETURNED: _one_that_cost_something,
@@ -165,6 +191,9 @@ _CHOICES: dict[Turn, _Choice] = {
     Turn.DECLINED: _by_one_customer,
     Turn.SOFT_DECLINED: _by_one_customer,
     Turn.UNKNOWN: _by_one_customer,
+    Turn.GIFT_CARD: _by_one_customer,
+    Turn.STORE_CREDIT: _by_one_customer,
+    Turn.TWO_TENDERS: _halves,
     Turn.TOO_LATE: _any,
     Turn.NO_ADDRESS: _any,
     Turn.SENT_TWICE: _any,
@@ -254,6 +283,37 @@ def _with_card(*tokens: str) -> Callable[[Candidate, Sequence[str]], ChannelOrde
     return changed
 
 
+def _paid_by(*tenders: ChannelTender, of: Candidate) -> ChannelOrder:
+    """These pay what the last tender would."""
+    return of.order.model_copy(update={"tenders": (*of.order.tenders[:-1], *tenders)})
+
+
+def _gift_card(candidate: Candidate, _: Sequence[str]) -> ChannelOrder:
+    return _paid_by(by_gift_card(_last(candidate).amount, candidate.order.external_id), of=candidate)
+
+
+def _store_credit(candidate: Candidate, _: Sequence[str]) -> ChannelOrder:
+    return _paid_by(by_store_credit(_last(candidate).amount), of=candidate)
+
+
+def _two_tenders(candidate: Candidate, _: Sequence[str]) -> ChannelOrder:
+    """The gift card is used first."""
+    order, whole = candidate.order.external_id, _last(candidate).amount
+    card = by_card(whole - whole // 2, "tok_ok", order).model_copy(update={"rank": 2})
+    return _paid_by(by_gift_card(whole // 2, order), card, of=candidate)
+
+
+def _card_of(account: str) -> Callable[[Candidate, Sequence[str]], ChannelOrder]:
+    """The customer waits for what is missing, and pays by a card at this account of the sandbox."""
+
+    def changed(candidate: Candidate, skus: Sequence[str]) -> ChannelOrder:
+        card = by_card(_last(candidate).amount, "tok_ok", candidate.order.external_id)
+        waits = candidate._replace(order=_waits(candidate, skus))
+        return _paid_by(card.model_copy(update={"provider": account}), of=waits)
+
+    return changed
+
+
 def _nowhere(candidate: Candidate, _: Sequence[str]) -> ChannelOrder:
     order = candidate.order
     groups = tuple(group.model_copy(update={"ship_to": None}) for group in order.ship_groups)
@@ -280,6 +340,11 @@ _CHANGES: dict[Turn, Callable[[Candidate, Sequence[str]], ChannelOrder]] = {
     Turn.DECLINED: _with_card("tok_decline_expired_card", "tok_decline_stolen_card"),
     Turn.SOFT_DECLINED: _with_card("tok_soft_decline_then_ok"),
     Turn.UNKNOWN: _with_card("tok_timeout_after", "tok_error_after"),
+    Turn.GIFT_CARD: _gift_card,
+    Turn.STORE_CREDIT: _store_credit,
+    Turn.TWO_TENDERS: _two_tenders,
+    Turn.CHARGED_ONCE: _card_of("sandbox-single"),
+    Turn.CHARGED_IN_PARTS: _card_of("sandbox-incremental"),
     Turn.NO_ADDRESS: _nowhere,
     Turn.REVISED: _first_revision,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,17 @@ def seen(name: str, id: str = "o-1", actor: str = "", minutes: int = 0, **value:
     return Seen(name, id, START + timedelta(minutes=minutes), value, actor)
 
 
-def placed(currency: str = "UYW", order: str = "o-1", *more: dict[str, Any], **of_line: Any) -> Seen:
+def placed(
+    currency: str = "UYW", order: str = "o-1", *more: dict[str, Any], tenders: Sequence[Any] = (), **of_line: Any
+) -> Seen:
     """An order of one line in a currency of four decimals, which no row is about."""
     line = {"line": "1", "channel_line": "1", "ship_group": "home", "tax_included": False, **of_line}
     group = {"group": "home", "complete": False}
-    return seen("OrderPlaced", order, currency=currency, ship_groups=[group], lines=[line, *more])
+    return seen("OrderPlaced", order, currency=currency, ship_groups=[group], lines=[line, *more], tenders=tenders)
+
+
+def paid_by(method: str) -> Seen:
+    return placed("UYW", "o-2", tenders=[{"method": method}])
 
 
 def work(location: str = "WH", group: str = "home", id: str = "fo-1") -> Seen:
@@ -113,6 +120,15 @@ SHOWN_BY: dict[str, list[Seen]] = {
     "cards that were declined for good": [seen("CardDeclined")],
     "cards that were declined, and taken later": [seen("CardDeclined", soft=True), secured("k-2")],
     "charges of which nobody knew, until the provider was asked": [unknown("k-1"), secured("k-1")],
+    "cards secured again for goods that left later": [seen("CardCaptured"), secured("k-2")],
+    "cards charged in parts of what was held": [seen("CardCaptured"), seen("CardCaptured")],
+    "orders that a gift card paid": [paid_by("gift_card"), seen("ValueRedeemed", "v-1", order_id="o-2")],
+    "orders that store credit paid": [paid_by("store_credit"), seen("ValueRedeemed", "v-1", order_id="o-2")],
+    "orders that a gift card and a card paid": [
+        paid_by("gift_card"),
+        seen("ValueRedeemed", "v-1", order_id="o-2"),
+        seen("CardCaptured", "o-2"),
+    ],
     "returns that came back": [seen("ReturnReceived", "r-1", order_id="o-1")],
     "articles that came back and are for sale again": [RETURN, back("restock")],
     "orders of which money was given back for what came back": [seen("Refunded", cause="returned")],
@@ -150,6 +166,11 @@ NOT_QUITE: dict[str, list[Seen]] = {
     "cards that were declined for good": [seen("CardDeclined", soft=True)],
     "cards that were declined, and taken later": [seen("CardDeclined", soft=True)],
     "charges of which nobody knew, until the provider was asked": [unknown("k-1"), secured("k-2")],
+    "cards secured again for goods that left later": [secured("k-1"), seen("CardCaptured")],
+    "cards charged in parts of what was held": [seen("CardCaptured"), secured("k-2"), seen("CardCaptured")],
+    "orders that a gift card paid": [paid_by("gift_card"), seen("ValueHeld", "v-1", order_id="o-2")],
+    "orders that store credit paid": [paid_by("gift_card"), seen("ValueRedeemed", "v-1", order_id="o-2")],
+    "orders that a gift card and a card paid": [paid_by("gift_card"), seen("CardCaptured", "o-2")],
     "articles that came back and are for sale again": [RETURN, back("scrap"), back("restock", "r-9")],
     "orders of which money was given back for what came back": [seen("Refunded", cause="appeasement")],
 }

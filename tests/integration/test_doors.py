@@ -38,6 +38,9 @@ from tests.waiting import eventually
 
 MODULES = (*(f"services.{name}" for name in topics.SERVICES), "oms.doors", "oms.workers")
 
+START_SECONDS = 180
+"""How long all processes may take to begin at once, on a machine that has other work."""
+
 
 @dataclass
 class Site:
@@ -173,7 +176,7 @@ def site(broker: str, database: str, tmp_path_factory: pytest.TempPathFactory) -
         for module in MODULES:
             site.start(module)
         for module in MODULES:
-            eventually(lambda module=module: site.running(module), 60, f"{module} running")  # type: ignore[misc]
+            eventually(lambda module=module: site.running(module), START_SECONDS, f"{module} running")  # type: ignore[misc]
         yield site
     finally:
         for process in site.processes.values():
@@ -627,7 +630,7 @@ def test_a_person_is_forgotten_by_name_and_the_others_stay(site: Site, monkeypat
     assert CliRunner().invoke(app, ["person", "forget", buyer, "--yes"]).exit_code == 2
 
 
-@pytest.mark.parametrize("point", ["worker.before_act", "worker.after_act", "worker.after_record"])
+@pytest.mark.parametrize("point", ["notices.before_act", "notices.after_act", "notices.after_record"])
 def test_a_worker_killed_at_any_point_tells_the_customer_once(site: Site, point: str) -> None:
     site.receive("SKU-1", 10)
     site.processes["oms.workers"].send_signal(signal.SIGTERM)

@@ -90,7 +90,7 @@ def test_a_notice_arrives_in_the_language_of_the_order_from_its_brand(mail_site:
 
 
 @pytest.mark.parametrize(
-    ("point", "copies"), [("worker.before_act", {1}), ("worker.after_act", {2}), ("worker.after_record", {1, 2})]
+    ("point", "copies"), [("notices.before_act", {1}), ("notices.after_act", {2}), ("notices.after_record", {1, 2})]
 )
 def test_a_worker_killed_at_any_point_sends_one_message_id_and_one_notice_is_recorded(
     mail_site: MailSite, point: str, copies: set[int]
@@ -114,7 +114,7 @@ def test_a_worker_killed_at_any_point_sends_one_message_id_and_one_notice_is_rec
 def test_what_the_order_knows_as_told_is_not_told_again_after_a_kill(mail_site: MailSite) -> None:
     mail_site.stop_worker()
     mail_site.confirmed("told-1")
-    mail_site.site.start(WORKERS, "worker.after_record:1:kill9")
+    mail_site.site.start(WORKERS, "notices.after_record:1:kill9")
     assert mail_site.site.processes[WORKERS].wait(60) == -signal.SIGKILL
     eventually(lambda: mail_site.happened("told-1", "NoticeSent"), 60, "the notice recorded")
     mail_site.start_worker()

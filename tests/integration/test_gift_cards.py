@@ -1,0 +1,88 @@
+"""Gift cards on a real broker, with every service running: two orders at once pay with the same card, the payments process
+dies in between, and no cent is spent twice or lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from oms.demo.site import Site as DemoSite
+from oms.demo.tail import history
+from oms.demo.values import values_add_up
+from tests.integration.staffed_site import PRICE, StaffedSite
+from tests.integration.test_doors import Site
+from tests.integration.test_doors import site as site
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.timeout(600)
+
+PAYMENTS = "services.payments"
+DEATHS = (("loop.produced", 2), ("loop.offsets_sent", 2), ("loop.committed", 1))
+"""Where the payments process dies, and in which of its transactions since it began."""
+
+WORTH = 3000
+"""What a card holds: enough for one order of two."""
+
+
+@pytest.fixture(scope="module")
+def shop(site: Site) -> Iterator[StaffedSite]:
+    made = StaffedSite(site)
+    made.stock(2 * len(DEATHS))
+    yield made
+
+
+def decided(shop: StaffedSite, names: tuple[str, str]) -> tuple[str, str]:
+    """The two orders, that which has the card first."""
+
+    def stages() -> dict[str, str] | None:
+        found: dict[str, str] = {}
+        for name in names:
+            order: dict[str, Any] = shop.site.get(f"/orders/{name}")
+            if "payment_declined" in [hold["kind"] for hold in order.get("holds", ())]:
+                found[name] = "declined"
+            elif shop.payment(name).get("authorization") == "full":
+                found[name] = "paid"
+        return found if len(found) == len(names) else None
+
+    found = eventually(stages, 120, f"{names} decided")
+    assert found is not None and sorted(found.values()) == ["declined", "paid"], found
+    first, second = sorted(names, key=lambda name: found[name] == "declined")
+    return first, second
+
+
+def test_two_orders_pay_with_the_same_card_and_one_has_it_whoever_dies_in_between(shop: StaffedSite) -> None:
+    cards = {number: shop.sold(WORTH, f"card-{number}") for number in range(len(DEATHS))}
+    winners: dict[int, str] = {}
+    for number, (point, nth) in enumerate(DEATHS):
+        card, code = cards[number]
+        shop.stop(PAYMENTS)
+        shop.start(PAYMENTS, f"{point}:{nth}:kill9")
+        tenders = [{"method": "gift_card", "amount": PRICE, "reference": code}]
+        names = (f"first-{number}", f"second-{number}")
+        shop.all(lambda name, tenders=tenders: shop.order(name, tenders=tenders), names)  # type: ignore[misc]
+        shop.died(PAYMENTS)
+        shop.start(PAYMENTS)
+        # then one is paid, the other is declined and held, and what is held is one order's money
+        winners[number], loser = decided(shop, names)
+        assert shop.ledger(card) == {"issued": WORTH, "available": 1000, "held": PRICE, "redeemed": 0, "expired": 0}
+        assert shop.payment(loser)["authorized"] == 0
+        told = [event["what"] for event in shop.site.get(f"/orders/{loser}/timeline")["events"]]
+        assert "HoldPlaced" in told
+
+    # when one winner's goods leave, and another is cancelled
+    shop.left(winners[0])
+    shop.cancelled(winners[1])
+    shop.await_payment(winners[0], captured=PRICE)
+    shop.await_payment(winners[1], voided=True)
+    assert shop.ledger(cards[0][0]) == {"issued": WORTH, "available": 1000, "held": 0, "redeemed": PRICE, "expired": 0}
+    assert eventually(lambda: not shop.ledger(cards[1][0])["held"], because="the hold released")
+    assert shop.ledger(cards[1][0])["available"] == WORTH
+
+    # then every event of every ledger adds up, and nothing is held for orders that are over
+    settings = shop.site.settings
+    place = DemoSite(settings.bootstrap, settings.namespace, "", settings.home)
+    over = {shop.ids[winners[0]], shop.ids[winners[1]]}
+    check = values_add_up(history(place, "payments"), over)
+    assert (check.failures, check.cases >= 7) == ((), True)
