@@ -41,7 +41,11 @@ from contracts.order import (
     ApproveRefund,
     CancelOrder,
     CancelReason,
+    ConfirmChange,
     GrantRefund,
+    LineQuantity,
+    OrderLine,
+    ProposeChange,
     RefundApprover,
     RefundCause,
     RefundUnits,
@@ -240,6 +244,21 @@ def _cancelled_in_part(life: Life) -> None:
     life.worked()
 
 
+def _changed(life: Life) -> None:
+    life.stock("TEAPOT", "north", 1)
+    life.stock("CUP", "north", 9)
+    life.placed(channel_order("1001", ("TEAPOT", 2, 4000)))
+    cups = OrderLine(
+        line="", sku="CUP", quantity=2, unit="each", amount=Money(amount=3000, currency="EUR"), ship_group="1"
+    )
+    wish = ProposeChange(lines=(LineQuantity(line="1", quantity=1),), added=(cups,))
+    life.says(wish, "anna")
+    life.says(ConfirmChange(change="1"), "anna")
+    told = list(life.told)
+    life.worked()
+    life.told = told
+
+
 def _sent_back(life: Life) -> None:
     life.stock("TEAPOT", "north", 3)
     life.placed(channel_order("1001", ("TEAPOT", 3, 1000)))
@@ -352,6 +371,15 @@ LIVES = (
         "back on the shelf, and keeps the other with a reason; of that the work goes on as if nothing had been asked. "
         "Captured is what leaves, and the rest of what was secured is given back.",
         _cancelled_in_part,
+    ),
+    Kind(
+        "Changed before all of it left",
+        "One of two teapots is there and goes to its node; the other waits. Anna is shown what it comes to when the customer "
+        "wants two cups instead of that one: 10.00 more. Confirmed, nothing is changed yet: payments is asked first to "
+        "secure the difference. Its answer does the whole change in one handling: the unit that waited is cancelled, a line "
+        "comes to the order and is sourced, and the customer and the channel hear what the order is now. How both leave "
+        "is left out.",
+        _changed,
     ),
     Kind(
         "Sent back",
