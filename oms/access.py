@@ -78,6 +78,7 @@ RULES: Rules = {
     ("POST", "/returns"): GOODS_MOVED,
     ("GET", "/returns"): WORK_SEEN,
     ("GET", "/returns/{identifier}"): WORK_SEEN,
+    ("GET", "/returns/{identifier}/label"): WORK_SEEN,
     ("POST", "/returns/{identifier}/sent"): _and_admin(Role.CSR, Role.WAREHOUSE),
     ("POST", "/returns/{identifier}/receipts"): GOODS_MOVED,
     ("POST", "/returns/{identifier}/inspections"): GOODS_MOVED,

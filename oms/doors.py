@@ -18,9 +18,11 @@ from chassis.streaming import KafkaWriter, Writer, keep_trying, make_broker, sub
 from chassis.tokens import Tokens
 from chassis.vault import PostgresVault
 from chassis.waiters import EventsWatch, Waiters
-from chassis.web import Gate
+from chassis.web import Gate, stream_of
 from contracts import topics
-from contracts.ids import stream
+from contracts.fulfillment import ReturnMatched, ReturnOpened
+from contracts.ids import aggregate_id, stream
+from contracts.inventory import LocationDescribed
 from contracts.order import OrderPlaced
 from oms.access import RULES
 from oms.process import Life, run_process
@@ -29,9 +31,12 @@ from oms.serving import serve
 from services.fulfillment import api as fulfillment_api
 from services.fulfillment import app as fulfillment
 from services.fulfillment import returns_api as goods_back_api
+from services.fulfillment.customer_return import RETURN
+from services.fulfillment.return_state import announced
 from services.inventory import api as inventory_api
 from services.inventory import app as inventory
 from services.inventory import catalogue_api, claims_api
+from services.inventory.catalogue import LOCATION
 from services.order import api as order_api
 from services.order import app as order
 from services.order import changes_api, refunds_api, returns_api
@@ -82,15 +87,26 @@ def make_app(
     app.include_router(refunds_api.router(orders))
     app.include_router(returns_api.router(orders))
     app.include_router(changes_api.router(orders, seal))
-    app.include_router(inventory_api.router(gate(inventory.declare(namespace))))
-    app.include_router(claims_api.router(gate(inventory.declare(namespace))))
-    app.include_router(catalogue_api.router(gate(inventory.declare(namespace))))
+    stock = gate(inventory.declare(namespace))
+    app.include_router(inventory_api.router(stock))
+    app.include_router(claims_api.router(stock))
+    app.include_router(catalogue_api.router(stock))
     work = gate(fulfillment.declare(namespace))
     app.include_router(fulfillment_api.router(work, seal, opened))
     app.include_router(goods_back_api.router(work))
     app.include_router(shipping_api.router(shipments))
     app.include_router(manifest_api.router(shipments))
     app.include_router(papers_api.router(shipments, order_read, opened))
+
+    def return_read(identifier: str) -> ReturnOpened | ReturnMatched | None:
+        return announced(work.reads.stream(stream_of(RETURN.kind, identifier)).stream.view(RETURN))
+
+    def place_read(location: str) -> LocationDescribed | None:
+        name = stream(LOCATION.kind, aggregate_id(stock.door.tenant, LOCATION.kind, location))
+        described: LocationDescribed | None = stock.reads.stream(name).stream.view(LOCATION).described
+        return described
+
+    app.include_router(papers_api.return_router(return_read, order_read, place_read))
     app.include_router(payments_api.router(gate(payments.declare(namespace))))
     app.include_router(invoice_api.router(gate(payments.declare(namespace)), opened))
     app.include_router(bank_api.router(gate(payments.declare(namespace)), seal, opened))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -9,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from oms.calls import WAIT_SECONDS, AsJson, call, fail, part, print_json
+from oms.calls import WAIT_SECONDS, AsJson, call, download, fail, part, print_json
 from oms.lists import list_returns
 
 __all__ = ["return_commands"]
@@ -138,6 +139,22 @@ def reopen(
 ) -> None:
     """There is more to say about a return that was closed."""
     _outcome(call("POST", f"/returns/{part(identifier)}/reopen", {"detail": detail}, key), as_json)
+
+
+@return_commands.command("label")
+def label(
+    identifier: Return,
+    location: Annotated[str, typer.Option(help="Where it is to be sent to; a location with an address.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The file to write.")] = None,
+) -> None:
+    """Write the label that the customer sticks on what they send back, as PDF."""
+    target = output or Path(f"return-{identifier}.pdf")
+    content = download(f"/returns/{part(identifier)}/label", {"location": location, "format": "pdf"})
+    try:
+        target.write_bytes(content)
+    except OSError as error:
+        fail(f"{target} cannot be written: {error.strerror}")
+    console.print(f"{target}", highlight=False)
 
 
 @return_commands.command("show")

@@ -29,7 +29,7 @@ from contracts.fulfillment import (
 )
 from contracts.message import Event
 
-__all__ = ["CAME", "Pile", "Return", "ReturnStage", "evolve", "expected", "inspected", "piles", "unseen"]
+__all__ = ["CAME", "Pile", "Return", "ReturnStage", "announced", "evolve", "expected", "inspected", "piles", "unseen"]
 
 
 class ReturnStage(StrEnum):
@@ -113,6 +113,12 @@ class Return:
         if self.matched is not None:
             return self.matched.reply_to
         return None if self.opened is None else self.opened.reply_to
+
+
+def announced(state: Return) -> ReturnOpened | ReturnMatched | None:
+    """What an order announced, while something of it is still to come."""
+    known = state.matched or state.opened
+    return known if known is not None and known.order_id is not None and expected(state) else None
 
 
 def piles(state: Return) -> Iterator[tuple[Pile, int]]:

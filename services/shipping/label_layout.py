@@ -10,9 +10,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chassis.typeface import wrap
-from services.shipping.papers import Parcel
+from services.shipping.papers import Parcel, ReturnParcel
 
-__all__ = ["DOTS_PER_MM", "HEIGHT", "MARGIN", "WIDTH", "Bars", "Mark", "Rule", "Text", "layout"]
+__all__ = [
+    "DOTS_PER_MM",
+    "HEIGHT",
+    "MARGIN",
+    "SQUARE_MODULES",
+    "SQUARE_VERSION",
+    "WIDTH",
+    "Bars",
+    "Mark",
+    "Rule",
+    "Square",
+    "Text",
+    "layout",
+    "return_layout",
+]
 
 DOTS_PER_MM = 8
 WIDTH, HEIGHT = 812, 1_218
@@ -33,6 +47,15 @@ BARS_HEIGHT = 264
 
 MODULES = 11 * (1 + 1 + 10 + 1) + 13
 """Modules of the symbol: start, FNC1, ten pairs of digits (00 and the SSCC), check character, stop."""
+
+SQUARE_MODULE = 12
+"""The smallest square of a QR code: 1.5 mm."""
+
+SQUARE_VERSION = 3
+"""The size of a QR code: up to 42 characters at level M. An id has 36."""
+
+SQUARE_MODULES = 17 + 4 * SQUARE_VERSION
+"""Squares along its edge."""
 
 SSCC_IDENTIFIER = "00"
 """The application identifier that says: an SSCC follows."""
@@ -67,7 +90,17 @@ class Bars:
     digits: str
 
 
-Mark = Text | Rule | Bars
+@dataclass(frozen=True, slots=True)
+class Square:
+    """A QR code of this text, of which 15 % may be damaged (level M); `module` is the edge of its smallest square."""
+
+    x: int
+    y: int
+    module: int
+    text: str
+
+
+Mark = Text | Rule | Bars | Square
 
 
 def layout(parcel: Parcel, sscc: str) -> tuple[Mark, ...]:
@@ -91,10 +124,26 @@ def layout(parcel: Parcel, sscc: str) -> tuple[Mark, ...]:
     )
 
 
+def return_layout(back: ReturnParcel) -> tuple[Mark, ...]:
+    """The marks of the label of what comes back: where to, of which order, and the return's id to be scanned."""
+    return (
+        Text(MARGIN, 24, SMALLEST, "RETURN TO"),
+        *_block(back.recipient, 56, 460, 56),
+        Rule(530),
+        *_block((f"Return {back.number} of order {back.order_number}", *_theirs(back.channel_number)), 546, 100, 40),
+        Rule(660),
+        Square((WIDTH - SQUARE_MODULES * SQUARE_MODULE) // 2, 700, SQUARE_MODULE, back.return_id),
+        *_block((back.return_id,), 700 + SQUARE_MODULES * SQUARE_MODULE + 40, 60, 40),
+    )
+
+
 def _orders(parcel: Parcel) -> tuple[str, ...]:
     """Our number, and beside it the one that the customer knows."""
-    theirs = (f"Customer's order {parcel.channel_number}",) if parcel.channel_number else ()
-    return (f"Order {parcel.order_number}", *theirs)
+    return (f"Order {parcel.order_number}", *_theirs(parcel.channel_number))
+
+
+def _theirs(number: str | None) -> tuple[str, ...]:
+    return (f"Customer's order {number}",) if number else ()
 
 
 def _block(lines: Sequence[str], top: int, height: int, largest: int) -> list[Text]:

@@ -5,11 +5,25 @@ from __future__ import annotations
 from io import BytesIO
 
 from reportlab.graphics.barcode.code128 import Code128
+from reportlab.graphics.barcode.qr import QrCodeWidget
+from reportlab.graphics.shapes import Drawing
 from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
 
 from chassis.typeface import DRAWING, drawable, face
-from services.shipping.label_layout import DOTS_PER_MM, HEIGHT, MARGIN, WIDTH, Bars, Mark, Rule, Text
+from services.shipping.label_layout import (
+    DOTS_PER_MM,
+    HEIGHT,
+    MARGIN,
+    SQUARE_MODULES,
+    SQUARE_VERSION,
+    WIDTH,
+    Bars,
+    Mark,
+    Rule,
+    Square,
+    Text,
+)
 
 __all__ = ["label_pdf"]
 
@@ -56,3 +70,13 @@ def _draw(canvas: Canvas, mark: Mark) -> None:
                 FNC1 + mark.digits, barWidth=mark.module * DOT, barHeight=mark.height * DOT, quiet=0, humanReadable=0
             )
             bars.drawOn(canvas, mark.x * DOT, (HEIGHT - mark.y - mark.height) * DOT)
+        case Square():
+            _square(canvas, mark)
+
+
+def _square(canvas: Canvas, mark: Square) -> None:
+    size = SQUARE_MODULES * mark.module * DOT
+    code = QrCodeWidget(mark.text, barLevel="M", qrVersion=SQUARE_VERSION, barBorder=0, barWidth=size, barHeight=size)
+    drawing = Drawing(size, size)
+    drawing.add(code)
+    drawing.drawOn(canvas, mark.x * DOT, (HEIGHT - mark.y) * DOT - size)

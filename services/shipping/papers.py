@@ -10,13 +10,24 @@ from dataclasses import dataclass
 
 from chassis.sealing import PersonalDataForgotten
 from contracts.address import Area, ShipTo
-from contracts.fulfillment import Package, PackageContent
-from contracts.inventory import TracedQuantity
+from contracts.fulfillment import Package, PackageContent, ReturnMatched, ReturnOpened
+from contracts.inventory import LocationDescribed, TracedQuantity
 from contracts.order import OrderLine, OrderPlaced
 from contracts.personal import Personal, PersonalContent
 from contracts.shipping import ShipmentCreated
 
-__all__ = ["FORGOTTEN", "UNNAMED", "Opened", "PackingSlip", "Parcel", "SlipLine", "packing_slip_of", "parcel_of"]
+__all__ = [
+    "FORGOTTEN",
+    "UNNAMED",
+    "Opened",
+    "PackingSlip",
+    "Parcel",
+    "ReturnParcel",
+    "SlipLine",
+    "packing_slip_of",
+    "parcel_of",
+    "return_parcel_of",
+]
 
 Opened = Callable[[Personal], PersonalContent]
 """Opens what is sealed; raises PersonalDataForgotten or PersonalDataUnreadable."""
@@ -48,6 +59,17 @@ class Parcel:
     def weight(self) -> str:
         """The actual weight in kilograms."""
         return f"{self.weight_grams // 1000}.{self.weight_grams % 1000:03} kg"
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnParcel:
+    """What a customer sends back, as its label names it: to a business, and from nobody who could be named."""
+
+    recipient: tuple[str, ...]
+    return_id: str
+    number: int
+    order_number: str
+    channel_number: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +109,24 @@ def parcel_of(
         count=len(packages),
         weight_grams=package.weight_grams,
         sscc=package.sscc,
+    )
+
+
+def return_parcel_of(
+    opened: ReturnOpened | ReturnMatched, place: LocationDescribed, order: OrderPlaced, return_id: str
+) -> ReturnParcel:
+    """What comes back to a place with an address."""
+    address = place.address
+    assert address is not None and opened.number is not None
+    town = " ".join(part for part in (address.postcode, address.city) if part)
+    country = " ".join(part for part in (address.region, address.country) if part)
+    lines = (order.brand or order.seller, place.name or place.location, *address.address_lines, town, country)
+    return ReturnParcel(
+        recipient=tuple(line for line in lines if line),
+        return_id=return_id,
+        number=opened.number,
+        order_number=order.number,
+        channel_number=order.channel_number,
     )
 
 

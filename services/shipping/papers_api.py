@@ -1,6 +1,7 @@
 """Printed papers over HTTP: the label of a package and its packing slip, drawn when they are asked for.
 
-They name a person: they are not to be kept by anything between the printer and us, and are for those who pack.
+They name a person: they are not to be kept by anything between the printer and us, and are for those who pack. The label
+of a return names a place of ours, and is for the customer.
 """
 
 from __future__ import annotations
@@ -16,20 +17,27 @@ from fastapi.responses import Response
 from chassis.description import may_answer
 from chassis.problems import Problem, ProblemKind
 from chassis.sealing import PersonalDataUnreadable
-from chassis.web import Gate, stream_of
-from contracts.fulfillment import Package
+from chassis.web import Gate, Name, stream_of
+from contracts.fulfillment import Package, Postage, ReturnMatched, ReturnOpened
+from contracts.inventory import LocationDescribed
 from contracts.order import OrderPlaced
-from services.shipping.label_layout import layout
+from services.shipping.label_layout import layout, return_layout
 from services.shipping.label_pdf import label_pdf
 from services.shipping.label_zpl import label_zpl
 from services.shipping.packing_slip_pdf import packing_slip_pdf
-from services.shipping.papers import Opened, Parcel, packing_slip_of, parcel_of
+from services.shipping.papers import Opened, Parcel, packing_slip_of, parcel_of, return_parcel_of
 from services.shipping.shipment import SHIPMENT, Shipment, Stage
 
-__all__ = ["OrderRead", "router"]
+__all__ = ["OrderRead", "PlaceRead", "ReturnRead", "return_router", "router"]
 
 OrderRead = Callable[[str], OrderPlaced | None]
 """An order as it was placed, by its id; None where it is not known (yet)."""
+
+ReturnRead = Callable[[str], ReturnOpened | ReturnMatched | None]
+"""What was announced of a return that is still to come, by its id; None where it is of no order, over, or unknown."""
+
+PlaceRead = Callable[[str], LocationDescribed | None]
+"""What a location is, by its name; None where nobody said."""
 
 
 class Format(StrEnum):
@@ -104,6 +112,51 @@ def router(gate: Gate, order_read: OrderRead, opened: Opened) -> APIRouter:
         return _paper(drawn, Format.PDF, f"packing-slip-{package.package}")
 
     return routes
+
+
+def return_router(return_read: ReturnRead, order_read: OrderRead, place_read: PlaceRead) -> APIRouter:
+    """The route of the label of a return."""
+    routes = APIRouter(tags=["returns"])
+
+    @routes.get(
+        "/returns/{identifier}/label",
+        response_class=Response,
+        responses=_described(*MEDIA_TYPES.values()),
+        openapi_extra=may_answer(ProblemKind.NOT_READY, ProblemKind.NOT_ACCEPTABLE),
+    )
+    def label(
+        identifier: str,
+        location: Annotated[Name, Query(description="Where it is to be sent to: a location with an address.")],
+        format: Annotated[Format | None, Query(description="Counts more than `Accept`.")] = None,
+        accept: Accept = "*/*",
+    ) -> Response:
+        """The label that a customer sticks on what they send back, where we pay for the way, or take its price off. It
+        names nobody but us, and has the return's id as a QR code for who opens the box."""
+        wanted = format or _accepted(accept)
+        back = _to_come(return_read(identifier), identifier)
+        place, order = place_read(location), order_read(back.order_id or "")
+        if place is None or place.address is None:
+            detail = f"Say where {location} is (`POST /locations`), or name one that has an address."
+            raise Problem(ProblemKind.NOT_READY, "The location has no address", detail)
+        if order is None:
+            raise Problem(ProblemKind.NOT_NOW, "Not now", "Its order is not known here yet. Ask again in a moment.")
+        marks = return_layout(return_parcel_of(back, place, order, identifier))
+        title = f"Return {order.number} {back.number}"
+        drawn = label_pdf(marks, title) if wanted is Format.PDF else label_zpl(marks)
+        return _paper(drawn, wanted, f"return-{identifier}")
+
+    return routes
+
+
+def _to_come(back: ReturnOpened | ReturnMatched | None, identifier: str) -> ReturnOpened | ReturnMatched:
+    """A return that may go on our label; raises Problem where there is none."""
+    if back is None or back.order_id is None:
+        detail = "It is of no order, is over, or nobody knows it: look at GET /returns/{id}, and GET /orders/{id}."
+        raise Problem(ProblemKind.NOT_FOUND, f"No return {identifier} is to come", detail)
+    if back.postage is Postage.CUSTOMERS:
+        detail = "The customer pays the postage of this return. Ask for one with `label`, where the price is taken off."
+        raise Problem(ProblemKind.NOT_READY, "This return goes at the customer's own postage", detail)
+    return back
 
 
 def _package(shipment: Shipment, identifier: str, number: int) -> Package:
