@@ -185,14 +185,17 @@ class BreakReason(StrEnum):
 
 class Disposition(StrEnum):
     """What becomes of a unit that came back: sellable again (`restock`); to be made good first (`refurbish`), looked at
-    again (`quarantine`) or sent on (`return_to_vendor`), all of which are on hold until then; thrown away (`scrap`); or
+    again (`quarantine`) or sent on (`return_to_vendor`), all of which are on hold until then; gone to the vendor
+    (`returned_to_vendor`), thrown away (`scrap`), or sent back to whom it came from (`sent_back`), whose it stays; or
     `missing`, since the box held less than it seemed to."""
 
     RESTOCK = "restock"
     REFURBISH = "refurbish"
     QUARANTINE = "quarantine"
     RETURN_TO_VENDOR = "return_to_vendor"
+    RETURNED_TO_VENDOR = "returned_to_vendor"
     SCRAP = "scrap"
+    SENT_BACK = "sent_back"
     MISSING = "missing"
 
 

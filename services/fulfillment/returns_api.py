@@ -181,12 +181,12 @@ def _add_reads(routes: APIRouter, gate: Gate) -> None:
         unmatched: bool = False,
     ) -> dict[str, Any]:
         """Returns, the newest first; `order` is an order's id, `location` where goods of it came. `unmatched`: those
-        that came without an order and have none yet."""
+        that came without an order, have none yet, and of which it is still to be said what becomes of them."""
         conditions: dict[LiteralString, Any] = {
             "stage = any(%s)": any_of(stage),
             "locations @> array[%s]::text[]": location,
             "order_id = %s": order,
-            "order_id is null": unmatched,
+            "order_id is null and stage <> 'closed'": unmatched,
         }
         return list_page(gate.reads, RETURNS, asked, conditions)
 

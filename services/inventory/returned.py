@@ -21,10 +21,12 @@ _PUT: Mapping[Disposition, Bucket] = {
     Disposition.REFURBISH: Bucket.ON_HOLD,
     Disposition.QUARANTINE: Bucket.ON_HOLD,
     Disposition.RETURN_TO_VENDOR: Bucket.ON_HOLD,
+    Disposition.RETURNED_TO_VENDOR: Bucket.FULFILLED,
     Disposition.SCRAP: Bucket.SCRAPPED,
+    Disposition.SENT_BACK: Bucket.FULFILLED,
     Disposition.MISSING: Bucket.LOST,
 }
-"""Where units of a disposition are."""
+"""Where units of a disposition are: what went to a vendor, or back to the customer, has left as what is sold does."""
 
 
 def returned(command: RecordReturned, book: StockBook, context: Context) -> Sequence[Event]:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from chassis.decider import Context
 from contracts.fulfillment import (
-    Disposition,
     InspectedItem,
     OpenReturn,
     ReturnCancelled,
@@ -42,7 +41,7 @@ from contracts.order import (
 )
 from services.order.order import move
 from services.order.return_policy import INSPECT_WITHIN
-from services.order.return_state import Returning, ReturnState, numbered
+from services.order.return_state import NOT_RETURNED, Returning, ReturnState, numbered
 from services.order.returning import declined, free, given_back, taken_back, waited_back
 from services.order.unit_ranges import Ranges, count, shared, take, without
 
@@ -157,9 +156,11 @@ class _Looked:
         line = self._each.lines.get(item.line or "")
         if line is None or item.line is None or item.disposition is item.instead_of:
             return
+        if item.disposition in NOT_RETURNED and item.instead_of in NOT_RETURNED:
+            return  # the customer's before, and after
         if item.instead_of is None:
             here = line.received
-        elif item.instead_of is Disposition.MISSING:
+        elif item.instead_of in NOT_RETURNED:
             here = shared(line.asked.ranges, free(self._state, item.line))
         else:
             here = line.inspected.get(item.instead_of, ())
@@ -169,10 +170,10 @@ class _Looked:
             self._say(item, item.line, ranges)
 
     def _say(self, item: InspectedItem, line: str, ranges: Ranges) -> None:
-        missing, first = item.disposition is Disposition.MISSING, item.instead_of is None
+        missing, first = item.disposition in NOT_RETURNED, item.instead_of is None
         if missing and first:
             self._missing[line] += count(ranges)
-        if item.instead_of is Disposition.MISSING:
+        if item.instead_of in NOT_RETURNED:
             self._found[line] += count(ranges)
         lost = True if missing and not first else None
         self._lines.append(InspectedRange(line=line, ranges=ranges, disposition=item.disposition, lost=lost))
@@ -224,7 +225,7 @@ def _on_matched(message: ReturnMatched, state: OrderStream, context: Context) ->
     if inspected:
         missing: Counter[str] = Counter()
         for part in inspected:
-            if part.disposition is Disposition.MISSING:
+            if part.disposition in NOT_RETURNED:
                 missing[part.line] += count(part.ranges)
         moves = [back for line, n in missing.items() for back in given_back(each, line, n, Bucket.RETURNED)]
         found.append(

@@ -44,6 +44,7 @@ from services.order.unit_ranges import Ranges, count, joined, without
 __all__ = [
     "DECISION",
     "INSPECT_RETURN",
+    "NOT_RETURNED",
     "OPEN_RETURN",
     "RETURN_GOODS",
     "LineReturn",
@@ -61,6 +62,9 @@ OPEN_RETURN = "open_return"
 RETURN_GOODS = "return_goods"
 INSPECT_RETURN = "inspect_return"
 STEP_NAMES = (OPEN_RETURN, RETURN_GOODS, INSPECT_RETURN)
+
+NOT_RETURNED = frozenset({Disposition.MISSING, Disposition.SENT_BACK})
+"""Dispositions of units that are the customer's: they never came, or go back to them."""
 
 DECISION = "return_decision"
 """The deadline of a person's decision, by the number of the return."""
@@ -288,7 +292,7 @@ def _received(state: ReturnsState, event: ReturnUnitsReceived) -> ReturnsState:
 def _inspected(state: ReturnsState, event: ReturnUnitsInspected) -> ReturnsState:
     each, moves = state.returns[str(event.number)], event.moves
     for part in event.lines:
-        missing = part.disposition is Disposition.MISSING and not part.lost
+        missing = part.disposition in NOT_RETURNED and not part.lost
         each = _changed(each, part.line, part.ranges, moves, part.disposition, missing)
         moves = tuple(move for move in moves if move.line != part.line)
     unseen = any(count(line.received) for line in each.lines.values())

@@ -39,6 +39,8 @@ from contracts.order import (
     UnitRange,
     WithdrawReturn,
 )
+from services.order import order as orders
+from services.order import return_state
 from services.order.order import WITH_CUSTOMER, line_of, line_units, move
 from services.order.return_policy import (
     DECIDE_WITHIN,
@@ -111,11 +113,40 @@ def _request(message: RequestReturn, state: OrderStream, context: Context) -> Se
         matched = (_denied(wish, ReturnDenial.MATCHED) for wish in message.lines)
         return [ReturnDeclined(lines=tuple(matched), by=ReturnDecider.POLICY)]
     wishes = _by_components(message.lines, state)
+    instead = () if message.matches is None else _in_place_of(wishes, state)
+    state = _without(state, instead)
     decided = [_line(wish, wishes, state, context) for wish in wishes]
     if denials := tuple(line for line in decided if isinstance(line, DeclinedReturnLine)):
         return [ReturnDeclined(lines=denials, by=ReturnDecider.POLICY)]
     lines = tuple(line for line in decided if isinstance(line, ReturnLine))
-    return _requested(message, lines, state, context)
+    return [*instead, *_requested(message, lines, state, context)]
+
+
+def _in_place_of(wishes: Sequence[ReturnWish], state: OrderStream) -> list[ReturnWithdrawn]:
+    """The returns that come to nothing because their goods came without them: units are in one return alone. Only as
+    many as are needed, and none of which anything came."""
+    given_up: list[ReturnWithdrawn] = []
+    for wish in (each for each in wishes if each.line in state.order.lines):
+        for number, each in sorted(state.returns.returns.items(), key=lambda item: item[1].number):
+            seen = _without(state, given_up)
+            if count(free(seen, wish.line)) >= wish.quantity:
+                break
+            line = seen.returns.returns[number].lines.get(wish.line)
+            if each.state in _NOTHING_CAME and line is not None and line.waited:
+                detail = "its goods came without it"
+                given_up.append(ReturnWithdrawn(number=each.number, detail=detail, moves=waited_back(each)))
+    return given_up
+
+
+_NOTHING_CAME = (ReturnState.REQUESTED, ReturnState.APPROVED, ReturnState.IN_TRANSIT)
+
+
+def _without(state: OrderStream, given_up: Iterable[ReturnWithdrawn]) -> OrderStream:
+    """The order once these returns came to nothing."""
+    for event in given_up:
+        order, returns = orders.evolve(state.order, event), return_state.evolve(state.returns, event)
+        state = state._replace(order=order, returns=returns)
+    return state
 
 
 def _requested(

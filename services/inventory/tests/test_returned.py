@@ -39,6 +39,7 @@ def moved(outcome: Outcome) -> list[tuple[Bucket, Bucket, int]]:
         (Disposition.REFURBISH, Bucket.ON_HOLD),
         (Disposition.RETURN_TO_VENDOR, Bucket.ON_HOLD),
         (SCRAP, Bucket.SCRAPPED),
+        (Disposition.SENT_BACK, Bucket.FULFILLED),
     ],
 )
 def test_what_came_back_goes_where_its_disposition_says(disposition: Disposition, bucket: Bucket) -> None:
@@ -60,6 +61,10 @@ def test_a_changed_disposition_takes_the_goods_from_where_they_were_put() -> Non
     assert moved(spec.when(returned(1, RESTOCK, instead_of=SCRAP))) == [(Bucket.FOUND, Bucket.SELLABLE, 1)]
     # missing, it never was in it
     assert moved(spec.when(returned(1, RESTOCK, instead_of=MISSING))) == [(Bucket.RESTOCKED, Bucket.SELLABLE, 1)]
+    # what waited for its vendor leaves once that has it
+    spec.when(returned(1, Disposition.RETURN_TO_VENDOR))
+    gone = returned(1, Disposition.RETURNED_TO_VENDOR, instead_of=Disposition.RETURN_TO_VENDOR)
+    assert moved(spec.when(gone)) == [(Bucket.ON_HOLD, Bucket.FULFILLED, 1)]
     # from hold to hold nothing moves
     spec.when(returned(1, Disposition.QUARANTINE))
     assert moved(spec.when(returned(1, Disposition.REFURBISH, instead_of=Disposition.QUARANTINE))) == []

@@ -31,7 +31,7 @@ from contracts.order import (
 from services.order.order import line_units
 from services.order.return_state import held
 from services.order.tests.refund_story import asks, claim, paid
-from services.order.tests.story import Story, eur, messages
+from services.order.tests.story import Story, eur, kinds, messages, units_of
 from services.order.tests.test_returns import (
     MISSING,
     RESTOCK,
@@ -47,6 +47,8 @@ from services.order.tests.test_returns import (
     wish,
 )
 from services.order.unit_ranges import count
+
+SENT_BACK = Disposition.SENT_BACK
 
 
 def of(outcome: Outcome) -> tuple[RefundGranted | None, ReturnReckoned]:
@@ -98,6 +100,32 @@ def test_what_was_missing_is_not_paid_for_until_it_is_found() -> None:
     assert not any(isinstance(event, ReturnReckoned) for event in inspected(story, 1, MISSING).events)
     assert amount(inspected(story, 1, RESTOCK, "i2")) == 300
     assert amount(inspected(story, 1, RESTOCK, "i3", instead_of=MISSING)) == 300
+
+
+def test_what_is_sent_back_to_the_customer_is_theirs_and_not_paid_back() -> None:
+    story = approved(2)
+    received(story)
+    # when one of two is not taken, and goes back to them
+    outcome = inspected(story, 1, SENT_BACK)
+    assert not any(isinstance(event, ReturnReckoned) for event in outcome.events)
+    assert units_of(story)[Bucket.FULFILLED] == 2
+    # then the other is paid for, and that one may be asked for again
+    assert amount(inspected(story, 1, RESTOCK, "i2")) == 300
+    closed(story)
+    assert units_of(story) == {Bucket.FULFILLED: 2, Bucket.RETURNED: 1}
+    [requested, *_] = ask(story, wish(1)).events
+    assert isinstance(requested, ReturnRequested)
+
+
+def test_what_was_missing_and_then_goes_back_to_the_customer_is_theirs_all_the_time() -> None:
+    story = approved(2)
+    received(story)
+    inspected(story, 1, MISSING)
+    assert kinds(inspected(story, 1, SENT_BACK, "i2", instead_of=MISSING, reason="found, and not ours")) == []
+    assert units_of(story)[Bucket.FULFILLED] == 2
+    # and what was to go back and stays with us after all is paid for
+    inspected(story, 1, SENT_BACK, "i3")
+    assert amount(inspected(story, 1, RESTOCK, "i4", instead_of=SENT_BACK, reason="we take it")) == 300
 
 
 def test_the_rules_keep_for_restocking_wear_and_our_label_and_that_once() -> None:

@@ -482,6 +482,37 @@ def test_goods_that_had_come_before_anybody_knew_whose_they_were() -> None:
     assert denials(ask(story, wish(1, matches=blind))) == [("1", ReturnDenial.MATCHED)]
 
 
+BLIND = aggregate_id(TENANT, "return", "unannounced", "north", "b1")
+
+
+def test_goods_that_came_without_their_return_take_its_place_so_that_no_unit_is_in_two() -> None:
+    # given three units, of which two are announced, and a box of all three that names no return
+    story = approved(2)
+    # when it is said whose they are
+    outcome = ask(story, wish(3, matches=BLIND))
+    # then the one return comes to nothing, at the nodes too, and all three are in the other
+    withdrawn, requested, _ = told(outcome)
+    assert isinstance(withdrawn, ReturnWithdrawn) and withdrawn.number == 1
+    assert isinstance(requested, ReturnRequested) and requested.lines[0].ranges == (UnitRange(from_unit=0, to_unit=3),)
+    assert messages(outcome) == ["CancelReturn", "OpenReturn"]
+    assert units_of(story) == {Bucket.RETURN_REQUESTED: 3}
+    assert state(story) is ReturnState.WITHDRAWN
+
+
+def test_a_return_stays_as_long_as_other_units_are_enough_or_some_of_it_came() -> None:
+    story = approved(2)
+    assert kinds(ask(story, wish(1, matches=BLIND)))[0] == "ReturnRequested"
+    # of one that came in part nothing is taken, and nobody asks for units of it without goods that came
+    other = approved(2)
+    assert denials(ask(other, wish(2))) == [("1", ReturnDenial.NOT_WITH_CUSTOMER)]
+    received(other, 1)
+    assert denials(ask(other, wish(2, matches=BLIND))) == [("1", ReturnDenial.NOT_WITH_CUSTOMER)]
+    # nor is anything withdrawn where there are not that many units
+    third = approved(2)
+    assert denials(ask(third, wish(4, matches=BLIND))) == [("1", ReturnDenial.NOT_WITH_CUSTOMER)]
+    assert state(third) is ReturnState.APPROVED
+
+
 def test_what_is_said_of_a_return_of_no_order_of_ours_changes_nothing() -> None:
     story = complete(2)
     for answer in (opened, received, inspected, closed):
