@@ -52,10 +52,11 @@ class Followed:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A stream, and how far it was followed."""
+    """A stream, and how far it was followed. `at`: it is shown as it was recorded then."""
 
     stream: Stream
     followed: Followed
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,21 +154,25 @@ class Reads:
         events = [unpack(name, version, kind, bytes(state)) for version, kind, state in rows]
         return History(events[:HISTORY_MAX], len(events) > HISTORY_MAX)
 
-    def events(self, name: str, until: datetime | None = None) -> Iterator[Recorded]:
-        """All events of a stream in order, up to those recorded at `until`, fetched HISTORY_MAX at a time."""
+    def events(self, name: str, until: datetime | int | None = None) -> Iterator[Recorded]:
+        """All events of a stream in order, up to those recorded at `until` (an instant, or an offset of the stream's
+        partition), fetched HISTORY_MAX at a time."""
         after, more = 0, True
         while more:
             page = self.history(name, after)
             for event in page.events:
-                if until is not None and parse_instant(event.headers["ce_time"]) > until:
+                if until is not None and _is_after(event, until):
                     return
                 yield event
             after, more = after + len(page.events), page.more
 
-    def stream_as_recorded(self, name: str, at: datetime) -> Stream:
-        """A stream as it was recorded at a moment; version 0 where nothing had happened by then."""
+    def stream_as_recorded(self, name: str, at: datetime | int) -> Seen:
+        """A stream as it was recorded at a moment, or at an offset of its partition; version 0 where nothing had
+        happened by then. How far it was followed is asked first, so that no event before that is missing."""
         kind = self._service.by_kind[split_stream(name)[0]]
-        return restore(kind, name, None, tuple(self.events(name, at)))
+        followed = self.followed(name)
+        state = restore(kind, name, None, tuple(self.events(name, at)))
+        return Seen(state, followed, state.time if isinstance(at, int) else at)
 
     def taken(self, message_ids: Sequence[str]) -> frozenset[str]:
         """Those of these door messages that were taken."""
@@ -191,3 +196,9 @@ class Reads:
         """Give the connections back."""
         while not self._free.empty():
             self._free.get().close()
+
+
+def _is_after(event: Recorded, moment: datetime | int) -> bool:
+    if isinstance(moment, int):
+        return event.offset > moment
+    return parse_instant(event.headers["ce_time"]) > moment

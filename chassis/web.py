@@ -36,7 +36,7 @@ from chassis.waiters import TooManyWaiters, Waiter, Waiters
 from contracts.chassis import CommandOutdated, MessageConflicted
 from contracts.envelope import Actor
 from contracts.ids import stream
-from contracts.message import Command, Event
+from contracts.message import Command, Event, format_instant
 from contracts.personal import Personal
 from contracts.topics import DOOR_BODY_BYTES_MAX
 
@@ -414,9 +414,12 @@ def _invalid(error: RequestValidationError | ValidationError) -> Problem:
 
 
 def seen_answer(seen: Seen, view: Mapping[str, Any]) -> JSONResponse:
-    """A stream as it is shown, with its version, also as `ETag` for If-Match, and how far it was followed."""
+    """A stream as it is shown, with its version, also as `ETag` for If-Match, and how far it was followed. One that is
+    shown as it was recorded says of when, and has no tag: nothing can be changed of it."""
     version = seen.stream.version
     document = {**view, "version": version, "followed": seen.followed.document()}
+    if seen.at is not None:
+        return JSONResponse({**document, "at": format_instant(seen.at)})
     return JSONResponse(document, headers={"ETag": _tag_of(version)})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from http import HTTPStatus
 from typing import Annotated, Any, NoReturn
 from urllib.parse import quote
 from uuid import uuid4
@@ -14,7 +15,18 @@ import typer
 from chassis.settings import load_settings
 from oms.tokens import console_token
 
-__all__ = ["CALL_SECONDS", "DOOR_EXIT_CODE", "WAIT_SECONDS", "AsJson", "call", "download", "fail", "part", "print_json"]
+__all__ = [
+    "CALL_SECONDS",
+    "DOOR_EXIT_CODE",
+    "WAIT_SECONDS",
+    "AsJson",
+    "call",
+    "download",
+    "fail",
+    "find",
+    "part",
+    "print_json",
+]
 
 WAIT_SECONDS = 10
 """How long a command waits for the outcome of what it sent."""
@@ -41,6 +53,25 @@ def call(
     parameters: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The answer of a door; ends the command with one sentence when there is none, or a problem."""
+    status, document = _answer(method, path, body, key, parameters)
+    if status >= HTTPStatus.BAD_REQUEST:
+        fail(f"{document.get('title')}. {document.get('detail')}")
+    return document
+
+
+def find(path: str, parameters: dict[str, Any] | None = None) -> dict[str, Any] | None:
+    """What a door shows, None where it knows of nothing called so; ends the command as `call` does."""
+    status, document = _answer("GET", path, None, None, parameters)
+    if status == HTTPStatus.NOT_FOUND:
+        return None
+    if status >= HTTPStatus.BAD_REQUEST:
+        fail(f"{document.get('title')}. {document.get('detail')}")
+    return document
+
+
+def _answer(
+    method: str, path: str, body: Any, key: str | None, parameters: dict[str, Any] | None
+) -> tuple[int, dict[str, Any]]:
     settings = load_settings()
     address = f"http://{settings.http_host}:{settings.http_port}"
     headers = {"Authorization": f"Bearer {console_token(settings)}"}
@@ -54,9 +85,7 @@ def call(
         fail(f"no door answers at {address} ({error}); `oms up` opens it, `oms status` shows what runs")
     except ValueError:
         fail(f"what answers at {address} is no door of Orderlog; look at the settings http_host and http_port")
-    if answer.is_error:
-        fail(f"{document.get('title')}. {document.get('detail')}")
-    return document
+    return answer.status_code, document
 
 
 def download(path: str, parameters: dict[str, Any] | None = None) -> bytes:

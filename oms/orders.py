@@ -13,6 +13,7 @@ from rich.table import Table
 
 from oms.calls import AsJson, call, fail, part, print_json
 from oms.changes import change_commands
+from oms.cut import cut_of, show_cut
 from oms.lists import list_claims, list_orders, list_stock
 from oms.outcomes import outcome as _outcome
 
@@ -46,10 +47,20 @@ def place(
 @order_commands.command("show")
 def show(
     name: Annotated[str, typer.Argument(help="The order's id, number or external id.")],
-    at: Annotated[str | None, typer.Option(help="As it was recorded then, such as 2026-01-05T09:00:00Z.")] = None,
+    at: Annotated[
+        str | None, typer.Option(help="As it was recorded then: 2026-01-05T09:00:00Z, or an offset of its partition.")
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="With --at: also its stock, payment, work and shipments, as known then.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show an order and everything that happened to it."""
+    if everything:
+        if at is None:
+            raise typer.BadParameter("--all shows one moment of all services: say which, with --at")
+        show_cut(cut_of(name, at), as_json)
+        return
     order = call("GET", f"/orders/{part(name)}", parameters={"at": at} if at else None)
     history = call("GET", f"/orders/{part(name)}/timeline")
     history["events"] = [event for event in history["events"] if event["version"] <= order["version"]]

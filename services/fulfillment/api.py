@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from chassis.description import may_answer, shown
 from chassis.listing import Listing, PageAsked, any_of, list_page, text_key
 from chassis.problems import Problem, ProblemKind
+from chassis.recorded import At, seen_at
 from chassis.sealing import PersonalDataForgotten, PersonalDataUnreadable
 from chassis.web import Caller, Gate, Name, caller_of, seen_answer, stream_of, submit
 from contracts.fulfillment import (
@@ -183,9 +184,9 @@ def router(gate: Gate, seal: Seal, opened: Opened) -> APIRouter:
         return list_page(gate.reads, FULFILLMENT_ORDERS, asked, conditions)
 
     @routes.get("/{identifier}")
-    def show(identifier: str) -> Any:
+    def show(identifier: str, at: At = None) -> Any:
         """What was asked for, and how far it is."""
-        seen = gate.reads.stream(stream_of(FULFILLMENT_ORDER.kind, identifier))
+        seen = seen_at(gate.reads, stream_of(FULFILLMENT_ORDER.kind, identifier), at)
         if seen.stream.version == 0:
             raise Problem(
                 ProblemKind.NOT_FOUND,

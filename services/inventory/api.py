@@ -14,6 +14,7 @@ from chassis.description import shown
 from chassis.doors import Entry
 from chassis.listing import Listing, PageAsked, list_page, text_key
 from chassis.problems import Problem, ProblemKind
+from chassis.recorded import At, seen_at
 from chassis.web import NUMBER_MAX, Caller, Gate, Name, Positive, caller_of, seen_answer, submit
 from contracts.ids import aggregate_id, stream
 from contracts.inventory import (
@@ -226,9 +227,9 @@ def router(gate: Gate) -> APIRouter:
         return list_page(gate.reads, STOCK_ITEMS, asked, conditions)
 
     @routes.get("/{sku:path}")
-    def show(sku: Name) -> Any:
+    def show(sku: Name, at: At = None) -> Any:
         """The item at all its locations, and who waits for it."""
-        seen = gate.reads.stream(target(sku))
+        seen = seen_at(gate.reads, target(sku), at)
         if seen.stream.version == 0:
             raise Problem(
                 ProblemKind.NOT_FOUND,

@@ -20,12 +20,12 @@ from chassis.description import may_answer, shown
 from chassis.doors import Door
 from chassis.listing import Listing, PageAsked, any_of, list_page, text_key
 from chassis.problems import Problem, ProblemKind
-from chassis.reading import Reads
+from chassis.recorded import At, seen_at
 from chassis.store import Recorded
 from chassis.web import Caller, Gate, Name, Standing, caller_of, seen_answer, submit, timeline
 from contracts.channel import LINES_MAX, ChannelOrder, OpenOrder, Text
 from contracts.ids import split_stream, stream
-from contracts.message import CATALOGUE, Command, Event, format_instant, parse_instant
+from contracts.message import CATALOGUE, Command, Event, parse_instant
 from contracts.order import (
     ALL_STEPS,
     CancelLine,
@@ -310,15 +310,12 @@ def _add_reads(routes: APIRouter, gate: Gate) -> None:
         return list_page(gate.reads, ORDERS, asked, conditions)
 
     @routes.get("/orders/{name}", openapi_extra=may_answer(ProblemKind.AMBIGUOUS, ProblemKind.BAD_REQUEST))
-    def show(name: str, at: str | None = None) -> Any:
-        """An order by its id, its number or the channel's external id; as it was recorded `at` a moment (RFC 3339)."""
+    def show(name: str, at: At = None) -> Any:
+        """An order by its id, its number or the channel's external id; as it was recorded `at` a moment."""
         target = find_order(gate.reads, name)
-        if at is not None:
-            followed = gate.reads.followed(target)
-            return {**_as_recorded(gate.reads, target, name, at), "followed": followed.document()}
-        seen = gate.reads.stream(target)
+        seen = seen_at(gate.reads, target, at)
         if seen.stream.version == 0:
-            raise unknown_order(name)
+            raise unknown_order(name, at)
         return seen_answer(seen, order_view(seen.stream))
 
     @routes.get("/orders/{name}/why", openapi_extra=NAMED)
@@ -376,23 +373,6 @@ def _read_order(body: bytes, key: str) -> bytes:
 
 def _location(target: str) -> str:
     return f"/orders/{split_stream(target)[1]}"
-
-
-def _as_recorded(reads: Reads, target: str, name: str, at: str) -> dict[str, Any]:
-    try:
-        moment = parse_instant(at)
-    except ValueError as error:
-        raise Problem(
-            ProblemKind.BAD_REQUEST,
-            "`at` cannot be read",
-            f"{error}. Write an instant with its zone, such as 2026-01-05T09:00:00Z.",
-        ) from error
-    stream_then = reads.stream_as_recorded(target, moment)
-    if stream_then.version == 0:
-        raise Problem(
-            ProblemKind.NOT_FOUND, f"No order was called {name} then", f"Nothing of it was recorded up to {at}."
-        )
-    return {**order_view(stream_then), "at": format_instant(moment)}
 
 
 def _happened(event: Recorded) -> Happened:

@@ -60,8 +60,12 @@ def _number(name: str) -> str:
     return f"{symbols[:5]}-{symbols[5:10]}-{symbols[10:] or '%'}" if len(symbols) in {10, 11} else ""
 
 
-def unknown_order(name: str) -> Problem:
-    """Says that no order is called so, and how orders are called."""
+def unknown_order(name: str, at: str | None = None) -> Problem:
+    """Says that no order is called so, or was `at` a moment, and how orders are called."""
+    if at is not None:
+        return Problem(
+            ProblemKind.NOT_FOUND, f"No order was called {name} then", f"Nothing of it was recorded up to {at}."
+        )
     return Problem(
         ProblemKind.NOT_FOUND,
         f"No order is called {name}",

@@ -10,6 +10,7 @@ from pydantic import BaseModel, StringConstraints
 from chassis.description import shown
 from chassis.listing import Listing, PageAsked, any_of, list_page, text_key
 from chassis.problems import Problem, ProblemKind
+from chassis.recorded import At, seen_at
 from chassis.web import Caller, Gate, Name, Positive, caller_of, seen_answer, stream_of, submit
 from contracts.message import format_instant, parse_instant
 from contracts.money import Money
@@ -88,9 +89,9 @@ def router(gate: Gate) -> APIRouter:
         return list_page(gate.reads, PAYMENTS, asked, conditions)
 
     @routes.get("/{order_id}")
-    def show(order_id: str) -> Any:
+    def show(order_id: str, at: At = None) -> Any:
         """What is authorised, captured and refunded for an order; amounts in minor units."""
-        seen = gate.reads.stream(stream_of(PAYMENT.kind, order_id))
+        seen = seen_at(gate.reads, stream_of(PAYMENT.kind, order_id), at)
         if seen.stream.version == 0:
             raise Problem(
                 ProblemKind.NOT_FOUND, f"No payment of the order {order_id} is known", "Ask by the order's id."

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from chassis.description import shown
 from chassis.listing import Listing, PageAsked, any_of, list_page, text_key
 from chassis.problems import Problem, ProblemKind
+from chassis.recorded import At, seen_at
 from chassis.web import Caller, Gate, Name, caller_of, seen_answer, stream_of, submit
 from contracts.message import Instant, parse_instant
 from contracts.shipping import RecordTracking, ShipmentRefused, TrackingStatus
@@ -95,9 +96,9 @@ def router(gate: Gate) -> APIRouter:
         return list_page(gate.reads, SHIPMENTS, asked, conditions)
 
     @routes.get("/{identifier}")
-    def show(identifier: str) -> Any:
+    def show(identifier: str, at: At = None) -> Any:
         """What is shipped, its labels, and how far it is."""
-        seen = gate.reads.stream(stream_of(SHIPMENT.kind, identifier))
+        seen = seen_at(gate.reads, stream_of(SHIPMENT.kind, identifier), at)
         if seen.stream.version == 0:
             raise Problem(
                 ProblemKind.NOT_FOUND,

@@ -46,7 +46,7 @@ from services.order.order import OrderStatus, status
 from tests.simulation.people import PARCEL, WAYS, Floor, channel_order, place, receive, sealed
 from tests.simulation.world import KINDS, TENANT, World, stock_stream
 
-__all__ = ["PARTITIONS", "SERVICES", "busy_month", "log_of"]
+__all__ = ["PARTITIONS", "SERVICES", "BusyWorld", "busy_month", "log_of"]
 
 PARTITIONS = 4
 SERVICES = tuple(KINDS)
@@ -56,7 +56,7 @@ DAYS = 30
 ORDERS_MAX = 3
 
 
-class _Ticking(World):
+class BusyWorld(World):
     """A world in which no two messages are handled at the same millisecond."""
 
     def step(self) -> bool:
@@ -66,7 +66,7 @@ class _Ticking(World):
 
 def busy_month(seed: int, days: int = DAYS) -> World:
     """Orders, stock and returns of so many days, with nothing on its way any more."""
-    world, chance = _Ticking(seed), random.Random(seed)
+    world, chance = BusyWorld(seed), random.Random(seed)
     _opening(world, chance)
     floor = Floor(world, {("north", "A"): 2, ("south", "B"): 1})
     names: list[str] = []
