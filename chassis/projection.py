@@ -145,11 +145,12 @@ class ProjectionFollower:
         connection = self._connection
         assert connection is not None
         with connection.transaction():
+            # Positions first: where others moved them, their rows are there too, and ours would only fail.
+            for (topic, partition), position in sorted(moved.items()):
+                self._move(connection, topic, partition, position)
             if records:
                 self._projection.apply(connection, records)
             faultpoint("projection.applied")
-            for (topic, partition), position in sorted(moved.items()):
-                self._move(connection, topic, partition, position)
         faultpoint("projection.committed")
         self._positions.update(moved)
 

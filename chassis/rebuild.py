@@ -122,14 +122,19 @@ class Copy:
         }
         self._ends = Positions({}, {})
 
-    def advance(self, to: Positions, tell: Callable[[int], None] = lambda offsets: None) -> None:
+    def advance(
+        self,
+        to: Positions,
+        tell: Callable[[int], None] = lambda offsets: None,
+        patience: float = STALLED_SECONDS,
+    ) -> None:
         """Follow up to exactly these positions, or stay where one is further already; `tell` hears how many offsets
-        were followed so far.
+        were followed so far. Gives up when nothing came for `patience` seconds.
 
         Raises StoreAway, LogError, ChainBroken where the log was changed, and ProjectionFailed.
         """
         self._aim(to)
-        stalled_at = time.monotonic() + STALLED_SECONDS
+        stalled_at = time.monotonic() + patience
         reached = -1
         while True:
             for projection in self._projections.values():
@@ -137,7 +142,7 @@ class Copy:
             self._follower.step(POLL_SECONDS)
             positions = self.positions()
             if positions.offsets() != reached:
-                reached, stalled_at = positions.offsets(), time.monotonic() + STALLED_SECONDS
+                reached, stalled_at = positions.offsets(), time.monotonic() + patience
                 tell(reached)
             if positions == self._ends:
                 return

@@ -33,6 +33,9 @@ console = Console()
 
 def rebuild(
     services: Annotated[list[str] | None, typer.Argument(help=f"Of {', '.join(SERVICES)}; all without.")] = None,
+    swap: Annotated[
+        bool, typer.Option("--swap", help="Put the new tables in the place of the live ones, also where they differ.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
     """Build all tables of services again from their topics, and compare them with the live ones, while these go on."""
@@ -41,7 +44,9 @@ def rebuild(
     found = []
     for name in _checked(services):
         with _watching(name, shown=not as_json) as watcher:
-            one = rebuild_and_compare(declared(name, settings.namespace), log, settings.database, watcher)
+            one = rebuild_and_compare(
+                declared(name, settings.namespace), log, settings.database, watcher, swapping=swap
+            )
         found.append(one)
         if not as_json:
             _show(one)
@@ -114,6 +119,9 @@ def _show(found: Rebuilt) -> None:
         for line in _why(one):
             console.print(escape(line), highlight=False)
     console.print(f"{found.offsets:,} offsets followed; calls outside: {found.calls_outside}\n", highlight=False)
+    if found.swapped:
+        kept = "" if found.equal else "; what differed is kept beside them, in the schema that ends in _replaced"
+        console.print(f"The live tables of {found.service} are the new ones now{kept}.\n", highlight=False)
 
 
 def _why(one: TableCompared) -> Iterator[str]:
@@ -152,6 +160,7 @@ def _document(found: Rebuilt) -> dict[str, Any]:
         "equal": found.equal,
         "offsets": found.offsets,
         "calls_outside": found.calls_outside,
+        "swapped": found.swapped,
         "tables": [_table(one) for one in found.tables],
     }
 

@@ -1,4 +1,5 @@
-"""A service's tables made again beside the live ones, and compared at one moment of the live database."""
+"""A service's tables made again beside the live ones, compared at one moment of the live database, and put in their
+place if that is wanted."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import psycopg
+from psycopg.sql import SQL, Identifier
 
 from chassis.comparison import TableCompared, compare_schemas
 from chassis.log import Log
@@ -15,6 +17,7 @@ from chassis.rebuild import Copy, Positions, positions_in
 from chassis.service import Service
 from chassis.snapshots import state_version
 from chassis.store import StoreAway, connect
+from chassis.swap import REPLACED, swap
 from oms.rebuild.outside import no_calls_outside
 
 __all__ = ["Busy", "Rebuilt", "Watcher", "rebuild_and_compare"]
@@ -38,26 +41,35 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """What a rebuild found: all tables of a service, and how often somebody outside was to be called (refused)."""
+    """What a rebuild found: all tables of a service, how often somebody outside was to be called (refused), and whether
+    the live tables are the new ones now."""
 
     service: str
     tables: tuple[TableCompared, ...]
     offsets: int
     calls_outside: int
+    swapped: bool = False
 
     @property
     def equal(self) -> bool:
         return all(table.equal for table in self.tables) and self.calls_outside == 0
 
 
-def rebuild_and_compare(service: Service, log: Log, url: str, watcher: Watcher) -> Rebuilt:
-    """Rebuild into a schema of its own, compare, and throw the copy away. The live system goes on all the while.
+def rebuild_and_compare(service: Service, log: Log, url: str, watcher: Watcher, *, swapping: bool = False) -> Rebuilt:
+    """Rebuild into a schema of its own, compare, and throw the copy away, or with `swapping` the live tables. The live
+    system goes on all the while. What differed stays as `<schema>_replaced`.
 
-    Raises StoreAway (of it NotMade and Busy), LogError, ChainBroken where the log was changed, and ProjectionFailed.
+    Raises StoreAway (of it NotMade, NotSwapped and Busy), LogError, ChainBroken where the log was changed, and
+    ProjectionFailed.
     """
     with _alone(service, url), no_calls_outside() as calls, _copy(service, log, url) as copy:
         tables = _compare(service, copy, url, watcher)
-        return Rebuilt(service.name, tables, copy.positions().offsets(), calls.tried)
+        found = Rebuilt(service.name, tables, copy.positions().offsets(), calls.tried, swapping)
+        if swapping:
+            swap(service, copy, log, url)
+            if found.equal:
+                _drop(url, f"{service.schema}{REPLACED}")
+        return found
 
 
 def _compare(service: Service, copy: Copy, url: str, watcher: Watcher) -> tuple[TableCompared, ...]:
@@ -95,7 +107,12 @@ def _alone(service: Service, url: str) -> Iterator[None]:
             row = connection.execute("select pg_try_advisory_lock(hashtextextended(%s, 0))", lock).fetchone()
             if row is None or not row[0]:
                 raise Busy(f"another `oms rebuild {service.name}` is at work")
-            connection.execute(f'drop schema if exists "{service.schema}{SUFFIX}" cascade'.encode())
+            _drop(url, f"{service.schema}{SUFFIX}")
             yield
     except psycopg.OperationalError as error:
         raise StoreAway(f"the database is away: {str(error).strip().splitlines()[0]}") from error
+
+
+def _drop(url: str, schema: str) -> None:
+    with connect(url, schema) as connection:
+        connection.execute(SQL("drop schema if exists {} cascade").format(Identifier(schema)))

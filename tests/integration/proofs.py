@@ -20,8 +20,10 @@ from tests.waiting import eventually
 OUTCOMES = (BookingConfirmed, BookingRefused, BookingExpired)
 
 
-def book_until(world: World, halls: Sequence[str], done: Callable[[], bool]) -> list[str]:
-    """Keep booking one seat after the other, hall by hall, until `done`; the names of the bookings.
+def book_until(
+    world: World, halls: Sequence[str], done: Callable[[], bool], first: int = 0, seconds: float = 60
+) -> list[str]:
+    """Keep booking one seat after the other, hall by hall, until `done`; the names of the bookings, from number `first`.
 
     The load goes on for as long as that takes: what dies at its second batch must be given a second batch, also when
     it was slow to start and found everything in its first, and when the other, who would have sent it more, is dead.
@@ -29,12 +31,12 @@ def book_until(world: World, halls: Sequence[str], done: Callable[[], bool]) -> 
     names: list[str] = []
 
     def tick() -> bool:
-        names.append(f"booking {len(names)}")
+        names.append(f"booking {first + len(names)}")
         world.book(names[-1], halls[len(names) % len(halls)])
-        world.open_hall(f"annex {len(names)}", 1)
+        world.open_hall(f"annex {first + len(names)}", 1)
         return done()
 
-    eventually(tick, 60, "the end of the load")
+    eventually(tick, seconds, "the end of the load")
     return names
 
 

@@ -4,6 +4,7 @@ and a row that is not the topics' is named."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from itertools import count
 
@@ -16,7 +17,7 @@ from chassis.memory import MemoryLog
 from chassis.rebuild import Copy, Positions, ends_of
 from chassis.service import Service
 from chassis.snapshots import state_version
-from chassis.store import connect
+from chassis.store import StoreAway, connect
 from contracts import topics
 from oms.declared import declared
 from oms.rebuild.outside import CallRefused, no_calls_outside
@@ -159,6 +160,45 @@ def _is_named(found: Rebuilt, table: str) -> None:
             assert one.first.live is not None and one.first.live["labels"] == "[]"
         case "events":
             assert one.live.rows < one.rebuilt.rows and one.first.key["originator_version"] == "2"
+
+
+@pytest.mark.parametrize("name", ["order", "fulfillment"])
+def test_followers_go_on_from_what_took_the_place_of_their_tables(
+    name: str, log: MemoryLog, database: str, schemas: Schemas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given live tables half way, by followers whose statements the database has prepared, and a row that is wrong
+    monkeypatch.setattr(follower, "FOLLOWED_MAX", 20)
+    monkeypatch.setattr(projection, "PROJECTED_MAX", 20)
+    monkeypatch.setattr(projection, "LEAD_AGAIN_SECONDS", 0.0)
+    service = declared(name, "")
+    ends = ends_of(log, service)
+    copy = Copy(service, log, database, service.schema)
+    try:
+        copy.advance(_half(ends))
+        with connect(database, service.schema) as connection:
+            connection.execute("update tracking set head = repeat('1', 64) where partition = 1")
+        # when others that stand at the end take their place
+        found = rebuild_and_compare(service, log, database, Silence(), swapping=True)
+        assert [table.table for table in found.tables if not table.equal] == ["tracking"]
+        # then the followers find their positions moved, and go on from where the new tables are
+        for _ in range(len(service.projections) + 1):
+            with suppress(StoreAway):
+                copy.advance(ends)
+        assert copy.positions() == ends
+        assert [table for table in schemas.compared(copy, schemas.made(service)) if not table.equal] == []
+        with connect(database, f"{service.schema}_replaced") as connection:
+            kept = connection.execute("select head from tracking where partition = 1").fetchone()
+            assert kept is not None and kept[0] == "1" * 64
+            connection.execute(f"drop schema {service.schema}_replaced cascade".encode())
+    finally:
+        copy.drop()
+
+
+def _half(ends: Positions) -> Positions:
+    return Positions(
+        {where: end // 2 for where, end in ends.store.items()},
+        {name: {where: end // 2 for where, end in of.items()} for name, of in ends.projections.items()},
+    )
 
 
 @pytest.mark.parametrize("name", topics.SERVICES)

@@ -8,11 +8,11 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from chassis.loop import Limits
 from chassis.runtime import Installation, run_service
-from chassis.service import Service
 from tests.small.harness import PARTITIONS, SERVICES
 from tests.small.venue import MENDED_HALL
 
@@ -30,7 +30,7 @@ def main(
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(message)s")
     declared = SERVICES[name]
     kinds = (MENDED_HALL,) if name == "venue" and os.environ.get("SMALL_MENDED") else declared.kinds
-    service = Service(declared.name, kinds, declared.intents, namespace)
+    service = replace(declared, kinds=kinds, namespace=namespace)
     installation = Installation(
         bootstrap, database, Path(folder), PARTITIONS, namespace, intents_partitions=2, inboxes=tuple(SERVICES)
     )

@@ -26,6 +26,7 @@ from contracts.envelope import Actor, Envelope, root_traceparent
 from contracts.ids import aggregate_id, door_message_id, stream
 from contracts.message import CATALOGUE, Command, Message, to_milliseconds
 from tests.small.box_office import BOOKING, Book
+from tests.small.tally import Tally
 from tests.small.venue import HALL, OpenHall
 from tests.waiting import eventually
 
@@ -33,7 +34,10 @@ PARTITIONS = 4
 PATIENCE_MS = 3_600_000
 """Longer than any test: a booking whose answer was lost stays open, and no deadline hides the loss."""
 
-SERVICES = {"venue": Service("venue", (HALL,)), "box_office": Service("box_office", (BOOKING,), intents=True)}
+SERVICES = {
+    "venue": Service("venue", (HALL,), projections=(Tally(),)),
+    "box_office": Service("box_office", (BOOKING,), intents=True, projections=(Tally(),)),
+}
 _worlds = count(1)
 
 
