@@ -303,7 +303,8 @@ class UpdateKind(StrEnum):
     will not come; `cancel_refused`: they will come all the same; `ready_for_pickup`: they lie ready to be collected;
     `return_requested`: they may come back, or a person decides (`detail`: approved or asked); `return_received`: they
     are back; `return_ended`: they stay with the customer after all; `fulfilled`: they have left; `lost`: they left and do not arrive, unless they are found; `returned`: they left and
-    come back to us; `refunded`: `amount` went back to the customer.
+    come back to us; `refunded`: `amount` went back to the customer; `replaced`: these units
+    are sent again (`detail` says why), also of an order that was complete.
     """
 
     ACCEPTED = "accepted"
@@ -325,6 +326,7 @@ class UpdateKind(StrEnum):
     RETURN_ENDED = "return_ended"
     COMPLETED = "completed"
     REFUNDED = "refunded"
+    REPLACED = "replaced"
 
 
 class ChannelLineUpdate(Value):

@@ -178,12 +178,19 @@ def settle(
     package: Annotated[str, typer.Argument(help="The package's id, as `oms order show` names it.")],
     detail: Annotated[str, typer.Option(help="What was done, in words.")],
     refund: Annotated[bool, typer.Option("--refund", help="Pay back what was paid for what is in it.")] = False,
+    reship: Annotated[bool, typer.Option("--reship", help="Send what is in it again.")] = False,
+    if_short: Annotated[
+        str | None, typer.Option(help="What becomes of what nobody has: it waits (wait), or is paid back (refund).")
+    ] = None,
     key: Key = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what was done about a package that was lost or came back."""
     path = f"/orders/{part(name)}/packages/{part(package)}/settle"
-    _outcome(call("POST", path, {"detail": detail, "refund": refund}, key), as_json)
+    body: dict[str, Any] = {"detail": detail, "refund": refund, "reship": reship}
+    if if_short is not None:
+        body["if_short"] = if_short
+    _outcome(call("POST", path, body, key), as_json)
 
 
 @stock_commands.command("receive")

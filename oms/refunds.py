@@ -36,17 +36,25 @@ def grant(
     currency: Annotated[str | None, typer.Option(help="The currency of the amount.")] = None,
     percent: Annotated[str | None, typer.Option(help="A percentage off, such as 10 or 12.5.")] = None,
     credit: Annotated[bool, typer.Option("--credit", help="As store credit of the customer.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Send the goods of the lines again, and pay nothing.")] = False,
+    if_short: Annotated[
+        str | None,
+        typer.Option(help="What becomes of goods that nobody has: they wait (wait) or are paid back (refund)."),
+    ] = None,
     key: Key = None,
     as_json: AsJson = False,
 ) -> None:
-    """Give the customer of ORDER money back; above what you may give alone it waits for a second person."""
+    """Give the customer of ORDER money back, or the goods again; above what you may give alone it waits for a second person."""
     off = amount is not None or percent is not None
+    if again and credit:
+        fail("say --again or --credit: the customer gets the goods, or store credit")
+    said = {"amount": amount, "currency": currency, "percent": percent, "if_short": if_short}
     body = {
         "cause": "appeasement" if off and not line else cause,
         "lines": [_units(each) for each in line or ()],
         "reason": reason,
-        "to": "store_credit" if credit else "original",
-        **{name: value for name, value in (("amount", amount), ("currency", currency), ("percent", percent)) if value},
+        "to": "replacement" if again else "store_credit" if credit else "original",
+        **{name: value for name, value in said.items() if value},
     }
     outcome(call("POST", f"/orders/{part(name)}/refunds", body, key), as_json)
 

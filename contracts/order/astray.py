@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from contracts.message import Command, Event, Instant, Value
-from contracts.order.refunds import RefundApprover
+from contracts.order.refunds import IfShort, RefundApprover
 
 __all__ = [
     "AstrayLine",
@@ -48,16 +48,20 @@ class PackageWentAstray(Event):
 
 class SettlePackage(Command):
     """A person has done what was to be done about a package that went astray; `detail` says what. With `refund` its
-    units are paid back, as far as they were not; above what `approver` may give alone a second person has to approve."""
+    units are paid back, as far as they were not, with `reship` sent again; above what `approver` may give alone a second
+    person has to approve. `if_short` says what becomes of units to be sent again that nobody has."""
 
     package: str
     detail: str
     refund: bool = False
+    reship: bool | None = None
+    if_short: IfShort | None = None
     approver: RefundApprover = RefundApprover.CSR
 
 
 class PackageSettled(Event):
-    """Nobody has to look after the package any more. `refund` is that of its units, where there is one."""
+    """Nobody has to look after the package any more. `refund` is that of its units, in money or by
+    the goods again, where there is one."""
 
     package: str
     fate: PackageFate
@@ -67,11 +71,13 @@ class PackageSettled(Event):
 
 class SettlementRefusal(StrEnum):
     """Why a package was not settled: no such order; none of its packages by this id is astray; nothing can be paid back
-    for it (its money is not taken, or is back already)."""
+    for it (its money is not taken, or is back already, or the goods
+    are being sent again); its goods did not go by a way that anything could be sent again by."""
 
     UNKNOWN_ORDER = "unknown_order"
     NOT_ASTRAY = "not_astray"
     NOTHING_DUE = "nothing_due"
+    NO_WAY = "no_way"
 
 
 class SettlementRefused(Event):

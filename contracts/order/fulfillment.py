@@ -33,9 +33,11 @@ __all__ = [
     "LinesPicked",
     "LinesShort",
     "OrderCompleted",
+    "OrderReopened",
     "ReadyLine",
     "ReleasedLine",
     "ReleasedToFulfillment",
+    "ReopenCause",
     "ShipNotBeforePassed",
     "ShipmentLabelled",
     "ShipmentRequested",
@@ -256,3 +258,17 @@ class OrderCompleted(Event):
     """Every unit is fulfilled or cancelled, and what was fulfilled is captured."""
 
     captured: Money
+
+
+class ReopenCause(StrEnum):
+    """Why an order that was complete goes on: units of it are sent again."""
+
+    REPLACEMENT = "replacement"
+
+
+class OrderReopened(Event):
+    """An order that was complete takes more lines and goes on with them, until it is complete again. `reference` is what
+    asked for it: of a replacement the refund's id."""
+
+    cause: ReopenCause
+    reference: str

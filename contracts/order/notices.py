@@ -42,8 +42,8 @@ Said = Annotated[str, StringConstraints(max_length=SAID_CHARS_MAX)]
 
 class NoticeKind(StrEnum):
     """What the customer is told: the order is confirmed, waits for them, left us in part or whole, lies ready to be
-    collected, is cancelled in part or whole, or was paid back in part or whole; goods of it may come back, or are back; it
-    was changed."""
+    collected, is cancelled in part or whole, or was paid back in part or whole; goods of it may come back, or are back, or
+    are sent again; it was changed."""
 
     CONFIRMED = "confirmed"
     HELD = "held"
@@ -54,6 +54,7 @@ class NoticeKind(StrEnum):
     RETURN_APPROVED = "return_approved"
     RETURN_RECEIVED = "return_received"
     CHANGED = "changed"
+    REPLACED = "replaced"
 
 
 class NoticeLine(Value):

@@ -19,6 +19,8 @@ __all__ = [
     "ApproveRefund",
     "DeclineRefund",
     "GrantRefund",
+    "IfShort",
+    "LineUnits",
     "RefundApprover",
     "RefundCause",
     "RefundChangeRefusal",
@@ -34,6 +36,9 @@ __all__ = [
     "RefundUnits",
     "RefundWithdrawn",
     "Refunded",
+    "ReplacedUnits",
+    "ReplacementGivenUp",
+    "ReplacementGranted",
     "RetryRefund",
     "WithdrawRefund",
 ]
@@ -58,10 +63,19 @@ class RefundCause(StrEnum):
 
 
 class RefundTo(StrEnum):
-    """Where the money goes: back to what was paid with, or to the customer's store credit, where the order has a customer."""
+    """What the customer gets: money, back to what was paid with, or into their store credit, where the order has a
+    customer; or, of a claim, the goods again (`replacement`) and no money."""
 
     ORIGINAL = "original"
     STORE_CREDIT = "store_credit"
+    REPLACEMENT = "replacement"
+
+
+class IfShort(StrEnum):
+    """What becomes of a replacement that nobody has: it waits for supply, or its units are paid back instead."""
+
+    WAIT = "wait"
+    REFUND = "refund"
 
 
 class RefundApprover(StrEnum):
@@ -78,6 +92,21 @@ class RefundUnits(Value):
     quantity: Positive
 
 
+class LineUnits(Value):
+    """The units [from_unit, to_unit) of a line."""
+
+    line: str
+    from_unit: int
+    to_unit: int
+
+
+class ReplacedUnits(LineUnits):
+    """Units that are sent again, as those of the line `by` from `by_from` on."""
+
+    by: str
+    by_from: int
+
+
 class RefundLine(Value):
     """The units [from_unit, to_unit) of a line that are paid back, and what was paid for them themselves."""
 
@@ -92,7 +121,10 @@ class RefundContents(Value):
     charges of order and ship groups; of an appeasement all of it), less `fee`, which the merchant keeps.
 
     `withheld` of `other` had been kept with earlier refunds, until all goods that it was charged for came back.
-    `number` counts the refunds of an order from 1; `refund` is the id by which payments know it."""
+    `number` counts the refunds of an order from 1; `refund` is the id by which payments know it. Where units are claimed
+    that were sent instead of others, `claimed` names those, and `lines` the ones that were paid for. Of a claim that is
+    met by the goods again (`to` a replacement) `amount` is what it would be in money, and `if_short` what becomes of it
+    where nobody has them."""
 
     refund: str
     number: int
@@ -104,6 +136,8 @@ class RefundContents(Value):
     amount: Money
     to: RefundTo = RefundTo.ORIGINAL
     reason: str | None = None
+    claimed: tuple[LineUnits, ...] | None = None
+    if_short: IfShort | None = None
 
 
 # Commands
@@ -112,7 +146,8 @@ class RefundContents(Value):
 class GrantRefund(Command):
     """Somebody wants the customer to get money back: for `lines` that need not come back, or an `amount` or `percent`
     (of what was taken and not given back) as an appeasement. Above what `approver` may give alone, a second person has
-    to approve. No name of a person in `reason`."""
+    to approve. No name of a person in `reason`. With `to` a replacement the units are sent again instead, and `if_short`
+    says what becomes of those that nobody has."""
 
     cause: RefundCause
     lines: tuple[RefundUnits, ...] = ()
@@ -121,6 +156,7 @@ class GrantRefund(Command):
     to: RefundTo = RefundTo.ORIGINAL
     reason: str
     approver: RefundApprover = RefundApprover.CSR
+    if_short: IfShort | None = None
 
 
 class ApproveRefund(Command):
@@ -169,6 +205,26 @@ class RefundGranted(RefundContents, Event):
     by: str | None = None
     approved_by: str | None = None
     answer_by: Instant
+
+
+class ReplacementGranted(RefundContents, Event):
+    """The decision: the customer gets the goods again, and no money. `replaced` are the units claimed, each with the line
+    that it is sent again as. Those lines are owed nothing; what was paid stays where it was."""
+
+    replaced: tuple[ReplacedUnits, ...]
+    by: str | None = None
+    approved_by: str | None = None
+
+
+class ReplacementGivenUp(Event):
+    """Units of a replacement will not be sent, since they were cancelled before they left: what they were to replace may be
+    claimed again, or is paid back by `paid_back`, the id of another refund. `whole`: nothing is left of the replacement."""
+
+    refund: str
+    number: int
+    units: tuple[LineUnits, ...]
+    paid_back: str | None = None
+    whole: bool = False
 
 
 class RefundDecline(StrEnum):
@@ -230,7 +286,7 @@ class RefundWithdrawn(Event):
 
 class RefundChangeRefusal(StrEnum):
     """Why nothing was granted or changed: no such order, line, refund or package; no unit of these has left that was
-    not paid back; units are in a return, which decides about them; their money is not taken yet, or was taken by another system; nothing is due for them, or more is
+    not paid back; units are in a return, which decides about them, or are being sent again; their goods did not go by a way that anything could be sent again by; their money is not taken yet, or was taken by another system; nothing is due for them, or more is
     wished for than was taken and is left; the amount is unclear, or in another currency; the second person is the
     first, or may not give so much; nobody is known whose credit it could be; the refund is not proposed, or has not failed, or payments may still pay it; a rule grants that cause."""
 
@@ -239,6 +295,8 @@ class RefundChangeRefusal(StrEnum):
     UNKNOWN_REFUND = "unknown_refund"
     NOT_FULFILLED = "not_fulfilled"
     IN_RETURN = "in_return"
+    REPLACED = "replaced"
+    NO_WAY = "no_way"
     NOT_CAPTURED = "not_captured"
     TAKEN_ELSEWHERE = "taken_elsewhere"
     NOTHING_DUE = "nothing_due"

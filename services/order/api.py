@@ -34,6 +34,7 @@ from contracts.order import (
     CancelRefused,
     HeldStep,
     HoldChangeRefused,
+    IfShort,
     ImportRefused,
     OrderConflicted,
     PlaceHold,
@@ -182,12 +183,21 @@ class Release(BaseModel):
 
 class Settlement(BaseModel):
     """What was done about a package that went astray. No name of a person. With `refund` what was paid for its units
-    goes back."""
+    goes back; with `reship` they are sent again, and `if_short` says whether those that nobody has wait for supply or are
+    paid back."""
 
     model_config = shown({"detail": "the carrier pays, and a new one is sent"})
 
     detail: Annotated[str, StringConstraints(min_length=1, max_length=500)]
     refund: bool = False
+    reship: bool = False
+    if_short: IfShort | None = None
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> Self:
+        if self.refund and self.reship:
+            raise ValueError("the units are paid back or sent again, not both")
+        return self
 
 
 def router(gate: Gate, channel_door: Door, seal: Seal) -> APIRouter:
@@ -282,7 +292,14 @@ def router(gate: Gate, channel_door: Door, seal: Seal) -> APIRouter:
         """Say what was done about a package that was lost or comes back; then nobody waits for that any more."""
         target = await asyncio.to_thread(find_order, gate.reads, name)
         approver = approver_of(caller)
-        command = SettlePackage(package=package, detail=body.detail, refund=body.refund, approver=approver)
+        command = SettlePackage(
+            package=package,
+            detail=body.detail,
+            refund=body.refund,
+            reship=body.reship or None,
+            if_short=body.if_short,
+            approver=approver,
+        )
         return await submit(gate, caller, target, command, _location(target), refusals=(SettlementRefused,))
 
     return routes

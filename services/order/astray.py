@@ -21,6 +21,10 @@ from contracts.order import (
     PackageSettled,
     PackageWentAstray,
     RefundCause,
+    RefundGranted,
+    RefundProposed,
+    RefundTo,
+    ReplacementGranted,
     SettlementRefusal,
     SettlementRefused,
     SettlePackage,
@@ -28,14 +32,19 @@ from contracts.order import (
 from contracts.shipping import PackageLost, PackageReturned
 from services.order.fulfillment_answers import contents_of, of_shipment
 from services.order.order import ORDER_DESK
-from services.order.refund_granting import decided, from_top
-from services.order.refund_state import given_back, without
-from services.order.refunding import Units, in_returns, refund_due
+from services.order.refund_granting import Wish, decided, from_top
+from services.order.refund_state import without
+from services.order.refunding import Units, refund_due, spoken_for
+from services.order.replacing import can_be_sent
 
 if TYPE_CHECKING:
     from services.order.stream import OrderStream
 
 __all__ = ["FOLD", "AstrayState", "decide"]
+
+
+DECISIONS = (RefundGranted, RefundProposed, ReplacementGranted)
+"""What may come of a wish to have units paid back, or sent again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,23 +96,29 @@ def _settled(
     message: SettlePackage, astray: PackageWentAstray, state: OrderStream, context: Context
 ) -> Sequence[Event]:
     settled = PackageSettled(package=message.package, fate=astray.fate, detail=message.detail)
-    if not message.refund:
+    if not (message.refund or message.reship):
         return (settled,)
-    due = refund_due(state, _inside(astray, state), RefundCause.LOST)
-    if due.amount <= 0:
+    inside = _inside(astray, state)
+    due, to = refund_due(state, inside, RefundCause.LOST), RefundTo.ORIGINAL
+    if message.reship:
+        to = RefundTo.REPLACEMENT
+        if not can_be_sent(state, inside):
+            return (SettlementRefused(package=message.package, reason=SettlementRefusal.NO_WAY),)
+    if not due.lines or (due.amount <= 0 and not message.reship):
         return (SettlementRefused(package=message.package, reason=SettlementRefusal.NOTHING_DUE),)
-    [refund] = decided(RefundCause.LOST, message.detail, message.approver, due, state, context)
-    return settled.model_copy(update={"refund": refund.refund}), refund
+    wish = Wish(RefundCause.LOST, message.detail, message.approver, to, message.if_short)
+    events = decided(wish, inside, due, state, context)
+    refund = next(event.refund for event in events if isinstance(event, DECISIONS))
+    return settled.model_copy(update={"refund": refund}), *events
 
 
 def _inside(astray: PackageWentAstray, state: OrderStream) -> list[Units]:
-    """The units in a package, by number: of those that left with its shipment the highest that were not paid back."""
+    """The units in a package, by number: of those that left with its shipment the highest that nothing was granted for."""
     left = state.fulfillment.fulfilled[astray.shipment].ranges
     found = []
     for line in astray.lines:
         ranges = [(part.from_unit, part.to_unit) for part in left if part.line == line.line]
-        known = (*given_back(state.refunds, line.line), *in_returns(state, line.line))
-        found += from_top(line.line, line.quantity, without(ranges, known))
+        found += from_top(line.line, line.quantity, without(ranges, spoken_for(state, line.line)))
     return found
 
 

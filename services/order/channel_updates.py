@@ -46,6 +46,7 @@ from contracts.order import (
     PackageWentAstray,
     QuantityMoved,
     Refunded,
+    ReplacementGranted,
     ReturnCompleted,
     ReturnDeclined,
     ReturnExpired,
@@ -378,6 +379,13 @@ def _refunded(event: Refunded, order: KnownOrder) -> Told:
     }
 
 
+def _replaced(event: ReplacementGranted, order: KnownOrder) -> Told:
+    units: Counter[str] = Counter()
+    for part in event.replaced:
+        units[part.line] += part.to_unit - part.from_unit
+    return {"kind": UpdateKind.REPLACED, "lines": _units(order, _of_these(order, units)), "detail": event.cause.value}
+
+
 def _return_requested(event: ReturnRequested, order: KnownOrder) -> Told:
     lines = _units(order, _of_these(order, {line.line: line.quantity for line in event.lines}))
     detail = "approved" if event.approved else "asked"
@@ -427,6 +435,7 @@ _TOLD: dict[type[Message], Callable[[Any, KnownOrder], Told | None]] = {
     PackageWentAstray: _astray,
     OrderCompleted: _completed,
     Refunded: _refunded,
+    ReplacementGranted: _replaced,
     ReturnRequested: _return_requested,
     ReturnUnitsReceived: _return_received,
     ReturnDeclined: _return_ended,

@@ -47,6 +47,7 @@ from contracts.order import (
     OrderImported,
     OrderLine,
     OrderPlaced,
+    OrderReopened,
     OrderTerms,
     ReleasedLine,
     ReleasedToFulfillment,
@@ -447,6 +448,11 @@ def _ended(state: FulfillmentState, event: Event) -> FulfillmentState:
     return replace(state, asks=asks, not_before=())
 
 
+def _reopened(state: FulfillmentState, event: OrderReopened) -> FulfillmentState:
+    """A cancel of what was left then is over."""
+    return replace(state, cancelling=False)
+
+
 _EVOLVERS: Mapping[type[Event], Any] = {
     OrderImported: _taken_over,
     LinesAdded: _added,
@@ -477,6 +483,7 @@ _EVOLVERS: Mapping[type[Event], Any] = {
     StepUnanswered: _unanswered,
     OrderCancelled: _ended,
     OrderCompleted: _ended,
+    OrderReopened: _reopened,
 }
 
 

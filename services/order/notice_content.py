@@ -108,7 +108,7 @@ def _following(state: OrderStream, news: News) -> Mapping[str, int]:
     match news.kind:
         case NoticeKind.HELD | NoticeKind.REFUNDED | NoticeKind.RETURN_APPROVED | NoticeKind.RETURN_RECEIVED:
             return {}
-        case NoticeKind.CHANGED:
+        case NoticeKind.CHANGED | NoticeKind.REPLACED:
             return {}
         case NoticeKind.CONFIRMED:
             return _waiting(state)

@@ -46,6 +46,7 @@ EXAMPLES = tuple(
         {**_FULL, "kind": NoticeKind.RETURN_APPROVED, "postage": Postage.CUSTOMERS},
         {**_FULL, "kind": NoticeKind.RETURN_APPROVED, "postage": Postage.DEDUCTED},
         {**_FULL, "kind": NoticeKind.RETURN_RECEIVED},
+        {**_FULL, "kind": NoticeKind.REPLACED},
         {"kind": NoticeKind.REFUNDED, "total": Money(amount=500, currency="EUR"), "credit": True},
         {**_FULL, "kind": NoticeKind.CHANGED, **_MONEY, "difference": Money(amount=250, currency="EUR")},
         {**_FULL, "kind": NoticeKind.CHANGED, **_MONEY, "difference": Money(amount=-250, currency="EUR")},

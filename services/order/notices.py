@@ -43,6 +43,7 @@ from contracts.order import (
     QuantityMoved,
     Refunded,
     RefundTo,
+    ReplacementGranted,
     ReturnApproved,
     ReturnUnitsReceived,
 )
@@ -158,6 +159,14 @@ def _refunded(event: Refunded) -> News:
     return News(NoticeKind.REFUNDED, units=HashTrieMap(units), amount=event.amount, credit=credit)
 
 
+def _replaced(event: ReplacementGranted) -> News:
+    """By the lines that the goods are sent again as."""
+    units: Counter[str] = Counter()
+    for part in event.replaced:
+        units[part.by] += part.to_unit - part.from_unit
+    return News(NoticeKind.REPLACED, units=HashTrieMap(units))
+
+
 def _return_approved(event: ReturnApproved) -> News:
     return News(NoticeKind.RETURN_APPROVED, number=event.number)
 
@@ -198,6 +207,7 @@ LEADS_TO: Mapping[type[Event], Row] = {
         Row(LinesWithdrawn, NoticeKind.CANCELLED, "always: what a node let go of", _withdrawn),
         Row(OrderCancelled, NoticeKind.CANCELLED, "always", _order_cancelled),
         Row(Refunded, NoticeKind.REFUNDED, "always: one a refund, once the money is on its way", _refunded),
+        Row(ReplacementGranted, NoticeKind.REPLACED, "always: the goods are sent again", _replaced),
         Row(ReturnApproved, NoticeKind.RETURN_APPROVED, "always: the goods may come", _return_approved),
         Row(OrderChanged, NoticeKind.CHANGED, "always: what the order is now, and the difference", _changed_order),
         Row(ReturnUnitsReceived, NoticeKind.RETURN_RECEIVED, "units of the order are back by it", _return_received),

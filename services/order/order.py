@@ -42,6 +42,7 @@ from contracts.order import (
     OrderImported,
     OrderLine,
     OrderPlaced,
+    OrderReopened,
     OrderRevisionIgnored,
     OrderTerms,
     PlaceHold,
@@ -129,7 +130,7 @@ class Hold:
 class OrderState:
     """An order. `lines` are those that goods leave by: of a kit its components. `units` sums the lines by bucket; `revision` and `fingerprint` are the newest that were heard of;
     `captured` is in minor units, of which another system took `captured_before`, and `settled` is what of the order is not asked for here; `cancelled_because` why units were cancelled last, should nothing be left; `ended` the
-    event that closed it: nothing is decided about it any more."""
+    event that closed it: nothing is decided about it any more, unless it is reopened."""
 
     placed: OrderPlaced | None = None
     lines: HashTrieMap[str, LineState] = HashTrieMap()
@@ -280,6 +281,8 @@ def evolve(state: OrderState, event: Event) -> OrderState:
             return replace(state, cancelled_because=why)
         case OrderCancelled() | OrderCompleted():
             return replace(state, ended=type(event).__name__, holds=HashTrieMap())
+        case OrderReopened():
+            return replace(state, ended=None)
     return state
 
 

@@ -29,6 +29,7 @@ from contracts.order import (
     OrderConfirmed,
     OrderImported,
     OrderPlaced,
+    OrderReopened,
     PackageSettled,
     PackageWentAstray,
     ReleasedToFulfillment,
@@ -278,7 +279,7 @@ class OrdersProjection:
                 self._hold(cursor, order, envelope, 1)
             case HoldReleased():
                 self._hold(cursor, order, envelope, -1)
-            case OrderConfirmed():
+            case OrderConfirmed() | OrderReopened():
                 self._stage(cursor, order, envelope, OrderStage.CONFIRMED)
             case OrderCompleted():
                 self._end(cursor, order, envelope, OrderStage.COMPLETED)
@@ -332,6 +333,7 @@ _FOLDED = (
     HoldReleased,
     OrderConfirmed,
     OrderCompleted,
+    OrderReopened,
     OrderCancelled,
     NoticeFailed,
     PackageWentAstray,

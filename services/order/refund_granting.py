@@ -1,7 +1,7 @@
-"""What people wish for refunds: grant, approve or decline, try again, withdraw.
+"""What people wish for refunds and replacements: grant, approve or decline, try again, withdraw.
 
-Small refunds are granted at once; above what somebody may give alone a second person approves. Amounts are in
-refunding.py, limits in refund_limits.py.
+Small ones are granted at once; above what somebody may give alone a second person approves. Amounts are in
+refunding.py, limits in refund_limits.py, the lines of a replacement in replacing.py.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chassis.decider import Context
 from contracts.message import Event, Message
@@ -18,6 +18,7 @@ from contracts.order import (
     ApproveRefund,
     DeclineRefund,
     GrantRefund,
+    IfShort,
     RefundApprover,
     RefundCause,
     RefundChangeRefusal,
@@ -40,7 +41,6 @@ from services.order.refund_state import ANSWER_WITHIN, APPROVE_WITHIN, Range, Re
 from services.order.refunding import (
     FAULTS,
     Due,
-    Units,
     claimable_units,
     contents,
     in_returns,
@@ -48,12 +48,25 @@ from services.order.refunding import (
     refund_due,
     refundable,
 )
+from services.order.replaced_units import Units, replaced
+from services.order.replacing import can_be_sent, sent_again
 from services.order.value import parts_of_kits
 
 if TYPE_CHECKING:
     from services.order.stream import OrderStream
 
-__all__ = ["appeased", "decide", "decided", "from_top"]
+__all__ = ["Wish", "appeased", "decide", "decided", "from_top"]
+
+
+class Wish(NamedTuple):
+    """Why somebody wants the customer to get something, in which form, and for whom they speak who want it; `if_short` is
+    of a replacement."""
+
+    cause: RefundCause
+    reason: str
+    approver: RefundApprover
+    to: RefundTo = RefundTo.ORIGINAL
+    if_short: IfShort | None = None
 
 
 # Grant
@@ -64,7 +77,7 @@ def _grant(message: GrantRefund, state: OrderStream, context: Context) -> Sequen
         return (_refused(RefundChangeRefusal.UNKNOWN_ORDER),)
     if message.to is RefundTo.STORE_CREDIT and state.order.placed.customer is None:
         return (_refused(RefundChangeRefusal.NO_CUSTOMER),)
-    if message.cause is RefundCause.APPEASEMENT:
+    if message.cause is RefundCause.APPEASEMENT and message.to is not RefundTo.REPLACEMENT:
         return _appease(message, state, context)
     if message.cause not in FAULTS:
         return (_refused(RefundChangeRefusal.NOT_BY_HAND),)
@@ -80,7 +93,9 @@ def _grant(message: GrantRefund, state: OrderStream, context: Context) -> Sequen
         found[line] += end - start
     if short := sorted(line for line, count in wanted.items() if found[line] < count):
         return (_refused(_why_short(state, short), short),)
-    return _granted(message, refund_due(state, ranges, message.cause), state, context)
+    if message.to is RefundTo.REPLACEMENT and not can_be_sent(state, ranges):
+        return (_refused(RefundChangeRefusal.NO_WAY, sorted(wanted)),)
+    return _granted(message, ranges, refund_due(state, ranges, message.cause), state, context)
 
 
 def _by_component(state: OrderStream, lines: Sequence[RefundUnits]) -> Mapping[str, int]:
@@ -107,7 +122,9 @@ def from_top(line: str, quantity: int, ranges: Sequence[Range]) -> list[Units]:
 
 
 def _why_short(state: OrderStream, lines: Sequence[str]) -> RefundChangeRefusal:
-    """Why lines have no such units to pay back."""
+    """Why lines have no such units to pay back or to send again."""
+    if any(replaced(state.refunds, line) for line in lines):
+        return RefundChangeRefusal.REPLACED
     if any(in_returns(state, line) for line in lines):
         return RefundChangeRefusal.IN_RETURN
     due = refund_due(
@@ -133,7 +150,7 @@ def _appease(message: GrantRefund, state: OrderStream, context: Context) -> Sequ
     if off > possible:
         most = Money(amount=possible, currency=currency)
         return (_refused(RefundChangeRefusal.ABOVE_CAPTURED, possible=most),)
-    return _granted(message, appeased(off), state, context)
+    return _granted(message, (), appeased(off), state, context)
 
 
 def appeased(amount: int) -> Due:
@@ -141,35 +158,37 @@ def appeased(amount: int) -> Due:
     return Due((), amount, 0, 0, amount)
 
 
-def _granted(message: GrantRefund, due: Due, state: OrderStream, context: Context) -> Sequence[Event]:
-    if due.amount <= 0:
+def _granted(
+    message: GrantRefund, asked: Sequence[Units], due: Due, state: OrderStream, context: Context
+) -> Sequence[Event]:
+    """Goods that were given away are sent again as well."""
+    if due.amount <= 0 and not (message.to is RefundTo.REPLACEMENT and due.lines):
         return (_refused(RefundChangeRefusal.NOTHING_DUE),)
-    return decided(message.cause, message.reason, message.approver, due, state, context, message.to)
+    wish = Wish(message.cause, message.reason, message.approver, message.to, message.if_short)
+    return decided(wish, asked, due, state, context)
 
 
-def decided(
-    cause: RefundCause,
-    reason: str,
-    approver: RefundApprover,
-    due: Due,
-    state: OrderStream,
-    context: Context,
-    to: RefundTo = RefundTo.ORIGINAL,
-) -> tuple[RefundGranted | RefundProposed]:
-    """What is due, granted by whoever asks, or proposed to a second person. What they gave alone of the same order counts
-    too: many small refunds are a large one."""
-    made = contents(state, due, cause, state.refunds.count + 1, reason, to)
+def decided(wish: Wish, asked: Sequence[Units], due: Due, state: OrderStream, context: Context) -> Sequence[Event]:
+    """What is due for the units `asked` for, granted by whoever asks, or proposed to a second person. What they gave alone
+    of the same order counts too: many small refunds are a large one."""
+    again = wish.to is RefundTo.REPLACEMENT
+    if_short = wish.if_short or IfShort.WAIT if again else None
+    made = contents(state, due, wish.cause, state.refunds.count + 1, wish.reason, wish.to, if_short)
     by = _subject(context)
     together = Money(amount=due.amount + _given_alone(state, by), currency=state.order.terms.currency)
-    if by is not None and may_grant(approver, together):
-        return (RefundGranted(**made, by=by, answer_by=context.now + ANSWER_WITHIN),)
-    return (RefundProposed(**made, by=by, decide_by=context.now + APPROVE_WITHIN),)
+    if by is None or not may_grant(wish.approver, together):
+        return (RefundProposed(**made, by=by, decide_by=context.now + APPROVE_WITHIN),)
+    if again:
+        return sent_again(made, asked, state, by, None)
+    return (RefundGranted(**made, by=by, answer_by=context.now + ANSWER_WITHIN),)
 
 
 def _given_alone(state: OrderStream, by: str | None) -> int:
-    """What somebody has granted of this order without a second person, in minor units."""
-    alone = (refund for refund in state.refunds.refunds.values() if refund.granted and refund.approved_by is None)
-    return sum(refund.owed for refund in alone if refund.by == by)
+    """What somebody has granted of this order without a second person, goods that are sent again included, in minor
+    units."""
+    alone = [refund for refund in state.refunds.refunds.values() if refund.by == by and refund.approved_by is None]
+    again = sum(refund.contents.amount.amount for refund in alone if refund.stage is RefundStage.REPLACED)
+    return again + sum(refund.owed for refund in alone if refund.granted)
 
 
 def _subject(context: Context) -> str | None:
@@ -207,8 +226,15 @@ def _approve(message: ApproveRefund, state: OrderStream, context: Context) -> Se
         detail = "it was paid back otherwise since it was proposed"
         return (_declined(proposed, RefundDecline.OVERTAKEN, by, detail),)
     fields = {name: getattr(proposed, name) for name in RefundContents.model_fields}
+    if proposed.to is RefundTo.REPLACEMENT:
+        return sent_again(fields, _asked(proposed), state, refund.by, by)
     answer_by = context.now + ANSWER_WITHIN
     return (RefundGranted(**fields, by=refund.by, approved_by=by, answer_by=answer_by),)
+
+
+def _asked(proposed: RefundContents) -> list[Units]:
+    """The units that a proposal was asked for."""
+    return [Units(each.line, each.from_unit, each.to_unit) for each in proposed.claimed or proposed.lines]
 
 
 def _overtaken(proposed: RefundContents, state: OrderStream) -> bool:
@@ -216,7 +242,7 @@ def _overtaken(proposed: RefundContents, state: OrderStream) -> bool:
     than they were, since a charge comes back with it."""
     if not proposed.lines:
         return proposed.amount.amount > refundable(state)
-    ranges = [Units(line.line, line.from_unit, line.to_unit) for line in proposed.lines]
+    ranges = _asked(proposed)
     fee = proposed.fee.amount if proposed.fee else 0
     due = refund_due(state, ranges, proposed.cause, fee)
     return bool(due.paid_back) or due.amount < proposed.amount.amount

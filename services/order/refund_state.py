@@ -25,6 +25,9 @@ from contracts.order import (
     RefundProposed,
     RefundTo,
     RefundWithdrawn,
+    ReplacedUnits,
+    ReplacementGivenUp,
+    ReplacementGranted,
     StepAskedAgain,
     StepUnanswered,
 )
@@ -77,6 +80,12 @@ class RefundStage(StrEnum):
     REFUNDED = "refunded"
     FAILED = "failed"
     WITHDRAWN = "withdrawn"
+    REPLACED = "replaced"
+    GIVEN_UP = "given_up"
+
+
+NO_MONEY = frozenset({RefundStage.PROPOSED, RefundStage.DECLINED, RefundStage.REPLACED, RefundStage.GIVEN_UP})
+"""Stages in which nobody is owed money by a refund: it is not decided, or the goods are sent again instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +105,8 @@ class Refund:
 
     @property
     def granted(self) -> bool:
-        """It was decided that the customer gets it, whatever became of that."""
-        return self.stage not in (RefundStage.PROPOSED, RefundStage.DECLINED)
+        """It was decided that the customer gets money, whatever became of that."""
+        return self.stage not in NO_MONEY
 
 
 class Standing(NamedTuple):
@@ -111,9 +120,12 @@ class Standing(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class RefundsState:
     """The refunds of an order by id. `granted` is what the customer was and is owed, `refunded` what is back, in minor
-    units; what lies between is their credit."""
+    units; what lies between is their credit. `replaced` are the units of each line that are sent again, or were, and
+    `origins` those that the units of such a line are sent for."""
 
     refunds: HashTrieMap[str, Refund] = HashTrieMap()
+    replaced: HashTrieMap[str, tuple[ReplacedUnits, ...]] = HashTrieMap()
+    origins: HashTrieMap[str, tuple[ReplacedUnits, ...]] = HashTrieMap()
     asks: Asks = HashTrieMap()
     granted: int = 0
     refunded: int = 0
@@ -156,7 +168,7 @@ def step_of(contents: RefundContents) -> str:
 
 
 def given_back(state: RefundsState, line: str) -> tuple[Range, ...]:
-    """The units of a line that a refund was granted for."""
+    """The units of a line that money was granted for."""
     ranges = [
         (each.from_unit, each.to_unit) for refund in state.standing() for each in refund.lines if each.line == line
     ]
@@ -191,6 +203,10 @@ def evolve(state: RefundsState, event: Event) -> RefundsState:
             return _with(state, event.refund, stage=RefundStage.DECLINED)
         case RefundGranted():
             return _granted(state, event)
+        case ReplacementGranted():
+            return _replaced(state, event)
+        case ReplacementGivenUp():
+            return _given_up(state, event)
         case Refunded():
             return _refunded(state, event)
         case RefundFailed():
@@ -220,6 +236,34 @@ def _granted(state: RefundsState, event: RefundGranted) -> RefundsState:
     asks = note(state.asks, step_of(event), event.refund, event.answer_by)
     refunds = state.refunds.insert(event.refund, refund)
     return replace(state, refunds=refunds, asks=asks, granted=state.granted + owed)
+
+
+def _replaced(state: RefundsState, event: ReplacementGranted) -> RefundsState:
+    """Nobody is owed money; the units are sent again."""
+    refund = Refund(_contents(event), RefundStage.REPLACED, by=event.by, approved_by=event.approved_by)
+    replaced, origins = state.replaced, state.origins
+    for units in event.replaced:
+        replaced = replaced.insert(units.line, (*replaced.get(units.line, ()), units))
+        origins = origins.insert(units.by, (*origins.get(units.by, ()), units))
+    refunds = state.refunds.insert(event.refund, refund)
+    return replace(state, refunds=refunds, replaced=replaced, origins=origins)
+
+
+def _given_up(state: RefundsState, event: ReplacementGivenUp) -> RefundsState:
+    """The units that were to be replaced are as they were before."""
+    replaced = state.replaced
+    for units in event.units:
+        gone = ((units.from_unit, units.to_unit),)
+        kept = tuple(
+            part.model_copy(
+                update={"from_unit": start, "to_unit": end, "by_from": part.by_from + start - part.from_unit}
+            )
+            for part in replaced.get(units.line, ())
+            for start, end in without(((part.from_unit, part.to_unit),), gone)
+        )
+        replaced = replaced.insert(units.line, kept)
+    state = replace(state, replaced=replaced)
+    return _with(state, event.refund, stage=RefundStage.GIVEN_UP) if event.whole else state
 
 
 def _refunded(state: RefundsState, event: Refunded) -> RefundsState:

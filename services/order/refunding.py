@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from chassis.decider import Context
 from contracts.ids import aggregate_id
 from contracts.money import Charge, ChargeKind, DecimalText, Money, RefundRule
-from contracts.order import OrderTerms, RefundCause, RefundGranted, RefundLine, RefundTo
+from contracts.order import IfShort, LineUnits, OrderTerms, RefundCause, RefundGranted, RefundLine, RefundTo
 from services.order.fulfillment_state import BEFORE
 from services.order.order import IN_FULFILLMENT, NOT_RELEASED, WITH_CUSTOMER, line_units
 from services.order.refund_state import ANSWER_WITHIN, Range, RefundStage, given_back, without
+from services.order.replaced_units import Units, paid_back, paid_for, replaced
 from services.order.return_state import held
 from services.order.value import LineValue, line_values, part_of
 
@@ -37,6 +38,7 @@ __all__ = [
     "refund_due",
     "refund_id",
     "refundable",
+    "spoken_for",
 ]
 
 FAULTS = frozenset({RefundCause.MISSING, RefundCause.DAMAGED, RefundCause.WRONG_ITEM, RefundCause.LOST})
@@ -49,20 +51,13 @@ BACK_ANYWAY: Mapping[RefundCause, frozenset[ChargeKind]] = {
 nothing, or the wrong thing, in it."""
 
 
-class Units(NamedTuple):
-    """The units [start, end) of a line."""
-
-    line: str
-    start: int
-    end: int
-
-
 @dataclass(frozen=True, slots=True)
 class Due:
     """What is due for some units, in minor units: `lines` by ranges with what was paid for them themselves; `other` is
     their share of the charges of order and groups, of which `withheld` was kept with earlier refunds; `fee` is kept.
     `amount` is what the customer gets. `waiting` are units whose money is not taken yet, `paid_back` those that a
-    refund was granted for before, `elsewhere` those whose money another system took: nothing is due for those."""
+    refund was granted for before or that were sent again, `elsewhere` those whose money another system took: nothing is
+    due for those. `claimed` are the units asked for, where some were sent in the place of those in `lines`."""
 
     lines: tuple[RefundLine, ...]
     other: int
@@ -72,6 +67,7 @@ class Due:
     waiting: tuple[Units, ...] = ()
     paid_back: tuple[Units, ...] = ()
     elsewhere: tuple[Units, ...] = ()
+    claimed: tuple[Units, ...] = ()
 
 
 # What may come back
@@ -92,12 +88,15 @@ def _units_of(state: OrderStream, wanted: Callable[[str, bool], bool]) -> Mappin
 
 
 def claimable_units(state: OrderStream) -> Mapping[str, tuple[Range, ...]]:
-    """The units of each line whose money was taken here, that no refund was granted for and that are in no return: what
+    """The units of each line whose money was taken here, that nothing was granted for and that are in no return: what
     is due for those is decided there."""
-    return {
-        line: without(ranges, (*given_back(state.refunds, line), *in_returns(state, line)))
-        for line, ranges in captured_units(state).items()
-    }
+    return {line: without(ranges, spoken_for(state, line)) for line, ranges in captured_units(state).items()}
+
+
+def spoken_for(state: OrderStream, line: str) -> tuple[Range, ...]:
+    """The units of a line that money was granted for, that were sent again, or that are in a return."""
+    refunds = state.refunds
+    return (*paid_back(refunds, line), *replaced(refunds, line), *in_returns(state, line))
 
 
 def in_returns(state: OrderStream, line: str) -> tuple[Range, ...]:
@@ -120,13 +119,14 @@ def percent_of(amount: int, percent: DecimalText) -> int:
 
 
 def refund_due(state: OrderStream, ranges: Iterable[Units], cause: RefundCause, fee: int = 0) -> Due:
-    """What is due for units that left. Of each charge by its rule: with its units, when all that it was charged for has
+    """What is due for units that left; for those that were sent in the place of others what was paid for these. Of each charge by its rule: with its units, when all that it was charged for has
     come back, or never; a discount goes with its units always. `fee` (minor units) is kept, as far as it goes; together
     with what was granted before it is never more than was captured."""
     captured, elsewhere = captured_units(state), _units_of(state, lambda key, _: key == BEFORE)
     now: list[Units] = []
-    waiting, paid_back, before = [], [], []
-    for line, start, end in ranges:
+    asked_for, again = _sent_again(state, ranges)
+    waiting, back, before = [], again, []
+    for line, start, end in (paid for units in asked_for for paid in paid_for(state.refunds, units)):
         asked: tuple[Range, ...] = ((start, end),)
         known = given_back(state.refunds, line)
         open_ = without(asked, known)
@@ -134,7 +134,7 @@ def refund_due(state: OrderStream, ranges: Iterable[Units], cause: RefundCause, 
         left = without(open_, taken)
         before += [Units(line, *each) for each in without(left, without(left, elsewhere.get(line, ())))]
         waiting += [Units(line, *each) for each in without(left, elsewhere.get(line, ()))]
-        paid_back += [Units(line, *each) for each in without(asked, open_)]
+        back += [Units(line, *each) for each in without(asked, open_)]
         now += [Units(line, *each) for each in taken]
     parts = _Parts(state)
     lines = tuple(parts.line(units, cause) for units in now)
@@ -142,7 +142,20 @@ def refund_due(state: OrderStream, ranges: Iterable[Units], cause: RefundCause, 
     other = sum(parts.other(units, cause) for units in now) + withheld
     value = max(0, min(sum(line.amount.amount for line in lines) + other, refundable(state)))
     kept = max(0, min(fee, value))
-    return Due(lines, other, withheld, kept, value - kept, tuple(waiting), tuple(paid_back), tuple(before))
+    claimed = tuple(asked_for) if any(units.line in state.refunds.origins for units in asked_for) else ()
+    return Due(lines, other, withheld, kept, value - kept, tuple(waiting), tuple(back), tuple(before), claimed)
+
+
+def _sent_again(state: OrderStream, ranges: Iterable[Units]) -> tuple[list[Units], list[Units]]:
+    """The units that something may be due for, and those that were sent again: what is due for those is asked of what was
+    sent in their place."""
+    live, again = [], []
+    for line, start, end in ranges:
+        asked: tuple[Range, ...] = ((start, end),)
+        here = without(asked, replaced(state.refunds, line))
+        live += [Units(line, *each) for each in here]
+        again += [Units(line, *each) for each in without(asked, here)]
+    return live, again
 
 
 def charges_due(state: OrderStream) -> Due:
@@ -218,7 +231,9 @@ class _Parts:
 
     def _scopes(self) -> Iterator[tuple[frozenset[str], Callable[[Units, RefundCause], int]]]:
         """What such charges were charged for (a line, a ship group, the whole order), and the share of units in them."""
-        terms, mine = self._terms, [line for line in self._terms.lines if line.line in self._all]
+        terms = self._terms
+        paid = frozenset(self._all) - frozenset(self._state.refunds.origins.keys())
+        mine = [line for line in terms.lines if line.line in paid]
         for line in mine:
             if _later(line.charges):
                 yield frozenset({line.line}), self._own_withheld
@@ -231,7 +246,7 @@ class _Parts:
         empty = tuple(group for group in terms.ship_groups if group.group not in groups)
         if _later((*terms.charges, *self._adjustments, *(charge for group in empty for charge in group.charges))):
             alone = terms.model_copy(update={"ship_groups": empty})
-            yield frozenset(self._all), self._other_withheld(alone, self._adjustments)
+            yield paid, self._other_withheld(alone, self._adjustments)
 
     def _own_withheld(self, units: Units, cause: RefundCause) -> int:
         return part_of(self._of(RefundRule.WHEN_ALL_RETURNED, cause)[units.line], units.start, units.end)[0]
@@ -299,7 +314,13 @@ def granted(
 
 
 def contents(
-    state: OrderStream, due: Due, cause: RefundCause, number: int, reason: str | None, to: RefundTo = RefundTo.ORIGINAL
+    state: OrderStream,
+    due: Due,
+    cause: RefundCause,
+    number: int,
+    reason: str | None,
+    to: RefundTo = RefundTo.ORIGINAL,
+    if_short: IfShort | None = None,
 ) -> dict[str, Any]:
     """What a refund is made of, whether it is proposed or granted."""
     currency = state.order.terms.currency
@@ -316,4 +337,7 @@ def contents(
         "amount": Money(amount=due.amount, currency=currency),
         "to": to,
         "reason": reason,
+        "claimed": tuple(LineUnits(line=line, from_unit=start, to_unit=end) for line, start, end in due.claimed)
+        or None,
+        "if_short": if_short,
     }

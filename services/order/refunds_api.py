@@ -24,6 +24,7 @@ from contracts.order import (
     ApproveRefund,
     DeclineRefund,
     GrantRefund,
+    IfShort,
     RefundApprover,
     RefundCause,
     RefundChangeRefused,
@@ -79,7 +80,9 @@ class ClaimedLine(BaseModel):
 
 class NewRefund(BaseModel):
     """What a customer is to get back: for `lines` that came broken, wrong or not at all, or an `amount` in minor units or
-    a `percent` off as an appeasement; `to` what was paid with, or to the customer's store credit. No name of a person in `reason`."""
+    a `percent` off as an appeasement; `to` what was paid with, or to the customer's store credit, or lines as the goods
+    again (`replacement`): then `if_short` says whether units that nobody has wait for supply or are paid back. No name
+    of a person in `reason`."""
 
     model_config = shown({"cause": "damaged", "lines": [{"line": "1", "quantity": 1}], "reason": "it came broken"})
 
@@ -89,6 +92,7 @@ class NewRefund(BaseModel):
     currency: Currency | None = None
     percent: Percent | None = None
     to: RefundTo = RefundTo.ORIGINAL
+    if_short: IfShort | None = None
     reason: Words
 
     @model_validator(mode="after")
@@ -97,6 +101,11 @@ class NewRefund(BaseModel):
             raise ValueError("an amount needs its currency")
         if sum(part is not None for part in (self.amount, self.percent, self.lines or None)) != 1:
             raise ValueError("say lines, an amount or a percentage, and one of them alone")
+        again = self.to is RefundTo.REPLACEMENT
+        if again and not self.lines:
+            raise ValueError("goods are sent again for lines")
+        if self.if_short is not None and not again:
+            raise ValueError("if_short is of a replacement")
         return self
 
 
@@ -133,7 +142,7 @@ def router(gate: Gate) -> APIRouter:
 
     @routes.post("/orders/{name}/refunds", status_code=202, openapi_extra=NAMED)
     async def grant(name: str, caller: Annotated[Caller, Depends(caller_of)], body: NewRefund) -> Any:
-        """Give a customer money back for units that need not come back, or as an appeasement. Above what your roles may
+        """Give a customer money back for units that need not come back, or the goods again, or an appeasement. Above what your roles may
         give alone it is proposed to a second person."""
         command = GrantRefund(
             cause=body.cause,
@@ -141,6 +150,7 @@ def router(gate: Gate) -> APIRouter:
             amount=Money(amount=body.amount, currency=body.currency) if body.amount and body.currency else None,
             percent=body.percent,
             to=body.to,
+            if_short=body.if_short,
             reason=body.reason,
             approver=approver_of(caller),
         )

@@ -18,6 +18,8 @@ from contracts.order import (
     RefundGranted,
     RefundProposed,
     RefundWithdrawn,
+    ReplacementGivenUp,
+    ReplacementGranted,
     StepAskedAgain,
 )
 from services.order.refund_state import CREDIT, REFUND, RefundStage
@@ -46,8 +48,10 @@ class RefundsProjection:
 
     def _fold(self, cursor: psycopg.Cursor[Any], envelope: Envelope, event: object) -> None:
         match event:
-            case RefundProposed() | RefundGranted():
+            case RefundProposed() | RefundGranted() | ReplacementGranted():
                 self._heard(cursor, envelope, event)
+            case ReplacementGivenUp(whole=True):
+                self._now(cursor, envelope, event.refund, RefundStage.GIVEN_UP)
             case RefundDeclined():
                 self._now(cursor, envelope, event.refund, RefundStage.DECLINED)
             case Refunded():
@@ -59,9 +63,12 @@ class RefundsProjection:
             case StepAskedAgain(step=step) if step in (REFUND, CREDIT):
                 self._now(cursor, envelope, event.key, RefundStage.GRANTED)
 
-    def _heard(self, cursor: psycopg.Cursor[Any], envelope: Envelope, event: RefundProposed | RefundGranted) -> None:
-        proposed = isinstance(event, RefundProposed)
-        stage = RefundStage.PROPOSED if proposed else RefundStage.GRANTED
+    def _heard(
+        self,
+        cursor: psycopg.Cursor[Any],
+        envelope: Envelope,
+        event: RefundProposed | RefundGranted | ReplacementGranted,
+    ) -> None:
         cursor.execute(
             "insert into refunds (order_id, refund, number, cause, amount, currency, reason, by, stage, decide_by,"
             " proposed_at, changed_at) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
@@ -76,7 +83,7 @@ class RefundsProjection:
                 event.amount.currency,
                 event.reason,
                 event.by,
-                stage,
+                _STAGES[type(event)],
                 event.decide_by if isinstance(event, RefundProposed) else None,
                 envelope.time,
                 envelope.time,
@@ -100,9 +107,17 @@ class RefundsProjection:
         )
 
 
+_STAGES = {
+    RefundProposed: RefundStage.PROPOSED,
+    RefundGranted: RefundStage.GRANTED,
+    ReplacementGranted: RefundStage.REPLACED,
+}
+
 _FOLDED = (
     RefundProposed,
     RefundGranted,
+    ReplacementGranted,
+    ReplacementGivenUp,
     RefundDeclined,
     Refunded,
     RefundFailed,

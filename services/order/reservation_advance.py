@@ -29,12 +29,14 @@ from contracts.inventory import (
 from contracts.message import Event, Message
 from contracts.money import Money
 from contracts.order import (
+    ApproveRefund,
     AuthorizationRequested,
     Bucket,
     CancelByChannel,
     CancelOrder,
     CancelReason,
     ConfirmChange,
+    GrantRefund,
     HeldStep,
     HoldKind,
     ImportOrder,
@@ -42,7 +44,9 @@ from contracts.order import (
     OrderConfirmed,
     PlaceOrder,
     ProposeChange,
+    RefundTo,
     ReleaseHold,
+    SettlePackage,
 )
 from contracts.payments import PaymentIncreased
 from services.order.kits import kit_key
@@ -56,6 +60,7 @@ from services.order.order import (
     line_of,
     units,
 )
+from services.order.refund_state import find
 from services.order.reservation_answers import may_wait
 from services.order.reservation_saga import STEPS
 from services.order.reservation_state import (
@@ -79,12 +84,27 @@ def needs(message: Message, state: OrderStream) -> Sequence[str]:
         ordered = [line for line in message.lines if line.quantity > 0]
         wanted = {line.sku for line in ordered if line.line not in gone} | {kit_key(line.sku) for line in ordered}
         return () if state.order.placed else sorted(wanted)
+    if again := _sent_again(message, state):
+        return sorted(again)
     if not state.order.open:
         return ()
     extra = _skus_of(message, state)
     if extra is None and all(hold.kind is not HoldKind.NO_ANSWER for hold in state.order.holds.values()):
         return ()
     return sorted({demand.sku for demand in open_demands(state)} | (extra or set()))
+
+
+def _sent_again(message: Message, state: OrderStream) -> set[str]:
+    """The SKUs of an order of which goods may be sent again by this message, also once it has ended."""
+    match message:
+        case GrantRefund(to=RefundTo.REPLACEMENT) | SettlePackage(reship=True):
+            wanted = True
+        case ApproveRefund():
+            refund = find(state.refunds, message.refund)
+            wanted = refund is not None and refund.contents.to is RefundTo.REPLACEMENT
+        case _:
+            wanted = False
+    return {line_of(state.order, name).sku for name in state.order.lines} if wanted else set()
 
 
 def _skus_of(message: Message, state: OrderStream) -> set[str] | None:

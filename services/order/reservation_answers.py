@@ -34,6 +34,7 @@ from contracts.order import (
     LineReserved,
     LinesCancelled,
     Move,
+    RelationKind,
     ReservationLost,
     StockGivenBack,
 )
@@ -222,7 +223,11 @@ def cancel_after_passed(state: OrderStream, at: datetime) -> Sequence[Event]:
 
 
 def too_late(order: OrderState, line: str, at: datetime) -> bool:
-    limit = line_of(order, line).cancel_after or order.terms.cancel_after
+    """Whether the last moment of a line has passed. That of the order is of what it was placed with: what is sent again
+    is sent when that is over."""
+    placed = line_of(order, line)
+    again = placed.relates_to is not None and placed.relates_to.kind is RelationKind.REPLACEMENT_OF
+    limit = placed.cancel_after or (None if again else order.terms.cancel_after)
     return limit is not None and limit <= at
 
 

@@ -21,6 +21,7 @@ from contracts.order import (
     OrderTerms,
     PlaceOrder,
     ProposeChange,
+    RelationKind,
     ShipGroup,
 )
 from services.order import order as orders
@@ -91,7 +92,7 @@ def _lines(message: OrderTerms, state: OrderStream) -> tuple[list[LineQuantity],
     """Other quantities of lines that are known by the channel's id of them, and those that are not."""
     known: dict[str, list[OrderLine]] = defaultdict(list)
     for line in state.order.terms.lines:
-        if line.channel_line is not None:
+        if line.channel_line is not None and not _sent_again(line):
             known[line.channel_line].append(line)
     wishes: list[LineQuantity] = []
     added: list[OrderLine] = []
@@ -107,6 +108,11 @@ def _lines(message: OrderTerms, state: OrderStream) -> tuple[list[LineQuantity],
             added.append(line.model_copy(update={"line": "", "relates_to": None}))
     gone = (line for name, lines in known.items() if name not in named for line in lines)
     return [*wishes, *(LineQuantity(line=line.line, quantity=0) for line in gone)], added
+
+
+def _sent_again(line: OrderLine) -> bool:
+    """Of what is sent again the channel knows by its own line, and orders none of it."""
+    return line.relates_to is not None and line.relates_to.kind is RelationKind.REPLACEMENT_OF
 
 
 def _other_quantity(line: OrderLine, ours: Sequence[OrderLine], state: OrderStream) -> Iterator[LineQuantity]:

@@ -51,6 +51,7 @@ from services.order import (
     order,
     refund_granting,
     refund_saga,
+    replacing,
     reservation_advance,
     reservation_answers,
     reservation_saga,
@@ -199,6 +200,7 @@ def _advance(state: OrderStream, context: Context) -> Sequence[Event]:
         hand_out(state.order)
         or _answered_since(state)
         or channel_cancels.advance(state, context)
+        or replacing.advance(state, context)
         or reservation_advance.advance(state, context)
         or fulfillment_advance.advance(state, context)
         or return_refunds.advance(state, context)

@@ -37,6 +37,7 @@ from contracts.order import (
     GrantRefund,
     GroupChange,
     HeldStep,
+    IfShort,
     LineQuantity,
     NotSentReason,
     OrderLine,
@@ -47,6 +48,7 @@ from contracts.order import (
     RecordNoticeSent,
     RefundApprover,
     RefundCause,
+    RefundTo,
     RefundUnits,
     ReleaseHold,
     RetryRefund,
@@ -103,6 +105,9 @@ NOT_BEFORE = DAWN + timedelta(days=2)
 """When early lines may leave."""
 
 BUYER, SELLER = Actor(kind="person", subject="anna"), Actor(kind="person", subject="ben")
+
+SHORT = (None, IfShort.WAIT, IfShort.REFUND)
+"""What may be said of goods to be sent again that nobody has."""
 
 BLOCKS = ((HeldStep.RELEASE,), (HeldStep.AUTHORIZATION,), (HeldStep.SOURCING, HeldStep.RELEASE), ())
 
@@ -478,7 +483,13 @@ class Life:
         """Somebody has done what was to be done about a package."""
         astray = sorted(self.story.view.astray.packages.keys())
         package = astray[one % len(astray)] if astray else "none"
-        wish = SettlePackage(package=package, detail="sent again", refund=two % 2 == 1)
+        wish = SettlePackage(
+            package=package,
+            detail="sent again",
+            refund=two % 3 == 1,
+            reship=two % 3 == 2,
+            if_short=SHORT[one % len(SHORT)],
+        )
         self.story.when(wish, actor=SELLER, door="http", needed=self.story.stock)
 
     # Money that goes back
@@ -491,6 +502,20 @@ class Life:
         if one == two:
             wish = GrantRefund(cause=RefundCause.APPEASEMENT, percent="5", reason="late", approver=approver)
         self.story.when(wish, actor=BUYER if one % 2 else None, door="http", needed=self.story.stock)
+
+    def claim_goods(self, one: int, two: int) -> None:
+        """Somebody wants units sent again, that may have been sent again themselves."""
+        known = sorted(self.story.view.order.lines)
+        line = known[(one * 6 + two) % len(known)] if known else "1"
+        wish = GrantRefund(
+            cause=RefundCause.LOST,
+            lines=(RefundUnits(line=line, quantity=two % 2 + 1),),
+            to=RefundTo.REPLACEMENT,
+            if_short=SHORT[(one + two) % len(SHORT)],
+            reason="never came",
+            approver=RefundApprover.FINANCE,
+        )
+        self.story.when(wish, actor=BUYER, door="http", needed=self.story.stock)
 
     def _some_refund(self, one: int) -> Refund | None:
         known = in_order(self.story.view.refunds)
@@ -589,6 +614,7 @@ DEEDS: dict[str, Callable[[Life, int, int], None]] = {
     "deadline": Life.deadline,
     "settle": Life.settle,
     "claim": Life.claim,
+    "claim_goods": Life.claim_goods,
     "decide_refund": Life.decide_refund,
     "refund_answered": Life.refund_answered,
     **RETURN_DEEDS,

@@ -53,6 +53,9 @@ from contracts.order import (
     RefundCause,
     Refunded,
     RefundLine,
+    RefundTo,
+    ReplacedUnits,
+    ReplacementGranted,
     ReturnCompleted,
     ReturnDecider,
     ReturnDeclined,
@@ -375,6 +378,19 @@ CASES: list[tuple[Event, dict[str, Any]]] = [
         },
     ),
     (
+        ReplacementGranted(
+            refund="r",
+            number=1,
+            cause=RefundCause.LOST,
+            amount=eur(200),
+            lines=(RefundLine(line="1", from_unit=1, to_unit=3, amount=eur(200)),),
+            other=eur(0),
+            to=RefundTo.REPLACEMENT,
+            replaced=(ReplacedUnits(line="1", from_unit=1, to_unit=3, by="9", by_from=0),),
+        ),
+        {"kind": UpdateKind.REPLACED, "lines": units(tea=2), "detail": "lost"},
+    ),
+    (
         ReturnRequested(
             return_id="r",
             number=1,
@@ -449,7 +465,7 @@ HoldChangeRefused ImportRefused LineReserved LinesPacked LinesPicked LinesShort 
 NoticeOutcomeIgnored NoticeRequested NoticeSent OrderChangeRequested OrderRevisionIgnored PackageSettled
 RefundChangeRefused RefundDeclined RefundFailed RefundGranted RefundProposed RefundWithdrawn ReleasedToFulfillment
 ReservationLost ReturnApproved ReturnChangeRefused ReturnListed ReturnOnItsWay ReturnReckoned ReturnResumed ReturnUnitsInspected SettlementRefused ShipmentLabelled ShipmentRequested ShipNotBeforePassed SourcingDecided StepAskedAgain StepUnanswered
-StockGivenBack ChangeProposed ChangeDeclined ChangeRefused IncreaseRequested IncreaseRecorded ShipGroupChanged
+StockGivenBack OrderReopened ReplacementGivenUp ChangeProposed ChangeDeclined ChangeRefused IncreaseRequested IncreaseRecorded ShipGroupChanged
 """
 """How we do it, and what a `held` says already."""
 

@@ -24,6 +24,7 @@ from contracts.order import (
     Refunded,
     RefundWithdrawn,
     ReleasedToFulfillment,
+    ShipMethod,
     ShipNotBeforePassed,
     ShortagePolicy,
 )
@@ -31,6 +32,7 @@ from services.order.kits import Kit, kit_key
 from services.order.order import WITH_CUSTOMER, blocked, due, held_lines, line_of, line_units
 from services.order.refund_state import RefundStage, given_back, without
 from services.order.refunding import captured_units
+from services.order.replaced_units import paid_back, replaced
 from services.order.sourcing import Availability
 from services.order.tests.life import DEEDS, PLACES, Life
 from services.order.tests.story import Story
@@ -43,7 +45,7 @@ picks = st.integers(0, 5)
 OFTEN = [
     *["go_on"] * 40,
     *["release_hold", "arrived", "decide_change", "increase_answered"] * 3,
-    *["wish_return", "return_came", "return_looked"] * 2,
+    *["wish_return", "return_came", "return_looked", "claim_goods"] * 2,
 ]
 """What happens more often than anything else may, so that most lives get somewhere."""
 
@@ -171,10 +173,23 @@ def _check_refunds(story: Story) -> None:
         ranges = given_back(refunds, line)
         assert all(end <= start for (_, end), (start, _) in pairwise(ranges))
         assert without(ranges, captured.get(line, ())) == ()
+        _check_replaced(story, line)
     told = [event for event, _, _ in story.log if isinstance(event, Refunded)]
     assert len({event.refund for event in told}) == len(told)
     paid = sum(refund.refunded for refund in refunds.refunds.values() if refund.stage is RefundStage.REFUNDED)
     assert sum(event.amount.amount for event in told) == paid
+
+
+def _check_replaced(story: Story, line: str) -> None:
+    """No unit is sent again twice; and what is still to be sent again is not paid back."""
+    refunds, state = story.view.refunds, story.view.order
+    again = replaced(refunds, line)
+    assert all(end <= start for (_, end), (start, _) in pairwise(again))
+    assert all(end <= line_units(state.lines[line], *WITH_CUSTOMER) for _, end in again)
+    if line in refunds.origins:
+        units = state.lines[line]
+        to_come = (line_units(units, *WITH_CUSTOMER), sum(units.units) - line_units(units, Bucket.CANCELLED))
+        assert without((to_come,), paid_back(refunds, line)) == ((to_come,) if to_come[0] < to_come[1] else ())
 
 
 def _check_returns(story: Story) -> None:
@@ -200,10 +215,10 @@ def _check_notices(story: Story) -> None:
     to_come = [event for event, _, _ in story.log if isinstance(event, OrderConfirmed) and not event.all_left]
     assert [notice.kind for notice in notices].count(NoticeKind.CONFIRMED) == len(to_come)
     for line in sorted(state.lines):
-        group = line_of(state, line).ship_group
+        ships = ship_groups(state.terms)[line_of(state, line).ship_group].method is ShipMethod.SHIP
         told = {kind: _told_of(line, kind, notices) for kind in NoticeKind}
         left = line_units(state.lines[line], *WITH_CUSTOMER)
-        assert told[NoticeKind.SHIPPED] == (left if group == "1" else 0)
+        assert told[NoticeKind.SHIPPED] == (left if ships else 0)
         cancelled = line_units(state.lines[line], Bucket.CANCELLED)
         waiting = sum(news.units.get(line, 0) for news in story.view.notices.due)
         assert told[NoticeKind.CANCELLED] + waiting == cancelled
