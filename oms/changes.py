@@ -31,6 +31,15 @@ def propose(
         list[str] | None,
         typer.Option(metavar="LINE=QUANTITY", help="How many units of a line there are to be; may be repeated."),
     ] = None,
+    exchange: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LINE=QUANTITY:SKU", help="Units that come back, and what goes out for them; may be repeated."
+        ),
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why it comes back, such as did_not_fit or defective.")] = "changed_mind",
+    send: Annotated[str | None, typer.Option(help="When the others leave: on_receipt or at_once.")] = None,
+    label: Annotated[bool, typer.Option("--label", help="It comes back on our label.")] = False,
     file: Annotated[Path | None, typer.Option(help="The change as JSON, with lines to add and ways to go.")] = None,
     detail: Detail = None,
     key: Key = None,
@@ -39,8 +48,9 @@ def propose(
     """Show what a change of ORDER comes to; nothing is done before it is confirmed."""
     body: dict[str, Any] = _read(file) if file else {}
     body["lines"] = [*body.get("lines", ()), *(_wanted(each) for each in line or ())]
-    if detail is not None:
-        body["detail"] = detail
+    body["returns"] = [*body.get("returns", ()), *(_exchanged(each, reason) for each in exchange or ())]
+    said = {"detail": detail, "send": send, "label": label or None}
+    body.update({name: value for name, value in said.items() if value is not None})
     document = call("POST", f"/orders/{part(name)}/changes", body, key)
     found = [event for event in document.get("events", ()) if event["type"] == "ChangeProposed"]
     if as_json or not found:
@@ -56,6 +66,8 @@ def _show(change: dict[str, Any]) -> None:
         return
     for each in change["cancelled"]:
         console.print(f"less: {each['quantity']} of line {each['line']}", highlight=False)
+    for each in change.get("returns", ()):
+        console.print(f"back: {each['quantity']} of line {each['line']}", highlight=False)
     for each in change["lines"]:
         text = f"more: {each['quantity']} {each['sku']} as line {each['line']}, {each['amount']} minor units"
         console.print(escape(text), highlight=False)
@@ -64,6 +76,9 @@ def _show(change: dict[str, Any]) -> None:
     console.print(
         f"owed {change['before']}, then {change['after']} {change['currency']} (minor units)", highlight=False
     )
+    if "credit" in change:
+        text = f"credit {change['credit']}, difference {change['difference']}; the rest leaves {change['send']}"
+        console.print(text, highlight=False)
     console.print(
         f"change {change['change']} can be confirmed until {change['expires']}", highlight=False, soft_wrap=True
     )
@@ -87,6 +102,14 @@ def _wanted(text: str) -> dict[str, Any]:
     if not line or not quantity.isdecimal():
         fail(f"{text!r} is no line with a quantity; write 1=2 for two units of line 1")
     return {"line": line, "quantity": int(quantity)}
+
+
+def _exchanged(text: str, reason: str) -> dict[str, Any]:
+    """`1=2:SKU-L`: two units of line 1 come back, and two SKU-L go out."""
+    wanted, _, sku = text.partition(":")
+    if not sku:
+        fail(f"{text!r} names no article; write 1=2:SKU-L for two SKU-L instead of two units of line 1")
+    return {**_wanted(wanted), "reason": reason, "sku": sku}
 
 
 @change_commands.command("confirm")

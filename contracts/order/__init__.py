@@ -56,6 +56,14 @@ from contracts.order.changing import (
     ProposeChange,
     ShipGroupChanged,
 )
+from contracts.order.exchanging import (
+    CreditApplied,
+    CreditCharged,
+    CreditPaidOut,
+    ExchangeAgreed,
+    ExchangeSend,
+    ExchangeWish,
+)
 from contracts.order.fulfillment import (
     CaptureNotNeeded,
     CaptureRecorded,
@@ -238,6 +246,9 @@ __all__ = [
     "ChannelUnits",
     "ClaimRefused",
     "ConfirmChange",
+    "CreditApplied",
+    "CreditCharged",
+    "CreditPaidOut",
     "Customer",
     "DeclineChange",
     "DeclineRefund",
@@ -245,6 +256,9 @@ __all__ = [
     "DeclinedReturnLine",
     "DispatchRequested",
     "Distance",
+    "ExchangeAgreed",
+    "ExchangeSend",
+    "ExchangeWish",
     "FulfilledKind",
     "FulfillmentAcceptedByNode",
     "FulfillmentDeclined",

@@ -37,7 +37,7 @@ Positive = Annotated[int, Field(gt=0)]
 
 
 class CancelReason(StrEnum):
-    """Why units or an order were cancelled."""
+    """Why units or an order were cancelled; `not_returned`: the goods that they were to be sent for did not come back."""
 
     CUSTOMER = "customer"
     OUT_OF_STOCK = "out_of_stock"
@@ -45,6 +45,7 @@ class CancelReason(StrEnum):
     PAYMENT = "payment"
     FRAUD = "fraud"
     NOTHING_TO_FULFILL = "nothing_to_fulfill"
+    NOT_RETURNED = "not_returned"
     OTHER = "other"
 
 

@@ -13,9 +13,12 @@ from typing import Annotated
 from pydantic import Field
 
 from contracts.address import ShipTo
+from contracts.fulfillment import Postage
 from contracts.message import Command, Event, Instant, Value
 from contracts.money import Charge, Money, Tender
 from contracts.order.cancelling import CancelLine
+from contracts.order.exchanging import ExchangeSend, ExchangeWish
+from contracts.order.returns import ReturnLine
 from contracts.order.terms import OrderLine, ShipGroup, ShipMethod
 from contracts.order.units import QuantityMoved
 
@@ -71,7 +74,8 @@ class GroupChange(Value):
 
 class ProposeChange(Command):
     """Show what a change comes to: other quantities, lines that are `added` (they get ids of ours), other ways for ship
-    groups. `tenders` pay what more it costs; without them the last tender does, if it is one of ours. Takes the place of a
+    groups. `returns` are units that are to come back for lines that go out: an exchange, also of an order that is
+    complete; `send` and `label` as the customer wishes. `tenders` pay what more it costs; without them the last tender does, if it is one of ours. Takes the place of a
     proposal that is still open."""
 
     lines: tuple[LineQuantity, ...] = ()
@@ -79,6 +83,9 @@ class ProposeChange(Command):
     groups: tuple[GroupChange, ...] = ()
     tenders: tuple[Tender, ...] = ()
     detail: str | None = None
+    returns: tuple[ExchangeWish, ...] | None = None
+    send: ExchangeSend | None = None
+    label: bool | None = None
 
 
 class ConfirmChange(Command):
@@ -97,7 +104,8 @@ class DeclineChange(Command):
 class ChangeProposed(Event):
     """A change (`change` is its number in the order) as it would be done: units that would be `cancelled`, `lines` added
     (of kits with their components), ship groups as they would be, and `tenders` added. `before` and `after` are what is
-    owed, `difference` what that is more. Nothing is done; after `expires` it cannot be confirmed. `hold` is the one that
+    owed, `difference` what that is more, less the `credit` for `returns`: the units that are to come back in an exchange,
+    of which the lines leave as `send` says. Nothing is done; after `expires` it cannot be confirmed. `hold` is the one that
     asks about it, should there be one."""
 
     change: str
@@ -112,6 +120,11 @@ class ChangeProposed(Event):
     expires: Instant
     hold: str | None = None
     detail: str | None = None
+    returns: tuple[ReturnLine, ...] | None = None
+    postage: Postage | None = None
+    label: bool | None = None
+    send: ExchangeSend | None = None
+    credit: Money | None = None
 
 
 class IncreaseRequested(Event):
@@ -175,7 +188,8 @@ class ChangeDeclined(Event):
 
 
 class ChangeRefusal(StrEnum):
-    """Why a change was refused: no such order, or it is closed or being cancelled; nothing would change; no such line,
+    """Why a change was refused: units may not come back, or their money is not taken; the rules do not let the goods leave
+    at once; no such order, or it is closed or being cancelled; nothing would change; no such line,
     ship group or open proposal; units are with a node or have left already; nobody has what is added, where it may not
     wait; another is being paid for; the order is not what it was when this was proposed; the money is in another currency,
     does not pay the difference, or was not secured; an address lacks something; a way that is not offered."""
@@ -194,6 +208,9 @@ class ChangeRefusal(StrEnum):
     NOT_PAID = "not_paid"
     PAYMENT_DECLINED = "payment_declined"
     INCOMPLETE = "incomplete"
+    NOT_RETURNABLE = "not_returnable"
+    NOT_CAPTURED = "not_captured"
+    NOT_AT_ONCE = "not_at_once"
     UNSUPPORTED_METHOD = "unsupported_method"
 
 

@@ -261,14 +261,15 @@ class OrderCompleted(Event):
 
 
 class ReopenCause(StrEnum):
-    """Why an order that was complete goes on: units of it are sent again."""
+    """Why an order that was complete goes on: units of it are sent again, or others for some that come back."""
 
     REPLACEMENT = "replacement"
+    EXCHANGE = "exchange"
 
 
 class OrderReopened(Event):
     """An order that was complete takes more lines and goes on with them, until it is complete again. `reference` is what
-    asked for it: of a replacement the refund's id."""
+    asked for it: of a replacement the refund's id, of an exchange its change."""
 
     cause: ReopenCause
     reference: str

@@ -29,7 +29,8 @@ class HoldKind(StrEnum):
     taken over from another system: `secured_differs` (what was captured or authorised there from what is owed). Found later:
     `unknown_sku` (no location ever had it), `no_location` (every location is barred for a line), `claim_refused`,
     `payment_declined`, `authorization_expired`, `step_refused`, `no_answer`, `not_collected` (what lies ready at a
-    counter), `change_requested` (by a revision). `manual`: a person.
+    counter), `change_requested` (by a revision), `exchange_short` (what came back is worth less than was agreed, and the rest
+    was not secured). `manual`: a person.
     """
 
     NO_LINES = "no_lines"
@@ -53,6 +54,7 @@ class HoldKind(StrEnum):
     NO_ANSWER = "no_answer"
     NOT_COLLECTED = "not_collected"
     CHANGE_REQUESTED = "change_requested"
+    EXCHANGE_SHORT = "exchange_short"
     MANUAL = "manual"
 
 

@@ -49,7 +49,8 @@ Positive = Annotated[int, Field(gt=0)]
 class RefundCause(StrEnum):
     """Why the customer gets money back. `returned`: goods came back; `returned_at_fault`: goods came back that were
     defective, damaged, wrong or not as described; `cancelled`: units were given up after their money was taken; `changed`: the order is worth less now; `missing`, `damaged`, `wrong_item`, `lost`: a claim, the
-    merchant's fault, the goods stay where they are; `appeasement`: goodwill, an amount off and no units."""
+    merchant's fault, the goods stay where they are; `appeasement`: goodwill, an amount off and no units; `exchanged`: what
+    came back is worth more than what was sent for it."""
 
     RETURNED = "returned"
     RETURNED_AT_FAULT = "returned_at_fault"
@@ -60,15 +61,18 @@ class RefundCause(StrEnum):
     WRONG_ITEM = "wrong_item"
     LOST = "lost"
     APPEASEMENT = "appeasement"
+    EXCHANGED = "exchanged"
 
 
 class RefundTo(StrEnum):
     """What the customer gets: money, back to what was paid with, or into their store credit, where the order has a
-    customer; or, of a claim, the goods again (`replacement`) and no money."""
+    customer; or, of a claim, the goods again (`replacement`) and no money; what comes back in an exchange pays for what is
+    sent for it (`exchange`)."""
 
     ORIGINAL = "original"
     STORE_CREDIT = "store_credit"
     REPLACEMENT = "replacement"
+    EXCHANGE = "exchange"
 
 
 class IfShort(StrEnum):

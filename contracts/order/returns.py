@@ -190,7 +190,8 @@ class WithdrawReturn(Command):
 
 class ReturnRequested(QuantityMoved, Event):
     """Units are to come back: they are no longer free for another return. `approved` by the policy of `version`, or else
-    a person answers by `answer_by`. `return_id` names the stream in which the goods come back."""
+    a person answers by `answer_by`. `return_id` names the stream in which the goods come back; `exchange` the change that
+    sends other goods for them."""
 
     return_id: str
     number: int
@@ -200,6 +201,7 @@ class ReturnRequested(QuantityMoved, Event):
     version: int
     approved: bool
     answer_by: Instant | None = None
+    exchange: str | None = None
 
 
 class ReturnDeclined(QuantityMoved, Event):

@@ -1,7 +1,8 @@
 """The customers' accounts kept once more, from the topics alone: what was captured, what was granted back, what is back.
 
 I-04: at every prefix of an order, captured - refunded = value kept + the customer's credit. A grant takes value that
-was kept into the credit, a refund takes it out of there; neither account may go below zero.
+was kept into the credit, a refund takes it out of there; credit for goods that come back pays for others that leave.
+Neither account may go below zero, but the credit of an exchange whose goods are out both ways.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ class Account:
     refunded: int = 0
     as_credit: int = 0
     paid_there: int = 0
+    exchanged: bool = False
     owed: dict[str, int] = field(default_factory=dict)
     paid: dict[str, int] = field(default_factory=dict)
 
@@ -43,7 +45,7 @@ class MoneyBooks:
         self.postings += 1
         account = self.accounts[event.id]
         balanced = account.captured - account.refunded == account.kept + account.credit
-        if not balanced or min(account.kept, account.credit) < 0:
+        if not balanced or account.kept < 0 or (account.credit < 0 and not account.exchanged):
             self.wrong.append(f"{event.id} after {event.name}: {account}")
 
     def note_payment(self, event: Seen) -> None:
@@ -80,11 +82,22 @@ class MoneyBooks:
                 account.as_credit += amount if value["to"] == "store_credit" else 0
             case "RefundFailed" if "refunded_part" in value:
                 self._pay(account, value["refund"], value["refunded_part"]["amount"])
+            case "CreditApplied" | "CreditPaidOut":
+                self._apply(account, value["amount"]["amount"])
+            case "CreditCharged":
+                self._apply(account, -value["amount"]["amount"])
             case "RefundWithdrawn":
                 self._grant(account, value["refund"], account.paid.get(value["refund"], 0))
             case _:
                 return False
         return True
+
+    @staticmethod
+    def _apply(account: Account, amount: int) -> None:
+        """Credit pays for what left, which is kept at its worth then."""
+        account.kept += amount
+        account.credit -= amount
+        account.exchanged = True
 
     @staticmethod
     def _grant(account: Account, refund: str, owed: int) -> None:

@@ -17,6 +17,9 @@ from contracts.ids import split_stream
 from contracts.message import Message
 from contracts.money import Money, share
 from contracts.order import (
+    CreditApplied,
+    CreditCharged,
+    CreditPaidOut,
     LinesAdded,
     LinesFulfilled,
     OrderImported,
@@ -140,6 +143,8 @@ def _granted_back(book: Book, envelope: Envelope, event: RefundGranted) -> _Foun
     whole, debits = event.amount.amount + fee, Counter[Account]()
     if event.cause is RefundCause.APPEASEMENT:
         debits[Account.GOODWILL] = whole
+    elif event.cause is RefundCause.EXCHANGED:
+        debits[Account.ORDERS] = whole
     else:
         taxes, before = book._taxes.get(order, Taxes()), book._other_back[order]
         book._other_back[order] = before + max(0, event.other.amount)
@@ -152,6 +157,15 @@ def _granted_back(book: Book, envelope: Envelope, event: RefundGranted) -> _Foun
     amounts[Account.CREDIT] -= event.amount.amount
     amounts[Account.FEES] -= fee
     return order, event.refund, event.amount.currency, amounts
+
+
+def _credit_applied(book: Book, envelope: Envelope, event: CreditApplied | CreditCharged | CreditPaidOut) -> _Found:
+    """Credit for what came back pays for what left; charged, it does so no more. What is paid out goes back to the
+    customer's credit by its refund."""
+    amount = -event.amount.amount if isinstance(event, CreditCharged) else event.amount.amount
+    document = event.refund if isinstance(event, CreditPaidOut) else event.fulfillment
+    amounts = Counter({Account.CREDIT: amount, Account.ORDERS: -amount})
+    return _order_of(envelope), document, event.amount.currency, amounts
 
 
 def _withdrawn(book: Book, envelope: Envelope, event: RefundWithdrawn) -> _Found:
@@ -245,6 +259,9 @@ _ENTRIES: Mapping[type[Message], Callable[[Book, Envelope, Any], _Found]] = {
     LinesAdded: _lines_added,
     LinesFulfilled: _fulfilled,
     RefundGranted: _granted_back,
+    CreditApplied: _credit_applied,
+    CreditCharged: _credit_applied,
+    CreditPaidOut: _credit_applied,
     RefundWithdrawn: _withdrawn,
     Refunded: _credited,
     PaymentAuthorized: _authorized,

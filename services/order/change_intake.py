@@ -21,9 +21,18 @@ from contracts.channel import (
     Key,
     Text,
 )
+from contracts.fulfillment import ReturnReason
 from contracts.ids import guest_subject_id
 from contracts.message import Value
-from contracts.order import GroupChange, LineQuantity, OrderPlaced, ProposeChange, ShipMethod
+from contracts.order import (
+    ExchangeSend,
+    ExchangeWish,
+    GroupChange,
+    LineQuantity,
+    OrderPlaced,
+    ProposeChange,
+    ShipMethod,
+)
 from services.order.intake import Intake, Seal, charges_of, missing_of, order_line, ship_to_of, tender_of
 
 __all__ = ["NewChange", "propose_change"]
@@ -51,9 +60,20 @@ class WantedWay(Value):
     charges: Annotated[tuple[ChannelCharge, ...], Field(max_length=CHARGES_MAX)] | None = None
 
 
+class WantedExchange(Value):
+    """So many units of a line (our id; of a kit's line whole kits) are to come back, and why. With `sku` as many of that
+    article go out for them, at what was paid for these."""
+
+    line: Key
+    quantity: Annotated[int, Field(gt=0, le=NUMBER_MAX)]
+    reason: ReturnReason = ReturnReason.CHANGED_MIND
+    sku: Key | None = None
+
+
 class NewChange(Value):
     """A change of an order: other quantities of `lines`, lines that are `added` (their `line_id` is yours, and told in
-    what you hear of them), other ways of ship `groups`, and `tenders` that pay what more it costs. No name of a person in
+    what you hear of them), other ways of ship `groups`, and `tenders` that pay what more it costs. `returns` are to come back for what is added: an
+    exchange, also of a complete order, whose goods leave as `send` says and come back on our label with `label`. No name of a person in
     `detail`."""
 
     lines: Annotated[tuple[WantedQuantity, ...], Field(max_length=LINES_MAX)] = ()
@@ -61,6 +81,9 @@ class NewChange(Value):
     groups: Annotated[tuple[WantedWay, ...], Field(max_length=SHIP_GROUPS_MAX)] = ()
     tenders: Annotated[tuple[ChannelTender, ...], Field(max_length=TENDERS_MAX)] = ()
     detail: Text | None = None
+    returns: Annotated[tuple[WantedExchange, ...], Field(max_length=LINES_MAX)] = ()
+    send: ExchangeSend | None = None
+    label: bool = False
 
 
 def propose_change(wish: NewChange, placed: OrderPlaced, key: str, seal: Seal) -> ProposeChange:
@@ -82,6 +105,9 @@ def propose_change(wish: NewChange, placed: OrderPlaced, key: str, seal: Seal) -
         groups=tuple(_way(each, key, intake) for each in wish.groups),
         tenders=tuple(tender_of(tender, intake) for tender in wish.tenders),
         detail=wish.detail,
+        returns=tuple(ExchangeWish(**dict(each)) for each in wish.returns) or None,
+        send=wish.send,
+        label=wish.label or None,
     )
 
 

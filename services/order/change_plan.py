@@ -22,6 +22,7 @@ from contracts.order import (
     ChangeProposed,
     ChangeRefusal,
     ChangeSource,
+    ExchangeSend,
     GroupChange,
     HoldKind,
     HoldReleased,
@@ -40,31 +41,29 @@ from contracts.order import (
 )
 from services.order import order as orders
 from services.order.cancelling import cancel_units
+from services.order.exchange_money import credit_for, owed_in_money
+from services.order.exchanging import agreed, coming, for_exchange, going, terms_of
 from services.order.kits import exploded, with_components
 from services.order.order import IN_FULFILLMENT, NOT_RELEASED, WITH_CUSTOMER, due, line_units, move
+from services.order.refused import Refused
 from services.order.reservation_answers import held_by
 from services.order.reservation_state import claims_in_order
-from services.order.value import parts_of_kits, tenders_total
+from services.order.return_policy import label_fee
+from services.order.returning import free
+from services.order.unit_ranges import without
+from services.order.value import own_value, parts_of_kits, rated_among, tenders_total
 from services.order.ways import ship_groups
 
 if TYPE_CHECKING:
     from services.order.stream import OrderStream
 
-__all__ = ["Refused", "done", "kept_of", "made", "next_line", "no_longer"]
+__all__ = ["OFFERED", "PAYS_MORE", "Refused", "done", "in_money", "kept_of", "made", "next_line", "no_longer"]
 
 OFFERED = (ShipMethod.SHIP, ShipMethod.PICKUP)
 """The ways that goods can still go once an order is placed."""
 
 PAYS_MORE = (TenderMethod.INVOICE, TenderMethod.CARD)
 """Tenders that pay for what is added when nobody says what does: those that are not used up by their amount."""
-
-
-class Refused(Exception):
-    """A change that cannot be, and why."""
-
-    def __init__(self, reason: ChangeRefusal, detail: str | None = None) -> None:
-        super().__init__(reason, detail)
-        self.reason, self.detail = reason, detail
 
 
 # Making a proposal
@@ -81,7 +80,8 @@ def made(
     """The proposal that a wish comes to. Raises Refused when it cannot be done as the order is now."""
     number = str(state.changes.count + 1)
     cancelled, more = _quantities(message.lines, state)
-    lines = _numbered((*more, *message.added), state, number, context)
+    returned = coming(message, state, context)
+    lines = _numbered((*more, *going(message, returned, state)), state, number, context)
     _check_lines(lines, state)
     groups = tuple(_group(wish, state) for wish in message.groups)
     if not (cancelled or lines or groups):
@@ -100,15 +100,33 @@ def made(
         expires=expires,
         hold=hold,
         detail=message.detail,
+        **terms_of(message, returned, state),
     )
     after = _owed_after(proposed, state, context)
+    credit = proposed.credit.amount if proposed.credit else 0
     return proposed.model_copy(
         update={
             "after": Money(amount=after, currency=currency),
-            "difference": Money(amount=after - proposed.before.amount, currency=currency),
-            "tenders": _tenders(message.tenders, after, state, source),
+            "difference": Money(amount=after - proposed.before.amount - credit, currency=currency),
+            "tenders": _tenders(message.tenders, in_money(proposed, after, state), state, source),
         }
     )
+
+
+def in_money(proposed: ChangeProposed, after: int, state: OrderStream) -> int:
+    """What the order has to be paid with money once it owes so much, in minor units: credit for goods that come back pays
+    the rest. That of goods whose exchange leaves at once counts when they are back."""
+    before = owed_in_money(state) + state.order.settled
+    more = after - proposed.before.amount
+    on_receipt = proposed.credit is not None and proposed.send is ExchangeSend.ON_RECEIPT
+    if on_receipt and proposed.credit is not None:
+        more -= min(proposed.credit.amount, _worth_of(proposed))
+    return before + more
+
+
+def _worth_of(proposed: ChangeProposed) -> int:
+    """What the lines of a change are worth that goods leave by."""
+    return sum(own_value(line) for line in rated_among(proposed.lines))
 
 
 def _owed_after(proposed: ChangeProposed, state: OrderStream, context: Context) -> int:
@@ -278,6 +296,7 @@ def _tenders(stated: tuple[Tender, ...], after: int, state: OrderStream, source:
 def no_longer(proposed: ChangeProposed, state: OrderStream, context: Context) -> None:
     """Raises Refused when a proposal cannot be done, or is no longer what it was shown as."""
     _check_cancelled(proposed.cancelled, state)
+    _check_returned(proposed, state)
     for group in proposed.groups:
         _check_not_released(group.group, state)
     known = {line.line for line in state.order.terms.lines}
@@ -285,6 +304,17 @@ def no_longer(proposed: ChangeProposed, state: OrderStream, context: Context) ->
     if any(line.line in known for line in proposed.lines) or after != proposed.after.amount:
         raise Refused(ChangeRefusal.OUTDATED, "the order is not what it was when this was proposed: propose it again")
     _check_stock(proposed, context)
+
+
+def _check_returned(proposed: ChangeProposed, state: OrderStream) -> None:
+    """The very units that were shown can still come back, and are still worth as much."""
+    returned = proposed.returns or ()
+    gone = any(without(line.ranges, free(state, line.line)) for line in returned)
+    if returned and proposed.credit is not None and proposed.postage is not None:
+        fee = label_fee(proposed.postage, proposed.credit.currency)
+        gone = gone or credit_for(state, returned, fee) != proposed.credit.amount
+    if gone:
+        raise Refused(ChangeRefusal.OUTDATED, "what was to come back is not what it was: propose it again")
 
 
 def _check_stock(proposed: ChangeProposed, context: Context) -> None:
@@ -306,6 +336,7 @@ def done(proposed: ChangeProposed, state: OrderStream, context: Context) -> Sequ
     return (
         *_parts(proposed, state, context),
         *_addresses_known(proposed, state),
+        *agreed(proposed, state),
         OrderChanged(
             change=proposed.change,
             version=state.changes.version + 1,
@@ -321,6 +352,7 @@ def _parts(proposed: ChangeProposed, state: OrderStream, context: Context) -> li
     for each in proposed.cancelled:
         wanted.update({part: per * (each.quantity or 0) for part, per in _parts_of(each.line, state).items()})
     events += cancel_units(state, wanted, CancelReason.CUSTOMER, proposed.detail, context, proposed.change)
+    events += for_exchange(proposed, state, context)
     if proposed.lines:
         events.append(LinesAdded(change=proposed.change, lines=proposed.lines, tenders=proposed.tenders))
     after = reduce(orders.evolve, events, state.order)

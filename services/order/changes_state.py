@@ -15,6 +15,7 @@ from contracts.order import (
     ChangeDeclined,
     ChangeProposed,
     ChangeRefused,
+    IncreaseRecorded,
     IncreaseRequested,
     OrderCancelled,
     OrderChanged,
@@ -45,6 +46,8 @@ def evolve(state: ChangesState, event: Event) -> ChangesState:
             return replace(state, count=state.count + 1, proposed=event)
         case IncreaseRequested():
             return replace(state, increase=event)
+        case IncreaseRecorded() | ChangeRefused() if _is_asked(state, event) and state.proposed is None:
+            return replace(state, increase=None)
         case OrderChanged():
             return replace(state, version=event.version, proposed=None, increase=None)
         case ChangeDeclined() | ChangeRefused() if state.proposed and event.change == state.proposed.change:
@@ -52,6 +55,11 @@ def evolve(state: ChangesState, event: Event) -> ChangesState:
         case OrderCancelled() | OrderCompleted():
             return replace(state, proposed=None, increase=None)
     return state
+
+
+def _is_asked(state: ChangesState, event: IncreaseRecorded | ChangeRefused) -> bool:
+    """Whether it answers what payments is asked for now: of an exchange that was agreed, nothing more comes of it."""
+    return state.increase is not None and state.increase.change == event.change
 
 
 def deadlines_of(state: ChangesState) -> Mapping[str, datetime]:

@@ -25,10 +25,16 @@ from contracts.order import (
     HoldReleased,
     IncreaseRecorded,
     IncreaseRequested,
+    OrderCompleted,
+    OrderReopened,
     ProposeChange,
+    ReopenCause,
 )
 from contracts.payments import IncreaseDeclined, PaymentIncreased
-from services.order.change_plan import Refused, done, made, no_longer
+from services.order.change_plan import Refused, done, in_money, made, no_longer
+from services.order.exchange_advance import short_hold
+from services.order.exchange_money import secured
+from services.order.exchange_state import asked_for
 from services.order.reservation_saga import STEPS
 from services.order.reservation_state import INCREASE
 from services.order.value import tenders_for
@@ -57,7 +63,7 @@ def proposal(
     hold: str | None = None,
 ) -> Sequence[Event]:
     """The proposal, in place of one that is open. Raises Refused when nothing of the kind can be done."""
-    _may_change(state)
+    _may_change(state, exchange=bool(message.returns))
     proposed = made(message, state, context, source, context.now + PROPOSAL_STANDS, hold)
     before = state.changes.proposed
     if before is None:
@@ -65,10 +71,12 @@ def proposal(
     return ChangeDeclined(change=before.change, end=ChangeEnd.REPLACED), proposed
 
 
-def _may_change(state: OrderStream) -> None:
+def _may_change(state: OrderStream, exchange: bool = False) -> None:
+    """Goods that come back may be exchanged for others when all is complete, too."""
     if state.order.placed is None:
         raise Refused(ChangeRefusal.UNKNOWN_ORDER)
-    if state.order.ended is not None or state.fulfillment.cancelling:
+    complete = state.order.ended == OrderCompleted.__name__
+    if not (complete and exchange) and (state.order.ended is not None or state.fulfillment.cancelling):
         raise Refused(ChangeRefusal.CLOSED)
     if state.changes.increase is not None:
         raise Refused(ChangeRefusal.UNDER_WAY, f"change {state.changes.increase.change} is being paid for")
@@ -87,36 +95,37 @@ def _confirm(message: ConfirmChange, state: OrderStream, context: Context) -> Se
         return (ChangeRefused(change=proposed.change, reason=refused.reason, detail=refused.detail),)
     more = _to_secure(state, proposed)
     if more <= 0:
-        return _done(proposed, state, context)
-    terms, settled = state.order.terms, state.order.settled + _secured(state)
+        return (*_reopened(proposed, state), *_done(proposed, state, context))
+    terms, settled = state.order.terms, state.order.settled + secured(state)
     asked = IncreaseRequested(
         change=proposed.change,
         amount=Money(amount=more, currency=terms.currency),
         tenders=tenders_for(more, (*terms.tenders, *proposed.tenders), settled),
         answer_by=context.now + STEPS[INCREASE].answer_within,
     )
-    return (asked,)
+    return (*_reopened(proposed, state), asked)
+
+
+def _reopened(proposed: ChangeProposed, state: OrderStream) -> Sequence[Event]:
+    """An order that was complete goes on, and is complete again at once should the change come to nothing."""
+    if state.order.open:
+        return ()
+    return (OrderReopened(cause=ReopenCause.EXCHANGE, reference=proposed.change),)
 
 
 def _open(change: str, state: OrderStream) -> ChangeProposed:
-    _may_change(state)
     proposed = state.changes.proposed
+    _may_change(state, exchange=proposed is not None and bool(proposed.returns))
     if proposed is None or proposed.change != change:
         raise Refused(ChangeRefusal.UNKNOWN_CHANGE, f"no change {change} waits to be confirmed")
     return proposed
-
-
-def _secured(state: OrderStream) -> int:
-    """What payments was asked to secure so far, in minor units."""
-    asked = state.reservation.authorization
-    return (asked.amount.amount if asked else 0) + state.reservation.increased
 
 
 def _to_secure(state: OrderStream, proposed: ChangeProposed) -> int:
     """What has to be secured beside that, in minor units; nothing before the first time, which asks for all."""
     if state.reservation.authorization is None and not state.order.confirmed:
         return 0
-    return proposed.after.amount - state.order.settled - _secured(state)
+    return in_money(proposed, proposed.after.amount, state) - state.order.settled - secured(state)
 
 
 def _done(proposed: ChangeProposed, state: OrderStream, context: Context) -> Sequence[Event]:
@@ -152,7 +161,11 @@ def expire(change: str, state: OrderStream, context: Context) -> Sequence[Event]
 def _on_increased(message: PaymentIncreased, state: OrderStream, context: Context) -> Sequence[Event]:
     """The money is there: the change is done, unless the order has gone on in the meantime so that it cannot be."""
     asked, proposed = state.changes.increase, state.changes.proposed
-    if not state.order.open or asked is None or proposed is None or message.increase != asked.change:
+    if not state.order.open or asked is None or message.increase != asked.change:
+        return ()
+    if asked_for(asked.change) in state.exchanges.exchanges:
+        return (IncreaseRecorded(change=asked.change, amount=message.amount),)
+    if proposed is None:
         return ()
     recorded = IncreaseRecorded(change=asked.change, amount=message.amount)
     try:
@@ -167,6 +180,10 @@ def _on_increase_declined(message: IncreaseDeclined, state: OrderStream, context
     if not state.order.open or asked is None or message.increase != asked.change:
         return ()
     detail = f"payments declined: {message.reason}" + (f", {message.detail}" if message.detail else "")
+    exchange = state.exchanges.exchanges.get(asked_for(asked.change))
+    if exchange is not None:
+        refused = ChangeRefused(change=asked.change, reason=ChangeRefusal.PAYMENT_DECLINED, detail=detail)
+        return refused, short_hold(state, exchange, detail)
     return (ChangeRefused(change=asked.change, reason=ChangeRefusal.PAYMENT_DECLINED, detail=detail),)
 
 

@@ -82,15 +82,15 @@ class _Sofar:
 
     def _invoiced(self, key: str) -> None:
         left = self._state.fulfillment.fulfilled[key]
-        self._ledger.invoice(left.ranges, left.asked or 0)
-        self._room[key] = left.asked or 0
+        self._ledger.invoice(left.ranges, left.covered)
+        self._room[key] = left.covered
 
     def _weights(self, refund: RefundContents) -> Mapping[str, int]:
         """How much of a refund belongs to each invoice: what its units among those that are paid back are worth; of what
         is for no units, what was asked for."""
         left = {key: self._state.fulfillment.fulfilled[key] for key in self._room}
         if not refund.lines:
-            return {key: one.asked or 0 for key, one in left.items()}
+            return {key: one.covered for key, one in left.items()}
         return {
             key: sum(max(1, sum(_worth(self._values, units))) for units in _common(one.ranges, refund))
             for key, one in left.items()

@@ -13,7 +13,18 @@ from typing import TYPE_CHECKING
 from chassis.decider import Fold, Send
 from chassis.maps import HashTrieMap
 from contracts.message import Event
-from contracts.order import CaptureRequested, Refunded, RefundFailed, RefundWithdrawn
+from contracts.order import (
+    CaptureNotNeeded,
+    CaptureRequested,
+    CreditApplied,
+    CreditCharged,
+    CreditPaidOut,
+    Refunded,
+    RefundFailed,
+    RefundGranted,
+    RefundTo,
+    RefundWithdrawn,
+)
 from services.order.crediting import credit_note
 from services.order.invoicing import invoice
 
@@ -38,18 +49,36 @@ class Credit:
 @dataclass(frozen=True, slots=True)
 class DocumentsState:
     """The fulfilments that were invoiced and what was credited, in order; `parts` are what came back of refunds that
-    failed, in minor units. Else a document follows from the order's terms and what left."""
+    failed, in minor units; `applied` are the fulfilments that credit pays for, and `undocumented` the captures and refunds of
+    an exchange's account that are of no goods. Else a document follows from the order's terms and what left."""
 
     invoiced: tuple[str, ...] = ()
     credits: tuple[Credit, ...] = ()
     parts: HashTrieMap[str, int] = HashTrieMap()
+    applied: tuple[str, ...] = ()
+    undocumented: tuple[str, ...] = ()
 
 
 def evolve(state: DocumentsState, event: Event) -> DocumentsState:
     """The documents after one more event of the order."""
     match event:
-        case CaptureRequested():
-            return replace(state, invoiced=(*state.invoiced, event.fulfillment))
+        case CreditApplied():
+            return replace(state, applied=(*state.applied, event.fulfillment))
+        case CreditCharged(fulfillment=key) | CreditPaidOut(refund=key):
+            return replace(state, undocumented=(*state.undocumented, key))
+        case CaptureRequested(fulfillment=key) if key not in state.undocumented:
+            return replace(state, invoiced=(*state.invoiced, key))
+        case CaptureNotNeeded(fulfillment=key) if key in state.applied:
+            return replace(state, invoiced=(*state.invoiced, key))
+    return _credited_by(state, event)
+
+
+def _credited_by(state: DocumentsState, event: Event) -> DocumentsState:
+    match event:
+        case RefundWithdrawn(refund=key) | Refunded(refund=key) if key in state.undocumented:
+            return state
+        case RefundGranted(to=RefundTo.EXCHANGE):
+            return _credited(state, event.refund, event.amount.amount, event.fee.amount if event.fee else 0)
         case RefundFailed(refunded_part=part) if part is not None:
             return replace(state, parts=state.parts.insert(event.refund, part.amount))
         case RefundWithdrawn():
@@ -71,10 +100,13 @@ def _credited(state: DocumentsState, refund: str, back: int, fee: int) -> Docume
 
 
 def react(state: OrderStream, event: Event) -> Sequence[Send]:
-    """One invoice for each fulfilment that is worth something, one credit note for each refund of what was invoiced."""
+    """One invoice for each fulfilment that is worth something, however it is paid; one credit note for each refund of what
+    was invoiced, also where it pays for other goods. What is over of an exchange was credited with what came back."""
     match event:
-        case CaptureRequested():
-            return (invoice(state, event),)
+        case CaptureRequested() | CaptureNotNeeded():
+            return invoice(state, event)
+        case RefundGranted(to=RefundTo.EXCHANGE):
+            return credit_note(state, event.refund)
         case Refunded():
             return credit_note(state, event.refund, event.refunds)
         case RefundWithdrawn():

@@ -28,6 +28,7 @@ from contracts.order import (
     ShipmentRequested,
     ShipMethod,
 )
+from services.order.exchange_advance import goods_are_out, kept_for_returns, set_against
 from services.order.fulfillment_saga import CARRIER, STEPS
 from services.order.fulfillment_state import (
     CAPTURE,
@@ -107,23 +108,27 @@ def _dispatched(key: str, work: Work, shipment: str, document: str, context: Con
 
 
 def _captures(state: OrderStream, context: Context) -> Sequence[Event]:
-    """Ask for what left and was not asked for yet, and never for more than is owed in all: a line may be worth less
+    """Ask for what left and was not asked for yet, less what credit pays, and never for more than is owed in all: a line may be worth less
     than nothing, beside a discount of the whole order or by a person's leave, and comes off the others."""
     left = fulfilled_in_order(state.fulfillment.fulfilled)
     if all(one.settled for _, one in left):
         return ()
     order, by = state.order, context.now + STEPS[CAPTURE].answer_within
     owed, values = due(order), line_values(order.terms, order.adjustments)
-    value = asked = 0
+    value = covered = 0
     events: list[Event] = []
+    used: dict[str, int] = {}
     for key, one in left:
         value += worth(values, one.ranges)
+        covered += one.covered
         if one.settled:
-            asked += one.asked or 0
             continue
-        taken = Money(amount=min(value, owed) - asked, currency=one.amount.currency)
+        due_now = max(0, min(value, owed) - covered)
+        credit = set_against(state, key, one.ranges, due_now, used)
+        events += credit
+        taken = Money(amount=due_now - sum(each.amount.amount for each in credit), currency=one.amount.currency)
+        covered += due_now
         if taken.amount > 0:
-            asked += taken.amount
             events.append(CaptureRequested(fulfillment=key, amount=taken, answer_by=by))
         else:
             events.append(CaptureNotNeeded(fulfillment=key, amount=one.amount))
@@ -134,7 +139,7 @@ def _release(state: OrderStream, context: Context) -> Sequence[Event]:
     """Everything reserved that waits for no others goes to its nodes: a fulfillment order for each location and ship
     group."""
     parts: dict[tuple[str, str], list[ReleasedLine]] = defaultdict(list)
-    kept = kept_back(state.order, state.fulfillment)
+    kept = kept_back(state.order, state.fulfillment) | kept_for_returns(state)
     held = sorted(state.reservation.held.values(), key=lambda part: (part.sequence, part.location))
     for part in held:
         if part.line in kept:
@@ -184,6 +189,8 @@ def _complete(state: OrderStream) -> Sequence[Event]:
     order = state.order
     open_captures = any(not left.captured for left in state.fulfillment.fulfilled.values())
     if units(order, *NOT_RELEASED, *IN_FULFILLMENT) or open_captures or state.changes.increase:
+        return ()
+    if goods_are_out(state):
         return ()
     if not units(order, *WITH_CUSTOMER):
         return (OrderCancelled(cause=order.cancelled_because or CancelReason.NOTHING_TO_FULFILL),)

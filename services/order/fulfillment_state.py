@@ -26,6 +26,8 @@ from contracts.order import (
     CaptureNotNeeded,
     CaptureRecorded,
     CaptureRequested,
+    CreditApplied,
+    CreditCharged,
     DispatchRequested,
     FulfillmentAcceptedByNode,
     FulfillmentDeclined,
@@ -141,7 +143,8 @@ class Work:
 @dataclass(frozen=True, slots=True)
 class Fulfilled:
     """Units that left together, in the order in which such things happened (`number`, from 0): where from, and what they
-    are worth. `asked` is what payments were asked to take for them, in minor units."""
+    are worth. `asked` is what payments were asked to take for them, `applied` what credit pays, in minor units. Of no units:
+    what is taken of money instead of credit (`applied` below zero)."""
 
     number: int
     location: str | None
@@ -149,6 +152,12 @@ class Fulfilled:
     ranges: tuple[CaptureLine, ...]
     asked: int | None = None
     captured: bool = False
+    applied: int = 0
+
+    @property
+    def covered(self) -> int:
+        """What is taken, or to be taken, or paid by credit for them, in minor units."""
+        return (self.asked or 0) + self.applied
 
     @property
     def settled(self) -> bool:
@@ -390,6 +399,18 @@ def _capture_requested(state: FulfillmentState, event: CaptureRequested) -> Fulf
     return replace(state, fulfilled=state.fulfilled.insert(key, left), asks=asks)
 
 
+def _applied(state: FulfillmentState, event: CreditApplied) -> FulfillmentState:
+    key = event.fulfillment
+    left = replace(state.fulfilled[key], applied=state.fulfilled[key].applied + event.amount.amount)
+    return replace(state, fulfilled=state.fulfilled.insert(key, left))
+
+
+def _charged(state: FulfillmentState, event: CreditCharged) -> FulfillmentState:
+    nothing = event.amount.model_copy(update={"amount": 0})
+    charge = Fulfilled(len(state.fulfilled), None, nothing, (), applied=-event.amount.amount)
+    return replace(state, fulfilled=state.fulfilled.insert(event.fulfillment, charge))
+
+
 def _captured(state: FulfillmentState, event: CaptureRecorded | CaptureNotNeeded) -> FulfillmentState:
     key = event.fulfillment
     left = replace(state.fulfilled[key], captured=True)
@@ -472,6 +493,8 @@ _EVOLVERS: Mapping[type[Event], Any] = {
     FulfillmentReady: _ready,
     DispatchRequested: _dispatch_requested,
     LinesFulfilled: _fulfilled,
+    CreditApplied: _applied,
+    CreditCharged: _charged,
     CaptureRequested: _capture_requested,
     CaptureRecorded: _captured,
     CaptureNotNeeded: _captured,

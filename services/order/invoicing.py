@@ -12,8 +12,9 @@ from chassis.decider import Send
 from contracts.address import ShipTo
 from contracts.ids import aggregate_id, stream
 from contracts.money import Money, TenderMethod
-from contracts.order import CaptureRequested, OrderPlaced
+from contracts.order import CaptureNotNeeded, CaptureRequested, OrderPlaced
 from contracts.payments.invoices import DocumentKind, IssueInvoice
+from services.order.fulfillment_state import Fulfilled
 from services.order.invoice_content import Content, content_of, not_owed, prices_of, totals_of
 from services.order.value import tenders_for
 from services.order.ways import ship_groups
@@ -29,25 +30,27 @@ def invoice_id(terms: OrderPlaced, fulfillment: str) -> str:
     return aggregate_id(terms.tenant, "invoice", terms.order_id, fulfillment)
 
 
-def invoice(state: OrderStream, event: CaptureRequested) -> Send:
-    """What payments are told of what left."""
-    name = stream("invoice", invoice_id(state.order.terms, event.fulfillment))
-    return Send("payments", name, _invoice(state, event))
-
-
-def _invoice(state: OrderStream, event: CaptureRequested) -> IssueInvoice:
-    terms, amount = state.order.terms, event.amount.amount
+def invoice(state: OrderStream, event: CaptureRequested | CaptureNotNeeded) -> Sequence[Send]:
+    """What payments are told of what left; nothing where it is worth nothing, or no goods left."""
     left = state.fulfillment.fulfilled[event.fulfillment]
+    if not left.ranges or left.covered <= 0:
+        return ()
+    name = stream("invoice", invoice_id(state.order.terms, event.fulfillment))
+    return (Send("payments", name, _invoice(state, event.fulfillment, left)),)
+
+
+def _invoice(state: OrderStream, fulfillment: str, left: Fulfilled) -> IssueInvoice:
+    terms, amount, money = state.order.terms, left.covered, left.asked or 0
     content = content_of(prices_of(terms, state.order.adjustments), left.ranges)
     if content.gross != amount:
         less = not_owed(amount - content.gross, terms.currency)
         content = Content(content.lines, (*content.charges, less))
-    before = sum(one.asked or 0 for key, one in state.fulfillment.fulfilled.items() if key != event.fulfillment)
-    tenders = tenders_for(amount, terms.tenders, before)
+    before = sum(one.asked or 0 for key, one in state.fulfillment.fulfilled.items() if key != fulfillment)
+    tenders = tenders_for(money, terms.tenders, before)
     on_account = sum(tender.amount.amount for tender in tenders if tender.method is TenderMethod.INVOICE)
     return IssueInvoice(
         kind=DocumentKind.INVOICE,
-        fulfillment=event.fulfillment,
+        fulfillment=fulfillment,
         **heading(terms, [part.line for part in left.ranges]),
         **sums(content, terms.currency),
         on_account=Money(amount=on_account, currency=terms.currency),

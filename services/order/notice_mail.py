@@ -70,6 +70,7 @@ WHY: Mapping[CancelReason, str | None] = {
     CancelReason.OUT_OF_STOCK: marked("out of stock"),
     CancelReason.TOO_LATE: marked("not available in time"),
     CancelReason.PAYMENT: marked("the payment failed"),
+    CancelReason.NOT_RETURNED: marked("what was to come back for it did not come"),
     CancelReason.FRAUD: None,
     CancelReason.NOTHING_TO_FULFILL: None,
     CancelReason.OTHER: None,

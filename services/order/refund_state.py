@@ -15,6 +15,9 @@ from chassis.maps import HashTrieMap
 from chassis.saga import Asks, deadlines, name_of, note, settle, suspend
 from contracts.message import Event
 from contracts.order import (
+    CreditApplied,
+    CreditCharged,
+    CreditPaidOut,
     RefundCause,
     RefundContents,
     RefundDeclined,
@@ -80,6 +83,7 @@ class RefundStage(StrEnum):
     REFUNDED = "refunded"
     FAILED = "failed"
     WITHDRAWN = "withdrawn"
+    SET_OFF = "set_off"
     REPLACED = "replaced"
     GIVEN_UP = "given_up"
 
@@ -120,7 +124,8 @@ class Standing(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class RefundsState:
     """The refunds of an order by id. `granted` is what the customer was and is owed, `refunded` what is back, in minor
-    units; what lies between is their credit. `replaced` are the units of each line that are sent again, or were, and
+    units, and `applied` what of it pays for what an exchange sends, or is paid out by another refund; what lies between is
+    their credit. `replaced` are the units of each line that are sent again, or were, and
     `origins` those that the units of such a line are sent for."""
 
     refunds: HashTrieMap[str, Refund] = HashTrieMap()
@@ -129,6 +134,7 @@ class RefundsState:
     asks: Asks = HashTrieMap()
     granted: int = 0
     refunded: int = 0
+    applied: int = 0
 
     @property
     def count(self) -> int:
@@ -137,8 +143,9 @@ class RefundsState:
 
     @property
     def credit(self) -> int:
-        """What the customer is owed and has not got, in minor units."""
-        return self.granted - self.refunded
+        """What the customer is owed and has not got, in minor units; below zero while goods of an exchange are out both
+        ways."""
+        return self.granted - self.refunded - self.applied
 
     def standing(self) -> Iterator[Standing]:
         """The refunds that were granted, those aside of which nothing was paid and the decision was taken back."""
@@ -163,7 +170,9 @@ def find(state: RefundsState, name: str) -> Refund | None:
 
 
 def step_of(contents: RefundContents) -> str:
-    """The step that pays a refund."""
+    """The step that pays a refund; none where it pays for what is sent in an exchange."""
+    if contents.to is RefundTo.EXCHANGE:
+        return ""
     return CREDIT if contents.to is RefundTo.STORE_CREDIT else REFUND
 
 
@@ -203,6 +212,9 @@ def evolve(state: RefundsState, event: Event) -> RefundsState:
             return _with(state, event.refund, stage=RefundStage.DECLINED)
         case RefundGranted():
             return _granted(state, event)
+        case CreditApplied() | CreditPaidOut() | CreditCharged():
+            less = isinstance(event, CreditCharged)
+            return replace(state, applied=state.applied + (-1 if less else 1) * event.amount.amount)
         case ReplacementGranted():
             return _replaced(state, event)
         case ReplacementGivenUp():
@@ -232,8 +244,10 @@ def _with(state: RefundsState, key: str, **changes: object) -> RefundsState:
 
 def _granted(state: RefundsState, event: RefundGranted) -> RefundsState:
     owed = event.amount.amount
-    refund = Refund(_contents(event), RefundStage.GRANTED, owed, event.by, event.approved_by)
-    asks = note(state.asks, step_of(event), event.refund, event.answer_by)
+    step = step_of(event)
+    stage = RefundStage.GRANTED if step else RefundStage.SET_OFF
+    refund = Refund(_contents(event), stage, owed, event.by, event.approved_by)
+    asks = note(state.asks, step, event.refund, event.answer_by) if step else state.asks
     refunds = state.refunds.insert(event.refund, refund)
     return replace(state, refunds=refunds, asks=asks, granted=state.granted + owed)
 

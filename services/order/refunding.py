@@ -105,9 +105,10 @@ def in_returns(state: OrderStream, line: str) -> tuple[Range, ...]:
 
 
 def refundable(state: OrderStream) -> int:
-    """What can be granted at most now, in minor units: what was captured here, less all that was granted."""
-    order = state.order
-    return order.captured - order.captured_before - state.refunds.granted
+    """What can be granted at most now, in minor units: what was captured here, or paid by credit, less all that was
+    granted."""
+    order, refunds = state.order, state.refunds
+    return order.captured - order.captured_before - (refunds.granted - refunds.applied)
 
 
 def percent_of(amount: int, percent: DecimalText) -> int:
@@ -304,13 +305,15 @@ def granted(
     reason: str | None = None,
     by: str | None = None,
     ahead: int = 0,
+    to: RefundTo = RefundTo.ORIGINAL,
 ) -> RefundGranted | None:
     """The decision to pay back what is `due` by a rule; None where nothing is. `ahead` are the refunds that the same
     handling granted before, and that this state does not know."""
     if not due.amount:
         return None
     number = state.refunds.count + ahead + 1
-    return RefundGranted(**contents(state, due, cause, number, reason), by=by, answer_by=context.now + ANSWER_WITHIN)
+    made = contents(state, due, cause, number, reason, to)
+    return RefundGranted(**made, by=by, answer_by=context.now + ANSWER_WITHIN)
 
 
 def contents(

@@ -17,6 +17,7 @@ from contracts.order import (
     RefundFailed,
     RefundGranted,
     RefundProposed,
+    RefundTo,
     RefundWithdrawn,
     ReplacementGivenUp,
     ReplacementGranted,
@@ -69,6 +70,7 @@ class RefundsProjection:
         envelope: Envelope,
         event: RefundProposed | RefundGranted | ReplacementGranted,
     ) -> None:
+        set_off = isinstance(event, RefundGranted) and event.to is RefundTo.EXCHANGE
         cursor.execute(
             "insert into refunds (order_id, refund, number, cause, amount, currency, reason, by, stage, decide_by,"
             " proposed_at, changed_at) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
@@ -83,7 +85,7 @@ class RefundsProjection:
                 event.amount.currency,
                 event.reason,
                 event.by,
-                _STAGES[type(event)],
+                RefundStage.SET_OFF if set_off else _STAGES[type(event)],
                 event.decide_by if isinstance(event, RefundProposed) else None,
                 envelope.time,
                 envelope.time,

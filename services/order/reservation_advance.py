@@ -84,7 +84,7 @@ def needs(message: Message, state: OrderStream) -> Sequence[str]:
         ordered = [line for line in message.lines if line.quantity > 0]
         wanted = {line.sku for line in ordered if line.line not in gone} | {kit_key(line.sku) for line in ordered}
         return () if state.order.placed else sorted(wanted)
-    if again := _sent_again(message, state):
+    if again := _after_the_end(message, state):
         return sorted(again)
     if not state.order.open:
         return ()
@@ -94,9 +94,15 @@ def needs(message: Message, state: OrderStream) -> Sequence[str]:
     return sorted({demand.sku for demand in open_demands(state)} | (extra or set()))
 
 
-def _sent_again(message: Message, state: OrderStream) -> set[str]:
-    """The SKUs of an order of which goods may be sent again by this message, also once it has ended."""
+def _after_the_end(message: Message, state: OrderStream) -> set[str]:
+    """The SKUs that may be sourced by this message also of an order that has ended: goods are sent again, or others for
+    what comes back."""
     match message:
+        case ProposeChange(returns=returns) if returns:
+            others = {wish.sku for wish in returns if wish.sku}
+            return _changed_by(message, state) | others | {kit_key(sku) for sku in others}
+        case ConfirmChange() if not state.order.open:
+            return _changed_by(message, state)
         case GrantRefund(to=RefundTo.REPLACEMENT) | SettlePackage(reship=True):
             wanted = True
         case ApproveRefund():

@@ -222,11 +222,15 @@ def cancel_after_passed(state: OrderStream, at: datetime) -> Sequence[Event]:
     return passed, LinesCancelled(reason=CancelReason.TOO_LATE, released_claims=released, moves=tuple(moves))
 
 
+SENT_LATER = (RelationKind.REPLACEMENT_OF, RelationKind.EXCHANGE_OF)
+"""Lines that are sent for units that had left: nobody knew of them when the last moment of the order was said."""
+
+
 def too_late(order: OrderState, line: str, at: datetime) -> bool:
-    """Whether the last moment of a line has passed. That of the order is of what it was placed with: what is sent again
-    is sent when that is over."""
+    """Whether the last moment of a line has passed. That of the order is of what it was placed with: what is sent for
+    what had left is sent when that is over."""
     placed = line_of(order, line)
-    again = placed.relates_to is not None and placed.relates_to.kind is RelationKind.REPLACEMENT_OF
+    again = placed.relates_to is not None and placed.relates_to.kind in SENT_LATER
     limit = placed.cancel_after or (None if again else order.terms.cancel_after)
     return limit is not None and limit <= at
 

@@ -110,7 +110,8 @@ class Held:
 class ReservationState:
     """How far the reservation is. `unanswered` sums the claims; `open_units` are neither reserved nor cancelled;
     `refused` locations are left out of the next attempts, `barred` ones of everything for that line;
-    `increased` is what was secured beside that for changes, in minor units; `cancel_afters` are the last moments of lines, in order, that have not passed; `first_expected` is when the supply of a
+    `increased` is what was secured beside that for changes, and `let_go` what of both was given back when the order was
+    complete, in minor units; `taken_before` is what another system captured; `cancel_afters` are the last moments of lines, in order, that have not passed; `first_expected` is when the supply of a
     line was expected when it first waited for one."""
 
     claims: HashTrieMap[str, Claim] = HashTrieMap()
@@ -127,6 +128,8 @@ class ReservationState:
     authorization: AuthorizationRequested | None = None
     authorized: bool = False
     increased: int = 0
+    let_go: int = 0
+    taken_before: int = 0
     first_expected: HashTrieMap[str, datetime] = HashTrieMap()
 
 
@@ -160,6 +163,10 @@ def _placed(state: ReservationState, event: OrderPlaced) -> ReservationState:
     limits = {limit for line in event.lines if (limit := line.cancel_after or event.cancel_after) is not None}
     open_units = sum(line.quantity for line in rated_lines(event))
     return replace(state, open_units=state.open_units + open_units, cancel_afters=tuple(sorted(limits)))
+
+
+def _taken_over(state: ReservationState, event: OrderImported) -> ReservationState:
+    return replace(_placed(state, event), taken_before=event.captured.amount)
 
 
 def _added(state: ReservationState, event: LinesAdded) -> ReservationState:
@@ -365,9 +372,16 @@ def _ended(state: ReservationState, event: Event) -> ReservationState:
     return replace(state, asks=asks, unanswered=0, open_units=0, held=HashTrieMap(), cancel_afters=())
 
 
+def _completed(state: ReservationState, event: OrderCompleted) -> ReservationState:
+    """What is secured and was not taken is given back."""
+    asked = state.authorization.amount.amount if state.authorization else 0
+    taken = event.captured.amount - state.taken_before
+    return replace(_ended(state, event), let_go=max(0, asked + state.increased - taken))
+
+
 _EVOLVERS: Mapping[type[Event], Any] = {
     OrderPlaced: _placed,
-    OrderImported: _placed,
+    OrderImported: _taken_over,
     LinesAdded: _added,
     ShipGroupChanged: _group_changed,
     IncreaseRequested: _increase_requested,
@@ -391,7 +405,7 @@ _EVOLVERS: Mapping[type[Event], Any] = {
     StepAskedAgain: _asked_again,
     StepUnanswered: _unanswered,
     OrderCancelled: _ended,
-    OrderCompleted: _ended,
+    OrderCompleted: _completed,
 }
 
 

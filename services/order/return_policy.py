@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from contracts.fulfillment import Disposition, Postage, ReturnReason
-from contracts.order import OrderLine, RefundMoment, ReturnDenial, ReturnQuestion
+from contracts.order import OrderLine, RefundCause, RefundMoment, ReturnDenial, ReturnLine, ReturnQuestion
 
 __all__ = [
     "DECIDE_WITHIN",
@@ -23,13 +23,15 @@ __all__ = [
     "POLICIES",
     "VERSION",
     "ReturnPolicy",
+    "cause_of",
     "fee_of",
+    "label_fee",
     "policy_of",
     "postage_for",
     "ruled",
 ]
 
-VERSION = 1
+VERSION = 2
 """The version of this table."""
 
 DECIDE_WITHIN = timedelta(days=3)
@@ -64,7 +66,8 @@ class ReturnPolicy:
     """Rules: how long after the last delivery (or, of what nobody reports delivered, after it left) goods may come back,
     where we are at fault (`fault_window`) and where not; for how long after that a person may make an exception; what is
     kept of the price (hundredths of a per cent) in any case and of goods that come back worn; when the money is granted.
-    Fees are of returns of which we are not at fault."""
+    Fees are of returns of which we are not at fault. `at_once`: what is sent for them in an exchange may leave before they
+    come."""
 
     window: timedelta = timedelta(days=30)
     grace: timedelta = timedelta(days=14)
@@ -72,6 +75,7 @@ class ReturnPolicy:
     restocking: int = 0
     damaged: int = 3_000
     refund_at: RefundMoment = RefundMoment.INSPECTION
+    at_once: bool = False
 
 
 STANDARD = "standard"
@@ -80,7 +84,7 @@ POLICIES: Mapping[str, ReturnPolicy] = {
     STANDARD: ReturnPolicy(),
     "electronics": ReturnPolicy(window=timedelta(days=14), grace=timedelta(days=7), restocking=1_500),
     "apparel": ReturnPolicy(window=timedelta(days=60), grace=timedelta(days=30)),
-    "trusted": ReturnPolicy(window=timedelta(days=100), damaged=0, refund_at=RefundMoment.RECEIPT),
+    "trusted": ReturnPolicy(window=timedelta(days=100), damaged=0, refund_at=RefundMoment.RECEIPT, at_once=True),
 }
 """The rules by name."""
 
@@ -112,6 +116,16 @@ def postage_for(reasons: Iterable[ReturnReason], label: bool) -> Postage:
     if FAULTS.intersection(reasons):
         return Postage.OURS
     return Postage.DEDUCTED if label else Postage.CUSTOMERS
+
+
+def cause_of(line: ReturnLine) -> RefundCause:
+    """Why the money of units that come back goes back."""
+    return RefundCause.RETURNED_AT_FAULT if line.reason in FAULTS else RefundCause.RETURNED
+
+
+def label_fee(postage: Postage, currency: str) -> int:
+    """What our label costs, in minor units, where the customer pays for it."""
+    return LABEL_FEES.get(currency, 0) if postage is Postage.DEDUCTED else 0
 
 
 def fee_of(amount: int, reason: ReturnReason, disposition: Disposition | None, restocking: int, damaged: int) -> int:

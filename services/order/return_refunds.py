@@ -10,12 +10,12 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from chassis.decider import Context
-from contracts.fulfillment import Disposition, Postage
+from contracts.fulfillment import Disposition
 from contracts.message import Event
 from contracts.money import Money
-from contracts.order import RefundCause, ReturnedRange, ReturnReckoned, UnitRange
+from contracts.order import RefundCause, RefundTo, ReturnedRange, ReturnReckoned, UnitRange
 from services.order.refunding import Units, charges_due, granted, refund_due
-from services.order.return_policy import FAULTS, LABEL_FEES, fee_of
+from services.order.return_policy import cause_of, fee_of, label_fee
 from services.order.return_state import LineReturn, Returning
 from services.order.unit_ranges import Ranges, joined, without
 
@@ -39,7 +39,7 @@ class _Part(NamedTuple):
     @property
     def cause(self) -> RefundCause:
         """Why the money of these units goes back."""
-        return RefundCause.RETURNED_AT_FAULT if self.line.asked.reason in FAULTS else RefundCause.RETURNED
+        return cause_of(self.line.asked)
 
 
 def advance(state: OrderStream, context: Context) -> Sequence[Event]:
@@ -71,11 +71,12 @@ def _reckoned(
     each: Returning, parts: Sequence[_Part], cause: RefundCause, state: OrderStream, context: Context
 ) -> Sequence[Event]:
     currency = state.order.terms.currency
-    label = _label_fee(each, currency)
+    label = 0 if each.label_kept else label_fee(each.requested.postage, currency)
     of_goods = sum(_fee(part, state) for part in parts)
     due = refund_due(state, _units(parts), cause, of_goods + label)
     label = max(0, due.fee - of_goods)
-    refund = granted(state, context, due, cause, reason=f"return {each.number}")
+    to = RefundTo.ORIGINAL if each.requested.exchange is None else RefundTo.EXCHANGE
+    refund = granted(state, context, due, cause, reason=f"return {each.number}", to=to)
     lines = {part.name: joined(*(one.ranges for one in parts if one.name == part.name)) for part in parts}
     reckoned = ReturnReckoned(
         number=each.number,
@@ -85,13 +86,6 @@ def _reckoned(
         label=Money(amount=label, currency=currency) if label else None,
     )
     return [reckoned] if refund is None else [refund, reckoned]
-
-
-def _label_fee(each: Returning, currency: str) -> int:
-    """What our label costs, where the customer pays for it and has not yet."""
-    if each.requested.postage is not Postage.DEDUCTED or each.label_kept:
-        return 0
-    return LABEL_FEES.get(currency, 0)
 
 
 def _fee(part: _Part, state: OrderStream) -> int:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from chassis.decider import Context
 from chassis.saga import Asked
 from contracts.chassis import DeadlinePassed
+from contracts.fulfillment import Postage
 from contracts.ids import aggregate_id
 from contracts.message import Event, Message
 from contracts.order import (
@@ -59,7 +60,18 @@ from services.order.value import parts_of_kits
 if TYPE_CHECKING:
     from services.order.stream import OrderStream
 
-__all__ = ["concerns", "deadline", "decide", "declined", "free", "given_back", "taken_back", "waited_back"]
+__all__ = [
+    "asked_lines",
+    "concerns",
+    "deadline",
+    "decide",
+    "declined",
+    "free",
+    "given_back",
+    "requested_with",
+    "taken_back",
+    "waited_back",
+]
 
 
 # Where units go
@@ -112,10 +124,9 @@ def _request(message: RequestReturn, state: OrderStream, context: Context) -> Se
     if known is not None and known.state not in (ReturnState.DECLINED, ReturnState.WITHDRAWN):
         matched = (_denied(wish, ReturnDenial.MATCHED) for wish in message.lines)
         return [ReturnDeclined(lines=tuple(matched), by=ReturnDecider.POLICY)]
-    wishes = _by_components(message.lines, state)
-    instead = () if message.matches is None else _in_place_of(wishes, state)
+    instead = () if message.matches is None else _in_place_of(_by_components(message.lines, state), state)
     state = _without(state, instead)
-    decided = [_line(wish, wishes, state, context) for wish in wishes]
+    decided = asked_lines(message.lines, state, context)
     if denials := tuple(line for line in decided if isinstance(line, DeclinedReturnLine)):
         return [ReturnDeclined(lines=denials, by=ReturnDecider.POLICY)]
     lines = tuple(line for line in decided if isinstance(line, ReturnLine))
@@ -149,18 +160,42 @@ def _without(state: OrderStream, given_up: Iterable[ReturnWithdrawn]) -> OrderSt
     return state
 
 
+def asked_lines(
+    wishes: Iterable[ReturnWish], state: OrderStream, context: Context
+) -> list[ReturnLine | DeclinedReturnLine]:
+    """What the policy says of each line that units are to come back of; of a kit of its components."""
+    named = _by_components(wishes, state)
+    return [_line(wish, named, state, context) for wish in named]
+
+
 def _requested(
     message: RequestReturn, lines: tuple[ReturnLine, ...], state: OrderStream, context: Context
 ) -> Sequence[Event]:
+    postage = postage_for((line.reason for line in lines), message.label)
+    return requested_with(lines, state, context, postage=postage, label=message.label, matches=message.matches)
+
+
+def requested_with(
+    lines: tuple[ReturnLine, ...],
+    state: OrderStream,
+    context: Context,
+    *,
+    postage: Postage,
+    label: bool,
+    matches: str | None = None,
+    exchange: str | None = None,
+) -> Sequence[Event]:
+    """The return of units that may come back, and that it is approved, unless a person has to decide about one of them."""
     number = len(state.returns.returns) + 1
     approved = all(line.question is None for line in lines)
     order_id = state.order.terms.order_id
     requested = ReturnRequested(
-        return_id=message.matches or aggregate_id(context.tenant, "return", order_id, str(number)),
+        return_id=matches or aggregate_id(context.tenant, "return", order_id, str(number)),
         number=number,
         lines=lines,
-        postage=postage_for((line.reason for line in lines), message.label),
-        label=message.label,
+        postage=postage,
+        label=label,
+        exchange=exchange,
         version=VERSION,
         approved=approved,
         answer_by=None if approved else context.now + DECIDE_WITHIN,

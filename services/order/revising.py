@@ -21,12 +21,12 @@ from contracts.order import (
     OrderTerms,
     PlaceOrder,
     ProposeChange,
-    RelationKind,
     ShipGroup,
 )
 from services.order import order as orders
 from services.order.change_plan import Refused, kept_of
 from services.order.changing import proposal
+from services.order.reservation_answers import SENT_LATER
 from services.order.value import own_value
 from services.order.ways import ship_groups
 
@@ -111,8 +111,8 @@ def _lines(message: OrderTerms, state: OrderStream) -> tuple[list[LineQuantity],
 
 
 def _sent_again(line: OrderLine) -> bool:
-    """Of what is sent again the channel knows by its own line, and orders none of it."""
-    return line.relates_to is not None and line.relates_to.kind is RelationKind.REPLACEMENT_OF
+    """Of what is sent again, or for what comes back, the channel knows by its own line, and orders none of it."""
+    return line.relates_to is not None and line.relates_to.kind in SENT_LATER
 
 
 def _other_quantity(line: OrderLine, ours: Sequence[OrderLine], state: OrderStream) -> Iterator[LineQuantity]:

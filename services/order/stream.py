@@ -42,6 +42,8 @@ from services.order import (
     channel_cancels,
     counter_answers,
     documents,
+    exchange_advance,
+    exchange_state,
     fulfillment_advance,
     fulfillment_answers,
     fulfillment_saga,
@@ -65,6 +67,7 @@ from services.order.astray import AstrayState
 from services.order.changes_state import ChangesState
 from services.order.channel_cancels import CancelsAhead
 from services.order.documents import DocumentsState
+from services.order.exchange_state import ExchangesState
 from services.order.fulfillment_state import COLLECT, DECIDE, NOT_BEFORE, WORK, FulfillmentState
 from services.order.leaving import hand_out
 from services.order.notices import NoticesState
@@ -99,6 +102,7 @@ class OrderStream(NamedTuple):
     returns: ReturnsState
     changes: ChangesState
     ahead: CancelsAhead
+    exchanges: ExchangesState
 
 
 def _deadline(message: DeadlinePassed, state: OrderStream, context: Context) -> Sequence[Event]:
@@ -109,10 +113,10 @@ def _deadline(message: DeadlinePassed, state: OrderStream, context: Context) -> 
         return of_refund
     if returning.concerns(message.name):
         return returning.deadline(message, state, context)
-    if not state.order.open:
-        return ()
     if (change := changes_state.change_of_deadline(message.name)) is not None:
         return changing.expire(change, state, context)
+    if not state.order.open:
+        return ()
     if message.name == CANCEL_AFTER:
         return cancel_after_passed(state, message.due)
     if message.name == NOT_BEFORE:
@@ -204,6 +208,7 @@ def _advance(state: OrderStream, context: Context) -> Sequence[Event]:
         or reservation_advance.advance(state, context)
         or fulfillment_advance.advance(state, context)
         or return_refunds.advance(state, context)
+        or exchange_advance.advance(state, context)
         or notice_content.advance(state, context)
     )
 
@@ -249,6 +254,7 @@ ORDER = StreamKind(
         return_saga.FOLD,
         changes_state.FOLD,
         channel_cancels.FOLD,
+        exchange_state.FOLD,
     ),
     decide=_DECIDE,
     state=OrderStream,

@@ -9,6 +9,8 @@ from typing import Any
 from chassis.stream import Stream
 from contracts.message import format_instant
 from contracts.order import ChangeProposed, PackageWentAstray, ShipGroup
+from services.order.exchange_money import exchanges, open_units, to_leave
+from services.order.exchange_state import Exchange
 from services.order.notices import Notice
 from services.order.order import BUCKETS, Hold, LineState, OrderState, due, line_of, status
 from services.order.promising import Promise, promise
@@ -58,6 +60,7 @@ def order_view(stream: Stream) -> dict[str, Any]:
         "lines": [_line(state, name) for name in sorted(order.lines, key=lambda name: order.lines[name].index)],
         "astray": [_astray(found) for _, found in sorted(state.astray.packages.items())],
         "refunds": [_refund(refund) for _, refund in in_order(state.refunds)],
+        "exchanges": [_exchange(state, each) for each in exchanges(state)],
         "returns": [_return(each) for each in _returns_in_order(state)],
         "notices": [_notice(number, notice) for number, notice in _in_order(state.notices.notices)],
         "fulfillment_orders": [_work(name, work) for name, work in sorted(state.fulfillment.works.items())],
@@ -81,10 +84,19 @@ def _proposed(change: ChangeProposed | None) -> dict[str, Any] | None:
         "before": change.before.amount,
         "after": change.after.amount,
         "difference": change.difference.amount,
+        **_coming_back(change),
         "currency": change.before.currency,
         "expires": format_instant(change.expires),
         "hold": change.hold,
     }
+
+
+def _coming_back(change: ChangeProposed) -> dict[str, Any]:
+    """Of an exchange: what comes back, what is credited for it, and when the other goods leave."""
+    if not change.returns or change.credit is None:
+        return {}
+    returns = [{"line": line.line, "quantity": line.quantity} for line in change.returns]
+    return {"returns": returns, "credit": change.credit.amount, "send": change.send}
 
 
 def _way(group: ShipGroup) -> dict[str, Any]:
@@ -117,6 +129,22 @@ def _refund(refund: Refund) -> dict[str, Any]:
         "stage": refund.stage,
         "refunded": refund.refunded,
         **({} if failed is None else {"owner": failed.owner, "why": failed.why, "detail": failed.detail}),
+    }
+
+
+def _exchange(state: OrderStream, each: Exchange) -> dict[str, Any]:
+    """What goes out for which return, what still comes and goes, and the account in minor units."""
+    return {
+        "change": each.change,
+        "return": each.number,
+        "lines": list(each.lines),
+        "send": each.send,
+        "agreed": each.agreed.worth.amount - each.agreed.credit.amount,
+        "to_come": open_units(state, each),
+        "to_leave": to_leave(state, each),
+        "earned": each.earned,
+        "applied": each.applied,
+        "paid_out": each.paid_out,
     }
 
 

@@ -1,4 +1,8 @@
-"""Securing more than an order was placed with, for a change of it: of methods that need nobody to be asked."""
+"""Securing more than an order was placed with, for a change of it: of methods that need nobody to be asked.
+
+Of an order that was complete, too: what it did not take was let go of, and it goes on with what is secured now. One that
+was cancelled has taken nothing, and secures nothing more.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +30,7 @@ def increase(command: AuthorizeMore, state: Payment, context: Context) -> Sequen
         if (known.amount, known.tenders) != (command.amount, command.tenders):
             return [_declined(command, context, DeclineReason.CONFLICT)]
         return [known.model_copy(update={"repeated": True, "reply_to": context.reply_to})]
-    if state.voided:
+    if state.voided and not state.captured:
         return [_declined(command, context, DeclineReason.VOIDED)]
     asked = AuthorizePayment(order_id=command.order_id, amount=command.amount, tenders=command.tenders)
     if (refusal := unfit(asked)) is not None:

@@ -284,7 +284,7 @@ def _increased(state: Payment, event: PaymentIncreased) -> Payment:
         reply_to=before.reply_to if before else event.reply_to,
     )
     increases = state.increases.insert(event.increase, event)
-    return replace(state, authorized=authorized, remaining=remaining, increases=increases)
+    return replace(state, authorized=authorized, remaining=remaining, increases=increases, voided=False)
 
 
 def _summed(before: Sequence[Tender], more: Sequence[Tender]) -> tuple[Tender, ...]:

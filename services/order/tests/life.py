@@ -22,6 +22,7 @@ from contracts.fulfillment import (
     FulfillmentRefused,
     FulfillmentRejected,
     RefusalReason,
+    ReturnReason,
 )
 from contracts.inventory import BreakReason, ClaimRepeated, ReservationBroken
 from contracts.message import Event
@@ -34,6 +35,7 @@ from contracts.order import (
     ConfirmChange,
     DeclineChange,
     DeclineRefund,
+    ExchangeWish,
     GrantRefund,
     GroupChange,
     HeldStep,
@@ -106,6 +108,9 @@ NOT_BEFORE = DAWN + timedelta(days=2)
 
 BUYER, SELLER = Actor(kind="person", subject="anna"), Actor(kind="person", subject="ben")
 
+AT_ONCE = ("2", "4")
+"""Lines whose rules let what is exchanged for them leave at once."""
+
 SHORT = (None, IfShort.WAIT, IfShort.REFUND)
 """What may be said of goods to be sent again that nobody has."""
 
@@ -130,7 +135,11 @@ class Life:
         self._terms: dict[str, Any] = {
             "lines": tuple(
                 line.model_copy(
-                    update={"ship_group": group, "ship_not_before": NOT_BEFORE if line.line in early else None}
+                    update={
+                        "ship_group": group,
+                        "ship_not_before": NOT_BEFORE if line.line in early else None,
+                        "return_policy": "trusted" if line.line in AT_ONCE else None,
+                    }
                 )
                 for line, group in lines
             ),
@@ -334,6 +343,22 @@ class Life:
             {"groups": groups, "added": (more,)},
         )
         self.story.tell(ProposeChange(**wishes[one % len(wishes)]))
+
+    def exchange(self, one: int, two: int) -> None:
+        """Units are to come back for others, by the rules of their line; also when all is complete."""
+        if self.story.view.order.placed is None:
+            return
+        known = sorted(self.story.view.order.lines)
+        wish = ExchangeWish(
+            line=known[(one * 6 + two) % len(known)],
+            quantity=two % 2 + 1,
+            reason=ReturnReason.DID_NOT_FIT,
+            sku="B" if one % 3 else None,
+        )
+        dearer = OrderLine(line="", sku="A", quantity=1, unit="each", amount=eur(50 + 400 * two), ship_group="1")
+        self.story.tell(ProposeChange(returns=(wish,), added=(dearer,) if one % 3 != 1 else ()))
+        if one != two:
+            self.decide_change(one, 1)
 
     def decide_change(self, one: int, two: int) -> None:
         """The open change is confirmed, or declined."""
@@ -606,6 +631,7 @@ DEEDS: dict[str, Callable[[Life, int, int], None]] = {
     "cancel": Life.cancel,
     "cancel_lines": Life.cancel_lines,
     "propose": Life.propose,
+    "exchange": Life.exchange,
     "decide_change": Life.decide_change,
     "increase_answered": Life.increase_answered,
     "hold": Life.hold,

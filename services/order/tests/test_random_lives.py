@@ -14,6 +14,10 @@ from contracts.chassis import MessageParked
 from contracts.inventory import KitComponent
 from contracts.order import (
     Bucket,
+    CreditApplied,
+    CreditCharged,
+    CreditPaidOut,
+    ExchangeSend,
     FulfilledKind,
     HeldStep,
     LinesFulfilled,
@@ -22,13 +26,17 @@ from contracts.order import (
     OrderCancelled,
     OrderConfirmed,
     Refunded,
+    RefundGranted,
     RefundWithdrawn,
     ReleasedToFulfillment,
     ShipMethod,
     ShipNotBeforePassed,
     ShortagePolicy,
 )
+from services.order.exchange_advance import kept_for_returns
+from services.order.fulfillment_state import fulfilled_in_order
 from services.order.kits import Kit, kit_key
+from services.order.leaving import worth
 from services.order.order import WITH_CUSTOMER, blocked, due, held_lines, line_of, line_units
 from services.order.refund_state import RefundStage, given_back, without
 from services.order.refunding import captured_units
@@ -45,7 +53,7 @@ picks = st.integers(0, 5)
 OFTEN = [
     *["go_on"] * 40,
     *["release_hold", "arrived", "decide_change", "increase_answered"] * 3,
-    *["wish_return", "return_came", "return_looked", "claim_goods"] * 2,
+    *["wish_return", "return_came", "return_looked", "claim_goods", "exchange"] * 2,
 ]
 """What happens more often than anything else may, so that most lives get somewhere."""
 
@@ -123,16 +131,19 @@ def _check_released(story: Story, known: int) -> None:
     waiting_groups = {line_of(state, name).ship_group for name in waiting}
     waiting_kits = {kits[name] for name in waiting if name in kits}
 
+    kept = kept_for_returns(story.view)
+
     def may_leave(name: str) -> bool:
         group = line_of(state, name).ship_group
         return (
             name not in held
+            and name not in kept
             and kits.get(name) not in waiting_kits
             and not (groups[group].complete and group in waiting_groups)
         )
 
     fresh = [event for event, _, _ in story.log[known:] if isinstance(event, ReleasedToFulfillment)]
-    assert all(may_leave(line.line) for event in fresh for line in event.lines)
+    assert all(may_leave(line.line) or line.line in kept for event in fresh for line in event.lines)
     held_up = not (state.open and state.confirmed) or story.view.fulfillment.cancelling
     if not held_up and not story.view.reservation.unanswered and not blocked(state, HeldStep.RELEASE):
         assert not [name for name, line in state.lines.items() if line_units(line, Bucket.RESERVED) and may_leave(name)]
@@ -168,7 +179,8 @@ def _check_refunds(story: Story) -> None:
     refunds, captured = story.view.refunds, captured_units(story.view)
     assert 0 <= refunds.refunded <= refunds.granted
     if not any(isinstance(event, RefundWithdrawn) for event, _, _ in story.log):
-        assert refunds.granted <= story.view.order.captured
+        assert refunds.granted - refunds.applied <= story.view.order.captured
+    _check_exchanges(story)
     for line in story.view.order.lines:
         ranges = given_back(refunds, line)
         assert all(end <= start for (_, end), (start, _) in pairwise(ranges))
@@ -178,6 +190,38 @@ def _check_refunds(story: Story) -> None:
     assert len({event.refund for event in told}) == len(told)
     paid = sum(refund.refunded for refund in refunds.refunds.values() if refund.stage is RefundStage.REFUNDED)
     assert sum(event.amount.amount for event in told) == paid
+
+
+def _check_exchanges(story: Story) -> None:
+    """What left in an exchange is paid by money or by credit, each once; no more credit is used or paid out than there is,
+    but for goods that leave at once; and never more than they are worth is taken."""
+    view = story.view
+    assert view.order.captured - view.refunds.refunded == _kept(story) + view.refunds.credit
+    for each in view.exchanges.exchanges.values():
+        assert each.earned >= 0 and each.paid_out >= 0 and each.applied >= 0
+        if each.send is ExchangeSend.ON_RECEIPT or not view.order.open:
+            assert each.applied + each.paid_out <= each.earned
+    left = fulfilled_in_order(view.fulfillment.fulfilled)
+    values = line_values(view.order.terms, view.order.adjustments)
+    assert sum(one.covered for _, one in left) <= max(0, sum(worth(values, one.ranges) for _, one in left))
+
+
+def _kept(story: Story) -> int:
+    """What the customer keeps, by the events alone."""
+    kept = story.view.order.captured
+    owed: dict[str, int] = {}
+    for event, _, _ in story.log:
+        match event:
+            case CreditApplied() | CreditPaidOut():
+                kept += event.amount.amount
+            case CreditCharged():
+                kept -= event.amount.amount
+            case RefundGranted():
+                owed[event.refund] = event.amount.amount
+    for refund in story.view.refunds.refunds.values():
+        if refund.contents.refund in owed:
+            owed[refund.contents.refund] = refund.owed
+    return kept - sum(owed.values())
 
 
 def _check_replaced(story: Story, line: str) -> None:

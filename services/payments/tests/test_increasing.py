@@ -129,3 +129,15 @@ def test_after_a_void_nothing_more_is_secured() -> None:
     spec = payment()
     spec.when(VoidPayment(order_id="o1"), reply_to=ORDER)
     assert declined(spec.when(more(400), reply_to=ORDER)) is DeclineReason.VOIDED
+
+
+def test_an_order_that_was_complete_goes_on_with_what_is_secured_now() -> None:
+    # given 6.00 of 10.00 taken, and the rest let go of
+    spec = payment()
+    capture(spec, 600)
+    spec.when(VoidPayment(order_id="o1"), reply_to=ORDER)
+    # when 4.00 are secured for more goods
+    increased(spec.when(more(400), reply_to=ORDER))
+    # then so much is taken, and not what was let go of
+    assert spec.state.left == 400
+    assert capture(spec, 400, "s2") == [(1, 400)]

@@ -1,0 +1,451 @@
+"""Exchanges: goods come back, others go out, and one difference is paid; whatever becomes of either, the account closes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from chassis.testing import Outcome
+from contracts.chassis import DeadlinePassed
+from contracts.fulfillment import (
+    Disposition,
+    InspectedItem,
+    ReturnedItem,
+    ReturnInspected,
+    ReturnReason,
+    ReturnReceived,
+)
+from contracts.ids import stream
+from contracts.message import Event
+from contracts.order import (
+    Bucket,
+    CancelLine,
+    CancelOrder,
+    ChangeProposed,
+    ChangeRefusal,
+    ChangeRefused,
+    ConfirmChange,
+    CreditApplied,
+    CreditCharged,
+    CreditPaidOut,
+    ExchangeAgreed,
+    ExchangeSend,
+    ExchangeWish,
+    HoldKind,
+    IncreaseRequested,
+    LinesCancelled,
+    OrderLine,
+    ProposeChange,
+    RefundGranted,
+    RefundTo,
+    RelationKind,
+    ReleaseHold,
+    WithdrawReturn,
+)
+from contracts.payments import AuthorizeMore, CapturePayment, DeclineReason, IncreaseDeclined, PaymentIncreased
+from contracts.payments.invoices import IssueCreditNote, IssueInvoice
+from services.order.order import OrderStatus, status
+from services.order.refund_state import RefundStage
+from services.order.refunding import refundable
+from services.order.return_saga import STEPS
+from services.order.tests.refund_story import asks, claim, paid, paid_back, refund_of
+from services.order.tests.story import ORDER_ID, PAYMENT, Story, eur, kinds, order, units_of
+from services.order.views import order_view
+
+ONE = ExchangeWish(line="1", quantity=1, reason=ReturnReason.DID_NOT_FIT, sku="B")
+
+
+def balanced(story: Story) -> None:
+    """What was captured and is not back is what the customer keeps, by the events, and their credit."""
+    order, refunds, kept = story.view.order, story.view.refunds, 0
+    for event, _, _ in story.log:
+        match event:
+            case RefundGranted():
+                kept -= event.amount.amount
+            case CreditApplied() | CreditPaidOut():
+                kept += event.amount.amount
+            case CreditCharged():
+                kept -= event.amount.amount
+    kept += order.captured
+    assert order.captured - refunds.refunded == kept + refunds.credit
+    assert kept >= 0 and refunds.refunded <= order.captured and refundable(story.view) >= 0
+
+
+def line(sku: str = "B", amount: int = 1500, quantity: int = 1) -> OrderLine:
+    return OrderLine(
+        line="", sku=sku, quantity=quantity, unit="each", amount=eur(amount), tax_included=True, ship_group="1"
+    )
+
+
+def proposed(story: Story, *wishes: ExchangeWish, **more: Any) -> ChangeProposed:
+    outcome = story.tell(ProposeChange(returns=wishes or (ONE,), **more))
+    found = outcome.events[-1]
+    assert isinstance(found, ChangeProposed), found
+    return found
+
+
+def confirmed(story: Story) -> Outcome:
+    change = story.view.changes.proposed
+    assert change is not None
+    return story.tell(ConfirmChange(change=change.change))
+
+
+def secured(story: Story) -> Outcome:
+    asked = story.view.changes.increase
+    assert asked is not None
+    answer = PaymentIncreased(order_id=ORDER_ID, increase=asked.change, amount=asked.amount, authorizations=())
+    return story.tell(answer, subject=PAYMENT)
+
+
+def declined(story: Story) -> Outcome:
+    asked = story.view.changes.increase
+    assert asked is not None
+    answer = IncreaseDeclined(
+        order_id=ORDER_ID, increase=asked.change, amount=asked.amount, reason=DeclineReason.UNSUPPORTED_METHOD
+    )
+    return story.tell(answer, subject=PAYMENT)
+
+
+def came(story: Story, quantity: int = 1, disposition: Disposition = Disposition.RESTOCK, number: int = 1) -> Outcome:
+    """Units of the return came, and somebody looked at them."""
+    each = story.view.returns.returns[str(number)]
+    [asked] = each.requested.lines
+    subject = stream("return", each.return_id)
+    item = ReturnedItem(line=asked.line, sku=asked.sku, quantity=quantity)
+    received = ReturnReceived(location="north", document="b", items=(item,), expected=0)
+    story.tell(received, subject=subject)
+    seen = InspectedItem(line=asked.line, sku=asked.sku, quantity=quantity, disposition=disposition)
+    return story.tell(ReturnInspected(location="north", document="i", items=(seen,), open_units=0), subject=subject)
+
+
+def leaves(story: Story, place: int = 1) -> Outcome:
+    """The work of a node leaves."""
+    for step in (story.listed, story.picked, story.packed, story.labelled, story.handed_over):
+        step(place=place)
+    return story.shipped(place=place)
+
+
+def taken(story: Story) -> None:
+    """Payments take what they are asked for."""
+    for key, left in sorted(story.view.fulfillment.fulfilled.items()):
+        if left.asked and not left.captured:
+            story.captured(left.asked, fulfillment=key)
+
+
+def found(outcome: Outcome, kind: type[Event]) -> Any:
+    [event] = [event for event in outcome.events if isinstance(event, kind)]
+    return event
+
+
+def sent(outcome: Outcome, kind: type[Any]) -> list[Any]:
+    return [send.message for send in outcome.sent if isinstance(send.message, kind)]
+
+
+def trusted(*lines: tuple[str, int, int]) -> Story:
+    """A paid order whose rules let goods of an exchange leave at once."""
+    placed = order(*lines).lines
+    return paid(*lines, lines=tuple(one.model_copy(update={"return_policy": "trusted"}) for one in placed))
+
+
+# An even exchange
+
+
+def test_another_size_costs_nothing_and_leaves_when_the_first_is_back() -> None:
+    # given three units for 10.00 that were paid
+    story = paid()
+    # when one of them is to be exchanged for another article
+    shown = proposed(story)
+    # then the difference is nothing, and the order is still complete
+    assert (shown.credit, shown.difference, shown.send) == (eur(333), eur(0), ExchangeSend.ON_RECEIPT)
+    assert status(story.view.order) is OrderStatus.COMPLETED
+    # and once it is confirmed the goods are asked back, and those that go out are kept for them
+    outcome = confirmed(story)
+    assert kinds(outcome) == [
+        "OrderReopened",
+        "ReturnRequested",
+        "ReturnApproved",
+        "LinesAdded",
+        "ExchangeAgreed",
+        "OrderChanged",
+        "SourcingDecided",
+    ]
+    agreed = found(outcome, ExchangeAgreed)
+    assert (agreed.lines, agreed.number, agreed.credit, agreed.worth) == (("2",), 1, eur(333), eur(333))
+    added = story.view.order.terms.lines[-1]
+    assert added.relates_to is not None and added.relates_to.kind is RelationKind.EXCHANGE_OF
+    story.reserved(1)
+    assert units_of(story, "2") == {Bucket.RESERVED: 1}
+    # and they go once somebody has looked at what came
+    outcome = came(story)
+    assert kinds(outcome) == ["ReturnUnitsInspected", "RefundGranted", "ReturnReckoned", "ReleasedToFulfillment"]
+    granted = found(outcome, RefundGranted)
+    assert (granted.to, granted.amount, refund_of(story).stage) == (RefundTo.EXCHANGE, eur(333), RefundStage.SET_OFF)
+    assert [note.gross for note in sent(outcome, IssueCreditNote)] == [eur(333)]
+    balanced(story)
+    # without a cent paid back or taken
+    outcome = leaves(story)
+    assert kinds(outcome) == ["LinesFulfilled", "CreditApplied", "CaptureNotNeeded", "OrderCompleted"]
+    assert [document.gross for document in sent(outcome, IssueInvoice)] == [eur(333)]
+    assert not sent(outcome, CapturePayment)
+    assert (story.view.order.captured, story.view.refunds.refunded, story.view.refunds.credit) == (1000, 0, 0)
+    balanced(story)
+    [shown_] = order_view(story.stream)["exchanges"]
+    assert (shown_["to_come"], shown_["to_leave"], shown_["earned"], shown_["applied"]) == (0, 0, 333, 333)
+
+
+def test_what_was_sent_in_an_exchange_comes_back_at_its_own_worth() -> None:
+    story = paid()
+    proposed(story)
+    confirmed(story)
+    story.reserved(1)
+    came(story)
+    leaves(story)
+    outcome = asks(story, claim(1, "2"))
+    assert found(outcome, RefundGranted).amount == eur(333)
+    paid_back(story, 2)
+    balanced(story)
+
+
+# A dearer and a cheaper one
+
+
+def test_what_is_dearer_is_secured_first_and_only_the_difference_is_taken() -> None:
+    # given a unit for 10.00
+    story = paid(("A", 1, 1000))
+    wish = ExchangeWish(line="1", quantity=1, reason=ReturnReason.CHANGED_MIND)
+    shown = proposed(story, wish, added=(line(amount=1500),))
+    assert (shown.credit, shown.difference, shown.after) == (eur(1000), eur(500), eur(2500))
+    # when it is confirmed, the difference is asked for, and declined all stays as it was
+    outcome = confirmed(story)
+    assert [more.amount for more in sent(outcome, AuthorizeMore)] == [eur(500)]
+    outcome = declined(story)
+    assert kinds(outcome) == ["ChangeRefused", "OrderCompleted"]
+    assert units_of(story) == {Bucket.FULFILLED: 1}
+    # and secured it is done
+    proposed(story, wish, added=(line(amount=1500),))
+    confirmed(story)
+    assert "ExchangeAgreed" in kinds(secured(story))
+    story.reserved(1)
+    came(story)
+    outcome = leaves(story)
+    assert found(outcome, CreditApplied).amount == eur(1000)
+    assert [capture.amount for capture in sent(outcome, CapturePayment)] == [eur(500)]
+    assert [document.gross for document in sent(outcome, IssueInvoice)] == [eur(1500)]
+    taken(story)
+    assert (status(story.view.order), story.view.order.captured) == (OrderStatus.PARTLY_RETURNED, 1500)
+    balanced(story)
+
+
+def test_what_is_cheaper_pays_out_the_difference_once_the_goods_are_back() -> None:
+    story = paid(("A", 1, 1000))
+    wish = ExchangeWish(line="1", quantity=1, reason=ReturnReason.CHANGED_MIND)
+    assert proposed(story, wish, added=(line(amount=700),)).difference == eur(-300)
+    confirmed(story)
+    story.reserved(1)
+    outcome = came(story)
+    assert (found(outcome, CreditPaidOut).amount, refund_of(story, 2).contents.amount) == (eur(300), eur(300))
+    balanced(story)
+    leaves(story)
+    paid_back(story, 2)
+    assert (story.view.refunds.credit, story.view.refunds.refunded) == (0, 300)
+    assert status(story.view.order) is OrderStatus.PARTLY_RETURNED
+    balanced(story)
+
+
+# What the rules let
+
+
+@pytest.mark.parametrize(
+    ("wish", "more", "reason"),
+    [
+        (
+            ONE,
+            {"send": ExchangeSend.AT_ONCE},
+            ChangeRefusal.NOT_AT_ONCE,
+        ),
+        (ONE.model_copy(update={"reason": ReturnReason.OTHER}), {}, ChangeRefusal.NOT_RETURNABLE),
+        (ONE.model_copy(update={"quantity": 9}), {}, ChangeRefusal.NOT_RETURNABLE),
+        (ONE.model_copy(update={"sku": None}), {}, ChangeRefusal.INCOMPLETE),
+    ],
+)
+def test_what_the_rules_do_not_let_is_refused(wish: ExchangeWish, more: Any, reason: ChangeRefusal) -> None:
+    outcome = paid().tell(ProposeChange(returns=(wish,), **more))
+    assert found(outcome, ChangeRefused).reason is reason
+
+
+def test_goods_that_are_not_paid_for_yet_are_not_exchanged() -> None:
+    story = Story().released(("A", 1, 1000)).until_handed_over()
+    story.shipped()
+    assert found(story.tell(ProposeChange(returns=(ONE,))), ChangeRefused).reason is ChangeRefusal.NOT_CAPTURED
+
+
+def test_a_proposal_whose_units_come_back_otherwise_meanwhile_is_refused() -> None:
+    story = paid(("A", 1, 1000))
+    proposed(story)
+    asks(story, claim(1))
+    assert found(confirmed(story), ChangeRefused).reason is ChangeRefusal.OUTDATED
+    assert status(story.view.order) is OrderStatus.COMPLETED
+
+
+# At once
+
+
+def at_once() -> Story:
+    """Goods for 10.00 leave for others of 10.00 that have still to come back."""
+    story = trusted(("A", 1, 1000))
+    assert proposed(story).send is ExchangeSend.AT_ONCE
+    outcome = confirmed(story)
+    assert [more.amount for more in sent(outcome, AuthorizeMore)] == [eur(1000)]
+    secured(story)
+    story.reserved(1)
+    outcome = leaves(story)
+    assert kinds(outcome) == ["LinesFulfilled", "CreditApplied", "CaptureNotNeeded"]
+    assert story.view.refunds.credit == -1000
+    balanced(story)
+    return story
+
+
+def test_goods_that_leave_at_once_are_secured_until_the_others_are_back_and_nothing_is_taken() -> None:
+    story = at_once()
+    assert story.view.order.open
+    came(story)
+    assert (story.view.order.captured, story.view.refunds.credit) == (1000, 0)
+    assert status(story.view.order) is OrderStatus.PARTLY_RETURNED
+    balanced(story)
+
+
+def expired(story: Story) -> Outcome:
+    returning = story.view.returns.returns["1"]
+    assert returning.goods_by is not None
+    story.later(STEPS["return_goods"].answer_within)
+    return story.tell(DeadlinePassed(name="return_goods/1", due=returning.goods_by))
+
+
+def test_goods_that_never_come_back_are_charged() -> None:
+    story = at_once()
+    outcome = expired(story)
+    assert found(outcome, CreditCharged).amount == eur(1000)
+    assert [capture.amount for capture in sent(outcome, CapturePayment)] == [eur(1000)]
+    assert not sent(outcome, IssueInvoice)
+    taken(story)
+    assert (story.view.order.captured, story.view.refunds.credit) == (2000, 0)
+    assert status(story.view.order) is OrderStatus.COMPLETED
+    balanced(story)
+    # and should they come after all, what was taken goes back
+    came(story)
+    assert refund_of(story, 2).contents.amount == eur(1000)
+    paid_back(story, 2)
+    assert (story.view.refunds.refunded, story.view.refunds.credit) == (1000, 0)
+    balanced(story)
+
+
+def test_a_return_that_is_withdrawn_charges_what_left_for_it() -> None:
+    story = at_once()
+    outcome = story.tell(WithdrawReturn(number=1))
+    assert found(outcome, CreditCharged).amount == eur(1000)
+
+
+# On receipt, and not as agreed
+
+
+def waiting() -> Story:
+    """Two units for 10.00 are to be exchanged for two others, which are kept until they come."""
+    story = paid(("A", 2, 1000))
+    proposed(story, ONE.model_copy(update={"quantity": 2}))
+    confirmed(story)
+    story.reserved(1)
+    return story
+
+
+def test_nothing_leaves_for_goods_that_never_come() -> None:
+    story = waiting()
+    outcome = expired(story)
+    assert found(outcome, LinesCancelled).reason == "not_returned"
+    assert kinds(outcome)[-1] == "OrderCompleted"
+    balanced(story)
+
+
+def test_goods_that_come_worn_cost_the_rest_which_is_secured_before_the_others_leave() -> None:
+    story = waiting()
+    outcome = came(story, 2, Disposition.SCRAP)
+    assert found(outcome, IncreaseRequested).amount == eur(300)
+    assert units_of(story, "2") == {Bucket.RESERVED: 2}
+    outcome = secured(story)
+    assert kinds(outcome) == ["IncreaseRecorded", "ReleasedToFulfillment"]
+    outcome = leaves(story)
+    assert [capture.amount for capture in sent(outcome, CapturePayment)] == [eur(300)]
+    taken(story)
+    assert not story.view.order.open
+    balanced(story)
+
+
+def test_a_rest_that_cannot_be_secured_is_somebody_s_until_it_is_or_the_lines_are_cancelled() -> None:
+    story = waiting()
+    came(story, 2, Disposition.SCRAP)
+    outcome = declined(story)
+    assert kinds(outcome) == ["ChangeRefused", "HoldPlaced"]
+    [held] = story.view.order.holds.values()
+    assert (held.kind, held.lines) == (HoldKind.EXCHANGE_SHORT, ("2",))
+    # released, it is asked for again
+    outcome = story.tell(ReleaseHold(hold=held.hold))
+    assert found(outcome, IncreaseRequested).change == "1.2"
+    declined(story)
+    # cancelled, what came is paid out
+    outcome = story.tell(CancelOrder(lines=(CancelLine(line="2"),)))
+    assert found(outcome, CreditPaidOut).amount == eur(700)
+    paid_back(story, 2)
+    assert not story.view.order.open
+    balanced(story)
+
+
+def test_what_nobody_has_any_more_is_paid_out_when_the_goods_are_back() -> None:
+    story = waiting()
+    story.tell(CancelOrder(lines=(CancelLine(line="2"),)))
+    assert not story.view.order.open
+    outcome = came(story, 2)
+    assert found(outcome, CreditPaidOut).amount == eur(1000)
+    paid_back(story, 2)
+    assert story.view.refunds.credit == 0
+    balanced(story)
+
+
+def test_a_proposal_for_a_complete_order_ends_when_nobody_confirms_it() -> None:
+    story = paid()
+    shown = proposed(story)
+    outcome = story.later(timedelta(hours=24)).tell(DeadlinePassed(name="change/1", due=shown.expires))
+    assert kinds(outcome) == ["ChangeDeclined"]
+
+
+def test_what_was_let_go_of_when_the_order_was_complete_pays_for_nothing_more() -> None:
+    # given an order of two units for 10.00, of which one was cancelled before it left: 5.00 were let go of
+    story = Story().placed(("A", 2, 1000))
+    story.reserved(0)
+    story.tell(CancelOrder(lines=(CancelLine(line="1", quantity=1),)))
+    story.authorized()
+    story.until_handed_over()
+    story.shipped()
+    taken(story)
+    assert (status(story.view.order), story.view.order.captured) == (OrderStatus.COMPLETED, 500)
+    # when the other is exchanged for what costs 7.00
+    wish = ExchangeWish(line="1", quantity=1, reason=ReturnReason.CHANGED_MIND)
+    assert proposed(story, wish, added=(line(amount=700),)).difference == eur(200)
+    # then 2.00 are secured anew
+    assert [more.amount for more in sent(confirmed(story), AuthorizeMore)] == [eur(200)]
+
+
+def test_two_exchanges_one_after_the_other_are_each_paid_once() -> None:
+    story = paid(("A", 1, 1000))
+    for number, out in (("1", "2"), ("2", "3")):
+        wish = ExchangeWish(line=number, quantity=1, reason=ReturnReason.DID_NOT_FIT)
+        proposed(story, wish, added=(line(amount=1000 + 100 * int(number)),))
+        confirmed(story)
+        secured(story)
+        story.reserved(int(number))
+        came(story, number=int(number))
+        leaves(story, int(number))
+        taken(story)
+        assert units_of(story, out) == {Bucket.FULFILLED: 1}
+        balanced(story)
+    assert (story.view.order.captured, story.view.refunds.credit) == (1200, 0)
