@@ -20,6 +20,9 @@ __all__ = ["invoice_commands"]
 invoice_commands = typer.Typer(help="Invoices and credit notes.", no_args_is_help=True)
 console = Console()
 
+REFUSED = 1
+"""The exit code when an entry of a statement was refused."""
+
 Name = Annotated[str, typer.Argument(help="A document's number or id.")]
 Seller = Annotated[str | None, typer.Option(help="Whose it is, where several sellers have the number.")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="A file; else one named by the number, here.")]
@@ -116,17 +119,21 @@ def describe(
 def statement(
     file: Annotated[Path, typer.Argument(help="A bank statement: CSV with named columns, or camt.053.")],
 ) -> None:
-    """Send the credits of a statement; one that was sent before changes nothing. Says what became of each."""
+    """Send the credits of a statement; one that was sent before changes nothing, and one that was booked too long ago to be
+    known again is refused. Says what became of each. Exit code 1 when any was refused."""
     try:
         entries = read_statement(file)
     except StatementRefused as error:
         fail(f"{error}")
-    table = Table("entry", "booked on", "amount", "what became of it", box=None, pad_edge=False)
+    table, refused = Table("entry", "booked on", "amount", "what became of it", box=None, pad_edge=False), False
     for entry in entries:
         answer = call("POST", "/bank-entries", dict(entry))
         amount = f"{entry['amount']} {entry['currency']}"
         table.add_row(escape(entry["entry"]), str(entry["booked_on"]), amount, escape(_became(answer)))
+        refused = refused or any(event["type"] == "EntryRefused" for event in answer.get("events", ()))
     console.print(table)
+    if refused:
+        raise typer.Exit(REFUSED)
 
 
 def _became(answer: dict[str, Any]) -> str:
@@ -138,6 +145,8 @@ def _became(answer: dict[str, Any]) -> str:
             return f"unmatched: {event['reason']}"
         if event["type"] == "EntryRepeated":
             return "known already"
+        if event["type"] == "EntryRefused":
+            return f"refused: entries that were booked up to {event['forgotten']} are not known any more"
     return "sent"
 
 

@@ -20,6 +20,8 @@ __all__ = [
     "BankEntry",
     "EntryAssigned",
     "EntryMatched",
+    "EntryRefusal",
+    "EntryRefused",
     "EntryRepeated",
     "EntrySettled",
     "EntryUnmatched",
@@ -116,6 +118,20 @@ class EntryRepeated(Event):
 
     account: str
     entry: str
+
+
+class EntryRefusal(StrEnum):
+    """Why an entry was not taken: of those that were booked so early it is not known any more which came before."""
+
+    FORGOTTEN_DAY = "forgotten_day"
+
+
+class EntryRefused(BankEntry, Event):
+    """An entry was not taken, and pays nothing: it may have come before. The last day whose entries are not known any
+    more is `forgotten`."""
+
+    reason: EntryRefusal
+    forgotten: date
 
 
 class EntryAssigned(BankEntry, Event):

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chassis.testing import Outcome
+from chassis.decider import Context
+from chassis.testing import DAWN, Outcome
 from contracts.ids import aggregate_id, stream
+from contracts.message import Event
 from contracts.money import Money
 from contracts.payments.receivables import (
     EntryAssigned,
     EntryMatched,
+    EntryRefusal,
+    EntryRefused,
     EntryRepeated,
     EntrySettled,
     EntryUnmatched,
@@ -152,17 +156,34 @@ def test_finance_gives_up_what_is_open_once() -> None:
     assert left_open(books) == 0
 
 
-def test_an_account_knows_its_last_entries_and_those_that_wait() -> None:
+def matched(name: str, day: date) -> EntryMatched:
+    return EntryMatched(account=IBAN, entry=name, amount=eur(1), booked_on=day, invoice="i")
+
+
+def test_of_entries_that_were_booked_too_long_ago_to_be_known_none_is_taken() -> None:
+    # given an account that got 5,000 credits a day, and one more
+    days = [date(2026, 1, 1) + timedelta(days=number) for number in range(5)]
     state, fold = BankAccount(), BANK_ACCOUNT.folds[0]
-    for number in range(KNOWN_MAX + 5):
-        matched = EntryMatched(account=IBAN, entry=str(number), amount=eur(1), booked_on=date(2026, 1, 20), invoice="i")
-        state = fold.evolve(state, matched)
-    assert (len(state.known), len(state.order), "4" in state.known, "5" in state.known) == (
-        KNOWN_MAX,
-        KNOWN_MAX,
-        False,
-        True,
-    )
+    for day in days[:4]:
+        for number in range(KNOWN_MAX // 4):
+            state = fold.evolve(state, matched(f"{day}/{number}", day))
+    assert (len(state.known), state.forgotten) == (KNOWN_MAX, None)
+    state = fold.evolve(state, matched("last", days[4]))
+    # then the first day is forgotten as a whole
+    assert (len(state.known), state.forgotten) == (KNOWN_MAX * 3 // 4 + 1, days[0].isoformat())
+    # and an entry of it is refused whether it is known or new, and one of the day after known again or taken
+    told = Context(DAWN, "default", ACCOUNT, "m", ACCOUNT, ACCOUNT)
+
+    def told_of(name: str, day: date) -> Event:
+        [event] = BANK_ACCOUNT.decide[RecordBankEntry](entry(1, name, booked_on=day), state, told)
+        return event
+
+    first = told_of(f"{days[0]}/0", days[0])
+    assert isinstance(first, EntryRefused)
+    assert (first.reason, first.forgotten) == (EntryRefusal.FORGOTTEN_DAY, days[0])
+    assert isinstance(told_of("new", days[0]), EntryRefused)
+    assert isinstance(told_of(f"{days[1]}/0", days[1]), EntryRepeated)
+    assert isinstance(told_of("new", days[1]), EntryMatched)
 
 
 @given(
