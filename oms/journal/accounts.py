@@ -23,10 +23,12 @@ class Account(StrEnum):
     VALUE_USED = "Assets:Tender:StoredValue"
     OTHER_TENDER = "Assets:Tender:Other"
     DISPUTED = "Assets:Disputed"
+    BANK = "Assets:Bank"
     VALUE_SOLD = "Assets:StoredValueSold"
     ORDERS = "Liabilities:Orders"
     CREDIT = "Liabilities:CustomerCredit"
     STORED_VALUE = "Liabilities:StoredValue"
+    UNMATCHED = "Liabilities:BankUnmatched"
     TAX = "Liabilities:Tax:Merchant"
     TAX_MARKETPLACE = "Liabilities:Tax:Marketplace"
     SALES = "Income:Sales"
@@ -36,6 +38,10 @@ class Account(StrEnum):
     GOODWILL = "Expenses:Goodwill"
     CHARGEBACKS = "Expenses:Chargebacks"
     PROMOTION = "Expenses:Promotion"
+    PROVIDER_FEES = "Expenses:ProviderFees"
+    WRITTEN_OFF = "Expenses:WrittenOff"
+    CONVERSION = "Equity:Conversion"
+    BY_HAND = "Equity:SettledByHand"
     TAKEN_OVER = "Equity:TakenOver"
 
     @property
@@ -45,19 +51,21 @@ class Account(StrEnum):
 
 
 _MEANINGS: Mapping[Account, str] = {
-    Account.CARD: "taken through a payment provider, until it settles",
+    Account.CARD: "taken through a payment provider, less what it keeps, until it pays out",
     Account.INVOICE: "owed by customers on account",
     Account.EXTERNAL: "taken by the channel, until it settles",
     Account.COUPON: "owed by manufacturers for their coupons",
     Account.CASH: "owed by carriers who took cash at the door",
-    Account.TRANSFER: "paid by bank transfer",
+    Account.TRANSFER: "paid by bank transfer: below zero what came and was not taken yet, or goes back",
     Account.VALUE_USED: "between a payment and the ledger of a gift card or store credit: zero once both have said so",
     Account.OTHER_TENDER: "taken by a method that is not known here, or given back in part by one that is not told",
     Account.DISPUTED: "withheld by banks until a dispute is decided",
+    Account.BANK: "what came to bank accounts, as statements and people say it",
     Account.VALUE_SOLD: "paid for gift cards, until it is matched with what took the money",
     Account.ORDERS: "paid by customers and not fulfilled yet, by order: zero when an order has ended",
-    Account.CREDIT: "granted to customers and not paid back yet: zero when each refund is paid or withdrawn",
+    Account.CREDIT: "owed back to customers: zero when each refund is paid or withdrawn, and each transfer that nobody needs sent back",
     Account.STORED_VALUE: "what gift cards and store credit may still be spent on",
+    Account.UNMATCHED: "came to a bank account and is no invoice's yet: zero when nobody has to look at any",
     Account.TAX: "tax that we owe to authorities",
     Account.TAX_MARKETPLACE: "tax that a marketplace pays for us",
     Account.SALES: "what was fulfilled, without tax",
@@ -67,6 +75,10 @@ _MEANINGS: Mapping[Account, str] = {
     Account.GOODWILL: "given to make something good",
     Account.CHARGEBACKS: "lost in disputes",
     Account.PROMOTION: "given to win customers",
+    Account.PROVIDER_FEES: "kept by payment providers",
+    Account.WRITTEN_OFF: "given up of invoices",
+    Account.CONVERSION: "between what was paid and what reaches the account, where the currencies differ",
+    Account.BY_HAND: "bank entries that are no invoice's, as people said: payouts, transfers, what was sent back",
     Account.TAKEN_OVER: "what another system had taken, fulfilled or issued before",
 }
 
