@@ -52,10 +52,10 @@ contracts: $(STAMP)  ## write JSON Schemas and AsyncAPI from the messages
 lives: $(STAMP)  ## write docs/order-lives.md from runs of the services in memory
 	$(BIN)/python -m tests.simulation.order_lives
 
-lock: $(STAMP)  ## choose and lock the versions of all packages, and the broker's jars
+lock: $(STAMP)  ## choose and lock the versions of all packages, and the jars
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet --output-file requirements.lock
-	$(BIN)/python -m deploy.local.jars
+	$(BIN)/python -m deploy.local.jars deploy/local/jgo.toml tests/documents/verapdf.toml
 
 clean:  ## remove the environment and what tools left behind; never the state in .oms
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,10 +1,12 @@
-"""The broker's jars: resolved once into jgo.lock.toml with their SHA-256, fetched and checked from it ever after.
+"""Jars, the broker's above all: resolved once into a lock (jgo.lock.toml) with their SHA-256, fetched and checked from it
+ever after.
 
 They lie in the local Maven repository (`~/.m2/repository`, or M2_REPO), so a second start fetches nothing.
 """
 
 from __future__ import annotations
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,27 +20,30 @@ from deploy.local.errors import ArtifactDamaged, ArtifactMissing
 
 __all__ = ["classpath", "write_lock"]
 
-SPEC = Path(__file__).with_name("jgo.toml")
-LOCK = Path(__file__).with_name("jgo.lock.toml")
+BROKER = Path(__file__).with_name("jgo.toml")
 FETCHES_AT_ONCE = 8
 
 
-def classpath() -> str:
-    """The class path of the broker.
+def _lock_of(spec: Path) -> Path:
+    return spec.with_suffix(".lock.toml")
+
+
+def classpath(spec: Path = BROKER) -> str:
+    """The class path of what a file of coordinates names: of the broker, or of a tool of the tests.
 
     Raises ArtifactMissing when a jar cannot be fetched, ArtifactDamaged when one is not the locked one, even fetched
     anew.
     """
-    lock = LockFile.load(LOCK)
-    if lock.spec_hash != compute_spec_hash(SPEC):
-        raise ArtifactDamaged(f"{LOCK.name} is older than {SPEC.name}: run `make lock`")
+    lock = LockFile.load(_lock_of(spec))
+    if lock.spec_hash != compute_spec_hash(spec):
+        raise ArtifactDamaged(f"{_lock_of(spec).name} is older than {spec.name}: run `make lock`")
     maven = _maven()
     with ThreadPoolExecutor(FETCHES_AT_ONCE) as pool:
-        jars = list(pool.map(lambda locked: _jar(maven, locked), lock.dependencies))
+        jars = list(pool.map(lambda locked: _jar(maven, locked, spec), lock.dependencies))
     return ":".join(str(jar) for jar in jars)
 
 
-def _jar(maven: MavenContext, locked: LockedDependency) -> Path:
+def _jar(maven: MavenContext, locked: LockedDependency, spec: Path) -> Path:
     component = maven.project(locked.groupId, locked.artifactId).at_version(locked.version)
     artifact = component.artifact(locked.classifier or "", locked.packaging)
     jar = _fetched(artifact)
@@ -47,7 +52,7 @@ def _jar(maven: MavenContext, locked: LockedDependency) -> Path:
         jar.unlink()
         jar = _fetched(artifact)
         if compute_sha256(jar) != locked.sha256:
-            raise ArtifactDamaged(f"{jar} is not the file that {LOCK.name} names: its SHA-256 differs")
+            raise ArtifactDamaged(f"{jar} is not the file that {_lock_of(spec).name} names: its SHA-256 differs")
     return jar
 
 
@@ -56,7 +61,7 @@ def _fetched(artifact: Artifact) -> Path:
         return Path(artifact.resolve())
     except (OSError, RuntimeError) as error:
         raise ArtifactMissing(
-            f"{artifact.filename} of the broker cannot be fetched: {error}. The first start needs the network; "
+            f"{artifact.filename} cannot be fetched: {error}. The first start needs the network; "
             f"later ones take what lies in {artifact.context.repo_cache}."
         ) from error
 
@@ -65,14 +70,15 @@ def _maven() -> MavenContext:
     return MavenContext(repo_cache=GlobalSettings.load().repo_cache)
 
 
-def write_lock() -> None:
-    """Resolve jgo.toml again and write jgo.lock.toml."""
+def write_lock(spec: Path = BROKER) -> None:
+    """Resolve a file of coordinates again and write its lock."""
     with TemporaryDirectory() as cache:
         builder = EnvironmentBuilder(context=_maven(), cache_dir=Path(cache))
-        lock = builder.resolve_lockfile(EnvironmentSpec.load(SPEC))
-    lock.spec_hash = compute_spec_hash(SPEC)
-    lock.save(LOCK)
+        lock = builder.resolve_lockfile(EnvironmentSpec.load(spec))
+    lock.spec_hash = compute_spec_hash(spec)
+    lock.save(_lock_of(spec))
 
 
 if __name__ == "__main__":
-    write_lock()
+    for name in sys.argv[1:]:
+        write_lock(Path(name))

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import cache
 from io import BytesIO
 from xml.sax.saxutils import escape
 
 from drafthorse.pdf import attach_xml
+from PIL.ImageCms import ImageCmsProfile, createProfile
+from pypdf import PdfWriter
+from pypdf.generic import ArrayObject, DictionaryObject, NameObject, NumberObject, StreamObject, TextStringObject
 from reportlab.lib.colors import black, grey
 from reportlab.lib.enums import TA_RIGHT
 from reportlab.lib.pagesizes import A4
@@ -58,8 +62,33 @@ def document_pdf(paper: Paper, xml: bytes) -> bytes:
             onFirstPage=footer,
             onLaterPages=footer,
         )
-    attached: bytes = attach_xml(written.getvalue(), xml, "EN 16931", lang=(document.locale or "en").replace("_", "-"))
-    return attached
+    attached = attach_xml(written.getvalue(), xml, "EN 16931", lang=(document.locale or "en").replace("_", "-"))
+    return _with_colours(attached)
+
+
+@cache
+def _srgb() -> bytes:
+    return ImageCmsProfile(createProfile("sRGB")).tobytes()
+
+
+def _with_colours(pdf: bytes) -> bytes:
+    """The PDF with what its colours mean, without which it is no archive."""
+    writer = PdfWriter(clone_from=BytesIO(pdf))
+    profile = StreamObject()
+    profile.set_data(_srgb())
+    profile[NameObject("/N")] = NumberObject(3)
+    intent = DictionaryObject(
+        {
+            NameObject("/Type"): NameObject("/OutputIntent"),
+            NameObject("/S"): NameObject("/GTS_PDFA1"),
+            NameObject("/OutputConditionIdentifier"): TextStringObject("sRGB"),
+            NameObject("/DestOutputProfile"): writer._add_object(profile),
+        }
+    )
+    writer.root_object[NameObject("/OutputIntents")] = ArrayObject([intent])
+    written = BytesIO()
+    writer.write(written)
+    return written.getvalue()
 
 
 def _title(paper: Paper) -> str:

@@ -28,6 +28,7 @@ INVOICE_CODE, CREDIT_NOTE_CODE = "380", "381"
 """What a document is (UNTDID 1001)."""
 
 UNITS = {"each": "C62", "g": "GRM", "kg": "KGM", "ml": "MLT", "l": "LTR", "mm": "MMT", "m": "MTR"}
+PIECES = "C62"
 """Our units by their codes (UN/ECE Recommendation 20); any other is counted in pieces."""
 
 VAT, STANDARD, ZERO = "VAT", "S", "Z"
@@ -46,6 +47,8 @@ def document_xml(paper: Paper) -> bytes:
     written.trade.delivery.event.occurrence = document.issued_on
     for line in document.lines:
         written.trade.items.add(_line(line))
+    for number, charge in enumerate(() if document.lines else document.charges, start=1):
+        written.trade.items.add(_charge_line(number, charge))
     _settlement(written.trade.settlement, paper)
     found: bytes = written.serialize(schema=SCHEMA)
     return found
@@ -55,6 +58,8 @@ def _parties(agreement: Any, paper: Paper) -> None:
     document, seller = paper.document, paper.document.particulars
     agreement.buyer_reference = document.channel_number or document.order_number
     agreement.seller.name = seller.name
+    if seller.register_number:
+        agreement.seller.legal_organization.id = ("", seller.register_number)
     _address(agreement.seller.address, seller.address_lines, seller.postcode, seller.city, seller.country)
     for scheme, number in (("VA", seller.vat_id), ("FC", seller.tax_number)):
         if number:
@@ -64,30 +69,40 @@ def _parties(agreement: Any, paper: Paper) -> None:
     buyer: Recipient = paper.recipient
     agreement.buyer.name = buyer.name
     lines = tuple(line for line in (buyer.company, *buyer.lines) if line)
-    _address(agreement.buyer.address, lines, buyer.postcode, buyer.city, buyer.country)
+    _address(agreement.buyer.address, lines, buyer.postcode, buyer.city, buyer.country or seller.country)
     agreement.seller_order.issuer_assigned_id = document.order_number
 
 
-def _address(address: Any, lines: tuple[str, ...], postcode: str | None, city: str | None, country: str | None) -> None:
+def _address(address: Any, lines: tuple[str, ...], postcode: str | None, city: str | None, country: str) -> None:
     address.postcode = postcode or ""
     rest = ", ".join(lines[2:])
     for name, text in zip(("line_one", "line_two", "line_three"), (*lines[:2], rest), strict=False):
         setattr(address, name, text)
     address.city_name = city or ""
-    address.country_id = country or "ZZ"
+    address.country_id = country
 
 
 def _line(line: DocumentLine) -> LineItem:
     """The price is for all units together, so that no rounding of a unit's price stands between it and the net."""
-    item, unit, sign = LineItem(), UNITS.get(line.unit, "C62"), -1 if line.net.amount < 0 else 1
-    item.document.line_id = line.line
+    item = _item(line.line, line.description or line.sku, line, line.quantity, UNITS.get(line.unit, PIECES))
     item.product.seller_assigned_id = line.sku
-    item.product.name = line.description or line.sku
-    item.agreement.net.amount = _decimal(line.net) * sign
-    item.agreement.net.basis_quantity = (Decimal(line.quantity), unit)
-    item.delivery.billed_quantity = (Decimal(line.quantity) * sign, unit)
-    _tax_of(item.settlement.trade_tax, line.taxes)
-    item.settlement.monetary_summation.total_amount = _decimal(line.net)
+    return item
+
+
+def _charge_line(number: int, charge: InvoiceCharge) -> LineItem:
+    """What stands for no goods, such as goodwill: a document needs a line, so here charges are lines."""
+    return _item(str(number), _what(charge), charge, 1, PIECES)
+
+
+def _item(name: str, what: str, part: DocumentLine | InvoiceCharge, quantity: int, unit: str) -> LineItem:
+    item, sign = LineItem(), -1 if part.net.amount < 0 else 1
+    item.document.line_id = name
+    item.product.name = what
+    item.agreement.net.amount = _decimal(part.net) * sign
+    item.agreement.net.basis_quantity = (Decimal(quantity), unit)
+    item.delivery.billed_quantity = (Decimal(quantity) * sign, unit)
+    _tax_of(item.settlement.trade_tax, part.taxes)
+    item.settlement.monetary_summation.total_amount = _decimal(part.net)
     return item
 
 
@@ -111,7 +126,7 @@ def _settlement(settlement: Any, paper: Paper) -> None:
         tax.category_code = STANDARD if row.rate else ZERO
         tax.rate_applicable_percent = Decimal(percent(row.rate))
         settlement.trade_tax.add(tax)
-    for charge in document.charges:
+    for charge in _beside_lines(paper):
         settlement.allowance_charge.add(_charge(charge))
     terms = PaymentTerms()
     terms.due = document.due_on
@@ -138,22 +153,30 @@ def _charge(charge: InvoiceCharge) -> TradeAllowanceCharge:
     written = TradeAllowanceCharge()
     written.indicator = charge.net.amount >= 0
     written.actual_amount = abs(_decimal(charge.net))
-    written.reason = " ".join(part for part in (charge.kind.value, charge.code) if part)
+    written.reason = _what(charge)
     tax = CategoryTradeTax()
     _tax_of(tax, charge.taxes)
     written.trade_tax.add(tax)
     return written
 
 
+def _what(charge: InvoiceCharge) -> str:
+    return " ".join(part for part in (charge.kind.value, charge.code) if part)
+
+
+def _beside_lines(paper: Paper) -> tuple[InvoiceCharge, ...]:
+    return paper.document.charges if paper.document.lines else ()
+
+
 def _sums(sums: Any, paper: Paper) -> None:
     document = paper.document
-    charges = [charge.net.amount for charge in document.charges]
-    sums.line_total = _minor(sum(line.net.amount for line in document.lines), document.currency)
+    charges = [charge.net.amount for charge in _beside_lines(paper)]
+    sums.line_total = _minor(document.net.amount - sum(charges), document.currency)
     sums.charge_total = _minor(sum(amount for amount in charges if amount >= 0), document.currency)
     sums.allowance_total = _minor(-sum(amount for amount in charges if amount < 0), document.currency)
-    sums.tax_basis_total = (_decimal(document.net), document.currency)
+    sums.tax_basis_total = (_decimal(document.net), None)
     sums.tax_total = (_decimal(document.tax), document.currency)
-    sums.grand_total = (_decimal(document.gross), document.currency)
+    sums.grand_total = (_decimal(document.gross), None)
     sums.prepaid_total = _decimal(paper.paid) if paper.is_invoice else Decimal(0)
     sums.due_amount = _decimal(document.on_account) if paper.is_invoice else _decimal(document.gross)
 
