@@ -95,15 +95,15 @@ class Ledger:
             self._of(Part(RefundRule.BY_UNITS, ())).invoiced.add(asked - said, {})
 
     def credit(
-        self, units: Sequence[CaptureLine], value: int, comes_back: Callable[[Charge], bool]
+        self, units: Sequence[CaptureLine], value: int, comes_back: Callable[[Charge], bool], with_units: bool
     ) -> Mapping[tuple[Tax, ...], Amounts]:
         """These units are paid back with the charges that `comes_back` with them, `value` in all (minor units, a fee that
-        is kept counted in). What beside those is credited, or less, by the taxes that it bears."""
+        is kept counted in). What beside those is credited, or less, by the taxes that it bears. `with_units` says that it
+        is for units, or for a charge that was kept until all came back, and no goodwill."""
         rows = self._with_units(units, comes_back)
-        if units:
-            self._with += value - sum(each.gross for each in rows.values())
-        else:
-            self._without += value
+        beside = value - sum(each.gross for each in rows.values())
+        self._with += beside if with_units else 0
+        self._without += 0 if with_units else beside
         return self._beyond(self._beside(), rows)
 
     def _pieces(self, ranges: Iterable[CaptureLine]) -> Iterator[Piece]:

@@ -101,7 +101,8 @@ class _Sofar:
         units = _units(refund) if credit.first else ()
         comes_back = _comes_back(refund.cause)
         said = content_of(self._prices, units, comes_back)
-        beside = self._ledger.credit(units, credit.amount + credit.fee, comes_back)
+        with_units = bool(refund.lines) or refund.withheld is not None
+        beside = self._ledger.credit(units, credit.amount + credit.fee, comes_back, with_units)
         charges = [*said.charges, *_charges(beside, refund, currency)]
         if credit.fee:
             fee = taxed_parts(-credit.fee, (), currency)

@@ -239,3 +239,28 @@ def test_a_charge_that_never_comes_back_keeps_its_tax() -> None:
     asks(story, claim(3, cause=RefundCause.DAMAGED))
     note = note_of(paid_back(story))
     assert (note.gross, note.tax, note.charges) == (eur(1_190), eur(190), ())
+
+
+def test_shipping_that_comes_back_after_the_last_unit_takes_its_own_tax_with_it() -> None:
+    # given shipping that comes back once nothing of it is kept
+    shipping = Charge(
+        kind=ChargeKind.FEE,
+        amount=eur(535),
+        tax_included=True,
+        taxes=(vat(35, "0.07"),),
+        refund_rule=RefundRule.WHEN_ALL_RETURNED,
+    )
+    group = ShipGroup(group="1", method=ShipMethod.SHIP, ship_to=SHIP_TO, charges=(shipping,))
+    story = taxed(ship_groups=(group,))
+    # when it is paid back for no units, as after a cancel of what was still to leave
+    back: dict[str, Any] = {
+        "refund": "r",
+        "number": 1,
+        "cause": RefundCause.CANCELLED,
+        "amount": eur(535),
+        "other": eur(535),
+    }
+    story.given(RefundGranted(**back, withheld=eur(535), answer_by=story.log[-1][2]), Refunded(**back))
+    [send] = credit_note(story.view, "r")
+    assert isinstance(send.message, IssueCreditNote)
+    assert [(row.rate, row.amount) for row in send.message.taxes] == [("0.07", eur(35))]
