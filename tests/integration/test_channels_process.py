@@ -38,18 +38,27 @@ LIFE = ("accepted", "confirmed", "completed")
 
 @dataclass
 class Place:
-    """An installation without services: its topics, their past, and the one process."""
+    """An installation without services: its topics, their past, and the one process, of a module."""
 
     settings: Settings
     log: KafkaLog
+    module: str = "oms.channels"
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def _name(self) -> str:
+        return self.module.rpartition(".")[2]
+
+    @property
+    def _output(self) -> Path:
+        return self.settings.home / f"{self._name}.log"
 
     def start(self, fault: str = "") -> subprocess.Popen[bytes]:
         chosen = self.settings.model_dump(mode="json", exclude_none=True)
         environment = {**os.environ, **{f"OMS_{name.upper()}": str(value) for name, value in chosen.items()}}
-        output = (self.settings.home / "channels.log").open("ab")
+        output = self._output.open("ab")
         process = subprocess.Popen(
-            [sys.executable, "-m", "oms.channels"],
+            [sys.executable, "-m", self.module],
             env={**environment, "OMS_FAULT": fault},
             stdout=output,
             stderr=output,
@@ -60,9 +69,9 @@ class Place:
         return process
 
     def runs(self, process: subprocess.Popen[bytes]) -> bool:
-        assert process.poll() is None, (self.settings.home / "channels.log").read_text()[-3000:]
+        assert process.poll() is None, self._output.read_text()[-3000:]
         try:
-            place = json.loads((self.settings.run_folder / "channels.json").read_text())
+            place = json.loads((self.settings.run_folder / f"{self._name}.json").read_text())
             health = httpx.get(place["address"], trust_env=False).json()
         except (OSError, ValueError, httpx.HTTPError):
             return False

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
@@ -20,7 +21,7 @@ from contracts.ids import aggregate_id, stream
 from contracts.message import to_milliseconds
 from contracts.money import Tender, TenderMethod
 from contracts.payments import AuthorizePayment, CaptureLine, CapturePayment
-from contracts.payments.invoices import RetryInvoice
+from contracts.payments.invoices import DescribeSeller, RetryInvoice
 from contracts.payments.receivables import RecordBankEntry, SettleEntry, WriteOffInvoice
 from contracts.personal import Personal, PersonalContent
 from services.payments import app as payments
@@ -28,8 +29,9 @@ from services.payments import bank_api, invoice_api, seller_api
 from services.payments.bank_account import bank_stream
 from services.payments.bank_list import BankEntriesProjection
 from services.payments.invoice_list import InvoicesProjection
+from services.payments.invoice_series import series_stream
 from services.payments.payment import PAYMENT
-from services.payments.tests.documents import ORDER_ID, Books, credit_note, document, eur, invoice
+from services.payments.tests.documents import ORDER_ID, SELLER, Books, credit_note, document, eur, invoice
 from tests.doors.fakes import KeptWriter, guarded_client, seal
 from tests.integration.lists import Tables, records_of
 
@@ -116,6 +118,27 @@ def test_what_is_on_account_is_open_and_later_overdue(site: Site) -> None:
     site.captured("s2", 1_190)
     assert [(row["state"], row["open"]) for row in site.rows()] == [("open", 1_190), ("overdue", 1_190)]
     assert [row["fulfillment"] for row in site.rows(state="overdue")] == ["s1"]
+
+
+def test_what_is_due_on_one_day_is_overdue_first_where_the_day_ends_first(site: Site) -> None:
+    # given two sellers, with whom it is never the same day
+    zones = {"east": "Pacific/Kiritimati", "west": "Etc/GMT+12"}
+    for seller, zone in zones.items():
+        wish = DescribeSeller(seller=seller, particulars=SELLER.model_copy(update={"time_zone": zone}))
+        site.books.tell(series_stream("default", seller), wish, door="http")
+    today = {seller: datetime.now(ZoneInfo(zone)).date() for seller, zone in zones.items()}
+    ahead = today["east"] - today["west"]
+    # and an invoice of each that is due on the day that it is in the west
+    site.books.later(UNTIL_NOW - timedelta(days=SELLER.payment_days) - ahead)
+    site.books.issue(invoice("s1", seller="east"))
+    site.books.later(ahead)
+    site.books.issue(invoice("s2", seller="west"))
+    for name in ("s1", "s2"):
+        site.captured(name, 1_190)
+    # then it is overdue in the east alone
+    assert {row["due_on"] for row in site.rows()} == {today["west"].isoformat()}
+    assert {row["seller"]: row["state"] for row in site.rows()} == {"east": "overdue", "west": "open"}
+    assert [row["seller"] for row in site.rows(state="overdue")] == ["east"]
 
 
 def test_what_was_paid_otherwise_is_paid_once_it_is_captured_whichever_is_told_first(site: Site) -> None:

@@ -272,3 +272,35 @@ def test_whatever_becomes_of_refunds_no_more_is_given_than_was_taken(
         assert refunds.granted == (owed[-1] if owed else 0)
         late = any(refund.stage is RefundStage.REFUNDED and refund.failed for refund in refunds.refunds.values())
         assert late or refunds.granted <= story.view.order.captured
+
+
+@given(
+    orders(),
+    st.sampled_from([(True,), (True, False), (False, True)]),
+    st.lists(
+        st.tuples(st.sampled_from(["claim", "claim", "goodwill", "pay", "leave"]), st.integers(1, 12)), max_size=20
+    ),
+)
+@slow
+def test_the_money_closes_after_every_step_while_goods_still_leave(
+    placed: Any, leaving: Sequence[bool], course: list[tuple[str, int]]
+) -> None:
+    story = left(placed, leaving)
+    if story is None:
+        return
+    closes(story)
+    for deed, number in course:
+        owed = [refund for _, refund in in_order(story.view.refunds) if refund.stage is RefundStage.GRANTED]
+        works = enumerate(story.view.fulfillment.works.values())
+        still = [place for place, work in works if not work.left]
+        match deed:
+            case "claim":
+                asks(story, claim(number % 3 + 1, str(number % 3 + 1), approver=RefundApprover.FINANCE))
+            case "goodwill":
+                off = money(number * 11, placed.currency)
+                asks(story, grant(amount=off, approver=RefundApprover.FINANCE))
+            case "pay" if owed:
+                paid_back(story, owed[number % len(owed)].contents.number)
+            case "leave" if still:
+                leave(story, still[0])
+        closes(story)
