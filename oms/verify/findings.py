@@ -52,10 +52,10 @@ class Findings:
         self.violated[rule] += 1
         self.first.setdefault(rule, Violation(what, place))
 
-    def excuse(self, invariant: str, why: str) -> None:
-        """This installation cannot have any case of an invariant, and why."""
+    def excuse(self, rules: str, why: str) -> None:
+        """This installation cannot have any case of an invariant or rule, and why."""
         for rule in RULES.values():
-            if rule.invariant == invariant:
+            if rules in (rule.invariant, rule.name):
                 self.not_applicable[rule.name] = why
 
     def state(self, rule: Rule) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, Message
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, IsolationLevel, KafkaError, KafkaException, Message
 from confluent_kafka import TopicPartition as KafkaPartition
 from confluent_kafka import murmur2 as client_murmur2
 from confluent_kafka.admin import AdminClient
@@ -18,11 +18,11 @@ __all__ = ["KafkaSource", "murmur2"]
 SECONDS_MAX = 30.0
 """How long any answer of the broker may take."""
 
-SILENT_POLLS_MAX = 60
-POLL_SECONDS = 1.0
+SILENT_POLLS_MAX = 300
+POLL_SECONDS = 0.2
 """After so many polls without a record or an end of a partition the broker is taken to be away."""
 
-RECORDS_AT_ONCE = 10_000
+RECORDS_AT_ONCE = 2_000
 FETCHED_KB_MAX = 32 * 1024
 """What the client may have fetched and not yet handed out."""
 
@@ -53,8 +53,20 @@ class KafkaSource:
         return {where: Bounds(first[where], end[where]) for where in partitions}
 
     def uncommitted_ends(self) -> Mapping[Partition, int]:
-        """The offset after the last record of each partition, whether its transaction has ended or not."""
+        """See Broker.uncommitted_ends."""
         return self._offsets(self._partitions(), LATEST, IsolationLevel.READ_UNCOMMITTED)
+
+    def committed(self, group: str, topic: str) -> Mapping[int, int | None]:
+        """See Broker.committed."""
+        name = self._prefix + topic
+        numbers = [where.number for where in self._partitions() if where.topic == topic]
+        asked = ConsumerGroupTopicPartitions(self._prefix + group, [KafkaPartition(name, number) for number in numbers])
+        try:
+            [future] = self._admin.list_consumer_group_offsets([asked], request_timeout=SECONDS_MAX).values()
+            found = {at.partition: at.offset for at in future.result().topic_partitions or ()}
+        except KafkaException as error:
+            raise Unreadable(f"the broker at {self._bootstrap} does not say where {group} is: {error}") from error
+        return {number: None if found.get(number, -1) < 0 else found[number] for number in numbers}
 
     def _partitions(self) -> list[Partition]:
         try:
@@ -113,7 +125,9 @@ class KafkaSource:
                 messages = consumer.consume(RECORDS_AT_ONCE, POLL_SECONDS)
                 silent = 0 if messages else silent + 1
                 if silent > SILENT_POLLS_MAX:
-                    raise Unreadable(f"the broker at {self._bootstrap} gave nothing for {SILENT_POLLS_MAX} s")
+                    raise Unreadable(
+                        f"the broker at {self._bootstrap} gave nothing for {SILENT_POLLS_MAX * POLL_SECONDS:.0f} s"
+                    )
                 yield self._wanted(messages, wanted)
                 self._drop_read(consumer, wanted)
         except KafkaException as error:

@@ -12,10 +12,10 @@ import pyarrow as pa
 
 __all__ = ["FLUSH_ROWS", "MEMORY_MB", "Spill"]
 
-FLUSH_ROWS = 50_000
+FLUSH_ROWS = 20_000
 """Rows kept in memory before they are written."""
 
-MEMORY_MB = 512
+MEMORY_MB = 256
 """What DuckDB may keep in memory; the rest it puts aside on disk."""
 
 _BIG, _SMALL, _TEXT, _BYTES = pa.int64(), pa.int16(), pa.string(), pa.binary()
@@ -51,11 +51,60 @@ TABLES: dict[str, dict[str, pa.DataType]] = {
         "said_all": _BIG,
         "gone": _BIG,
     },
+    # Events that a story is told of: of an order, of another demand.
+    "told": {
+        "story": _TEXT,
+        "service": _SMALL,
+        "topic": _SMALL,
+        "part": _SMALL,
+        "off": _BIG,
+        "time": _BIG,
+        "name": _TEXT,
+        "stream": _TEXT,
+        "deadlines": _TEXT,
+        "value": _BYTES,
+    },
+    # A deadline that an event set (`due` as an instant) or cleared (0).
+    "deadlines": {"topic": _SMALL, "part": _SMALL, "off": _BIG, "stream": _TEXT, "name": _TEXT, "due": _BIG},
+    # What an event made of a call or notice: facts.OPENED, WAITS or ENDED.
+    "work": {"topic": _SMALL, "part": _SMALL, "off": _BIG, "time": _BIG, "state": _SMALL, "of": _TEXT},
+    # A call to a payment provider that was asked for, done or declined.
+    "calls": {
+        "topic": _SMALL,
+        "part": _SMALL,
+        "off": _BIG,
+        "said": _TEXT,
+        "kind": _TEXT,
+        "key": _TEXT,
+        "amount": _BIG,
+        "currency": _TEXT,
+        "provider": _TEXT,
+        "order": _TEXT,
+    },
+    # What a provider's books say.
+    "entries": {
+        "id": _TEXT,
+        "kind": _TEXT,
+        "key": _TEXT,
+        "order": _TEXT,
+        "amount": _BIG,
+        "currency": _TEXT,
+        "declined": pa.bool_(),
+    },
+    # A message put aside (1), and taken after all (-1).
+    "parked": {"topic": _SMALL, "part": _SMALL, "off": _BIG, "time": _BIG, "change": _SMALL, "message": _TEXT},
+    "labels": {"topic": _SMALL, "part": _SMALL, "off": _BIG, "sscc": _TEXT, "package": _TEXT},
+    # What a channel published, by the stream of its order (0: no order), and dead letters by where they came from.
+    "published": {"part": _SMALL, "off": _BIG, "time": _BIG, "stream": _BIG, "place": _TEXT},
+    "letters": {"topic": _SMALL, "part": _SMALL, "off": _BIG, "place": _TEXT, "reason": _TEXT},
+    # Rows of our services' tables, and a service's open deadlines there.
+    "stored": {"topic": _SMALL, "stream": _BIG, "seq": _BIG, "part": _SMALL, "off": _BIG, "value": _BIG},
+    "stored_deadlines": {"topic": _SMALL, "stream": _TEXT, "name": _TEXT, "due": _BIG},
     # A message that was parked and taken after all, at the place of the message that had it taken.
     "redriven": {"topic": _SMALL, "part": _SMALL, "inbox": _BIG, "cause": _BIG},
 }
 
-_TYPES = {_BIG: "bigint", _SMALL: "smallint", _TEXT: "varchar", _BYTES: "blob"}
+_TYPES = {_BIG: "bigint", _SMALL: "smallint", _TEXT: "varchar", _BYTES: "blob", pa.bool_(): "boolean"}
 
 
 class Spill:
@@ -72,9 +121,10 @@ class Spill:
                 "threads": 1,
             },
         )
+        self._sql.begin()
         self._waiting: dict[str, list[Sequence[Any]]] = {name: [] for name in TABLES}
         for name, columns in TABLES.items():
-            listed = ", ".join(f"{column} {_TYPES[kind]}" for column, kind in columns.items())
+            listed = ", ".join(f'"{column}" {_TYPES[kind]}' for column, kind in columns.items())
             self._sql.execute(f"create table {name} ({listed})")
 
     def add(self, table: str, row: Sequence[Any]) -> None:
@@ -83,6 +133,9 @@ class Spill:
         waiting.append(row)
         if len(waiting) >= FLUSH_ROWS:
             self._flush(table)
+            # What is not committed stays in memory. A commit waits for the disk, so small checks do without.
+            self._sql.commit()
+            self._sql.begin()
 
     def _flush(self, table: str) -> None:
         rows, columns = self._waiting[table], TABLES[table]
@@ -97,12 +150,18 @@ class Spill:
         self._sql.unregister("batch")
         self._waiting[table] = []
 
-    def replace(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[int]]) -> None:
-        """A small table of numbers, made anew."""
-        listed = ", ".join(f"{column} bigint" for column in columns)
-        self._sql.execute(f"create or replace table {table} ({listed})")
-        if rows:
-            self._sql.executemany(f"insert into {table} values ({', '.join('?' * len(columns))})", rows)
+    def replace(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[int | str]]) -> None:
+        """A small table, made anew: its columns hold whole numbers, but for one called `name`."""
+        kinds = {column: _TEXT if column == "name" else _BIG for column in columns}
+        arrays = [pa.array([row[place] for row in rows], type=kind) for place, kind in enumerate(kinds.values())]
+        self._sql.register("batch", pa.table(dict(zip(columns, arrays, strict=True))))
+        self._sql.execute(f"create or replace table {table} as select * from batch")
+        self._sql.unregister("batch")
+
+    def clear(self, table: str) -> None:
+        """Throw away what is in a table."""
+        self._waiting[table] = []
+        self._sql.execute(f"delete from {table}")
 
     def ask(self, query: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """All rows of a query over everything kept so far; for queries whose answers are few."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from hashlib import sha1, sha256
 from uuid import NAMESPACE_DNS, uuid5
 
 from oms.verify.records import Record
 
-__all__ = ["GENESIS", "chained_hash", "derived_id", "emitted_index", "instant"]
+__all__ = ["GENESIS", "chained_hash", "derived_id", "emitted_index", "instant", "instant_of", "instant_of_ms"]
 
 GENESIS = "0" * 64
 """Stands for the hash before the first event of a partition."""
@@ -71,3 +72,14 @@ def instant(text: str) -> int | None:
         return None
     digits = text.translate(_DIGITS)
     return int(digits) if len(digits) == 17 and digits.isascii() and digits.isdigit() else None
+
+
+def instant_of(moment: datetime) -> int:
+    """A moment as such a number."""
+    utc = moment.astimezone(UTC)
+    return int(f"{utc:%Y%m%d%H%M%S}{utc.microsecond // 1000:03}")
+
+
+def instant_of_ms(milliseconds: int) -> int:
+    """A timestamp (milliseconds since 1970) as such a number."""
+    return instant_of(datetime.fromtimestamp(milliseconds / 1000, UTC))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from tests.verify.logs import MemorySource
+from tests.verify.installations import MemoryInstallation
 
 __all__ = ["Break", "Breaks"]
 
-Apply = Callable[[MemorySource], None]
+Apply = Callable[[MemoryInstallation], None]
 
 
 @dataclass(frozen=True)
@@ -19,17 +19,19 @@ class Break:
     name: str
     rules: frozenset[str]
     apply: Apply
+    sealed: bool
 
 
 @dataclass
 class Breaks:
-    """A collection of them; `of` adds the function that it decorates."""
+    """A collection of them; `of` adds the function that it decorates. `sealed`: the chain is made anew after each."""
 
+    sealed: bool = False
     found: list[Break] = field(default_factory=list)
 
     def of(self, *rules: str) -> Callable[[Apply], Apply]:
         def add(apply: Apply) -> Apply:
-            self.found.append(Break(apply.__name__, frozenset(rules), apply))
+            self.found.append(Break(apply.__name__, frozenset(rules), apply, self.sealed))
             return apply
 
         return add

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from oms.verify.records import Bounds, Partition, Place, Record
+from oms.verify.wire import GENESIS, chained_hash
 
 __all__ = ["MemorySource", "other_partition", "with_header", "with_value"]
 
@@ -76,6 +77,15 @@ class MemorySource:
         self.put(one, replace(other, offset=-1))
         log = self._list(other)
         log[log.index(other)] = replace(one, offset=other.offset)
+
+    def seal(self) -> None:
+        """Make the chain of each events partition anew, as if all had been written so."""
+        for where, records in self.logs.items():
+            if where.topic.endswith(".events"):
+                head = GENESIS
+                for number, record in enumerate(records):
+                    records[number] = with_header(record, "ce_prev", head)
+                    head = chained_hash(records[number])
 
     def _list(self, record: Record) -> list[Record]:
         return self.logs[Partition(record.topic, record.partition)]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -17,24 +18,50 @@ from contracts.envelope import Envelope, replace_reply
 from contracts.ids import deadline_id
 from contracts.message import CATALOGUE, Event, format_instant
 from oms.verify.records import Partition
-from tests.simulation import world
+from tests.simulation import world as simulated
+from tests.simulation.world import World
+from tests.verify.installations import MemoryBroker
 from tests.verify.logs import MemorySource
 
-__all__ = ["PARTITIONS", "RecordedWorld"]
+__all__ = ["PARTITIONS", "recorded", "recording"]
 
 PARTITIONS = 2
 INTENTS_PARTITIONS = 3
 
 
-class RecordedWorld(world.World):
-    """A world whose messages lie in `log`: each handling is a transaction of its service."""
+def recorded(world: World, log: MemorySource) -> None:
+    """From now on everything that happens in a world, in which nothing has happened yet, is written to `log`."""
+    _Recorder(world, log)
 
-    def __init__(self, seed: int = 0) -> None:
-        super().__init__(seed)
-        self.log = MemorySource()
+
+@contextmanager
+def recording() -> Iterator[list[MemoryBroker]]:
+    """The logs of all worlds that are made meanwhile."""
+    logs: list[MemoryBroker] = []
+    original = World.__init__
+
+    def made(self: World, *arguments: Any, **named: Any) -> None:
+        original(self, *arguments, **named)
+        logs.append(MemoryBroker())
+        recorded(self, logs[-1])
+
+    World.__init__ = made  # type: ignore[method-assign]
+    try:
+        yield logs
+    finally:
+        World.__init__ = original  # type: ignore[method-assign]
+
+
+class _Recorder:
+    """Stands between a world and its queues: each handling is a transaction of its service."""
+
+    def __init__(self, world: World, log: MemorySource) -> None:
+        self.log = log
+        self._world = world
+        self._queue: Callable[[Any], None] = world._enqueue
         self._places: dict[int, tuple[int, int]] = {}
-        self._heads: dict[str, dict[int, str]] = {}
         self._causes: dict[str, str] = {}
+        self._heads: dict[str, dict[int, str]] = {}
         self._numbers: dict[str, int] = dict.fromkeys(topics.SERVICES, 0)
         for service in topics.SERVICES:
             self._heads[service] = dict.fromkeys(range(PARTITIONS), GENESIS)
@@ -42,8 +69,9 @@ class RecordedWorld(world.World):
                 self.log.logs[Partition(topics.inbox(service), number)] = []
                 self.log.logs[Partition(topics.events(service), number)] = []
             self.log.logs[Partition(topics.dead_letters(service), 0)] = []
+        vars(world).update(_enqueue=self._come_in, _deliver=self._deliver)
 
-    def _enqueue(self, letter: Any) -> None:
+    def _come_in(self, letter: Any) -> None:
         """What comes in from outside is written as a door writes it, what time brings as the loop does."""
         message = CATALOGUE[letter.envelope.type].decode(letter.value)
         if isinstance(message, DeadlinePassed):
@@ -56,8 +84,8 @@ class RecordedWorld(world.World):
         self._send(replace(letter, envelope=envelope), partition, offset)
 
     def _send(self, letter: Any, partition: int, offset: int) -> None:
-        super()._enqueue(letter)
-        self._places[self._sent] = (partition, offset)
+        self._queue(letter)
+        self._places[self._world._sent] = (partition, offset)
 
     def _passed(self, letter: Any, message: DeadlinePassed) -> Draft:
         envelope = replace(
@@ -88,21 +116,23 @@ class RecordedWorld(world.World):
                 self._send(replace(letter, envelope=draft.envelope), record.partition, offset)
 
     def _deliver(self, letter: Any) -> None:
-        kind, key = self._kind(letter.service, letter.stream), (letter.service, letter.stream)
-        before = self.streams.get(key) or fresh(kind, letter.stream)
+        world = self._world
+        kind, key = world._kind(letter.service, letter.stream), (letter.service, letter.stream)
+        before = world.streams.get(key) or fresh(kind, letter.stream)
         partition, offset = self._places.pop(letter.number)
         inbox = topics.inbox(letter.service)
         headers = letter.envelope.headers()
-        record = Record(inbox, partition, offset, self.now, letter.stream.encode(), letter.value, headers)
-        handling = handle(letter.service, kind, before, Incoming(record, letter.envelope), self._known)
-        self.streams[key] = handling.stream
+        record = Record(inbox, partition, offset, world.now, letter.stream.encode(), letter.value, headers)
+        handling = handle(letter.service, kind, before, Incoming(record, letter.envelope), world._known)
+        world.streams[key] = handling.stream
         if handling.events:
             self._causes[letter.stream] = handling.events[-1].envelope.id
         events = [CATALOGUE[emitted.envelope.type].decode(emitted.value) for emitted in handling.events]
-        for event in events:
-            assert isinstance(event, Event)
-            self._happened(letter, event)
+        happened = [event for event in events if isinstance(event, Event)]
+        for event in happened:
+            world._happened(letter, event)
         self._write(letter.service, self._drafts(letter, partition, handling))
+        world.handled.append(simulated._handled(letter, happened, handling))
 
     def _drafts(self, letter: Any, partition: int, handling: Handling) -> list[tuple[Draft, Any]]:
         drafts: list[tuple[Draft, Any]] = []
@@ -118,11 +148,11 @@ class RecordedWorld(world.World):
                 drafts.append((Draft(intents, number, key, event.value, event.envelope, original=written), None))
         for sent in handling.sends:
             draft = self._draft(sent.service, sent.stream, sent.value, sent.envelope)
-            drafts.append((draft, world._Letter(sent.service, sent.stream, sent.envelope, sent.value)))
+            drafts.append((draft, simulated._Letter(sent.service, sent.stream, sent.envelope, sent.value)))
         return drafts
 
     def _answer(self, event: Emitted, written: Draft, to: str) -> tuple[Draft, Any]:
         service, _, name = to.partition(":")
         envelope = replace_reply(event.envelope, to)
         draft = self._draft(service, name, event.value, envelope, written)
-        return draft, world._Letter(service, name, envelope, event.value)
+        return draft, simulated._Letter(service, name, envelope, event.value)

@@ -1,0 +1,161 @@
+"""I-04: an order's money, event by event: what the order says, what payments say, and that both say the same.
+
+Everything about which event moves how much is in this module. Amounts in minor units.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from oms.verify.findings import Findings
+from oms.verify.stories import Story, Told
+
+__all__ = ["OrderMoney", "check_money"]
+
+
+@dataclass
+class OrderMoney:
+    """Accounts of an order by its own events. `kept` is what was captured and not granted back; a grant moves it into
+    the customer's `credit`, a refund out of there. `owed` and `paid` are of each refund."""
+
+    secured: int = 0
+    fulfilled: int = 0
+    captured: int = 0
+    not_needed: int = 0
+    kept: int = 0
+    credit: int = 0
+    refunded: int = 0
+    as_credit: int = 0
+    owed: Counter[str] = field(default_factory=Counter)
+    paid: Counter[str] = field(default_factory=Counter)
+
+    def post(self, event: Told) -> bool:
+        """Book an event; whether it moved anything between captured, kept, credit and refunded."""
+        value = event.value
+        match event.name:
+            case "OrderImported":
+                self.secured += value.get("authorized", value["captured"])["amount"]
+            case "AuthorizationRecorded" | "IncreaseRecorded":
+                self.secured += value["amount"]["amount"]
+            case "LinesFulfilled":
+                self.fulfilled += value["amount"]["amount"]
+            case "CaptureNotNeeded":
+                self.not_needed += value["amount"]["amount"]
+            case _:
+                return self._moved(event)
+        return False
+
+    def _moved(self, event: Told) -> bool:
+        value = event.value
+        match event.name:
+            case "CaptureRecorded":
+                self.captured += value["amount"]["amount"]
+                self.kept += value["amount"]["amount"]
+            case "RefundGranted":
+                self._grant(value["refund"], value["amount"]["amount"])
+            case "Refunded":
+                amount = value["amount"]["amount"]
+                self._grant(value["refund"], amount)
+                self._pay(value["refund"], amount)
+                self.as_credit += amount if value.get("to") == "store_credit" else 0
+            case "RefundFailed" if "refunded_part" in value:
+                self._pay(value["refund"], value["refunded_part"]["amount"])
+            case "RefundWithdrawn":
+                self._grant(value["refund"], self.paid[value["refund"]])
+            case _:
+                return False
+        return True
+
+    def _grant(self, refund: str, owed: int) -> None:
+        more = owed - self.owed[refund]
+        self.owed[refund] = owed
+        self.kept -= more
+        self.credit += more
+
+    def _pay(self, refund: str, paid: int) -> None:
+        more = max(0, paid - self.paid[refund])
+        self.paid[refund] += more
+        self.credit -= more
+        self.refunded += more
+
+    @property
+    def balanced(self) -> bool:
+        """captured - refunded = kept + credit, and neither of these is below zero."""
+        return self.captured - self.refunded == self.kept + self.credit and min(self.kept, self.credit) >= 0
+
+
+@dataclass
+class _PaymentMoney:
+    """The same by the payment's events."""
+
+    authorized: int = 0
+    captured: int = 0
+    refunded: int = 0
+    given_back: int = 0
+    by_fulfillment: Counter[str] = field(default_factory=Counter)
+
+
+def check_money(story: Story, over: bool, resting: bool, findings: Findings) -> OrderMoney:
+    """Both accounts at every prefix; at rest what one says against what the other says."""
+    money = OrderMoney()
+    for event in story.events["order"]:
+        if money.post(event):
+            what = f"captured {money.captured}, refunded {money.refunded}, kept {money.kept}, credit {money.credit}"
+            findings.expect("I-04 equation", money.balanced, what, event.place)
+        if event.name == "CaptureRecorded":
+            said = event.value["captured"]["amount"]
+            what = f"it says {said} are captured, the events come to {money.captured}"
+            findings.expect("I-04 sums", said == money.captured, what, event.place)
+    payment = _check_payment(story, findings)
+    if resting and story.events["order"]:
+        _check_both(story, money, payment, over, findings)
+    return money
+
+
+def _check_payment(story: Story, findings: Findings) -> _PaymentMoney:
+    payment, expect = _PaymentMoney(), findings.expect
+    for event in story.events["payments"]:
+        value = event.value
+        match event.name:
+            case "PaymentAuthorized":
+                payment.authorized += value["amount"]["amount"]
+            case "PaymentIncreased" if not value.get("repeated"):
+                payment.authorized += value["amount"]["amount"]
+            case "PaymentVoided":
+                payment.given_back += value.get("amount", {"amount": 0})["amount"]
+            case "PaymentCaptured":
+                amount = value["amount"]["amount"]
+                payment.captured += amount
+                payment.by_fulfillment[value["fulfillment"]] += amount
+                parts = sum(capture["amount"]["amount"] for capture in value["captures"])
+                whole = parts == amount and value["captured"]["amount"] == payment.captured
+                expect(
+                    "I-04 sums", whole, f"its parts come to {parts}, all captures to {payment.captured}", event.place
+                )
+                what = f"captured {payment.captured} of {payment.authorized} authorised"
+                expect("I-04 authorised", payment.captured <= payment.authorized, what, event.place)
+            case "PaymentRefunded":
+                payment.refunded += value["amount"]["amount"]
+                what = f"it says {value['refunded']['amount']} are refunded, the events come to {payment.refunded}"
+                expect("I-04 sums", value["refunded"]["amount"] == payment.refunded, what, event.place)
+                what = f"refunded {payment.refunded} of {payment.captured} captured"
+                expect("I-04 refunded", payment.refunded <= payment.captured, what, event.place)
+    return payment
+
+
+def _check_both(story: Story, money: OrderMoney, payment: _PaymentMoney, over: bool, findings: Findings) -> None:
+    place, expect = story.last.place, findings.expect
+    what = f"captured {money.captured} by the order, {payment.captured} by payments"
+    expect("I-04 both", money.captured == payment.captured, what, place)
+    back = money.refunded - money.as_credit
+    if not money.credit:
+        what = f"refunded {back} by the order, {payment.refunded} by payments"
+        expect("I-04 both", back == payment.refunded, what, place)
+    if over:
+        what = f"fulfilled {money.fulfilled}, captured {money.captured}, not to be captured {money.not_needed}"
+        expect("I-04 worth", money.fulfilled == money.captured + money.not_needed, what, place)
+        left = payment.authorized - payment.captured - payment.given_back
+        what = f"{left} of {payment.authorized} are neither captured nor given back, and the order is over"
+        lapsed = any(story.named("payments", "AuthorizationExpired", "CardAuthorizationLapsed"))
+        expect("I-10 secured", left <= 0 or lapsed, what, place)
