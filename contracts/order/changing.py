@@ -95,7 +95,7 @@ class ConfirmChange(Command):
 
 
 class DeclineChange(Command):
-    """Leave all as it is."""
+    """Leave all as it is; what is being secured for it is let go of."""
 
     change: str
     detail: str | None = None
@@ -129,12 +129,14 @@ class ChangeProposed(Event):
 
 class IncreaseRequested(Event):
     """A change was confirmed that costs more than is secured: payments is asked to secure `amount` beside it, over the
-    tenders of the order with those of the change (of a tender that does not pay for it 0)."""
+    tenders of the order with those of the change (of a tender that does not pay for it 0). The change waits for its money
+    until `until`."""
 
     change: str
     amount: Money
     tenders: tuple[Tender, ...]
     answer_by: Instant
+    until: Instant | None = None
 
 
 class IncreaseRecorded(Event):
@@ -172,7 +174,8 @@ class OrderChanged(Event):
 
 
 class ChangeEnd(StrEnum):
-    """Why a proposal came to nothing: somebody declined it, nobody confirmed it in time, another took its place."""
+    """Why a proposal came to nothing: somebody declined it; nobody confirmed it, or paid what it costs more, in time;
+    another took its place."""
 
     DECLINED = "declined"
     EXPIRED = "expired"

@@ -252,7 +252,8 @@ class RefundDeclined(Event):
 
 
 class Refunded(Event):
-    """The money is back: `amount`, in parts by tender, each by whoever executes it. What the outside reads."""
+    """The money is back: `amount`, in parts by tender, each by whoever executes it; `again` after it was taken back, and
+    told of before. What the outside reads."""
 
     refund: str
     number: int
@@ -263,16 +264,19 @@ class Refunded(Event):
     fee: Money | None = None
     to: RefundTo = RefundTo.ORIGINAL
     refunds: tuple[TenderRefund, ...] = ()
+    again: bool = False
 
 
 class RefundFailed(Event):
     """The money of a refund is not back, or only `refunded_part` of it: `owner` should have it tried again, or take the
-    decision back. `why` is what payments said; absent where they said nothing in time."""
+    decision back. `why` is what payments said; absent where they said nothing in time. `taken_back` had been back before,
+    and whoever paid it took it back."""
 
     refund: str
     number: int
     amount: Money
     refunded_part: Money | None = None
+    taken_back: Money | None = None
     why: RefundRefusal | None = None
     detail: str | None = None
     owner: str

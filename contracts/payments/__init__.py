@@ -15,6 +15,7 @@ from contracts.payments.calls import (
     CallStep,
     CardActionRequired,
     CardAuthorizationLapsed,
+    CardAuthorizationRaised,
     CardAuthorizationRequested,
     CardAuthorized,
     CardCaptured,
@@ -45,7 +46,9 @@ from contracts.payments.calls import (
 )
 from contracts.payments.increasing import (
     AuthorizeMore,
+    CancelIncrease,
     IncreaseDeclined,
+    IncreaseStarted,
     PaymentIncreased,
 )
 from contracts.payments.paying import (
@@ -77,6 +80,7 @@ from contracts.payments.refunding import (
     RefundRefusal,
     RefundRefused,
     RefundRepeated,
+    RefundReversed,
     RefundStarted,
     TenderRefund,
 )
@@ -124,6 +128,7 @@ __all__ = [
     "BlockValue",
     "CallResult",
     "CallStep",
+    "CancelIncrease",
     "Capability",
     "Capture",
     "CaptureLine",
@@ -134,6 +139,7 @@ __all__ = [
     "CaptureStarted",
     "CardActionRequired",
     "CardAuthorizationLapsed",
+    "CardAuthorizationRaised",
     "CardAuthorizationRequested",
     "CardAuthorized",
     "CardCaptureRequested",
@@ -152,6 +158,7 @@ __all__ = [
     "HoldValue",
     "IgnoredBecause",
     "IncreaseDeclined",
+    "IncreaseStarted",
     "IssueCause",
     "IssueValue",
     "PaymentAuthorized",
@@ -179,6 +186,7 @@ __all__ = [
     "RefundRefusal",
     "RefundRefused",
     "RefundRepeated",
+    "RefundReversed",
     "RefundStarted",
     "ReleaseValue",
     "ResolutionRefusal",

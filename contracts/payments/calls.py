@@ -22,6 +22,7 @@ __all__ = [
     "CallStep",
     "CardActionRequired",
     "CardAuthorizationLapsed",
+    "CardAuthorizationRaised",
     "CardAuthorizationRequested",
     "CardAuthorized",
     "CardCaptureRequested",
@@ -97,8 +98,9 @@ class Settled(Value):
 class ProviderCall(Value):
     """One call: `provider` by name (absent: the installation's own), `tender` its place, `authorization` our id of the
     authorisation, `token` the stored method (authorise), `reference` the provider's name of the authorisation (capture,
-    void) or of the charge (refund). `final`: no capture of this authorisation follows. `part` is the id of the capture
-    or of the part of a refund that it is for."""
+    void) or of the charge (refund); to authorise with it is to raise that authorisation by the amount. `final`: no capture
+    of this authorisation follows. `part` is the id of the capture or of the part of a refund that it is for, `increase`
+    that of the increase."""
 
     step: CallStep
     key: str
@@ -110,6 +112,7 @@ class ProviderCall(Value):
     reference: str | None = None
     final: bool = False
     part: str | None = None
+    increase: str | None = None
 
 
 # Intents
@@ -213,6 +216,17 @@ class CardAuthorized(Event):
     provider: str
     brand: str | None = None
     last_four: str | None = None
+
+
+class CardAuthorizationRaised(Event):
+    """The provider holds `amount` more on an authorisation, for this tender."""
+
+    order_id: str
+    key: str
+    authorization: str
+    tender: int
+    amount: Money
+    provider: str
 
 
 class CardActionRequired(Event):

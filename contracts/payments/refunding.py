@@ -14,6 +14,7 @@ __all__ = [
     "RefundRefusal",
     "RefundRefused",
     "RefundRepeated",
+    "RefundReversed",
     "RefundStarted",
     "TenderRefund",
 ]
@@ -22,7 +23,7 @@ __all__ = [
 class RefundRefusal(StrEnum):
     """Why nothing, or not all, went back: more than is captured and not refunded; nothing was captured; the currency is
     another; no amount above zero; the refund's id names one of another amount; a provider refused it for good; a ledger of
-    stored value refused it."""
+    stored value refused it; what is left of what was captured is lost in a dispute, so the payer has it already."""
 
     ABOVE_CAPTURED = "above_captured"
     NOT_CAPTURED = "not_captured"
@@ -31,6 +32,7 @@ class RefundRefusal(StrEnum):
     CONFLICT = "conflict"
     PROVIDER = "provider"
     VALUE_REFUSED = "value_refused"
+    CHARGED_BACK = "charged_back"
 
 
 class TenderRefund(Value):
@@ -106,4 +108,20 @@ class RefundRefused(Event):
     reason: RefundRefusal
     detail: str | None = None
     refunded_part: Money | None = None
+    reply_to: str | None = None
+
+
+class RefundReversed(Event):
+    """The provider took back a part of a refund that it had made: `reversed` is with us again, `refunds` are the parts that
+    went back still, `refunded` is the total so far of refunds that are whole. The refund rests until it is asked for again.
+    Answers the order, unless the refund was under way: then `RefundRefused` does."""
+
+    order_id: str
+    refund: str
+    key: str
+    reversed: TenderRefund
+    refunds: tuple[TenderRefund, ...] = ()
+    refunded: Money
+    provider: str
+    code: str | None = None
     reply_to: str | None = None

@@ -39,23 +39,27 @@ class RecordTransferReturned(Command):
 
 
 class TransferAwaited(Event):
-    """The payer is to send `amount`, naming `reference`, until `until`; else the payment is declined."""
+    """The payer is to send `amount`, naming `reference`, until `until`; else the payment, or the `increase`, is
+    declined."""
 
     order_id: str
     tender: int
     amount: Money
     reference: str
     until: Instant
+    increase: str | None = None
 
 
 class TransferReceived(Event):
-    """Money came in; with a `tender` that waits for it `missing` says what is still to come for that."""
+    """Money came in; with a `tender` that waits for it, perhaps of an `increase`, `missing` says what is still
+    to come for that."""
 
     order_id: str
     transfer: str
     amount: Money
     tender: int | None = None
     missing: Money | None = None
+    increase: str | None = None
 
 
 class TransferIgnored(Event):

@@ -17,7 +17,8 @@ __all__ = ["StoredValueDeclined", "StoredValueMoved", "StoredValueRequested", "V
 class ValuePart(Value):
     """What is asked of the ledger `value` for a tender (its place): to hold (authorise), spend (capture), release (void)
     or take back (refund) `amount`. `authorization` is the hold's id, uuid5 of (tenant, `authorization`, payment, tender,
-    `value-` and the round); `part` the id of the capture or of the part of a refund that it is for."""
+    `value-` and the round, or `increase-` and the `increase` that it is for); `part` the id of the capture or of the part
+    of a refund that it is for."""
 
     step: CallStep
     kind: ValueKind
@@ -26,6 +27,7 @@ class ValuePart(Value):
     authorization: str
     amount: Money
     part: str | None = None
+    increase: str | None = None
 
 
 class StoredValueRequested(Event):

@@ -183,9 +183,9 @@ class Bank:
         self.ledger.put(charge)
         made = self._new("refund", "rf", account, amount, charge["currency"], metadata, parent=id, state="done")
         if plan.refund:
-            made.update(
-                state="pending", wakes_at=self.now + self.terms.pending_seconds, fails=plan.refund == "pending_fails"
-            )
+            state = "done" if plan.refund == "taken_back" else "pending"
+            wakes_at = self.now + self.terms.pending_seconds
+            made.update(state=state, wakes_at=wakes_at, fails=plan.refund != "pending")
         self.ledger.put(made)
         if made["state"] == "done":
             self._enter("refund", made)
@@ -249,8 +249,11 @@ class Bank:
         self.tell("authorization.expired", held)
 
     def _end_refund(self, refund: Document) -> None:
+        done = refund["state"] == "done"
         refund.update(state="failed" if refund["fails"] else "done", wakes_at=None)
         self.ledger.put(refund)
+        if done:
+            self._enter("refund_taken_back", refund)
         if refund["fails"]:
             charge = self._of("charge", refund["account"], refund["parent"])
             charge["refunded"] -= refund["amount"]
@@ -321,7 +324,7 @@ class Bank:
 
     def _enter(self, kind: str, made: Document) -> None:
         """Post it to the account: what it is in the account's currency, the fee, and what remains."""
-        signs = {"authorization": 0, "charge": 1, "refund": -1, "dispute": -1, "dispute_won": 1}
+        signs = {"authorization": 0, "charge": 1, "refund": -1, "refund_taken_back": 1, "dispute": -1, "dispute_won": 1}
         day = datetime.fromtimestamp(self.now, UTC).date()
         settled = settle(made["amount"], made["currency"], self.terms.settles_in, day)
         kept = fee(settled.amount) if kind == "charge" else 0

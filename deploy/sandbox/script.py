@@ -46,7 +46,7 @@ class Trouble(StrEnum):
 
 TROUBLES = tuple(Trouble)
 NOTICES = ("twice", "early", "late", "out_of_order", "lost")
-TIMES = ("pending", "pending_fails")
+TIMES = ("pending", "pending_fails", "taken_back")
 DISPUTES = ("dispute", "dispute_won", "dispute_lost")
 
 

@@ -51,7 +51,7 @@ class MoneyBooks:
     def note_payment(self, event: Seen) -> None:
         """Book what payments say of refunds."""
         account, value = self.accounts[event.id], event.value
-        if event.name == "PaymentRefunded":
+        if event.name in ("PaymentRefunded", "RefundReversed"):
             account.paid_there = value["refunded"]["amount"]
 
     def unlike(self) -> list[str]:
@@ -80,6 +80,8 @@ class MoneyBooks:
                 self._grant(account, value["refund"], amount)
                 self._pay(account, value["refund"], amount)
                 account.as_credit += amount if value["to"] == "store_credit" else 0
+            case "RefundFailed" if "taken_back" in value:
+                self._take_back(account, value["refund"], value.get("refunded_part", {"amount": 0})["amount"])
             case "RefundFailed" if "refunded_part" in value:
                 self._pay(account, value["refund"], value["refunded_part"]["amount"])
             case "CreditApplied" | "CreditPaidOut":
@@ -112,3 +114,10 @@ class MoneyBooks:
         account.paid[refund] = account.paid.get(refund, 0) + more
         account.credit -= more
         account.refunded += more
+
+    @staticmethod
+    def _take_back(account: Account, refund: str, left: int) -> None:
+        less = account.paid.get(refund, 0) - left
+        account.paid[refund] = left
+        account.credit += less
+        account.refunded -= less

@@ -40,6 +40,7 @@ from contracts.payments import (
     PaymentIncreased,
     PaymentRefunded,
     RefundRefused,
+    RefundReversed,
     ValueExpired,
     ValueIssued,
     ValueRedeemed,
@@ -91,6 +92,7 @@ class Book:
     _granted: dict[str, _Granted] = field(default_factory=dict)
     _other_back: Counter[str] = field(default_factory=Counter)
     _part_paid: Counter[str] = field(default_factory=Counter)
+    _whole: set[str] = field(default_factory=set)
 
     def entry(self, envelope: Envelope, event: Message) -> Entry | None:
         """The entry of an event; nothing where no money moved."""
@@ -215,6 +217,7 @@ def _captured(book: Book, envelope: Envelope, event: PaymentCaptured) -> Found:
 
 def _refunded(book: Book, envelope: Envelope, event: PaymentRefunded) -> Found:
     before = book._part_paid.pop(event.refund, 0)
+    book._whole.add(event.refund)
     amounts = Counter({Account.CREDIT: event.amount.amount - before, Account.OTHER_TENDER: before})
     for part in event.refunds:
         amounts[_tender(book, event.order_id, part.tender)] -= part.amount.amount
@@ -229,6 +232,25 @@ def _refund_refused(book: Book, envelope: Envelope, event: RefundRefused) -> Fou
     book._part_paid[event.refund] += more
     amounts = Counter({Account.CREDIT: more, Account.OTHER_TENDER: -more})
     return event.order_id, event.refund, {event.amount.currency: amounts}
+
+
+def _refund_reversed(book: Book, envelope: Envelope, event: RefundReversed) -> Found:
+    """The customer is owed it again. Of a refund that was whole the tenders are known; of one of which a part was back
+    they were not told. Nothing was booked of one that was under way."""
+    amount, amounts = event.reversed.amount.amount, Counter[Account]()
+    if event.refund in book._whole:
+        book._whole.discard(event.refund)
+        for part in (event.reversed, *event.refunds):
+            amounts[_tender(book, event.order_id, part.tender)] += part.amount.amount
+        left = sum(part.amount.amount for part in event.refunds)
+        book._part_paid[event.refund] = left
+        amounts[Account.OTHER_TENDER] -= left
+    else:
+        amount = min(amount, book._part_paid[event.refund])
+        book._part_paid[event.refund] -= amount
+        amounts[Account.OTHER_TENDER] += amount
+    amounts[Account.CREDIT] -= amount
+    return event.order_id, event.refund, {event.reversed.amount.currency: amounts}
 
 
 def _disputed(debit: Account, credit: Account) -> Callable[[Book, Envelope, Any], Found]:
@@ -277,6 +299,7 @@ _ENTRIES: Mapping[type[Message], Callable[[Book, Envelope, Any], Found]] = {
     PaymentCaptured: _captured,
     PaymentRefunded: _refunded,
     RefundRefused: _refund_refused,
+    RefundReversed: _refund_reversed,
     DisputeOpened: _disputed(Account.DISPUTED, Account.CARD),
     DisputeWon: _disputed(Account.CARD, Account.DISPUTED),
     DisputeLost: _disputed(Account.CHARGEBACKS, Account.DISPUTED),

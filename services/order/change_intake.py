@@ -33,7 +33,7 @@ from contracts.order import (
     ProposeChange,
     ShipMethod,
 )
-from services.order.intake import Intake, Seal, charges_of, missing_of, order_line, ship_to_of, tender_of
+from services.order.intake import Intake, Seal, charges_of, missing_of, naming_ledger, order_line, ship_to_of, tender_of
 
 __all__ = ["NewChange", "propose_change"]
 
@@ -88,7 +88,8 @@ class NewChange(Value):
 
 def propose_change(wish: NewChange, placed: OrderPlaced, key: str, seal: Seal) -> ProposeChange:
     """The request that a wish becomes; `key` tells whoever goods go to now from whoever they went to before."""
-    wish, _ = mask_texts(wish)
+    tenders = (naming_ledger(each, placed.customer, placed.currency, placed.tenant, seal) for each in wish.tenders)
+    wish, _ = mask_texts(wish.model_copy(update={"tenders": tuple(tenders)}))
     intake = Intake(placed.channel, None, placed.tenant, placed.order_id, placed.currency, seal)
     first = placed.ship_groups[0].group if placed.ship_groups else ""
     ours = {line.channel_line: line.line for line in reversed(placed.lines) if line.channel_line is not None}

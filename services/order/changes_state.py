@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chassis.decider import Fold
+from chassis.maps import HashTrieMap
 from contracts.message import Event
+from contracts.money import Money
 from contracts.order import (
     ChangeDeclined,
     ChangeProposed,
@@ -31,12 +33,14 @@ CHANGE = "change"
 @dataclass(frozen=True, slots=True)
 class ChangesState:
     """The ledger of changes: `count` were proposed, `version` of them done; `proposed` is the one that is open, and
-    `increase` what payments was asked to secure for it once it was confirmed."""
+    `increase` what payments was asked to secure for it once it was confirmed. `given_up` are increases that nobody waits
+    for any more, by change: one may have been secured all the same."""
 
     count: int = 0
     version: int = 0
     proposed: ChangeProposed | None = None
     increase: IncreaseRequested | None = None
+    given_up: HashTrieMap[str, Money] = HashTrieMap()
 
 
 def evolve(state: ChangesState, event: Event) -> ChangesState:
@@ -50,6 +54,11 @@ def evolve(state: ChangesState, event: Event) -> ChangesState:
             return replace(state, increase=None)
         case OrderChanged():
             return replace(state, version=event.version, proposed=None, increase=None)
+        case ChangeDeclined() if state.increase and event.change == state.increase.change:
+            given_up = state.given_up.insert(event.change, state.increase.amount)
+            return replace(state, proposed=None, increase=None, given_up=given_up)
+        case IncreaseRecorded():
+            return replace(state, given_up=state.given_up.discard(event.change))
         case ChangeDeclined() | ChangeRefused() if state.proposed and event.change == state.proposed.change:
             return replace(state, proposed=None, increase=None)
         case OrderCancelled() | OrderCompleted():
@@ -63,10 +72,11 @@ def _is_asked(state: ChangesState, event: IncreaseRecorded | ChangeRefused) -> b
 
 
 def deadlines_of(state: ChangesState) -> Mapping[str, datetime]:
-    """When a proposal that nobody confirms ends."""
-    if state.proposed is None or state.increase is not None:
+    """When a proposal ends that nobody confirms, or pays."""
+    if state.proposed is None:
         return {}
-    return {f"{CHANGE}/{state.proposed.change}": state.proposed.expires}
+    ends = state.proposed.expires if state.increase is None else state.increase.until
+    return {} if ends is None else {f"{CHANGE}/{state.proposed.change}": ends}
 
 
 def change_of_deadline(name: str) -> str | None:
@@ -75,4 +85,4 @@ def change_of_deadline(name: str) -> str | None:
     return change if kind == CHANGE else None
 
 
-FOLD = Fold("changes", 1, ChangesState(), evolve, deadlines=deadlines_of)
+FOLD = Fold("changes", 2, ChangesState(), evolve, deadlines=deadlines_of)

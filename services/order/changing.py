@@ -42,10 +42,13 @@ from services.order.value import tenders_for
 if TYPE_CHECKING:
     from services.order.stream import OrderStream
 
-__all__ = ["PROPOSAL_STANDS", "decide", "expire", "proposal"]
+__all__ = ["PAID_WITHIN", "PROPOSAL_STANDS", "decide", "expire", "proposal"]
 
 PROPOSAL_STANDS = timedelta(hours=24)
 """How long a proposal can be confirmed: prices and stock that it was shown with are of that day."""
+
+PAID_WITHIN = timedelta(days=3)
+"""How long a change that was confirmed waits for its money: a transfer takes a working day, over a weekend three."""
 
 
 def _propose(message: ProposeChange, state: OrderStream, context: Context) -> Sequence[Event]:
@@ -102,6 +105,7 @@ def _confirm(message: ConfirmChange, state: OrderStream, context: Context) -> Se
         amount=Money(amount=more, currency=terms.currency),
         tenders=tenders_for(more, (*terms.tenders, *proposed.tenders), settled),
         answer_by=context.now + STEPS[INCREASE].answer_within,
+        until=context.now + PAID_WITHIN,
     )
     return (*_reopened(proposed, state), asked)
 
@@ -142,8 +146,11 @@ def _released(proposed: ChangeProposed, state: OrderStream) -> Sequence[Event]:
 
 
 def _decline(message: DeclineChange, state: OrderStream, context: Context) -> Sequence[Event]:
+    """Also while it is being paid for: that is let go of."""
     try:
-        proposed = _open(message.change, state)
+        asked, proposed = state.changes.increase, state.changes.proposed
+        if asked is None or proposed is None or message.change != asked.change or not state.order.open:
+            proposed = _open(message.change, state)
     except Refused as refused:
         return (ChangeRefused(reason=refused.reason, detail=refused.detail),)
     declined = ChangeDeclined(change=proposed.change, end=ChangeEnd.DECLINED, detail=message.detail)
@@ -151,16 +158,23 @@ def _decline(message: DeclineChange, state: OrderStream, context: Context) -> Se
 
 
 def expire(change: str, state: OrderStream, context: Context) -> Sequence[Event]:
-    """Nobody confirmed it in time; a hold that asked about it stays."""
-    proposed = state.changes.proposed
-    if proposed is None or proposed.change != change or state.changes.increase or proposed.expires > context.now:
+    """Nobody confirmed it, or paid what it costs more, in time; a hold that asked about it stays."""
+    proposed, asked = state.changes.proposed, state.changes.increase
+    if proposed is None or proposed.change != change:
         return ()
-    return (ChangeDeclined(change=change, end=ChangeEnd.EXPIRED),)
+    ends = proposed.expires if asked is None else asked.until
+    if ends is None or ends > context.now:
+        return ()
+    detail = None if asked is None else "what it costs more was not paid in time"
+    return (ChangeDeclined(change=change, end=ChangeEnd.EXPIRED, detail=detail),)
 
 
 def _on_increased(message: PaymentIncreased, state: OrderStream, context: Context) -> Sequence[Event]:
-    """The money is there: the change is done, unless the order has gone on in the meantime so that it cannot be."""
+    """The money is there: the change is done, unless the order has gone on in the meantime so that it cannot be. What came
+    although it was given up pays for what comes next, or is given back at the end."""
     asked, proposed = state.changes.increase, state.changes.proposed
+    if state.order.open and message.increase in state.changes.given_up:
+        return (IncreaseRecorded(change=message.increase, amount=message.amount),)
     if not state.order.open or asked is None or message.increase != asked.change:
         return ()
     if asked_for(asked.change) in state.exchanges.exchanges:

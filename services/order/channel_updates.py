@@ -364,8 +364,10 @@ def _astray(event: PackageWentAstray, order: KnownOrder) -> Told:
     }
 
 
-def _refunded(event: Refunded, order: KnownOrder) -> Told:
-    """Of money that the channel took, this is where it is told to give it back."""
+def _refunded(event: Refunded, order: KnownOrder) -> Told | None:
+    """Of money that the channel took, this is where it is told to give it back; nothing of what was told before."""
+    if event.again:
+        return None
     units: Counter[str] = Counter()
     for line in event.lines:
         units[line.line] += line.to_unit - line.from_unit

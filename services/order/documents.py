@@ -107,7 +107,7 @@ def react(state: OrderStream, event: Event) -> Sequence[Send]:
             return invoice(state, event)
         case RefundGranted(to=RefundTo.EXCHANGE):
             return credit_note(state, event.refund)
-        case Refunded():
+        case Refunded(again=False):
             return credit_note(state, event.refund, event.refunds)
         case RefundWithdrawn():
             return credit_note(state, event.refund)

@@ -347,10 +347,10 @@ def _handed_out(order: OrderState, event: LinesFulfilled) -> Sequence[Send]:
 
 
 def _void_rest(state: OrderStream) -> Sequence[Send]:
-    """What was authorised for units that were cancelled later is given back."""
+    """What was authorised for units that were cancelled later is given back, and what came although it was given up."""
     asked = state.reservation.authorization
     secured = (asked.amount.amount if asked else 0) + state.reservation.increased
-    if secured <= state.order.captured - state.order.captured_before:
+    if secured <= state.order.captured - state.order.captured_before and not state.changes.given_up:
         return ()
     return void_payment(state, "")
 

@@ -53,6 +53,7 @@ __all__ = [
     "fingerprint",
     "import_order",
     "missing_of",
+    "naming_ledger",
     "order_id",
     "order_line",
     "place_order",
@@ -159,18 +160,21 @@ def cancel_by_channel(cancel: ChannelCancel) -> CancelByChannel:
 
 
 def _by_ledger(order: ChannelOrder, tenant: str, seal: Seal) -> ChannelOrder:
-    """The order with tenders of stored value naming their ledger: a gift card's code is money, and goes no further."""
+    currency = order.currency.strip().upper()
+    tenders = tuple(naming_ledger(tender, order.customer, currency, tenant, seal) for tender in order.tenders)
+    return order.model_copy(update={"tenders": tenders})
 
-    def named(tender: ChannelTender) -> ChannelTender:
-        ledger = tender.reference
-        if tender.method is TenderMethod.GIFT_CARD and tender.reference is not None:
-            ledger = gift_card_id(tenant, seal, tender.reference)
-        if tender.method is TenderMethod.STORE_CREDIT:
-            whose, currency = order.customer, order.currency.strip().upper()
-            ledger = None if whose is None else store_credit_id(tenant, whose.issuer, whose.id, currency)
-        return tender.model_copy(update={"reference": ledger})
 
-    return order.model_copy(update={"tenders": tuple(named(tender) for tender in order.tenders)})
+def naming_ledger(
+    tender: ChannelTender, customer: ChannelCustomer | Customer | None, currency: str, tenant: str, seal: Seal
+) -> ChannelTender:
+    """A tender of stored value naming its ledger: a gift card's code is money, and goes no further."""
+    ledger = tender.reference
+    if tender.method is TenderMethod.GIFT_CARD and ledger is not None:
+        ledger = gift_card_id(tenant, seal, ledger)
+    if tender.method is TenderMethod.STORE_CREDIT:
+        ledger = None if customer is None else store_credit_id(tenant, customer.issuer, customer.id, currency)
+    return tender.model_copy(update={"reference": ledger})
 
 
 def import_order(order: ChannelOrder, state: OpenOrder, tenant: str, seal: Seal) -> ImportOrder:

@@ -151,7 +151,9 @@ def _order_cancelled(event: OrderCancelled) -> News:
     return News(NoticeKind.CANCELLED, units=_moved_to(event, Bucket.CANCELLED), reason=event.cause, whole=True)
 
 
-def _refunded(event: Refunded) -> News:
+def _refunded(event: Refunded) -> News | None:
+    if event.again:
+        return None
     units: Counter[str] = Counter()
     for line in event.lines:
         units[line.line] += line.to_unit - line.from_unit

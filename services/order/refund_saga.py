@@ -33,6 +33,7 @@ from contracts.payments import (
     RefundRefusal,
     RefundRefused,
     RefundRepeated,
+    RefundReversed,
     TenderRefund,
     ValueIssued,
     ValueKind,
@@ -159,7 +160,7 @@ def _paid_back(refund: Refund | None, parts: tuple[TenderRefund, ...]) -> Sequen
         return ()
     decision = refund.contents
     names = ("refund", "number", "cause", "amount", "lines", "other", "fee", "to")
-    return (Refunded(**{name: getattr(decision, name) for name in names}, refunds=parts),)
+    return (Refunded(**{name: getattr(decision, name) for name in names}, refunds=parts, again=refund.told),)
 
 
 def _on_refused(message: RefundRefused, state: OrderStream, context: Context) -> Sequence[Event]:
@@ -185,6 +186,25 @@ def _failed(
     return (failed,)
 
 
+def _on_reversed(message: RefundReversed, state: OrderStream, context: Context) -> Sequence[Event]:
+    """What was back is not any more: somebody has it tried again."""
+    refund = state.refunds.refunds.get(message.refund)
+    if refund is None or not refund.granted:
+        return ()
+    still = sum(part.amount.amount for part in message.refunds)
+    failed = RefundFailed(
+        refund=message.refund,
+        number=refund.contents.number,
+        amount=refund.contents.amount,
+        refunded_part=message.reversed.amount.model_copy(update={"amount": still}) if still else None,
+        taken_back=message.reversed.amount,
+        why=RefundRefusal.PROVIDER,
+        detail=f"{message.provider} took it back after it was paid" + (f": {message.code}" if message.code else ""),
+        owner=FINANCE_DESK,
+    )
+    return (failed,)
+
+
 def _on_issued(message: ValueIssued, state: OrderStream, context: Context) -> Sequence[Event]:
     return _paid_back(state.refunds.refunds.get(message.entry), ())
 
@@ -202,6 +222,7 @@ decide: Mapping[type[Message], Any] = {
     PaymentRefunded: _on_refunded,
     RefundRepeated: _on_repeated,
     RefundRefused: _on_refused,
+    RefundReversed: _on_reversed,
     ValueIssued: _on_issued,
     ValueRepeated: _on_issued_before,
     ValueRefused: _on_not_issued,
@@ -247,4 +268,4 @@ def _expired(refund: Refund) -> RefundDeclined:
     )
 
 
-FOLD = Fold("refunds", 2, RefundsState(), evolve, react, deadlines_of)
+FOLD = Fold("refunds", 3, RefundsState(), evolve, react, deadlines_of)

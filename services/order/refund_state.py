@@ -95,7 +95,8 @@ NO_MONEY = frozenset({RefundStage.PROPOSED, RefundStage.DECLINED, RefundStage.RE
 @dataclass(frozen=True, slots=True)
 class Refund:
     """A refund as it was proposed or granted, and by whom. `refunded` is what is back of it, in minor units; `owed`
-    what the customer was to get: less than granted once the rest was withdrawn. `unanswered`: nobody knows whether payments will still pay it."""
+    what the customer was to get: less than granted once the rest was withdrawn. `unanswered`: nobody knows whether payments will still pay it;
+    `told`: it was back before, and whoever paid it took it back."""
 
     contents: RefundContents
     stage: RefundStage
@@ -106,6 +107,7 @@ class Refund:
     refunded: int = 0
     failed: RefundFailed | None = None
     unanswered: bool = False
+    told: bool = False
 
     @property
     def granted(self) -> bool:
@@ -296,14 +298,19 @@ def _refunded(state: RefundsState, event: Refunded) -> RefundsState:
 
 def _failed(state: RefundsState, event: RefundFailed) -> RefundsState:
     known = state.refunds[event.refund]
-    part = max(known.refunded, event.refunded_part.amount if event.refunded_part else 0)
+    part = event.refunded_part.amount if event.refunded_part else 0
+    if event.taken_back is None:
+        part = max(known.refunded, part)
     unanswered = known.unanswered and known.stage is RefundStage.GRANTED
     state = replace(
         state,
         asks=suspend(state.asks, step_of(known.contents), event.refund),
         refunded=state.refunded + part - known.refunded,
     )
-    return _with(state, event.refund, stage=RefundStage.FAILED, refunded=part, failed=event, unanswered=unanswered)
+    told = known.told or known.stage is RefundStage.REFUNDED
+    return _with(
+        state, event.refund, stage=RefundStage.FAILED, refunded=part, failed=event, unanswered=unanswered, told=told
+    )
 
 
 def _withdrawn(state: RefundsState, event: RefundWithdrawn) -> RefundsState:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chassis.decider import Fold, Outgoing, Send
 from chassis.saga import Step, ask, asked_by, name_of, undo
@@ -26,6 +26,7 @@ from contracts.inventory import (
 from contracts.message import Event, Message
 from contracts.order import (
     AuthorizationRequested,
+    ChangeDeclined,
     ClaimRefused,
     FulfillmentDeclined,
     FulfillmentWithdrawn,
@@ -44,6 +45,7 @@ from contracts.order import (
 from contracts.payments import (
     AuthorizeMore,
     AuthorizePayment,
+    CancelIncrease,
     IncreaseDeclined,
     PaymentAuthorized,
     PaymentDeclined,
@@ -143,8 +145,23 @@ def _increase(state: OrderStream, key: str) -> Sequence[Send]:
     asked, order_id = state.changes.increase, state.order.terms.order_id
     if asked is None or asked.change != key:
         return ()
-    message = AuthorizeMore(order_id=order_id, increase=key, amount=asked.amount, tenders=asked.tenders)
+    named: dict[str, Any] = {"amount": asked.amount, "tenders": asked.tenders, "until": asked.until}
+    message = AuthorizeMore(order_id=order_id, increase=key, **named)
     return [Send("payments", stream("payment", order_id), message, wants_answer=True)]
+
+
+def _give_up_increase(state: OrderStream, change: str) -> Sequence[Send]:
+    """Nobody waits for its money any more; nothing where none was asked for."""
+    amount, order_id = state.changes.given_up.get(change), state.order.terms.order_id
+    if amount is None:
+        return ()
+    return [
+        Send(
+            "payments",
+            stream("payment", order_id),
+            CancelIncrease(order_id=order_id, increase=change, amount=amount),
+        )
+    ]
 
 
 def _void_increase(state: OrderStream, key: str) -> Sequence[Send]:
@@ -195,7 +212,7 @@ STEPS: Mapping[str, Step] = {
             answers=(PaymentIncreased, IncreaseDeclined),
             answer_within=timedelta(minutes=15),
             asks_max=3,
-            on_silence="hold no_answer, which blocks nothing",
+            on_silence="hold no_answer, which blocks nothing; the change ends when it is not paid in time",
             ask=_increase,
             compensation=VoidPayment,
             undo=_void_increase,
@@ -228,6 +245,8 @@ def react(state: OrderStream, event: Event) -> Sequence[Outgoing]:
             return [*parts, *_give_back_after(state, event.fulfillment_order)]
         case LinesPicked() | LinesShort():
             return _give_back_after(state, event.fulfillment_order)
+        case ChangeDeclined():
+            return _give_up_increase(state, event.change)
         case OrderCancelled():
             return undo(STEPS, state.reservation.asks, state)
     return asked_by(STEPS, event, state)

@@ -18,6 +18,7 @@ from contracts.order import (
     AuthorizationRequested,
     Bucket,
     CancelAfterPassed,
+    ChangeDeclined,
     ChangeRefused,
     ClaimRefused,
     FulfillmentDeclined,
@@ -190,7 +191,7 @@ def _increased(state: ReservationState, event: IncreaseRecorded) -> ReservationS
     return replace(state, asks=asks, increased=state.increased + event.amount.amount)
 
 
-def _change_refused(state: ReservationState, event: ChangeRefused) -> ReservationState:
+def _change_refused(state: ReservationState, event: ChangeRefused | ChangeDeclined) -> ReservationState:
     return state if event.change is None else replace(state, asks=settle(state.asks, INCREASE, event.change))
 
 
@@ -387,6 +388,7 @@ _EVOLVERS: Mapping[type[Event], Any] = {
     IncreaseRequested: _increase_requested,
     IncreaseRecorded: _increased,
     ChangeRefused: _change_refused,
+    ChangeDeclined: _change_refused,
     SourcingDecided: _decided,
     LineReserved: _reserved,
     LineBackordered: _backordered,

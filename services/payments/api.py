@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Annotated, Any, LiteralString
 
 from fastapi import APIRouter, Depends, Query
@@ -141,7 +142,7 @@ def _view(state: Payment) -> dict[str, Any]:
             for (fulfillment, sequence), amount in sorted((split_capture_key(k), v) for k, v in state.captures.items())
         ],
         "refunded": state.refunded,
-        "refunds": [{"refund": refund, "amount": amount} for refund, amount in sorted(state.refunds.items())],
+        "refunds": [{"refund": refund, "amount": each.amount.amount} for refund, each in sorted(state.refunds.items())],
         "tenders": [
             {
                 "method": row.method,
@@ -156,16 +157,32 @@ def _view(state: Payment) -> dict[str, Any]:
         "transfers": {
             "awaited": [
                 {
-                    "tender": int(place),
+                    "tender": int(key.partition("/")[0]),
+                    "amount": state.transfers.wanted[key],
                     "until": format_instant(until),
-                    "received": state.transfers.received.get(place, 0),
+                    "received": state.transfers.received[key],
+                    **({"increase": key.partition("/")[2]} if "/" in key else {}),
                 }
-                for place, until in sorted(state.transfers.awaited.items())
+                for key, until in sorted(state.transfers.awaited.items())
             ],
             "unmatched": state.transfers.unmatched,
         },
+        "increases": _increases(state),
         "voided": state.voided,
     }
+
+
+def _increases(state: Payment) -> list[dict[str, Any]]:
+    """What more was asked for, and what became of it."""
+    known = state.increases
+    stages: list[tuple[str, Money, str]] = [(name, each.amount, "secured") for name, each in known.done.items()]
+    stages += [(name, each.amount, "declined") for name, each in known.declined.items()]
+    if known.under_way is not None:
+        stages.append((known.under_way.asked.increase, known.under_way.asked.amount, "under_way"))
+    return [
+        {"increase": name, "amount": amount.amount, "stage": stage}
+        for name, amount, stage in sorted(stages, key=itemgetter(0))
+    ]
 
 
 def _call_view(each: CardCall) -> dict[str, Any]:

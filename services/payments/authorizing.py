@@ -48,6 +48,8 @@ def authorize(command: AuthorizePayment, state: Payment, context: Context) -> Se
         if (started.amount, started.tenders) != (command.amount, command.tenders):
             return [_declined(command, context, DeclineReason.CONFLICT)]
         return [PaymentPending(order_id=command.order_id, amount=command.amount, reply_to=context.reply_to)]
+    if state.increases.under_way is not None:
+        return [_declined(command, context, DeclineReason.CONFLICT, "more than it is being secured already")]
     if (refusal := unfit(command)) is not None:
         return [_declined(command, context, *refusal)]
     if any(HOW[tender.method] is not How.AT_ONCE for tender in command.tenders):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -113,25 +114,42 @@ def _drawn(command: CapturePayment, state: Payment, context: Context) -> tuple[C
     """The amount, drawn on the tenders by rank; those of one rank in the order they were given."""
     assert state.authorized is not None, "a capture of what was never authorised is refused before"
     tenders = state.authorized.tenders
-    wanted, captures = command.amount.amount, []
+    wanted, captures, used = command.amount.amount, [], Counter[str]()
     for row in sorted(
         state.authorized.authorizations,
         key=lambda row: (tenders[row.tender].rank, row.tender),
     ):
-        if drawn := min(wanted, state.remaining.get(str(row.tender), 0)):
-            wanted -= drawn
-            key = (
-                context.stream,
-                command.fulfillment,
-                str(command.sequence),
-                str(row.tender),
-            )
+        drawn = min(wanted, state.remaining.get(str(row.tender), 0))
+        if not drawn:
+            continue
+        wanted -= drawn
+        named = (context.stream, command.fulfillment, str(command.sequence), str(row.tender))
+        for number, (source, amount) in enumerate(_sources(state, row.tender, drawn, used)):
+            used[source or ""] += amount
+            key = (*named, source or "anew") if number else named
             captures.append(
                 Capture(
                     capture=aggregate_id(context.tenant, "capture", *key),
                     tender=row.tender,
-                    authorization=row.authorization,
-                    amount=state.money(drawn),
+                    authorization=source or row.authorization,
+                    amount=state.money(amount),
                 )
             )
     return tuple(captures)
+
+
+def _sources(state: Payment, tender: int, amount: int, used: Counter[str]) -> list[tuple[str | None, int]]:
+    """What is taken of which authorisation or hold of a tender: of one that covers it, else of several. What none of them
+    has is secured anew (None). `used` is what the same capture takes of each for other tenders."""
+    have = {each.row.authorization: each.left for each in state.cards.usable(tender)}
+    have |= {each.asked.authorization: each.left for each in state.values.usable(tender)}
+    have = {name: left - used[name] for name, left in have.items() if left > used[name]}
+    for name, left in have.items():
+        if left >= amount:
+            return [(name, amount)]
+    found: list[tuple[str | None, int]] = []
+    for name, left in have.items():
+        part = min(amount, left)
+        amount -= part
+        found.append((name, part))
+    return [*found, (None, amount)] if amount else found

@@ -18,6 +18,7 @@ from contracts.payments import (
     Capability,
     CardActionRequired,
     CardAuthorizationLapsed,
+    CardAuthorizationRaised,
     CardAuthorizationRequested,
     CardAuthorized,
     CardCaptured,
@@ -33,9 +34,23 @@ from contracts.payments import (
     ProviderInquiryRequested,
     ProviderOutcomeUnknown,
     ProviderOutcomeUnresolved,
+    RefundReversed,
 )
 
-__all__ = ["CALL", "LAPSES", "CallStage", "CardCall", "Cards", "Charge", "Secured", "deadlines_of", "evolve", "give_up"]
+__all__ = [
+    "CALL",
+    "LAPSES",
+    "CallStage",
+    "CardCall",
+    "Cards",
+    "Charge",
+    "Secured",
+    "deadlines_of",
+    "evolve",
+    "give_up",
+    "give_up_increase",
+    "raises",
+]
 
 CALL = "call/"
 """The deadline of a call is this and its key."""
@@ -85,14 +100,22 @@ class CardCall:
 
 @dataclass(frozen=True, slots=True)
 class Secured:
-    """An authorisation of a card; `left` of it may be captured, in minor units. `open` until it is used up, final,
-    lapsed or let go of; `unwanted` ones are let go of."""
+    """An authorisation of a card; `left` of it may be captured, in minor units, for the tenders (their places) that it
+    secures: its own, and those of increases that it was raised for. `surplus` is held beside that and wanted by nobody,
+    as it came too late. `open` until it is used up, final, lapsed or let go of; `unwanted` ones are let go of."""
 
     row: Authorization
     provider: str
     left: int
     open: bool = True
     unwanted: bool = False
+    tenders: tuple[int, ...] = ()
+    surplus: int = 0
+
+    @property
+    def usable(self) -> bool:
+        """Something may be captured of it."""
+        return self.open and not self.unwanted and self.left > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +157,20 @@ class Cards:
             if key != call.key
         )
 
-    def usable(self, tender: int, amount: int) -> Secured | None:
-        """An authorisation of the tender that covers the amount; of several the one that came first."""
-        rows = (row for row in self.secured.values() if row.row.tender == tender and row.open and not row.unwanted)
-        return min((row for row in rows if row.left >= amount), key=lambda row: row.row.authorization, default=None)
+    def raising(self, authorization: str) -> bool:
+        """Whether more is being secured on an authorisation, so that no capture of it may be its last."""
+        calls = (each for each in self.calls.values() if each.open and raises(each.call))
+        return any(each.call.authorization == authorization for each in calls)
+
+    def usable(self, tender: int) -> list[Secured]:
+        """The authorisations that secure a tender and have something left, the smallest first."""
+        rows = (row for row in self.secured.values() if tender in row.tenders and row.usable)
+        return sorted(rows, key=lambda row: (row.left, row.row.authorization))
+
+
+def raises(call: ProviderCall) -> bool:
+    """Whether a call asks for more on an authorisation that is there."""
+    return call.step is CallStep.AUTHORIZE and call.reference is not None
 
 
 def evolve(cards: Cards, event: Event, round_: int) -> Cards:
@@ -149,6 +182,8 @@ def evolve(cards: Cards, event: Event, round_: int) -> Cards:
             return _changed(cards, event.call.key, inquiries=event.inquiries, due=None)
         case CardAuthorized():
             return _authorized(cards, event)
+        case CardAuthorizationRaised():
+            return _raised(cards, event)
         case CardActionRequired():
             stage = CallStage.ACTION_REQUIRED
             return _changed(
@@ -161,6 +196,8 @@ def evolve(cards: Cards, event: Event, round_: int) -> Cards:
         case CardVoided():
             stage = CallStage.DONE if cards.calls[event.key].call.step is CallStep.VOID else CallStage.LET_GO
             return _changed(cards, event.key, stage=stage, due=None)
+        case RefundReversed():
+            return _changed(cards, event.key, stage=CallStage.DECLINED, due=None)
         case CardRefunded():
             return _changed(cards, event.key, stage=CallStage.DONE, due=None, reference=event.reference)
     return _waits(cards, event)
@@ -185,19 +222,35 @@ def _waits(cards: Cards, event: Event) -> Cards:
 def give_up(cards: Cards, whole: bool) -> Cards:
     """Nobody wants what is secured and not captured: `whole` of every authorisation, else of what no capture is under
     way for. A call that surely did nothing yet is over."""
-    calls, secured = cards.calls, cards.secured
     for key, each in cards.calls.items():
-        if each.call.step is not CallStep.AUTHORIZE or each.call.part is not None:
-            continue
-        if each.stage is CallStage.DELAYED:
-            calls = calls.insert(key, replace(each, stage=CallStage.LET_GO, due=None, given_up=True))
-        elif each.open or each.due:
-            due = None if each.stage is CallStage.DECLINED else each.due
-            calls = calls.insert(key, replace(each, given_up=True, due=due))
+        if each.call.step is CallStep.AUTHORIZE and each.call.part is None:
+            cards = _given_up(cards, key, each)
+    secured = cards.secured
     for name, row in cards.secured.items():
-        if row.open and (whole or row.left):
+        if row.open and (whole or row.left or row.surplus):
             secured = secured.insert(name, replace(row, unwanted=True))
-    return replace(cards, calls=calls, secured=secured)
+    return replace(cards, secured=secured)
+
+
+def give_up_increase(cards: Cards, increase: str) -> Cards:
+    """Nobody wants what was, or is to be, secured for an increase."""
+    for key, each in cards.calls.items():
+        if each.call.increase != increase:
+            continue
+        cards = _given_up(cards, key, each)
+        row = cards.secured.get(each.call.authorization)
+        if row is not None and row.open and not raises(each.call):
+            cards = replace(cards, secured=cards.secured.insert(each.call.authorization, replace(row, unwanted=True)))
+    return cards
+
+
+def _given_up(cards: Cards, key: str, each: CardCall) -> Cards:
+    """What it secures is let go of as soon as it is there; a call that surely did nothing yet is over."""
+    if each.stage is CallStage.DELAYED:
+        each = replace(each, stage=CallStage.LET_GO, due=None, given_up=True)
+    elif each.open or each.due:
+        each = replace(each, given_up=True, due=None if each.stage is CallStage.DECLINED else each.due)
+    return replace(cards, calls=cards.calls.insert(key, each))
 
 
 def _asked(cards: Cards, call: ProviderCall, tries: int, round_: int) -> Cards:
@@ -233,9 +286,23 @@ def _let_go(cards: Cards, authorization: str) -> Cards:
 def _authorized(cards: Cards, event: CardAuthorized) -> Cards:
     known, row = cards.calls[event.key], event.authorization
     unwanted = known.given_up or known.stage in (CallStage.DECLINED, CallStage.LET_GO)
-    secured = Secured(row, event.provider, row.amount.amount, unwanted=unwanted)
+    secured = Secured(row, event.provider, row.amount.amount, unwanted=unwanted, tenders=(row.tender,))
     cards = replace(cards, secured=cards.secured.insert(row.authorization, secured))
     return _changed(cards, event.key, stage=CallStage.DONE, due=None, reference=row.reference)
+
+
+def _raised(cards: Cards, event: CardAuthorizationRaised) -> Cards:
+    """There is so much more of an authorisation. What came too late is let go of with it: at once where nothing else of it
+    is wanted."""
+    known, row, amount = cards.calls[event.key], cards.secured[event.authorization], event.amount
+    raised = row.row.model_copy(update={"amount": row.row.amount + amount})
+    if known.given_up or known.stage in (CallStage.DECLINED, CallStage.LET_GO):
+        row = replace(row, row=raised, surplus=row.surplus + amount.amount, unwanted=row.unwanted or not row.left)
+    else:
+        tenders = row.tenders if event.tender in row.tenders else (*row.tenders, event.tender)
+        row = replace(row, row=raised, left=row.left + amount.amount, tenders=tenders)
+    cards = replace(cards, secured=cards.secured.insert(event.authorization, row))
+    return _changed(cards, event.key, stage=CallStage.DONE, due=None)
 
 
 def _declined(cards: Cards, event: CardDeclined) -> Cards:

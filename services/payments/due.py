@@ -12,9 +12,9 @@ from contracts.payments import (
     CardDecline,
     ProviderInquiryRequested,
 )
-from services.payments.advancing import REQUESTS, authorization_request, void_request
 from services.payments.authorizing import expire
-from services.payments.card_calls import CALL, LAPSES, CallStage, CardCall
+from services.payments.card_asking import REQUESTS, again, void_request
+from services.payments.card_calls import CALL, LAPSES, CallStage, CardCall, raises
 from services.payments.outcomes import declined
 from services.payments.payment_state import Payment, deadlines_of
 from services.payments.transfers import AWAITS, missed
@@ -39,7 +39,7 @@ def passed(message: DeadlinePassed, state: Payment, context: Context) -> Sequenc
             )
         ]
     if message.name.startswith(AWAITS):
-        return missed(state)
+        return missed(state, message.name.removeprefix(AWAITS))
     return expire(message, state, context)
 
 
@@ -49,14 +49,17 @@ def _call_due(known: CardCall, state: Payment, context: Context) -> Sequence[Eve
         case CallStage.DELAYED:
             return [REQUESTS[known.call.step](order_id=order_id, call=known.call, tries=known.tries + 1)]
         case CallStage.DECLINED:
-            return [authorization_request(state, context, known.call.tender)]
+            return [again(state, context, known.call)]
         case CallStage.ACTION_REQUIRED:
             provider = known.provider or known.call.provider or "none"
             call = known.call
+            ends = declined(state, known, context, provider, CardDecline.AUTHENTICATION_FAILED)
+            if raises(call):
+                return ends
             void = void_request(
                 context, 0, state, call.tender, call.authorization, call.amount, provider, known.reference
             )
-            return [*declined(state, known, context, provider, CardDecline.AUTHENTICATION_FAILED), void]
+            return [*ends, void]
     # taken and not yet done, or nobody can tell: never called again blindly. It is asked after as it was made: by the
     # authorisation or charge that it was asked of, not by what the provider calls what came of it.
     return [ProviderInquiryRequested(order_id=order_id, call=known.call, inquiries=known.inquiries + 1)]

@@ -9,6 +9,7 @@ from contracts.payments import (
     CaptureRefused,
     DeclineReason,
     IgnoredBecause,
+    IncreaseDeclined,
     PaymentDeclined,
     ProviderOutcomeIgnored,
     RecordProviderOutcome,
@@ -19,7 +20,7 @@ from contracts.payments import (
 if TYPE_CHECKING:
     from services.payments.payment_state import Payment
 
-__all__ = ["capture_refused", "ignored", "payment_declined", "refund_refused"]
+__all__ = ["capture_refused", "ignored", "increase_declined", "payment_declined", "refund_refused"]
 
 
 def payment_declined(state: Payment, reason: DeclineReason, detail: str | None = None) -> list[PaymentDeclined]:
@@ -34,6 +35,25 @@ def payment_declined(state: Payment, reason: DeclineReason, detail: str | None =
             reason=reason,
             detail=detail,
             reply_to=started.reply_to,
+        )
+    ]
+
+
+def increase_declined(
+    state: Payment, increase: str, reason: DeclineReason, detail: str | None = None
+) -> list[IncreaseDeclined]:
+    """No more is secured by this increase; nothing where nobody waits for it."""
+    more = state.increases.under_way
+    if more is None or more.asked.increase != increase:
+        return []
+    return [
+        IncreaseDeclined(
+            order_id=more.asked.order_id,
+            increase=increase,
+            amount=more.asked.amount,
+            reason=reason,
+            detail=detail,
+            reply_to=more.asked.reply_to,
         )
     ]
 

@@ -9,6 +9,7 @@ from contracts.message import Event
 from contracts.payments import (
     CallStep,
     CardAuthorizationLapsed,
+    CardAuthorizationRaised,
     CardAuthorizationRequested,
     CardAuthorized,
     CardCaptured,
@@ -20,6 +21,7 @@ from contracts.payments import (
     DisputeOpened,
     DisputeWon,
     ProviderCall,
+    RefundReversed,
     Settled,
 )
 from services.payments.provider_ledger import EntryKind
@@ -32,6 +34,7 @@ FOLLOWED = (
     CardCaptureRequested,
     CardRefundRequested,
     CardAuthorized,
+    CardAuthorizationRaised,
     CardCaptured,
     CardRefunded,
     CardVoided,
@@ -39,6 +42,7 @@ FOLLOWED = (
     CardAuthorizationLapsed,
     DisputeOpened,
     DisputeWon,
+    RefundReversed,
 )
 """The events that say something about money there."""
 
@@ -56,7 +60,7 @@ class OurCalls:
     card_provider: str
     _calls: dict[str, OurCall] = field(default_factory=dict)
     _providers: dict[str, str] = field(default_factory=dict)
-    _by_authorization: dict[str, str] = field(default_factory=dict)
+    _by_authorization: dict[str, list[str]] = field(default_factory=dict)
 
     def of(self, provider: str) -> list[OurCall]:
         """All calls to a provider."""
@@ -73,10 +77,15 @@ class OurCalls:
                 self._end(event.key, event.provider, Stage.DONE, day, event.reference, event.settlement)
             case CardDeclined():
                 self._end(event.key, event.provider, Stage.DECLINED, day)
+            case CardAuthorizationRaised():
+                self._end(event.key, event.provider, Stage.DONE, day)
             case CardVoided() | CardAuthorizationLapsed():
-                self._change(self._by_authorization.get(event.authorization), stage=Stage.GIVEN_BACK, ended=day)
+                for key in self._by_authorization.get(event.authorization, ()):
+                    self._change(key, stage=Stage.GIVEN_BACK, ended=day)
             case DisputeOpened():
                 self._change(event.key, disputed=day)
+            case RefundReversed():
+                self._change(event.key, taken_back=day)
             case DisputeWon():
                 self._change(event.key, won=day)
 
@@ -87,7 +96,7 @@ class OurCalls:
         self._calls[call.key] = OurCall(kind, call.key, order_id, call.amount, Stage.OPEN, asked=day)
         self._providers[call.key] = call.provider or self.card_provider
         if kind is EntryKind.AUTHORIZATION:
-            self._by_authorization[call.authorization] = call.key
+            self._by_authorization.setdefault(call.authorization, []).append(call.key)
 
     def _end(
         self,

@@ -17,6 +17,7 @@ from contracts.payments import (
     CallStep,
     CaptureRefusal,
     CardActionRequired,
+    CardAuthorizationRaised,
     CardAuthorized,
     CardCaptured,
     CardDecline,
@@ -37,9 +38,15 @@ from contracts.payments import (
     ResolutionRefused,
     ResolveProviderOutcome,
 )
-from services.payments.card_calls import CallStage, CardCall
+from services.payments.card_calls import CallStage, CardCall, raises
 from services.payments.disputes import dispute
-from services.payments.endings import capture_refused, ignored, payment_declined, refund_refused
+from services.payments.endings import (
+    capture_refused,
+    ignored,
+    increase_declined,
+    payment_declined,
+    refund_refused,
+)
 from services.payments.methods import (
     ACTION_WITHIN,
     ASK_AFTER,
@@ -51,6 +58,7 @@ from services.payments.methods import (
     TRY_AGAIN_AFTER,
 )
 from services.payments.payment_state import Payment
+from services.payments.reversing import refund_reversed
 
 __all__ = ["declined", "record_outcome", "resolve", "unresolved"]
 
@@ -106,7 +114,7 @@ def _late(message: RecordProviderOutcome, state: Payment, known: CardCall) -> Se
             return [_voided(message, known)]
         return [unresolved(message, known, f"{known.call.step} happened after it was declined")]
     if known.stage is CallStage.DONE and known.call.step is CallStep.REFUND and message.result is CallResult.DECLINED:
-        return [unresolved(message, known, "the provider took back a refund that it had made")]
+        return refund_reversed(message, state, known.call)
     return [ignored(message, IgnoredBecause.NOTHING_NEW if happened else IgnoredBecause.SETTLED)]
 
 
@@ -176,8 +184,19 @@ def _of_another_amount(
     return [*ends, _authorized(message, state, known)]
 
 
-def _authorized(message: RecordProviderOutcome, state: Payment, known: CardCall) -> CardAuthorized:
+def _authorized(
+    message: RecordProviderOutcome, state: Payment, known: CardCall
+) -> CardAuthorized | CardAuthorizationRaised:
     call = known.call
+    if raises(call):
+        return CardAuthorizationRaised(
+            order_id=message.order_id,
+            key=call.key,
+            authorization=call.authorization,
+            tender=call.tender,
+            amount=message.amount or call.amount,
+            provider=message.provider,
+        )
     return CardAuthorized(
         order_id=message.order_id,
         key=call.key,
@@ -229,14 +248,17 @@ def declined(
     """The provider, or the payer's time, said no: what is said to the order, or when another attempt is made."""
     call, order_id = known.call, context.stream.partition("/")[2]
     first = call.step is CallStep.AUTHORIZE and call.part is None
-    waits = first and soft and not known.given_up and state.started is not None
-    before = _soft_declines(state, call.tender)
+    wanted = state.started is not None if call.increase is None else state.increases.waits_for(call.increase)
+    waits = first and soft and not known.given_up and wanted
+    before = _soft_declines(state, call)
     again_at = context.now + SOFT_AGAIN_AFTER[before] if waits and before < len(SOFT_AGAIN_AFTER) else None
     said = _declined_event(order_id, known, provider, reason, soft, code, again_at)
     if again_at is not None or known.given_up or call.step is CallStep.VOID:
         return [said]
     if call.step is CallStep.REFUND:
         return [said, *refund_refused(state, call.part, RefundRefusal.PROVIDER, reason)]
+    if call.increase is not None:
+        return [said, *increase_declined(state, call.increase, DeclineReason.CARD_DECLINED, reason)]
     if first:
         return [said, *payment_declined(state, DeclineReason.CARD_DECLINED, reason)]
     return [said, *_capture_refused(state, call)]
@@ -266,10 +288,11 @@ def _declined_event(
     )
 
 
-def _soft_declines(state: Payment, tender: int) -> int:
-    """How often this tender was declined in this round, each time softly: a hard decline ends the round."""
-    calls = (each for each in state.cards.calls.values() if each.round == state.round and each.call.tender == tender)
-    return sum(each.stage is CallStage.DECLINED and each.call.part is None for each in calls)
+def _soft_declines(state: Payment, call: ProviderCall) -> int:
+    """How often this tender was declined in this round or increase, each time softly: a hard decline ends it."""
+    same = (each for each in state.cards.calls.values() if each.round == state.round and each.call.part is None)
+    of_tender = (each for each in same if (each.call.tender, each.call.increase) == (call.tender, call.increase))
+    return sum(each.stage is CallStage.DECLINED for each in of_tender)
 
 
 def _capture_refused(state: Payment, call: ProviderCall) -> Sequence[Event]:

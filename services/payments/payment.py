@@ -15,8 +15,10 @@ from contracts.message import Event
 from contracts.payments import (
     AuthorizeMore,
     AuthorizePayment,
+    CancelIncrease,
     CapturePayment,
     CaptureStarted,
+    IncreaseStarted,
     PaymentStarted,
     RecordProviderOutcome,
     RecordTransferReceived,
@@ -37,7 +39,7 @@ from services.payments.advancing import advance
 from services.payments.authorizing import authorize, void
 from services.payments.capturing import capture
 from services.payments.due import passed
-from services.payments.increasing import increase
+from services.payments.increasing import cancel_increase, increase
 from services.payments.outcomes import record_outcome, resolve
 from services.payments.payment_state import Payment, deadlines_of, evolve
 from services.payments.refunding import refund
@@ -50,7 +52,7 @@ __all__ = ["PAYMENT"]
 
 def _react(state: Payment, event: Event) -> Sequence[Outgoing]:
     """Ledgers are asked; whoever asked is answered; what is only begun is answered by what ends it."""
-    if isinstance(event, PaymentStarted | CaptureStarted | RefundStarted):
+    if isinstance(event, PaymentStarted | IncreaseStarted | CaptureStarted | RefundStarted):
         return ()
     if isinstance(event, StoredValueRequested):
         return (ask(event),)
@@ -60,11 +62,12 @@ def _react(state: Payment, event: Event) -> Sequence[Outgoing]:
 
 PAYMENT = StreamKind(
     kind="payment",
-    folds=(Fold("payment", 7, Payment(), evolve, _react, deadlines_of),),
+    folds=(Fold("payment", 8, Payment(), evolve, _react, deadlines_of),),
     advance=advance,
     decide={
         AuthorizePayment: authorize,
         AuthorizeMore: increase,
+        CancelIncrease: cancel_increase,
         CapturePayment: capture,
         RefundPayment: refund,
         VoidPayment: void,

@@ -19,6 +19,7 @@ from contracts.payments import (
     CaptureRefusal,
     CaptureRefused,
     CaptureStarted,
+    CardAuthorizationRaised,
     CardAuthorized,
     CardCaptured,
     CardDeclined,
@@ -28,6 +29,8 @@ from contracts.payments import (
     DisputeOpened,
     DisputeStage,
     DisputeWon,
+    IncreaseDeclined,
+    IncreaseStarted,
     PaymentAuthorized,
     PaymentCaptured,
     PaymentDeclined,
@@ -35,19 +38,21 @@ from contracts.payments import (
     PaymentRefunded,
     PaymentStarted,
     PaymentVoided,
-    RefundRefusal,
     RefundRefused,
+    RefundReversed,
     RefundStarted,
     StoredValueDeclined,
     StoredValueMoved,
-    TenderRefund,
     ValuePart,
 )
+from services.payments import going_back, increases
 from services.payments.card_calls import Cards, give_up
 from services.payments.card_calls import deadlines_of as deadlines_of_cards
 from services.payments.card_calls import evolve as evolve_cards
+from services.payments.going_back import Refunding, Taken
+from services.payments.increases import Increases
 from services.payments.methods import HOW, How, by_transfer
-from services.payments.transfers import Transfers, let_go
+from services.payments.transfers import Transfers, let_go, received_for
 from services.payments.transfers import deadlines_of as deadlines_of_transfers
 from services.payments.transfers import evolve as evolve_transfers
 from services.payments.value_calls import Values
@@ -59,15 +64,11 @@ __all__ = [
     "EXPIRY",
     "Capturing",
     "Payment",
-    "Refunding",
-    "Taken",
     "authorization_status",
     "capture_key",
     "charge_status",
     "deadlines_of",
     "evolve",
-    "freed_parts",
-    "part_returned",
     "part_taken",
     "secured",
     "split_capture_key",
@@ -78,16 +79,6 @@ ENDS_THE_ROUND = frozenset({DeclineReason.CARD_DECLINED, DeclineReason.NOT_RECEI
 
 EXPIRY = "authorization_expires:"
 """The deadline of an authorisation is this and its tender's place."""
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """What one capture took of a tender (its place), and what of that went back; minor units."""
-
-    capture: str
-    tender: int
-    amount: int
-    refunded: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,22 +93,10 @@ class Capturing:
 
 
 @dataclass(frozen=True, slots=True)
-class Refunding:
-    """A refund that somebody outside is asked for: `done` are its parts that went back, with the provider's name of
-    each. Once `refused` it rests until it is asked for again; what of it is `free` (parts that surely did not go back)
-    other refunds may give back meanwhile."""
-
-    asked: RefundStarted
-    done: HashTrieMap[str, str] = field(default_factory=HashTrieMap)
-    refused: bool = False
-    free: HashTrieMap[str, bool] = field(default_factory=HashTrieMap)
-
-
-@dataclass(frozen=True, slots=True)
 class Payment:
     """`remaining` is what may still be captured (minor units) by the tender's place, as text; `captures` the amounts
-    captured, by fulfilment and sequence; `taken` the same by tender, in the order of capture; `refunds` the amounts given
-    back, by the refund's id. While others are asked: `started` is what is to be secured, in which `round`, and `secured`
+    captured, by fulfilment and sequence; `taken` the same by tender, in the order of capture; `refunds` those that are
+    whole, by their ids. While others are asked: `started` is what is to be secured, in which `round`, and `secured`
     what of it is, by the tender's place; `capturing` and `refunding` what is to be taken and given back, by the same
     names as `captures` and `refunds`. What of a tender is to be taken is no longer in `remaining`."""
 
@@ -126,7 +105,7 @@ class Payment:
     captures: HashTrieMap[str, int] = field(default_factory=HashTrieMap)
     captured: int = 0
     taken: tuple[Taken, ...] = ()
-    refunds: HashTrieMap[str, int] = field(default_factory=HashTrieMap)
+    refunds: HashTrieMap[str, PaymentRefunded] = field(default_factory=HashTrieMap)
     refunded: int = 0
     voided: bool = False
     started: PaymentStarted | None = None
@@ -138,7 +117,7 @@ class Payment:
     cards: Cards = field(default_factory=Cards)
     transfers: Transfers = field(default_factory=Transfers)
     values: Values = field(default_factory=Values)
-    increases: HashTrieMap[str, PaymentIncreased] = field(default_factory=HashTrieMap)
+    increases: Increases = field(default_factory=Increases)
 
     @property
     def left(self) -> int:
@@ -147,15 +126,18 @@ class Payment:
 
     def money(self, amount: int) -> Money:
         """An amount of the payment's currency; only of one that is authorised."""
-        asked = self.authorized or self.started
-        assert asked is not None, "a payment has no currency before anybody asked for it"
+        more = self.increases.under_way
+        asked = self.authorized or self.started or (more and more.asked)
+        assert asked, "a payment has no currency before anybody asked for it"
         return Money(amount=amount, currency=asked.amount.currency)
 
     @property
     def tenders(self) -> tuple[Tender, ...]:
-        """The tenders that are secured, or are to be; none of what nobody asked for."""
-        asked = self.authorized or self.started
-        return () if asked is None else asked.tenders
+        """The tenders that are secured, or are to be; none of what nobody asked for. Those that an increase brings come
+        last."""
+        asked, more = self.authorized or self.started, self.increases.under_way
+        known = () if asked is None else asked.tenders
+        return known if more is None else (*known, *more.asked.tenders[len(known) :])
 
 
 # Statuses
@@ -203,19 +185,23 @@ def evolve(state: Payment, event: Event) -> Payment:
         case PaymentVoided():
             cards, transfers = give_up(state.cards, whole=False), let_go(state.transfers, _held(state))
             state = replace(state, values=give_up_values(state.values))
+            state = replace(state, increases=replace(state.increases, under_way=None))
             return replace(state, voided=True, remaining=HashTrieMap(), started=None, cards=cards, transfers=transfers)
         case AuthorizationExpired():
             return replace(state, remaining=state.remaining.discard(str(event.tender)))
         case CaptureStarted() | PaymentCaptured() | CaptureRefused():
             return _capture(state, event)
         case RefundStarted() | PaymentRefunded() | RefundRefused():
-            return _refund(state, event)
+            return going_back.asked_or_answered(state, event)
+        case RefundReversed():
+            return going_back.reversed_(state, event)
         case DisputeOpened():
             return replace(state, disputes=state.disputes.insert(event.capture, DisputeStage.OPENED))
         case DisputeWon():
             return replace(state, disputes=state.disputes.insert(event.capture, DisputeStage.WON))
         case DisputeLost():
-            return replace(state, disputes=state.disputes.insert(event.capture, DisputeStage.LOST))
+            state = replace(state, disputes=state.disputes.insert(event.capture, DisputeStage.LOST))
+            return replace(state, taken=tuple(going_back.lost(row, event) for row in state.taken))
     return _settle(state, event)
 
 
@@ -223,28 +209,37 @@ def _held(state: Payment) -> int:
     """What came in by transfer and was not taken, in minor units."""
     if state.authorized is None:
         return sum(state.transfers.received.values())
-    places = (place for place, tender in enumerate(state.tenders) if by_transfer(tender))
-    return sum(state.remaining.get(str(place), 0) for place in places)
+    places = (place for place, tender in enumerate(state.authorized.tenders) if by_transfer(tender))
+    more = state.increases.under_way
+    coming = 0 if more is None else received_for(state.transfers, more.asked.increase)
+    return sum(state.remaining.get(str(place), 0) for place in places) + coming
 
 
 def _settle(state: Payment, event: Event) -> Payment:
     """Something that was asked for outside is secured, taken, given back, or declined."""
     match event:
+        case IncreaseStarted():
+            return increases.started(state, event)
         case PaymentIncreased() if not event.repeated:
-            return _increased(state, event)
+            return increases.done(state, event)
+        case IncreaseDeclined():
+            return increases.declined(state, event)
         case CardAuthorized() if not state.cards.secured[event.authorization.authorization].unwanted:
-            return secured(state, event.authorization) if state.cards.calls[event.key].call.part is None else state
+            call = state.cards.calls[event.key].call
+            return secured(state, event.authorization, call.increase) if call.part is None else state
+        case CardAuthorizationRaised() if not state.cards.calls[event.key].given_up:
+            return _raised(state, event)
         case CardCaptured():
             return part_taken(state, event.capture, event.authorization)
         case CardRefunded():
-            return part_returned(state, event.refund, event.reference or event.key)
+            return going_back.part_returned(state, event.refund, event.reference or event.key)
         case StoredValueMoved():
             return _value_moved(state, event.asked)
         case CardDeclined() if event.step in (CallStep.AUTHORIZE, CallStep.CAPTURE):
             return _part_declined(state, state.cards.calls[event.key].call.part)
         case CardDeclined() | StoredValueDeclined():
             for refund in state.refunding:
-                state = _freed(state, refund)
+                state = going_back.freed(state, refund)
     return state
 
 
@@ -260,44 +255,26 @@ def _value_moved(state: Payment, asked: ValuePart) -> Payment:
             capabilities=(Capability.MULTI_CAPTURE, Capability.PARTIAL_VOID),
             reference=asked.value,
         )
-        return secured(state, row)
+        return secured(state, row, asked.increase)
     if asked.part is None:
         return state
     if asked.step is CallStep.CAPTURE:
         return part_taken(state, asked.part, asked.authorization)
-    return part_returned(state, asked.part, asked.value)
+    return going_back.part_returned(state, asked.part, asked.value)
 
 
-def _increased(state: Payment, event: PaymentIncreased) -> Payment:
-    """With more secured: of a tender that is known its authorisation is for so much more."""
-    before, remaining = state.authorized, state.remaining
-    rows = {row.tender: row for row in before.authorizations} if before else {}
-    for row in event.authorizations:
-        known, place = rows.get(row.tender), str(row.tender)
-        rows[row.tender] = row if known is None else known.model_copy(update={"amount": known.amount + row.amount})
-        remaining = remaining.insert(place, remaining.get(place, 0) + row.amount.amount)
-    authorized = PaymentAuthorized(
-        order_id=event.order_id,
-        amount=event.amount if before is None else before.amount + event.amount,
-        tenders=_summed(before.tenders if before else (), event.tenders),
-        authorizations=tuple(rows[place] for place in sorted(rows)),
-        reply_to=before.reply_to if before else event.reply_to,
+def _raised(state: Payment, event: CardAuthorizationRaised) -> Payment:
+    """An authorisation that is there already secures the increase."""
+    row = state.cards.secured[event.authorization].row.model_copy(
+        update={"tender": event.tender, "amount": event.amount}
     )
-    increases = state.increases.insert(event.increase, event)
-    return replace(state, authorized=authorized, remaining=remaining, increases=increases, voided=False)
+    return secured(state, row, state.cards.calls[event.key].call.increase)
 
 
-def _summed(before: Sequence[Tender], more: Sequence[Tender]) -> tuple[Tender, ...]:
-    """The tenders by their places, each with what of it is secured in all."""
-    known = dict(enumerate(before))
-    return tuple(
-        tender.model_copy(update={"amount": known[place].amount + tender.amount}) if place in known else tender
-        for place, tender in enumerate(more)
-    )
-
-
-def secured(state: Payment, row: Authorization) -> Payment:
-    """The tender of this authorisation is secured, for the round that is under way."""
+def secured(state: Payment, row: Authorization, increase: str | None = None) -> Payment:
+    """The tender of this authorisation is secured, for the increase or the round that is under way."""
+    if increase is not None:
+        return increases.secured_more(state, increase, row)
     return state if state.started is None else replace(state, secured=state.secured.insert(str(row.tender), row))
 
 
@@ -306,17 +283,6 @@ def part_taken(state: Payment, part: str, authorization: str) -> Payment:
     for key, each in state.capturing.items():
         if any(row.capture == part for row in each.asked.captures):
             return _capturing(state, key, replace(each, done=each.done.insert(part, authorization)))
-    return state
-
-
-def part_returned(state: Payment, part: str, reference: str) -> Payment:
-    """The part of a refund with this id went back."""
-    for key, each in state.refunding.items():
-        if any(row.refund == part for row in each.asked.refunds):
-            late = tuple(row for row in each.asked.refunds if row.refund == part and part in each.free)
-            changed = replace(each, done=each.done.insert(part, reference), free=each.free.discard(part))
-            taken = _returned(state, late) if late else state.taken
-            return replace(state, taken=taken, refunding=state.refunding.insert(key, changed))
     return state
 
 
@@ -357,57 +323,6 @@ def _less(state: Payment, captures: Sequence[Capture]) -> HashTrieMap[str, int]:
         place = str(capture.tender)
         remaining = remaining.insert(place, remaining[place] - capture.amount.amount)
     return remaining
-
-
-def _refund(state: Payment, event: RefundStarted | PaymentRefunded | RefundRefused) -> Payment:
-    known = state.refunding.get(event.refund)
-    if isinstance(event, RefundRefused):
-        if known is None or event.reason not in (RefundRefusal.PROVIDER, RefundRefusal.VALUE_REFUSED):
-            return state
-        refused = replace(known, refused=True)
-        return _freed(replace(state, refunding=state.refunding.insert(event.refund, refused)), event.refund)
-    if isinstance(event, RefundStarted):
-        parts = event.refunds if known is None else freed_parts(known)
-        changed = Refunding(event) if known is None else replace(known, asked=event, refused=False, free=HashTrieMap())
-        return replace(state, taken=_returned(state, parts), refunding=state.refunding.insert(event.refund, changed))
-    return replace(
-        state,
-        taken=_returned(state, event.refunds) if known is None else state.taken,
-        refunding=state.refunding.discard(event.refund),
-        refunds=state.refunds.insert(event.refund, event.amount.amount),
-        refunded=state.refunded + event.amount.amount,
-    )
-
-
-def freed_parts(known: Refunding) -> tuple[TenderRefund, ...]:
-    """The parts of a refused refund that others may give back instead."""
-    return tuple(part for part in known.asked.refunds if part.refund in known.free)
-
-
-def _freed(state: Payment, refund: str) -> Payment:
-    """Of a refund that is refused: what surely did not go back is there for others, and no longer set aside."""
-    known = state.refunding[refund]
-    if not known.refused:
-        return state
-    parts = [part for part in known.asked.refunds if part.refund not in known.done and part.refund not in known.free]
-    parts = [part for part in parts if not _under_way(state, part.refund)]
-    free = known.free
-    for part in parts:
-        free = free.insert(part.refund, True)
-    state = replace(state, refunding=state.refunding.insert(refund, replace(known, free=free)))
-    return replace(state, taken=_returned(state, parts, -1))
-
-
-def _under_way(state: Payment, part: str) -> bool:
-    """Whether somebody is asked for a part of a refund, and has not said what became of it."""
-    value = state.values.call(CallStep.REFUND, part)
-    return state.cards.call_for(part, CallStep.REFUND) is not None or (value is not None and value.open)
-
-
-def _returned(state: Payment, parts: Sequence[TenderRefund], sign: int = 1) -> tuple[Taken, ...]:
-    """What is taken once these parts go back, or are to go back; with the sign -1, once they are not."""
-    back = {part.capture: sign * part.amount.amount for part in parts}
-    return tuple(replace(row, refunded=row.refunded + back.get(row.capture, 0)) for row in state.taken)
 
 
 def capture_key(message: CapturePayment | CaptureStarted | PaymentCaptured | CaptureRefused) -> str:

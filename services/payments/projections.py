@@ -22,10 +22,12 @@ from contracts.payments import (
     PaymentAuthorized,
     PaymentCaptured,
     PaymentDeclined,
+    PaymentIncreased,
     PaymentRefunded,
     PaymentStarted,
     PaymentVoided,
     ProviderOutcomeUnresolved,
+    RefundReversed,
 )
 from services.payments.payment_state import ENDS_THE_ROUND
 
@@ -53,7 +55,9 @@ MONEY = (
     PaymentAuthorized,
     PaymentDeclined,
     PaymentCaptured,
+    PaymentIncreased,
     PaymentRefunded,
+    RefundReversed,
     AuthorizationExpired,
     PaymentVoided,
 )
@@ -162,6 +166,17 @@ class PaymentsProjection:
                         at,
                     ],
                 )
+            case PaymentIncreased() if not event.repeated:
+                self._insert(cursor, event, PaymentStage.AUTHORIZED, at)
+                ended = [PaymentStage.CAPTURED, PaymentStage.EXPIRED]
+                again = [PaymentStage.AUTHORIZED, PaymentStage.PARTLY_CAPTURED]
+                cursor.execute(
+                    "update payments set authorized = authorized + %s, remaining = remaining + %s, changed_at = %s,"
+                    " stage = case when stage = any(%s) then (%s::text[])[1 + (captured > 0)::int] else stage end,"
+                    " before = case when before = any(%s) then (%s::text[])[1 + (captured > 0)::int] else before end"
+                    " where order_id = %s",
+                    [event.amount.amount, event.amount.amount, at, ended, again, ended, again, event.order_id],
+                )
             case PaymentCaptured():
                 whole = not event.remaining.amount
                 self._change(
@@ -172,7 +187,7 @@ class PaymentsProjection:
                     event.remaining.amount,
                     at,
                 )
-            case PaymentRefunded():
+            case PaymentRefunded() | RefundReversed():
                 cursor.execute(
                     "update payments set refunded = %s, changed_at = %s where order_id = %s",
                     [event.refunded.amount, at, event.order_id],

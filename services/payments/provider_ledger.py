@@ -16,12 +16,13 @@ __all__ = ["Entry", "EntryKind", "LedgerAway", "Payout", "ProviderLedger", "Sett
 
 
 class EntryKind(StrEnum):
-    """What an entry is: money held, taken, given back; a charge disputed, won back; `other` moves money and is none of
+    """What an entry is: money held, taken, given back, and taken back of that again; a charge disputed, won back; `other` moves money and is none of
     our doing."""
 
     AUTHORIZATION = "authorization"
     CHARGE = "charge"
     REFUND = "refund"
+    REFUND_TAKEN_BACK = "refund_taken_back"
     DISPUTE = "dispute"
     DISPUTE_WON = "dispute_won"
     OTHER = "other"

@@ -32,7 +32,8 @@ class Stage(StrEnum):
 @dataclass(frozen=True, slots=True)
 class OurCall:
     """A call as our events tell it. `ended` is the day (UTC) of its outcome; `settled` and `fee` what the provider told
-    with it; `disputed` and `won` the days on which its dispute was opened, and won."""
+    with it; `disputed` and `won` the days on which its dispute was opened, and won; `taken_back` that on which a refund
+    was."""
 
     kind: EntryKind
     key: str
@@ -46,6 +47,7 @@ class OurCall:
     fee: Money | None = None
     disputed: date | None = None
     won: date | None = None
+    taken_back: date | None = None
 
 
 class Cause(StrEnum):
@@ -61,6 +63,8 @@ class Cause(StrEnum):
     HELD_FOR_NOTHING = "held_for_nothing"
     DISPUTE_UNKNOWN_HERE = "dispute_unknown_here"
     DISPUTE_MISSING_THERE = "dispute_missing_there"
+    TAKEN_BACK_UNKNOWN_HERE = "taken_back_unknown_here"
+    TAKEN_BACK_MISSING_THERE = "taken_back_missing_there"
     OTHER_SETTLED = "other_settled"
     OTHER_FEE = "other_fee"
     PAYOUT_DIFFERS = "payout_differs"
@@ -108,6 +112,14 @@ CAUSES: dict[Cause, tuple[str, str]] = {
         "our events tell of a dispute that is not in the provider's books",
         "look at the provider's page of the charge",
     ),
+    Cause.TAKEN_BACK_UNKNOWN_HERE: (
+        "a refund failed after it was done, and its notice has not reached us: the customer is owed the money",
+        "let the provider send the notice again; then have the refund tried again",
+    ),
+    Cause.TAKEN_BACK_MISSING_THERE: (
+        "our events tell of a refund that was taken back, and the provider's books have nothing of it",
+        "look at the provider's page of the refund before it is tried again",
+    ),
     Cause.OTHER_SETTLED: (
         "what reaches the account is not what was told with the charge: another rate, or another day's",
         "take the file's amount; ask the provider when the rate is not that of its source",
@@ -149,6 +161,12 @@ class Difference:
 
 MOVES = frozenset({EntryKind.CHARGE, EntryKind.REFUND})
 DISPUTES = frozenset({EntryKind.DISPUTE, EntryKind.DISPUTE_WON})
+LATER = {
+    EntryKind.DISPUTE: EntryKind.CHARGE,
+    EntryKind.DISPUTE_WON: EntryKind.CHARGE,
+    EntryKind.REFUND_TAKEN_BACK: EntryKind.REFUND,
+}
+"""What comes of a call later, and what that made."""
 
 
 @dataclass
@@ -181,12 +199,12 @@ def compare(day: date, calls: Sequence[OurCall], entries: Iterable[Entry]) -> li
     found = [difference for entry in rows if entry.day == day for difference in _there(entry, index)]
     found += _twice(day, rows)
     seen = {(call.kind, call.key) for entry in rows if (call := index.of(entry)) is not None}
-    disputed = {
+    later = {
         (entry.kind, call.key)
         for entry in rows
-        if entry.kind in DISPUTES and (call := index.of(entry, EntryKind.CHARGE)) is not None
+        if entry.kind in LATER and (call := index.of(entry, LATER[entry.kind])) is not None
     }
-    return [*found, *_here(day, calls, seen, disputed)]
+    return [*found, *_here(day, calls, seen, later)]
 
 
 def _there(entry: Entry, index: _Index) -> Iterator[Difference]:
@@ -198,6 +216,10 @@ def _there(entry: Entry, index: _Index) -> Iterator[Difference]:
         told = None if call is None else call.disputed if entry.kind is EntryKind.DISPUTE else call.won
         if told is None:
             yield _difference(Cause.DISPUTE_UNKNOWN_HERE, entry, call)
+    elif entry.kind is EntryKind.REFUND_TAKEN_BACK:
+        call = index.of(entry, EntryKind.REFUND)
+        if call is None or call.taken_back is None:
+            yield _difference(Cause.TAKEN_BACK_UNKNOWN_HERE, entry, call)
     elif entry.kind is EntryKind.AUTHORIZATION:
         call = index.of(entry)
         if entry.held and (call is None or call.stage in (Stage.DECLINED, Stage.GIVEN_BACK)):
@@ -234,15 +256,19 @@ def _twice(day: date, rows: Sequence[Entry]) -> Iterator[Difference]:
 
 
 def _here(
-    day: date, calls: Sequence[OurCall], seen: set[tuple[EntryKind, str]], disputed: set[tuple[EntryKind, str]]
+    day: date, calls: Sequence[OurCall], seen: set[tuple[EntryKind, str]], later: set[tuple[EntryKind, str]]
 ) -> Iterator[Difference]:
     """What our events of the day say and their books do not."""
     for call in calls:
         if call.kind in MOVES and call.stage is Stage.DONE and call.ended == day and (call.kind, call.key) not in seen:
             yield _missing(Cause.MISSING_THERE, call)
-        for told, kind in ((call.disputed, EntryKind.DISPUTE), (call.won, EntryKind.DISPUTE_WON)):
-            if told == day and (kind, call.key) not in disputed:
-                yield _missing(Cause.DISPUTE_MISSING_THERE, call)
+        for told, kind, cause in (
+            (call.disputed, EntryKind.DISPUTE, Cause.DISPUTE_MISSING_THERE),
+            (call.won, EntryKind.DISPUTE_WON, Cause.DISPUTE_MISSING_THERE),
+            (call.taken_back, EntryKind.REFUND_TAKEN_BACK, Cause.TAKEN_BACK_MISSING_THERE),
+        ):
+            if told == day and (kind, call.key) not in later:
+                yield _missing(cause, call)
 
 
 def compare_settled(calls: Sequence[OurCall], entries: Sequence[Entry], payouts: Sequence[Payout]) -> list[Difference]:

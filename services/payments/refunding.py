@@ -16,8 +16,9 @@ from contracts.payments import (
     RefundStarted,
     TenderRefund,
 )
+from services.payments.going_back import Refunding, freed_parts
 from services.payments.methods import asks_others
-from services.payments.payment_state import Payment, Refunding, freed_parts
+from services.payments.payment_state import Payment
 
 __all__ = ["refund"]
 
@@ -25,7 +26,7 @@ __all__ = ["refund"]
 def refund(command: RefundPayment, state: Payment, context: Context) -> Sequence[Event]:
     """All of it, at once where nobody outside is asked; the same refund again gives back nothing more."""
     if (known := state.refunds.get(command.refund)) is not None:
-        return [_known(command, known, context)]
+        return [_known(command, known.amount.amount, context)]
     if (open_ := state.refunding.get(command.refund)) is not None:
         return _once_more(command, open_, state, context)
     if (refusal := _refusal(command, state)) is not None:
@@ -64,10 +65,10 @@ def _once_more(command: RefundPayment, known: Refunding, state: Payment, context
 
 def _gone(known: Refunding, state: Payment) -> str | None:
     """Why a refund that was refused cannot go on: another one gave the money back meanwhile."""
-    left = {row.capture: row.amount - row.refunded for row in state.taken}
+    left = {row.capture: row.left for row in state.taken}
     for part in freed_parts(known):
         if part.amount.amount > left[part.capture]:
-            return f"{part.amount.amount} of {left[part.capture]} minor units that other refunds have left"
+            return f"{part.amount.amount} of {left[part.capture]} minor units that other refunds and disputes have left"
     return None
 
 
@@ -101,8 +102,11 @@ def _refusal(command: RefundPayment, state: Payment) -> tuple[RefundRefusal, str
         return RefundRefusal.WRONG_CURRENCY, f"{amount.currency}, of a payment in {state.authorized.amount.currency}"
     if amount.amount <= 0:
         return RefundRefusal.NO_AMOUNT, f"{amount.amount} minor units"
-    if amount.amount > (left := sum(row.amount - row.refunded for row in state.taken)):
+    left, lost = sum(row.left for row in state.taken), sum(row.lost for row in state.taken)
+    if amount.amount > left + lost:
         return RefundRefusal.ABOVE_CAPTURED, f"{amount.amount} of {left} minor units that are captured and not refunded"
+    if amount.amount > left:
+        return RefundRefusal.CHARGED_BACK, f"{amount.amount} of {left} minor units, as {lost} are lost in disputes"
     return None
 
 
@@ -124,7 +128,7 @@ def drawn(command: RefundPayment, state: Payment, context: Context) -> tuple[Ten
     tenders, wanted, parts = state.authorized.tenders, command.amount.amount, []
     newest_first = reversed(state.taken)
     for taken in sorted(newest_first, key=lambda one: (tenders[one.tender].rank, one.tender), reverse=True):
-        if part := min(wanted, taken.amount - taken.refunded):
+        if part := min(wanted, taken.left):
             wanted -= part
             tender = tenders[taken.tender]
             parts.append(

@@ -14,6 +14,7 @@ from contracts.message import Event
 from contracts.money import Money
 from contracts.payments import (
     DeclineReason,
+    IncreaseStarted,
     RecordTransferReceived,
     RecordTransferReturned,
     TransferAwaited,
@@ -22,7 +23,7 @@ from contracts.payments import (
     TransferReturned,
     TransferUnmatched,
 )
-from services.payments.endings import payment_declined
+from services.payments.endings import increase_declined, payment_declined
 from services.payments.methods import PAYMENTS_DESK, TRANSFER_WITHIN
 
 if TYPE_CHECKING:
@@ -32,31 +33,40 @@ __all__ = [
     "AWAITS",
     "Transfers",
     "await_transfer",
+    "awaits_key",
     "deadlines_of",
     "evolve",
     "let_go",
     "missed",
+    "received_for",
     "record_received",
     "record_returned",
     "unmatched",
+    "without",
 ]
 
 AWAITS = "transfer_awaited:"
-"""The deadline of a transfer is this and its tender's place."""
+"""The deadline of a transfer is this, its tender's place and, of an increase, a stroke and the increase."""
 
 
 @dataclass(frozen=True, slots=True)
 class Transfers:
-    """`awaited` until when, and `received` how much (minor units), by the tender's place; `known` the transfers by the
-    bank's id. `idle` came in and is needed by nobody, which is said next; `unmatched` is what a person has to send back
+    """`awaited` until when, `wanted` and `received` how much (minor units), by the tender's place (of an increase with
+    that: `awaits_key`); `known` the transfers by the bank's id. `idle` came in and is needed by nobody, which is said next; `unmatched` is what a person has to send back
     of what was said."""
 
     currency: str | None = None
     awaited: HashTrieMap[str, datetime] = field(default_factory=HashTrieMap)
+    wanted: HashTrieMap[str, int] = field(default_factory=HashTrieMap)
     received: HashTrieMap[str, int] = field(default_factory=HashTrieMap)
     known: HashTrieMap[str, int] = field(default_factory=HashTrieMap)
     idle: int = 0
     unmatched: int = 0
+
+
+def awaits_key(tender: int, increase: str | None = None) -> str:
+    """What a transfer is waited for by: the tender's place, and the increase where it is for one."""
+    return str(tender) if increase is None else f"{tender}/{increase}"
 
 
 def evolve(transfers: Transfers, event: Event) -> Transfers:
@@ -66,8 +76,9 @@ def evolve(transfers: Transfers, event: Event) -> Transfers:
             return replace(
                 transfers,
                 currency=event.amount.currency,
-                awaited=transfers.awaited.insert(str(event.tender), event.until),
-                received=transfers.received.insert(str(event.tender), 0),
+                awaited=transfers.awaited.insert(awaits_key(event.tender, event.increase), event.until),
+                wanted=transfers.wanted.insert(awaits_key(event.tender, event.increase), event.amount.amount),
+                received=transfers.received.insert(awaits_key(event.tender, event.increase), 0),
             )
         case TransferReceived():
             return _received(transfers, event)
@@ -85,12 +96,26 @@ def let_go(transfers: Transfers, held: int) -> Transfers:
     return replace(transfers, awaited=nothing, received=HashTrieMap(), idle=transfers.idle + held)
 
 
+def received_for(transfers: Transfers, increase: str) -> int:
+    """What came in for an increase, in minor units."""
+    return sum(amount for key, amount in transfers.received.items() if key.endswith(f"/{increase}"))
+
+
+def without(transfers: Transfers, increase: str, idle: int = 0) -> Transfers:
+    """Nothing is waited for any more for an increase; `idle` of what came in for it is needed by nobody."""
+    awaited, wanted, received = transfers.awaited, transfers.wanted, transfers.received
+    for key in transfers.received:
+        if key.endswith(f"/{increase}"):
+            awaited, wanted, received = awaited.discard(key), wanted.discard(key), received.discard(key)
+    return replace(transfers, awaited=awaited, wanted=wanted, received=received, idle=transfers.idle + idle)
+
+
 def _received(transfers: Transfers, event: TransferReceived) -> Transfers:
     amount = event.amount.amount
     transfers = replace(transfers, currency=event.amount.currency, known=transfers.known.insert(event.transfer, amount))
     if event.tender is None or event.missing is None:
         return replace(transfers, idle=transfers.idle + amount)
-    place, over = str(event.tender), max(0, -event.missing.amount)
+    place, over = awaits_key(event.tender, event.increase), max(0, -event.missing.amount)
     awaited = transfers.awaited if event.missing.amount > 0 else transfers.awaited.discard(place)
     received = transfers.received.insert(place, transfers.received[place] + amount - over)
     return replace(transfers, awaited=awaited, received=received, idle=transfers.idle + over)
@@ -104,14 +129,18 @@ def deadlines_of(transfers: Transfers) -> Mapping[str, datetime]:
 # What happens
 
 
-def await_transfer(order_id: str, place: int, amount: Money, context: Context) -> TransferAwaited:
-    """The payer is to send so much."""
+def await_transfer(
+    order_id: str, place: int, amount: Money, context: Context, more: IncreaseStarted | None = None
+) -> TransferAwaited:
+    """The payer is to send so much; of an increase no longer than that is waited for."""
+    latest = context.now + TRANSFER_WITHIN
     return TransferAwaited(
         order_id=order_id,
         tender=place,
         amount=amount,
         reference=order_number(order_id) if len(order_id) == 36 else order_id,
-        until=context.now + TRANSFER_WITHIN,
+        until=latest if more is None or more.until is None else min(latest, max(context.now, more.until)),
+        increase=None if more is None else more.increase,
     )
 
 
@@ -124,14 +153,16 @@ def record_received(command: RecordTransferReceived, state: Payment, context: Co
     waits = sorted(transfers.awaited)
     if not waits:
         return [TransferReceived(order_id=command.order_id, transfer=command.transfer, amount=amount)]
-    wanted = state.tenders[int(waits[0])].amount.amount - transfers.received[waits[0]]
+    place, _, increase = waits[0].partition("/")
+    wanted = transfers.wanted[waits[0]] - transfers.received[waits[0]]
     return [
         TransferReceived(
             order_id=command.order_id,
             transfer=command.transfer,
             amount=amount,
-            tender=int(waits[0]),
+            tender=int(place),
             missing=Money(amount=wanted - amount.amount, currency=amount.currency),
+            increase=increase or None,
         )
     ]
 
@@ -167,6 +198,8 @@ def unmatched(order_id: str, transfers: Transfers) -> TransferUnmatched:
     )
 
 
-def missed(state: Payment) -> Sequence[Event]:
+def missed(state: Payment, key: str) -> Sequence[Event]:
     """The money did not come in time."""
+    if increase := key.partition("/")[2]:
+        return increase_declined(state, increase, DeclineReason.NOT_RECEIVED)
     return payment_declined(state, DeclineReason.NOT_RECEIVED)

@@ -24,7 +24,7 @@ from contracts.payments import (
     ValueReleased,
     ValueRepeated,
 )
-from services.payments.endings import capture_refused, payment_declined, refund_refused
+from services.payments.endings import capture_refused, increase_declined, payment_declined, refund_refused
 from services.payments.payment_state import Payment
 from services.payments.value_asking import order_of
 from services.payments.value_calls import ValueCall
@@ -84,6 +84,8 @@ def refused(message: ValueRefused, state: Payment, context: Context) -> Sequence
     asked = known.asked
     said = StoredValueDeclined(order_id=order_of(context), asked=asked, reason=message.reason)
     match asked.step:
+        case CallStep.AUTHORIZE if asked.increase is not None:
+            return [said, *increase_declined(state, asked.increase, DeclineReason.VALUE_REFUSED, message.reason)]
         case CallStep.AUTHORIZE:
             return [said, *payment_declined(state, DeclineReason.VALUE_REFUSED, message.reason)]
         case CallStep.CAPTURE:

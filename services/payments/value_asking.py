@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from chassis.decider import Context, Send
 from contracts.ids import aggregate_id, split_stream, stream
 from contracts.message import Command
+from contracts.money import Tender
 from contracts.payments import (
     CallStep,
     Capture,
     HoldValue,
+    IncreaseStarted,
     IssueCause,
     IssueValue,
     RedeemValue,
@@ -25,15 +27,26 @@ from services.payments.methods import by_ledger
 from services.payments.payment_state import Payment
 from services.payments.value_calls import call_key
 
-__all__ = ["ask", "hold_all", "order_of", "put_back", "release_unwanted", "spend"]
+__all__ = ["ask", "hold_all", "hold_more", "order_of", "put_back", "release_unwanted", "spend"]
 
 
 def hold_all(state: Payment, context: Context) -> Iterator[StoredValueRequested]:
     """Hold what the tenders of the round are to pay; nothing twice."""
-    for place, tender in enumerate(state.tenders):
+    yield from _hold(state, state.tenders, f"value-{state.round}", context)
+
+
+def hold_more(state: Payment, asked: IncreaseStarted, context: Context) -> Iterator[StoredValueRequested]:
+    """Hold what the tenders of an increase are to pay; nothing twice."""
+    yield from _hold(state, asked.tenders, f"increase-{asked.increase}", context, asked.increase)
+
+
+def _hold(
+    state: Payment, tenders: Sequence[Tender], attempt: str, context: Context, increase: str | None = None
+) -> Iterator[StoredValueRequested]:
+    for place, tender in enumerate(tenders):
         if not by_ledger(tender):
             continue
-        name = aggregate_id(context.tenant, "authorization", context.stream, str(place), f"value-{state.round}")
+        name = aggregate_id(context.tenant, "authorization", context.stream, str(place), attempt)
         if state.values.call(CallStep.AUTHORIZE, name) is None:
             assert tender.reference is not None, "a tender without its ledger is declined before"
             part = ValuePart(
@@ -43,6 +56,7 @@ def hold_all(state: Payment, context: Context) -> Iterator[StoredValueRequested]
                 tender=place,
                 authorization=name,
                 amount=tender.amount,
+                increase=increase,
             )
             yield _asked(part, context)
 

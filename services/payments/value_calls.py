@@ -64,6 +64,13 @@ class Values:
         known = self.call(step, about)
         return known is None or known.standing is Standing.DECLINED
 
+    def usable(self, tender: int) -> list[ValueHold]:
+        """The holds of a tender that have something left, those that came with the order first."""
+        holds = (
+            hold for hold in self.holds.values() if hold.asked.tender == tender and hold.left and not hold.unwanted
+        )
+        return sorted(holds, key=lambda hold: (hold.asked.increase or "", hold.asked.authorization))
+
     def spending(self, authorization: str) -> bool:
         """Whether a part of a hold is being spent, which must not cross its release."""
         calls = (each for each in self.calls.values() if each.open and each.asked.step is CallStep.CAPTURE)
@@ -116,10 +123,10 @@ def _left(values: Values, asked: ValuePart, left: int) -> Values:
     return replace(values, holds=values.holds.insert(asked.authorization, hold))
 
 
-def give_up(values: Values) -> Values:
-    """Nobody wants what is held and not spent."""
+def give_up(values: Values, increase: str | None = None) -> Values:
+    """Nobody wants what is held and not spent; or no more than what is held for this increase."""
     holds = values.holds
     for name, hold in values.holds.items():
-        if hold.left:
+        if hold.left and increase in (None, hold.asked.increase):
             holds = holds.insert(name, replace(hold, unwanted=True))
     return replace(values, holds=holds)

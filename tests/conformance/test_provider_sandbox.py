@@ -279,8 +279,9 @@ def test_an_account_that_can_raises_what_is_held(sandbox: Sandbox) -> None:
     (captured,) = ask(sandbox, after(call, CallStep.CAPTURE, held.reference, 1500), account="incremental")
 
     assert Capability.INCREMENTAL in held.capabilities
-    assert (raised.result, raised.reference) == (Result.DONE, held.reference)
-    assert find(sandbox, more, "incremental").result is Result.DONE
+    assert (raised.result, raised.reference, raised.amount) == (Result.DONE, held.reference, euros(500))
+    found = find(sandbox, more, "incremental")
+    assert (found.result, found.reference, found.amount) == (Result.DONE, held.reference, euros(500))
     assert captured.result is Result.DONE
 
 
@@ -330,6 +331,19 @@ def test_a_refund_may_take_its_time_and_fail(sandbox: Sandbox, tmp_path: Path) -
             (whole,) = ask(own, rest)
             expected = Result.DECLINED if result is Result.DONE else Result.PENDING
             assert whole.result is expected, "what failed can be refunded again, what is done not"
+
+
+def test_a_refund_that_was_done_may_be_taken_back(tmp_path: Path) -> None:
+    with running_sandbox(tmp_path) as own:
+        held, reference = hold(own, "tok_refund_taken_back")
+        (charge,) = ask(own, after(held, CallStep.CAPTURE, reference, 1000))
+        refund = after(held, CallStep.REFUND, charge.reference, 600)
+        (asked,) = ask(own, refund)
+        assert asked.result is Result.DONE
+        own.post("/test/clock", seconds=6)
+        assert find(own, refund).result is Result.DECLINED
+        (whole,) = ask(own, after(held, CallStep.REFUND, charge.reference, 1000))
+        assert whole.result is Result.DONE, "all of it can be refunded again"
 
 
 # Notices

@@ -34,7 +34,13 @@ from contracts.inventory import (
 )
 from contracts.message import Command, format_instant
 from contracts.order import ApproveReturn, RequestReturn, ReturnWish
-from contracts.payments import AuthorizePayment, CallResult, CardAuthorizationRequested, CardCaptureRequested
+from contracts.payments import (
+    AuthorizeMore,
+    AuthorizePayment,
+    CallResult,
+    CardAuthorizationRequested,
+    CardCaptureRequested,
+)
 from contracts.shipping import RecordManifested, TrackingStatus
 from services.fulfillment import api as fulfillment_api
 from services.fulfillment import app as fulfillment
@@ -423,13 +429,17 @@ def test_payments_are_listed_with_what_is_secured_and_taken(
     spec, tables = Spec(PAYMENT, "payments"), Tables(connection, namespace, PaymentsProjection())
     client = client_of(payments_api.router(gate_of(payments.declare(), tables)))
     empty = AuthorizePayment(order_id="o1", amount=paying.eur(5), tenders=(paying.INVOICE,))
+    tender = paying.INVOICE.model_copy(update={"amount": paying.eur(400)})
+    more = AuthorizeMore(order_id="o1", increase="1", amount=paying.eur(400), tenders=(tender,))
     for command, expected in (
         (empty, ("declined", 0, 0, 0)),
         (paying.authorize(paying.INVOICE), ("authorized", 1000, 0, 1000)),
         (empty, ("authorized", 1000, 0, 1000)),
         (paying.capture(400), ("partly_captured", 1000, 400, 600)),
         (paying.capture(600, "s2"), ("captured", 1000, 1000, 0)),
-        (paying.VOID, ("voided", 1000, 1000, 0)),
+        (more, ("partly_captured", 1400, 1000, 400)),
+        (more, ("partly_captured", 1400, 1000, 400)),
+        (paying.VOID, ("voided", 1400, 1000, 0)),
     ):
         tables.follow(records_of("payments.events", spec.when(command)))
         (row,) = client.get("/payments?currency=EUR").json()["payments"]

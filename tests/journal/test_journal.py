@@ -48,6 +48,7 @@ from contracts.payments import (
     RedeemValue,
     RefundRefusal,
     RefundRefused,
+    RefundReversed,
     ReleaseValue,
     TenderRefund,
     ValueKind,
@@ -424,6 +425,24 @@ def test_a_part_that_came_back_before_a_refusal_is_booked_once() -> None:
     found = entries([(name, refused), (name, paid)])
     assert balanced(found)
     assert standing(found) == {Account.CREDIT: 500, Account.OTHER_TENDER: -500}
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_part_that_a_provider_took_back_is_owed_again_until_it_is_paid_once_more(again: bool) -> None:
+    name, parts = stream("payment", "o1"), [TenderRefund(refund="p", tender=0, capture="c", amount=eur(200))]
+    parts.append(TenderRefund(refund="q", tender=1, capture="d", amount=eur(300)))
+    tenders = tuple(Tender(method=method, amount=eur(500)) for method in (TenderMethod.INVOICE, TenderMethod.CARD))
+    paying = PaymentAuthorized(order_id="o1", amount=eur(1000), tenders=tenders, authorizations=())
+    paid = PaymentRefunded(
+        order_id="o1", refund="r1", amount=eur(500), refunds=tuple(parts), refunded=eur(500), captured=eur(1000)
+    )
+    taken = RefundReversed(
+        order_id="o1", refund="r1", key="k", reversed=parts[1], refunds=(parts[0],), refunded=eur(0), provider="p"
+    )
+    found = entries([(name, event) for event in (paying, paid, taken, *([paid] if again else []))])
+    assert balanced(found)
+    back = {Account.CREDIT: 500, Account.INVOICE: -200, Account.CARD: -300}
+    assert standing(found) == (back if again else {Account.CREDIT: 200, Account.OTHER_TENDER: -200})
 
 
 @pytest.mark.parametrize(

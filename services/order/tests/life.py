@@ -72,6 +72,8 @@ from contracts.payments import (
     RefundRefusal,
     RefundRefused,
     RefundRepeated,
+    RefundReversed,
+    TenderRefund,
 )
 from contracts.shipping import (
     CreateShipment,
@@ -85,7 +87,7 @@ from contracts.shipping import (
 from services.order import fulfillment_state, refund_state, reservation_state
 from services.order.fulfillment_state import Work, count, fulfilled_in_order
 from services.order.order import IN_FULFILLMENT
-from services.order.refund_state import Refund, in_order
+from services.order.refund_state import Refund, RefundStage, in_order
 from services.order.reservation_state import Claim, claims_in_order
 from services.order.stream import ORDER
 from services.order.tests.return_deeds import RETURN_DEEDS
@@ -367,10 +369,14 @@ class Life:
         self.story.tell(ConfirmChange(change=name) if two else DeclineChange(change=name))
 
     def increase_answered(self, one: int, two: int) -> None:
-        asked = self.story.view.changes.increase
-        if asked is None:
+        """What is asked for is secured or declined; also what was given up meanwhile."""
+        changes = self.story.view.changes
+        waits = [(changes.increase.change, changes.increase.amount)] if changes.increase else []
+        waits = waits or sorted(changes.given_up.items())
+        if not waits:
             return
-        named: dict[str, Any] = {"order_id": ORDER_ID, "increase": asked.change, "amount": asked.amount}
+        change, amount = waits[one % len(waits)]
+        named: dict[str, Any] = {"order_id": ORDER_ID, "increase": change, "amount": amount}
         answer: Event = PaymentIncreased(**named, authorizations=())
         if not two:
             answer = IncreaseDeclined(**named, reason=DeclineReason.UNSUPPORTED_METHOD)
@@ -558,6 +564,20 @@ class Life:
         )
         self.story.when(wishes[two % len(wishes)], actor=SELLER, door="http", needed=self.story.stock)
 
+    def refund_taken_back(self, one: int, two: int) -> None:
+        """A provider takes back what it had paid, or a part of it."""
+        refund = self._some_refund(one)
+        if refund is None or refund.stage is not RefundStage.REFUNDED:
+            return
+        amount, key = refund.contents.amount, refund.contents.refund
+        less = eur(amount.amount // 2 if two % 2 else amount.amount)
+        parts = [
+            TenderRefund(refund=f"{n}", tender=n, capture="c", amount=m) for n, m in enumerate((less, amount - less))
+        ]
+        named: dict[str, Any] = {"order_id": ORDER_ID, "refund": key, "key": "k", "provider": "sandbox"}
+        taken = RefundReversed(**named, reversed=parts[0], refunds=tuple(parts[1:]), refunded=eur(0))
+        self.story.tell(taken, subject=PAYMENT)
+
     def refund_answered(self, one: int, two: int) -> None:
         """Payments pay a refund back, say that they had, or refuse it."""
         refund = self._some_refund(one)
@@ -643,6 +663,7 @@ DEEDS: dict[str, Callable[[Life, int, int], None]] = {
     "claim_goods": Life.claim_goods,
     "decide_refund": Life.decide_refund,
     "refund_answered": Life.refund_answered,
+    "refund_taken_back": Life.refund_taken_back,
     **RETURN_DEEDS,
     "told": Life.told,
     "told_nobody": Life.told_nobody,

@@ -37,8 +37,9 @@ from contracts.order import (
     ShortagePolicy,
     StepUnanswered,
 )
-from contracts.payments import AuthorizeMore, DeclineReason, IncreaseDeclined, PaymentIncreased
+from contracts.payments import AuthorizeMore, CancelIncrease, DeclineReason, IncreaseDeclined, PaymentIncreased
 from contracts.personal import Personal
+from services.order.changing import PAID_WITHIN
 from services.order.kits import Kit, kit_key
 from services.order.order import OrderStatus, due, evolve, status
 from services.order.reservation_saga import STEPS
@@ -284,15 +285,37 @@ def test_a_declined_difference_leaves_all_as_it_was() -> None:
     assert story.view.reservation.asks["increase/1"].answered
 
 
-def test_while_it_is_paid_for_it_is_neither_declined_nor_followed_by_another() -> None:
+def test_while_it_is_paid_for_it_is_not_followed_by_another() -> None:
     story = confirmed()
     propose(story, added=(line(),))
     confirm(story)
     assert refusal(confirm(story))[0] is ChangeRefusal.UNDER_WAY
-    assert refusal(story.tell(DeclineChange(change="1")))[0] is ChangeRefusal.UNDER_WAY
+    assert refusal(story.tell(DeclineChange(change="2")))[0] is ChangeRefusal.UNDER_WAY
     assert refusal(story.tell(ProposeChange(added=(line(),))))[0] is ChangeRefusal.UNDER_WAY
     assert story.view.changes.increase is not None
     assert kinds(secured(story))[-1] != "ChangeRefused"
+
+
+@pytest.mark.parametrize("declined", [True, False])
+def test_one_that_is_not_paid_in_time_or_declined_meanwhile_is_given_up(declined: bool) -> None:
+    story = confirmed()
+    propose(story, added=(line("B", 2, 600),))
+    [asked] = sent(confirm(story), AuthorizeMore)
+    assert asked.until == DAWN + PAID_WITHIN
+    # when it is declined, or its time is over
+    if declined:
+        outcome = story.tell(DeclineChange(change="1"))
+    else:
+        outcome = story.later(PAID_WITHIN).tell(DeadlinePassed(name="change/1", due=asked.until))
+    # then payments is told, nobody is asked after it, and another may be proposed
+    assert sent(outcome, CancelIncrease) == [CancelIncrease(order_id=ORDER_ID, increase="1", amount=eur(600))]
+    assert story.view.reservation.asks["increase/1"].answered
+    # and what was secured all the same pays for that
+    late = PaymentIncreased(order_id=ORDER_ID, increase="1", amount=eur(600), authorizations=())
+    assert kinds(story.tell(late, subject=PAYMENT)) == ["IncreaseRecorded"]
+    story.tell(late, subject=PAYMENT).then_nothing()
+    propose(story, added=(line("B", 2, 600),))
+    assert kinds(confirm(story, "2"))[:2] == ["LinesAdded", "OrderChanged"]
 
 
 def test_silence_of_payments_asks_a_person_and_a_cancel_gives_all_back() -> None:

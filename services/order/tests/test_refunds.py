@@ -43,8 +43,9 @@ from contracts.order import (
     StepAskedAgain,
     WithdrawRefund,
 )
-from contracts.payments import CaptureLine, IssueCause, IssueValue, RefundPayment
+from contracts.payments import CaptureLine, IssueCause, IssueValue, RefundPayment, RefundReversed, TenderRefund
 from services.order.order import OrderStatus, status
+from services.order.refund_saga import FINANCE_DESK
 from services.order.refund_state import RefundStage
 from services.order.refunding import in_returns
 from services.order.stream import ORDER
@@ -400,3 +401,27 @@ def test_units_that_are_in_a_return_are_not_claimed_beside_it() -> None:
     assert not set(range(line.from_unit, line.to_unit)) & {
         unit for start, end in in_returns(story.view, "1") for unit in range(start, end)
     }
+
+
+def test_money_that_whoever_paid_it_takes_back_is_owed_again_and_told_once() -> None:
+    # given a refund that is back
+    story = paid()
+    asks(story, claim())
+    paid_back(story)
+    refund = refund_of(story)
+    before = story.view.refunds.credit, story.view.refunds.refunded
+    # when payments say that it was taken back, also twice
+    part = TenderRefund(refund="p1", tender=0, capture="c1", amount=refund.contents.amount)
+    taken = RefundReversed(
+        order_id=ORDER_ID, refund=refund.contents.refund, key="k", reversed=part, refunded=eur(0), provider="sandbox"
+    )
+    [failed] = story.tell(taken, subject=PAYMENT).events
+    assert isinstance(failed, RefundFailed)
+    assert (failed.taken_back, failed.refunded_part, failed.owner) == (part.amount, None, FINANCE_DESK)
+    # then the customer is owed it, and somebody has it tried again
+    assert story.view.refunds.credit == before[0] + part.amount.amount
+    assert refund_of(story).stage is RefundStage.FAILED
+    asks(story, RetryRefund(refund="1"))
+    [again] = [event for event in paid_back(story).events if isinstance(event, Refunded)]
+    assert again.again
+    assert (story.view.refunds.credit, story.view.refunds.refunded) == before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
@@ -122,7 +123,7 @@ class SandboxProvider:
         try:
             found = await self._client.get("/search", params={"key": call.key, "kind": kind})
             if found.status_code == httpx.codes.OK and found.json()["data"]:
-                return _outcome(self.name, found.json()["data"][-1])
+                return _of_call(_outcome(self.name, found.json()["data"][-1]), call)
             if found.status_code != httpx.codes.OK:
                 return self._heard(found, call)
             known = await self._client.get(f"/calls/{call.key}")
@@ -155,7 +156,7 @@ class SandboxProvider:
 
     def _said(self, status: int, said: Mapping[str, Any], call: Call) -> Outcome:
         if status == httpx.codes.OK:
-            return _outcome(self.name, said)
+            return _of_call(_outcome(self.name, said), call)
         error = said.get("error")
         error = error if isinstance(error, Mapping) else {"code": str(status)}
         code = str(error["code"])
@@ -202,6 +203,11 @@ def _asked(call: Call) -> tuple[str, dict[str, Any]]:
 
 def _raises(call: Call) -> bool:
     return call.step is CallStep.AUTHORIZE and call.reference is not None
+
+
+def _of_call(outcome: Outcome, call: Call) -> Outcome:
+    """Of an authorisation that was raised the answer shows all that is held."""
+    return replace(outcome, amount=call.amount) if _raises(call) and outcome.result is Result.DONE else outcome
 
 
 def _outcome(provider: str, made: Mapping[str, Any]) -> Outcome:

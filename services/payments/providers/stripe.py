@@ -9,6 +9,7 @@ whether it was taken already, because the key of a call is forgotten after a day
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
@@ -131,7 +132,7 @@ class StripeProvider:
             },
             {"idempotency_key": call.key},
         )
-        return intent_outcome(raised.to_dict())
+        return _raised(raised.to_dict(), call)
 
     async def _capture(self, call: Call) -> Outcome:
         reference = call.reference or ""
@@ -203,7 +204,7 @@ class StripeProvider:
         held = await self.intent(reference)
         match call.step:
             case CallStep.AUTHORIZE:
-                return intent_outcome(held) if mark(call) in words_of(held) else _never()
+                return _raised(held, call) if mark(call) in words_of(held) else _never()
             case CallStep.VOID:
                 return _given_back(call) if held["status"] == "canceled" else _never()
         return taken_before(held, call) or _never()
@@ -304,6 +305,12 @@ def _not_found(unseen: datetime | None) -> Outcome:
         return _never()
     said = f"stripe has more than {FOUND_MAX} newer ones: look for the call's key in its dashboard"
     return Outcome(Result.UNKNOWN, NAME, said=said)
+
+
+def _raised(intent: Document, call: Call) -> Outcome:
+    """The intent shows all that is held."""
+    outcome = intent_outcome(intent)
+    return replace(outcome, amount=call.amount) if outcome.result is Result.DONE else outcome
 
 
 def _given_back(call: Call) -> Outcome:

@@ -24,6 +24,7 @@ KINDS = {
     "payment": EntryKind.CHARGE,
     "refund": EntryKind.REFUND,
     "payment_refund": EntryKind.REFUND,
+    "refund_failure": EntryKind.REFUND_TAKEN_BACK,
     "payout": None,
 }
 """What the types of balance transactions are here; payouts are no entries, all others are `other`."""
@@ -86,7 +87,7 @@ def entry_of(posted: Mapping[str, Any], day: date) -> Entry | None:
         reference=about["id"],
         amount=amount,
         day=day,
-        key=words.get("key") if kind is EntryKind.REFUND else words.get(CAPTURE),
+        key=words.get(CAPTURE) if kind is EntryKind.CHARGE else words.get("key"),
         order_id=words.get("order_id"),
         authorization=words.get("authorization"),
         settled=settled,

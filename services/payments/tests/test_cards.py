@@ -53,6 +53,7 @@ from contracts.payments import (
     RecordProviderOutcome,
     RefundRefusal,
     RefundRefused,
+    RefundReversed,
     RefundStarted,
     ResolutionRefusal,
     ResolutionRefused,
@@ -360,18 +361,6 @@ def test_a_refund_in_parts_one_of_which_is_refused_says_how_far_it_went_and_goes
     assert isinstance(payment.when(refund(699)).events[0], RefundRefused)
 
 
-def test_a_refund_that_the_provider_takes_back_is_for_a_person() -> None:
-    payment = Payment(CARD).secured().captured(1_000)
-    payment.when(refund(300))
-    call = payment.asked(CardRefundRequested)
-    payment.said(call)
-    [open_] = payment.said(call, CallResult.DECLINED).events
-    assert isinstance(open_, ProviderOutcomeUnresolved)
-
-
-# Nothing happened, or nobody can tell
-
-
 def test_a_call_of_which_nothing_happened_is_made_again_under_its_key_so_often() -> None:
     payment = Payment(CARD)
     call = payment.asked(CardAuthorizationRequested)
@@ -620,3 +609,98 @@ def test_a_refused_refund_that_is_tried_again_is_set_aside_again() -> None:
     assert kinds(payment.when(refund(800))) == [RefundStarted.__name__, CardRefundRequested.__name__]
     assert isinstance(payment.when(refund(300, "r2")).events[0], RefundRefused)
     assert kinds(payment.said(payment.asked(CardRefundRequested)))[-1] == PaymentRefunded.__name__
+
+
+# What goes back, and is taken back
+
+
+def refunded_by_card(amount: int = 1_000) -> Payment:
+    payment = Payment(CARD).secured().captured(1_000)
+    payment.when(refund(amount))
+    payment.said(payment.asked(CardRefundRequested))
+    assert payment.spec.state.refunded == amount
+    return payment
+
+
+def test_a_refund_that_the_provider_takes_back_is_owed_again_and_paid_once_more_when_asked_for() -> None:
+    payment = refunded_by_card()
+    first = payment.asked(CardRefundRequested)
+    # when the provider says that it failed after all, also twice
+    outcome = payment.said(first, CallResult.DECLINED, code="account_closed").answered(ORDER)
+    assert kinds(outcome) == [RefundReversed.__name__]
+    event = outcome.events[0]
+    assert isinstance(event, RefundReversed)
+    assert (event.reversed.amount, event.refunds, event.refunded) == (eur(1_000), (), eur(0))
+    assert kinds(payment.said(first, CallResult.DECLINED)) == [ProviderOutcomeIgnored.__name__]
+    assert payment.spec.state.refunded == 0
+    # then nothing is asked of it by itself, and asked for again it is another call
+    assert kinds(payment.when(refund(1_000))) == [RefundStarted.__name__, CardRefundRequested.__name__]
+    second = payment.asked(CardRefundRequested)
+    assert second.key != first.key
+    assert kinds(payment.said(second).answered(ORDER)) == [CardRefunded.__name__, PaymentRefunded.__name__]
+    assert payment.spec.state.refunded == 1_000
+
+
+def test_what_was_taken_back_others_may_give_back_meanwhile_but_nobody_twice() -> None:
+    payment = refunded_by_card()
+    payment.said(payment.asked(CardRefundRequested), CallResult.DECLINED)
+    payment.when(refund(600, "r2"))
+    payment.said(payment.asked(CardRefundRequested))
+    [refused] = payment.when(refund(1_000)).events
+    assert isinstance(refused, RefundRefused) and refused.reason is RefundRefusal.ABOVE_CAPTURED
+    assert payment.spec.state.refunded == 600
+
+
+def test_a_part_that_is_taken_back_while_others_are_under_way_refuses_the_refund() -> None:
+    payment = Payment(CARD, SECOND)
+    for each in [event.call for event in payment.events if isinstance(event, CardAuthorizationRequested)]:
+        payment.said(each, capabilities=SEVERAL)
+    payment.when(capture(1_500))
+    for each in [event.call for event in payment.events if isinstance(event, CardCaptureRequested)]:
+        payment.said(each)
+    payment.when(refund(1_500))
+    one, two = (event.call for event in payment.events if isinstance(event, CardRefundRequested))
+    payment.said(one)
+    # when the part that was back is taken back, then the order hears of a refusal, once
+    outcome = payment.said(one, CallResult.DECLINED).answered(ORDER)
+    assert kinds(outcome) == [RefundReversed.__name__, RefundRefused.__name__]
+    refused = outcome.events[1]
+    assert isinstance(refused, RefundRefused) and refused.refunded_part == eur(0)
+    # and the other, which is done meanwhile, is not asked for twice
+    payment.said(two)
+    assert kinds(payment.when(refund(1_500))) == [RefundStarted.__name__, CardRefundRequested.__name__]
+    assert payment.asked(CardRefundRequested).amount == one.amount
+    assert kinds(payment.said(payment.asked(CardRefundRequested)))[-1] == PaymentRefunded.__name__
+    # and one that was refused may lose a part too
+    [lost] = payment.said(two, CallResult.DECLINED).events
+    assert isinstance(lost, RefundReversed) and [part.amount for part in lost.refunds] == [one.amount]
+    [also] = payment.said(payment.asked(CardRefundRequested), CallResult.DECLINED).events
+    assert isinstance(also, RefundReversed) and also.refunds == ()
+    assert [row.refunded for row in payment.spec.state.taken] == [0, 0]
+
+
+@pytest.mark.parametrize(("before", "left"), [(0, 400), (300, 400)])
+def test_what_is_lost_in_a_dispute_can_go_back_no_more(before: int, left: int) -> None:
+    # given a charge of 10.00, of which something went back, and 6.00 are lost in a dispute
+    payment = Payment(CARD).secured().captured(1_000)
+    call = payment.asked(CardCaptureRequested)
+    if before:
+        payment.when(refund(before, "r0"))
+        payment.said(payment.asked(CardRefundRequested))
+    payment.said(call, amount=eur(600), dispute=DisputeStage.LOST)
+    left -= before
+    # then more than what is left is refused by name
+    [refused] = payment.when(refund(left + 1)).events
+    assert isinstance(refused, RefundRefused) and refused.reason is RefundRefusal.CHARGED_BACK
+    # and what is left goes back
+    payment.when(refund(left, "r2"))
+    payment.said(payment.asked(CardRefundRequested))
+    assert payment.spec.state.refunded == before + left
+    [above] = payment.when(refund(1_001, "r3")).events
+    assert isinstance(above, RefundRefused) and above.reason is RefundRefusal.ABOVE_CAPTURED
+
+
+def test_a_dispute_that_was_won_takes_nothing() -> None:
+    payment = Payment(CARD).secured().captured(1_000)
+    payment.said(payment.asked(CardCaptureRequested), dispute=DisputeStage.WON)
+    assert kinds(payment.when(refund(1_000))) == [RefundStarted.__name__, CardRefundRequested.__name__]

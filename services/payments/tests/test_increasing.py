@@ -106,10 +106,7 @@ def test_the_same_again_secures_nothing_more_and_another_by_its_name_is_a_confli
             more(400, NOTHING, Tender(method=TenderMethod.GIFT_CARD, amount=eur(400))),
             DeclineReason.UNSUPPORTED_METHOD,
         ),
-        (
-            more(400, NOTHING, Tender(method=TenderMethod.CARD, amount=eur(400), reference="t")),
-            DeclineReason.UNSUPPORTED_METHOD,
-        ),
+        (more(400, Tender(method=TenderMethod.COUPON, amount=eur(400))), DeclineReason.CONFLICT),
     ],
 )
 def test_what_cannot_be_secured_leaves_all_as_it_was(command: AuthorizeMore, reason: DeclineReason) -> None:

@@ -50,6 +50,7 @@ def agreeing() -> tuple[Side, Books]:
             fee=fee if kind is EntryKind.CHARGE and money else None,
             disputed=DAY if name == "disputed" else None,
             won=DAY if name == "disputed" else None,
+            taken_back=DAY if name == "refund" else None,
         )
         if money:
             sign = {EntryKind.CHARGE: 1, EntryKind.REFUND: -1, EntryKind.AUTHORIZATION: 0}[kind]
@@ -67,6 +68,9 @@ def agreeing() -> tuple[Side, Books]:
     for kind in (EntryKind.DISPUTE, EntryKind.DISPUTE_WON):
         sign = -1 if kind is EntryKind.DISPUTE else 1
         entries[kind.value] = replace(entries["disputed"], kind=kind, settled=euros(sign * 900), fee=None)
+    entries["taken_back"] = replace(
+        entries["refund"], kind=EntryKind.REFUND_TAKEN_BACK, settled=-(entries["refund"].settled or euros(0))
+    )
     return calls, entries
 
 
@@ -75,7 +79,7 @@ def found(calls: Side, entries: Books, payouts: tuple[Payout, ...] = ()) -> list
     return compare(DAY, list(calls.values()), rows) + compare_settled(list(calls.values()), rows, payouts)
 
 
-PAID_OUT = 5000 - 25 - 1200 + 900 - 25 - 900 + 900
+PAID_OUT = 5000 - 25 - 1200 + 1200 + 900 - 25 - 900 + 900
 
 
 def test_sides_that_agree_have_no_difference() -> None:
@@ -139,6 +143,14 @@ def _dispute_there(calls: Side, entries: Books) -> None:
     del entries["dispute"]
 
 
+def _taken_back_here(calls: Side, entries: Books) -> None:
+    calls["refund"] = replace(calls["refund"], taken_back=None)
+
+
+def _taken_back_there(calls: Side, entries: Books) -> None:
+    del entries["taken_back"]
+
+
 def _settled(calls: Side, entries: Books) -> None:
     entries["charge"] = replace(entries["charge"], settled=euros(4990))
 
@@ -166,6 +178,8 @@ FAULTS: list[tuple[Callable[[Side, Books], None], Cause]] = [
     (_dispute_here, Cause.DISPUTE_UNKNOWN_HERE),
     (_win_here, Cause.DISPUTE_UNKNOWN_HERE),
     (_dispute_there, Cause.DISPUTE_MISSING_THERE),
+    (_taken_back_here, Cause.TAKEN_BACK_UNKNOWN_HERE),
+    (_taken_back_there, Cause.TAKEN_BACK_MISSING_THERE),
     (_settled, Cause.OTHER_SETTLED),
     (_fee, Cause.OTHER_FEE),
     (_other, Cause.OTHER_MOVEMENT),

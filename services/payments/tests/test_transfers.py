@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from chassis.testing import DAWN, Outcome
-from contracts.chassis import DeadlinePassed
-from contracts.message import Command
+from chassis.testing import DAWN, Outcome, Spec
+from contracts.chassis import DeadlinePassed, MessageParked
+from contracts.message import Command, Event
 from contracts.money import Money, Tender, TenderMethod
 from contracts.payments import (
+    AuthorizeMore,
     CallResult,
+    CancelIncrease,
     CardAuthorizationRequested,
     CardDecline,
     DeclineReason,
     PaymentAuthorized,
     PaymentCaptured,
     PaymentDeclined,
+    PaymentIncreased,
     PaymentRefunded,
     PaymentStarted,
     PaymentVoided,
@@ -31,8 +37,9 @@ from contracts.payments import (
 )
 from services.payments.api import _view
 from services.payments.methods import TRANSFER_WITHIN
+from services.payments.payment_state import deadlines_of
 from services.payments.tests.test_cards import CARD, Payment, kinds
-from services.payments.tests.test_payment import ORDER, VOID, after, authorize, capture, eur, refund
+from services.payments.tests.test_payment import COUPON, ORDER, VOID, after, authorize, capture, eur, refund
 from services.payments.transfers import AWAITS
 
 TRANSFER = Tender(method=TenderMethod.BANK_TRANSFER, amount=eur(1_000))
@@ -139,3 +146,61 @@ def test_a_card_beside_it_is_secured_first_or_last() -> None:
     payment = Payment(CARD, TRANSFER)
     payment.when(came(1_000))
     assert kinds(payment.said(payment.asked(CardAuthorizationRequested)))[-1] == PaymentAuthorized.__name__
+
+
+acts = st.one_of(
+    st.tuples(st.just("came"), st.integers(0, 9), st.sampled_from([50, 100, 400, 1_000])),
+    st.tuples(st.just("came"), st.integers(0, 9), st.sampled_from([50, 100, 400, 1_000])),
+    st.tuples(st.just("went"), st.integers(0, 9), st.sampled_from([50, 100, 400])),
+    st.tuples(st.just("more"), st.sampled_from(["1", "2", "3"]), st.tuples(*[st.sampled_from([0, 100, 300])] * 3)),
+    st.tuples(st.just("give_up"), st.sampled_from(["1", "2", "3"])),
+    st.tuples(st.just("capture"), st.sampled_from(["s1", "s2", "s3"]), st.integers(1, 900)),
+    st.tuples(st.sampled_from(["authorize", "authorize", "due", "due", "void"])),
+)
+THREE = (TRANSFER, TRANSFER.model_copy(update={"amount": eur(200)}), COUPON)
+
+
+def act(spec: Spec, what: Any) -> Outcome:
+    match what:
+        case ("came", number, amount):
+            return spec.when(came(amount, f"t{number}"))
+        case ("went", number, amount):
+            return spec.when(went(amount, f"b{number}"))
+        case ("more", name, amounts):
+            rows = zip(THREE, amounts, strict=True)
+            tenders = tuple(tender.model_copy(update={"amount": eur(amount)}) for tender, amount in rows)
+            more = AuthorizeMore(order_id="o1", increase=name, amount=eur(sum(amounts)), tenders=tenders)
+            return spec.when(more, reply_to=ORDER)
+        case ("give_up", name):
+            return spec.when(CancelIncrease(order_id="o1", increase=name, amount=eur(1)), reply_to=ORDER)
+        case ("capture", name, amount):
+            return spec.when(capture(amount, name), reply_to=ORDER)
+        case ("due",):
+            name, due = next(iter(sorted(deadlines_of(spec.state).items())), (f"{AWAITS}0", DAWN))
+            spec.at(max(due, spec._now))
+            return spec.when(DeadlinePassed(name=name, due=due))
+        case ("void",):
+            return spec.when(VOID, reply_to=ORDER)
+    return spec.when(authorize(*THREE), reply_to=ORDER)
+
+
+@settings(max_examples=250)
+@given(st.lists(acts, min_size=3, max_size=40))
+def test_all_that_comes_is_secured_taken_or_somebodys_to_send_back(course: list[Any]) -> None:
+    spec, events = after(), list[Event]()
+    for what in course:
+        outcome = act(spec, what)
+        assert not any(isinstance(event, MessageParked) for event in outcome.events), outcome.events
+        events += outcome.events
+        state = spec.state
+        came_in = sum(event.amount.amount for event in events if isinstance(event, TransferReceived))
+        gone = sum(event.amount.amount for event in events if isinstance(event, TransferReturned))
+        taken = sum(row.amount for row in state.taken if row.tender < 2)
+        left = sum(state.remaining.get(str(place), 0) for place in range(2))
+        # what is waited for and partly there is secured by nobody yet; once all is there it is what is left
+        first = state.transfers.received if state.authorized is None else {}
+        waits = sum(n for key, n in state.transfers.received.items() if "/" in key or key in first)
+        assert came_in == gone + taken + left + waits + state.transfers.unmatched
+        assert state.transfers.idle == 0
+    answers = Counter(event.increase for event in events if isinstance(event, PaymentIncreased) and not event.repeated)
+    assert all(count == 1 for count in answers.values())

@@ -16,9 +16,11 @@ from contracts.ids import stream
 from contracts.message import Event, Message
 from contracts.money import Tender, TenderMethod
 from contracts.payments import (
+    AuthorizeMore,
     BlockValue,
     CallResult,
     CallStep,
+    CancelIncrease,
     CaptureRefusal,
     CaptureRefused,
     CaptureStarted,
@@ -356,8 +358,16 @@ acts = st.one_of(
     *[st.tuples(st.sampled_from(["carry", "back"]), st.sampled_from([GIFT, CREDIT]))] * 3,
     st.tuples(st.just("capture"), st.sampled_from(["s1", "s2", "s3"]), st.integers(1, 700)),
     st.tuples(st.just("refund"), st.sampled_from(["r1", "r2", "r3"]), st.integers(1, 700)),
-    st.tuples(st.sampled_from(["authorize", "more", "void"])),
+    st.tuples(st.just("increase"), st.sampled_from(["1", "2"]), st.tuples(*[st.sampled_from([0, 50, 150])] * 3)),
+    st.tuples(st.just("give_up"), st.sampled_from(["1", "2"])),
+    st.tuples(st.sampled_from(["authorize", "authorize", "more", "void"])),
 )
+
+
+def increase(name: str, amounts: tuple[int, ...]) -> AuthorizeMore:
+    rows = zip((CARD_OF_GIFT, FROM_CREDIT, COUPON), amounts, strict=True)
+    tenders = tuple(tender.model_copy(update={"amount": eur(amount)}) for tender, amount in rows)
+    return AuthorizeMore(order_id="o1", increase=name, amount=eur(sum(amounts)), tenders=tenders)
 
 
 def act(shop: Shop, what: Any) -> None:
@@ -370,6 +380,10 @@ def act(shop: Shop, what: Any) -> None:
             shop.when(capture(amount, name))
         case ("refund", name, amount):
             shop.when(refund(amount, name))
+        case ("increase", name, amounts):
+            shop.when(increase(name, amounts))
+        case ("give_up", name):
+            shop.when(CancelIncrease(order_id="o1", increase=name, amount=eur(1)))
         case ("void",):
             shop.when(VOID)
         case ("more",):
