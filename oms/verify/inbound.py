@@ -64,7 +64,10 @@ def check_inbound(reading: Reading, spill: Spill, findings: Findings, rest_befor
         values,
     )
     _ask(reading, spill, findings, "I-19 outside", _WORK_CASES, _WORK, "nobody said what became of it", values)
-    cases, what = f"select count(*) from ({_OPEN})", "the deadline that it set is due, and was not heard of since"
+    cases, what = (
+        "select count(*) from (select distinct stream, name from deadlines)",
+        "the deadline that it set is due, and was not heard of since",
+    )
     _ask(
         reading,
         spill,

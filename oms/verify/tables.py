@@ -184,7 +184,8 @@ def _compare_deadlines(reading: Reading, spill: Spill, findings: Findings) -> No
         join followed f on f.topic = d.topic and f.part = d.part where d.off < f.next group by all
         having arg_max(d.due, d.off) <> 0
     """
-    findings.checked["I-15 deadlines"] += spill.count(f"select count(*) from ({open_there})", {})
+    ever = "select distinct d.topic, d.stream, d.name from deadlines d join followed f on f.topic = d.topic and f.part = d.part"
+    findings.checked["I-15 deadlines"] += spill.count(f"select count(*) from ({ever})", {})
     query = f"""
         select coalesce(t.service, s.topic), coalesce(t.stream, s.stream), coalesce(t.name, s.name), t.due, s.due
         from ({open_there}) t full join stored_deadlines s
