@@ -6,7 +6,9 @@ Everything about which event moves how much is in this module. Amounts in minor 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from oms.verify.findings import Findings
 from oms.verify.stories import Story, Told
@@ -17,7 +19,8 @@ __all__ = ["OrderMoney", "check_money"]
 @dataclass
 class OrderMoney:
     """Accounts of an order by its own events. `kept` is what was captured and not granted back; a grant moves it into
-    the customer's `credit`, a refund out of there. `owed` and `paid` are of each refund."""
+    the customer's `credit`, a refund out of there. `owed` and `paid` are of each refund. Of an exchange the credit for
+    what comes back pays for what goes out: `set_against` so far, of `exchanged` that was granted for that."""
 
     secured: int = 0
     fulfilled: int = 0
@@ -27,6 +30,9 @@ class OrderMoney:
     credit: int = 0
     refunded: int = 0
     as_credit: int = 0
+    exchanged: int = 0
+    set_against: Counter[str] = field(default_factory=Counter)
+    at_once: bool = False
     owed: Counter[str] = field(default_factory=Counter)
     paid: Counter[str] = field(default_factory=Counter)
 
@@ -41,7 +47,9 @@ class OrderMoney:
             case "LinesFulfilled":
                 self.fulfilled += value["amount"]["amount"]
             case "CaptureNotNeeded":
-                self.not_needed += value["amount"]["amount"]
+                self.not_needed += value["amount"]["amount"] - self.set_against[value["fulfillment"]]
+            case "ExchangeAgreed":
+                self.at_once = self.at_once or value["send"] == "at_once"
             case _:
                 return self._moved(event)
         return False
@@ -54,11 +62,16 @@ class OrderMoney:
                 self.kept += value["amount"]["amount"]
             case "RefundGranted":
                 self._grant(value["refund"], value["amount"]["amount"])
+                self.exchanged += value["amount"]["amount"] if value.get("to") == "exchange" else 0
+            case "CreditApplied" | "CreditCharged" | "CreditPaidOut":
+                self._use(event.name, value)
             case "Refunded":
                 amount = value["amount"]["amount"]
                 self._grant(value["refund"], amount)
                 self._pay(value["refund"], amount)
                 self.as_credit += amount if value.get("to") == "store_credit" else 0
+            case "RefundFailed" if "taken_back" in value:
+                self._take_back(value["refund"], value.get("refunded_part", {"amount": 0})["amount"])
             case "RefundFailed" if "refunded_part" in value:
                 self._pay(value["refund"], value["refunded_part"]["amount"])
             case "RefundWithdrawn":
@@ -79,10 +92,32 @@ class OrderMoney:
         self.credit -= more
         self.refunded += more
 
+    def _take_back(self, refund: str, left: int) -> None:
+        less = self.paid[refund] - left
+        self.paid[refund] = left
+        self.credit += less
+        self.refunded -= less
+
+    def _use(self, name: str, value: Mapping[str, Any]) -> None:
+        """Credit pays for goods, or does so no more; what is paid out is granted again by a refund of its own."""
+        used = value["amount"]["amount"] * (-1 if name == "CreditCharged" else 1)
+        self.kept += used
+        self.credit -= used
+        if name != "CreditPaidOut":
+            self.set_against[value["fulfillment"]] += used
+
+    @property
+    def applied(self) -> int:
+        """What credit pays for in place of money."""
+        return sum(self.set_against.values())
+
     @property
     def balanced(self) -> bool:
-        """captured - refunded = kept + credit, and neither of these is below zero."""
-        return self.captured - self.refunded == self.kept + self.credit and min(self.kept, self.credit) >= 0
+        """captured - refunded = kept + credit, and neither of these is below zero, but for the credit while goods of an
+        exchange leave before the others come."""
+        if self.captured - self.refunded != self.kept + self.credit or self.kept < 0:
+            return False
+        return self.credit >= 0 or self.at_once
 
 
 @dataclass
@@ -93,6 +128,7 @@ class _PaymentMoney:
     captured: int = 0
     refunded: int = 0
     given_back: int = 0
+    whole: dict[str, int] = field(default_factory=dict)
     by_fulfillment: Counter[str] = field(default_factory=Counter)
 
 
@@ -137,10 +173,15 @@ def _check_payment(story: Story, findings: Findings) -> _PaymentMoney:
                 expect("I-04 authorised", payment.captured <= payment.authorized, what, event.place)
             case "PaymentRefunded":
                 payment.refunded += value["amount"]["amount"]
+                payment.whole[value["refund"]] = value["amount"]["amount"]
                 what = f"it says {value['refunded']['amount']} are refunded, the events come to {payment.refunded}"
                 expect("I-04 sums", value["refunded"]["amount"] == payment.refunded, what, event.place)
                 what = f"refunded {payment.refunded} of {payment.captured} captured"
                 expect("I-04 refunded", payment.refunded <= payment.captured, what, event.place)
+            case "RefundReversed":
+                payment.refunded -= payment.whole.pop(value["refund"], 0)
+                what = f"it says {value['refunded']['amount']} are refunded, the events come to {payment.refunded}"
+                expect("I-04 sums", value["refunded"]["amount"] == payment.refunded, what, event.place)
     return payment
 
 
@@ -153,8 +194,9 @@ def _check_both(story: Story, money: OrderMoney, payment: _PaymentMoney, over: b
         what = f"refunded {back} by the order, {payment.refunded} by payments"
         expect("I-04 both", back == payment.refunded, what, place)
     if over:
-        what = f"fulfilled {money.fulfilled}, captured {money.captured}, not to be captured {money.not_needed}"
-        expect("I-04 worth", money.fulfilled == money.captured + money.not_needed, what, place)
+        covered = money.captured + money.applied + money.not_needed
+        what = f"fulfilled {money.fulfilled}, captured {money.captured}, by credit {money.applied}, neither {money.not_needed}"
+        expect("I-04 worth", money.fulfilled == covered and money.credit >= 0, what, place)
         left = payment.authorized - payment.captured - payment.given_back
         what = f"{left} of {payment.authorized} are neither captured nor given back, and the order is over"
         lapsed = any(story.named("payments", "AuthorizationExpired", "CardAuthorizationLapsed"))

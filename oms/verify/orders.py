@@ -31,6 +31,9 @@ ANSWERS = {
 }
 """What an order asks for, the field that names it, and the events of the order that say what became of it."""
 
+SET_AGAINST = "exchange"
+"""What is granted to pay for goods that go out in an exchange: nobody is asked for it."""
+
 
 @dataclass
 class _Order:
@@ -136,9 +139,9 @@ def _check_funds(story: Story, findings: Findings) -> None:
             what = f"nothing of {worth} is secured"
             findings.expect("I-07 funds", money.secured > 0 or worth <= 0, what, event.place)
         elif event.name == "LinesFulfilled" and event.value["kind"] != HANDED_OUT:
-            owed = money.fulfilled - money.not_needed
-            what = f"worth {owed} has left, and {money.secured} are secured"
-            findings.expect("I-07 funds", owed <= money.secured, what, event.place)
+            owed, funds = money.fulfilled - money.not_needed, money.secured + money.exchanged
+            what = f"worth {owed} has left, and {funds} are secured or set against it"
+            findings.expect("I-07 funds", owed <= funds, what, event.place)
 
 
 def _check_packages(story: Story, order: _Order, findings: Findings) -> None:
@@ -188,7 +191,8 @@ def _unanswered(story: Story) -> list[Told]:
     waits = []
     for asks, (name, answers) in ANSWERS.items():
         answered = {event.value.get(name) for event in story.named("order", *answers)}
-        waits += [event for event in story.named("order", asks) if event.value[name] not in answered]
+        asked = (event for event in story.named("order", asks) if event.value.get("to") != SET_AGAINST)
+        waits += [event for event in asked if event.value[name] not in answered]
     return waits
 
 

@@ -31,7 +31,7 @@ _RULES = (
     Rule("I-04 authorised", "no more is captured than was authorised"),
     Rule("I-04 refunded", "no more is refunded than was captured", may_be_none=True),
     Rule("I-04 both", "order and payments agree on what was captured and refunded"),
-    Rule("I-04 worth", "of an order that is over, what was captured is what was fulfilled"),
+    Rule("I-04 worth", "of an order that is over, what left is captured, paid by credit, or not to be captured"),
     Rule(
         "I-04 value", "stored value: issued = available + held + redeemed + expired, none below zero", may_be_none=True
     ),
