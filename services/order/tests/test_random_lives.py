@@ -20,6 +20,7 @@ from contracts.order import (
     ExchangeSend,
     FulfilledKind,
     HeldStep,
+    LinesCancelled,
     LinesFulfilled,
     NoticeKind,
     NoticeRequested,
@@ -266,8 +267,19 @@ def _check_notices(story: Story) -> None:
         assert told[NoticeKind.SHIPPED] == (left if ships else 0)
         cancelled = line_units(state.lines[line], Bucket.CANCELLED)
         waiting = sum(news.units.get(line, 0) for news in story.view.notices.due)
-        assert told[NoticeKind.CANCELLED] + waiting == cancelled
+        # what goes by a change is told with the change
+        assert told[NoticeKind.CANCELLED] + waiting + _cancelled_by_changes(line, story) == cancelled
     assert not story.view.notices.due or story.view.fulfillment.withdrawing
+
+
+def _cancelled_by_changes(line: str, story: Story) -> int:
+    cancels = (event for event, _, _ in story.log if isinstance(event, LinesCancelled) and event.change is not None)
+    return sum(
+        move.quantity
+        for event in cancels
+        for move in event.moves
+        if move.line == line and move.target is Bucket.CANCELLED
+    )
 
 
 def _told_of(line: str, kind: NoticeKind, notices: Sequence[NoticeRequested]) -> int:
