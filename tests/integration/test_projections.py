@@ -82,6 +82,15 @@ def test_what_a_projection_cannot_write_fails_it_again_and_again_and_nothing_els
     assert (health.state, bench.written()) == ("running", ["one", "th?ree", "two"])
 
 
+def test_the_end_of_an_empty_partition_leaves_no_row(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broker tells that end to whoever asks, again and again: tables made again would differ by it."""
+    bench.follower.step()
+    monkeypatch.setattr(bench.follower._reader, "poll", lambda limit, timeout: ([], {("words", 0): 0}))
+    bench.follower.step()
+    with connect(bench._url, bench._schema) as connection:
+        assert connection.execute("select * from projection_tracking").fetchall() == []
+
+
 def test_a_projection_whose_topic_is_not_there_yet_waits_for_it(database: str, namespace: str) -> None:
     follower = ProjectionFollower(MemoryLog(lambda: datetime.now(UTC)), database, namespace, Words(), "")
     with pytest.raises(LogError, match="words does not exist"):
