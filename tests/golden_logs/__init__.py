@@ -1,0 +1,1 @@
+"""Golden logs: what each release wrote, kept for ever, and the states that its events come to."""
