@@ -21,6 +21,7 @@ COMMANDS = {
     "init": "oms.opening.command:init",
     "import": "oms.importing.command:import_orders",
     "rebuild": "oms.rebuild.command:rebuild",
+    "replay": "oms.replay.command:replay_log",
     "verify": "oms.verifying:verify",
     "dead-letters": "oms.operating:dead_letters",
     "offsets": "oms.operating:offsets",

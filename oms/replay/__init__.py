@@ -1,0 +1,1 @@
+"""The same log through the code of two versions, compared table by table: `oms replay`."""

@@ -1,0 +1,87 @@
+"""Two versions make the same of one log, or what differs is named: an upgrade is proved before it is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chassis.memory import MemoryLog
+from chassis.rebuild import ends_of
+from oms.declared import declared
+from oms.replay import building
+from oms.replay.command import HERE
+from oms.replay.comparing import NotBuilt, Replayed, Wanted, build_by, document_of, replay
+from services.order.order import OrderState
+from services.order.projections import OrdersProjection, OrderStage
+from tests.simulation.busy import busy_month, log_of
+
+
+@pytest.fixture(scope="module")
+def log() -> MemoryLog:
+    return log_of(busy_month(3, days=5))
+
+
+def replayed(log: MemoryLog, database: str, namespace: str, patch: Any = None) -> Replayed:
+    """Both versions in this process; `patch` makes the second another one."""
+    service = declared("order", "")
+    asked = {
+        "service": "order",
+        "namespace": "",
+        "database": database,
+        "positions": document_of(ends_of(log, service)),
+    }
+
+    def by(wanted: Wanted, what: Mapping[str, Any]) -> dict[str, Any]:
+        with pytest.MonkeyPatch.context() as patched:
+            if wanted.schema.endswith("other") and patch is not None:
+                patch(patched)
+            return building.build(log, {**what, "schema": wanted.schema})
+
+    schemas = [Wanted(Path(), f"{namespace}_{name}") for name in ("here", "other")]
+    return replay(service, asked, schemas[0], schemas[1], by)
+
+
+def test_the_same_version_makes_the_same_of_a_log(log: MemoryLog, database: str, namespace: str) -> None:
+    found = replayed(log, database, namespace)
+    assert found.equal and found.streams == () and found.calls_outside == 0
+    assert {"events", "orders", "stream_states"} < {table.table for table in found.tables}
+
+
+def test_a_read_model_that_another_version_makes_otherwise_is_named(
+    log: MemoryLog, database: str, namespace: str
+) -> None:
+    told: Callable[..., None] = OrdersProjection._stage
+
+    def other(patched: pytest.MonkeyPatch) -> None:
+        patched.setattr(OrdersProjection, "_stage", lambda *args: told(*args[:-1], OrderStage.PLACED))
+
+    found = replayed(log, database, namespace, other)
+    assert [table.table for table in found.tables if not table.equal] == ["orders"]
+    [orders] = [table for table in found.tables if table.table == "orders"]
+    assert orders.first is not None and orders.first.live is not None and orders.first.rebuilt is not None
+    assert orders.first.live["stage"] != orders.first.rebuilt["stage"] == "placed"
+    assert found.streams == ()
+
+
+def test_streams_that_come_to_other_states_are_named(log: MemoryLog, database: str, namespace: str) -> None:
+    def other_state(patched: pytest.MonkeyPatch) -> None:
+        kind = declared("order", "").kinds[0]
+        first = kind.folds[0]
+        assert isinstance(first.initial, OrderState)
+        changed = replace(kind, folds=(replace(first, initial=replace(first.initial, captured=1)), *kind.folds[1:]))
+        patched.setattr("services.order.app.ORDER", changed)
+
+    found = replayed(log, database, namespace, other_state)
+    different = {table.table for table in found.tables if not table.equal}
+    assert "stream_states" in different and found.streams and found.streams[0].startswith("order/")
+
+
+def test_a_checkout_that_cannot_build_says_why(tmp_path: Path) -> None:
+    with pytest.raises(NotBuilt, match="is no checkout of a version that can replay"):
+        build_by(Wanted(tmp_path, "nothing"), {})
+    with pytest.raises(NotBuilt, match="built nothing; it said"):
+        build_by(Wanted(HERE, "nothing"), {})
