@@ -42,12 +42,15 @@ from contracts.order import (
     CancelOrder,
     CancelReason,
     ConfirmChange,
+    ExchangeSend,
+    ExchangeWish,
     GrantRefund,
     LineQuantity,
     OrderLine,
     ProposeChange,
     RefundApprover,
     RefundCause,
+    RefundTo,
     RefundUnits,
     ReleasedToFulfillment,
     ReleaseHold,
@@ -306,6 +309,44 @@ def _paid_back(life: Life) -> None:
     life.says(GrantRefund(cause=RefundCause.APPEASEMENT, amount=off, reason="for the trouble"), "anna")
 
 
+def _exchanged(life: Life) -> None:
+    life.stock("TEAPOT", "north", 2)
+    life.stock("TEAPOT-L", "north", 3)
+    life.placed(channel_order("1001", ("TEAPOT", 2, 5000)))
+    life.worked()
+    life.told.clear()
+    larger = OrderLine(
+        line="", sku="TEAPOT-L", quantity=1, unit="each", amount=Money(amount=3200, currency="EUR"), ship_group="1"
+    )
+    one = ExchangeWish(line="1", quantity=1, reason=ReturnReason.DID_NOT_FIT)
+    life.says(ProposeChange(added=(larger,), returns=(one,), send=ExchangeSend.ON_RECEIPT), "anna")
+    life.says(ConfirmChange(change="1"), "anna")
+    life.waits()
+    [asked] = life.world.of(ReturnRequested)
+    life.comes_back(
+        asked.return_id,
+        RecordReturnReceipt(document="b", location="south", items=(ReturnedItem(sku="TEAPOT", quantity=1),)),
+        RecordInspection(
+            document="i",
+            location="south",
+            items=(InspectedItem(sku="TEAPOT", quantity=1, disposition=Disposition.RESTOCK),),
+        ),
+    )
+    life.worked()
+
+
+def _replaced(life: Life) -> None:
+    life.stock("TEAPOT", "north", 3)
+    life.placed(channel_order("1001", ("TEAPOT", 2, 4998)))
+    life.worked()
+    life.told.clear()
+    one = (RefundUnits(line="1", quantity=1),)
+    wish = GrantRefund(cause=RefundCause.DAMAGED, lines=one, to=RefundTo.REPLACEMENT, reason="the spout is broken")
+    life.says(wish, "anna")
+    life.waits()
+    life.worked()
+
+
 LIVES = (
     Kind(
         "Shipped whole",
@@ -402,6 +443,23 @@ LIVES = (
         "than anna may give alone, so nothing is owed until ben, another subject, approves it; then payments give it back, "
         "and the channel and the customer hear of it. The appeasement of 10.00 is for no units, and granted at once.",
         _paid_back,
+    ),
+    Kind(
+        "Exchanged for a larger one",
+        "The order was delivered and is complete; what led there is left out. One of two teapots is too small: it is to come "
+        "back, and a larger one to go out for it, once it is here. Confirmed, the order goes on, and payments secure the "
+        "difference of 7.00 before anything else is done; its answer asks for the return, adds line 2 and claims its goods. "
+        "They are kept while the first teapot is on its way. Looked at, it is credited (25.00, owed to the exchange and not "
+        "paid out), and line 2 is released in the same handling. What leaves is worth 32.00: the credit pays 25.00 of it, "
+        "and no more than 7.00 is taken.",
+        _exchanged,
+    ),
+    Kind(
+        "Sent again",
+        "The same beginning, but one of two teapots came broken, and the customer gets another instead of money. Nothing has "
+        "to come back. The decision reopens the order and adds line 2, which is owed nothing: when it leaves no capture is "
+        "needed, no invoice is written, and the order is complete again.",
+        _replaced,
     ),
 )
 
