@@ -39,6 +39,10 @@ class Evidence:
         self._groups_at_work: dict[str, set[str]] = defaultdict(set)
         self._doubts: dict[tuple[str, str], str] = {}
         self._returns: dict[str, str] = {}
+        self._added: set[Line] = set()
+        self._sent_again: set[Line] = set()
+        self._by_credit: set[tuple[str, str]] = set()
+        self._exchanging: set[str] = set()
         self._departures: Counter[tuple[str, str]] = Counter()
         self._methods: dict[str, set[str]] = {}
 
@@ -109,7 +113,10 @@ class Evidence:
             self.cases["awaits"].add((order, event.value["demand"]["line"]))
 
     def note_work(self, order: str, event: Seen) -> None:
-        """Where work is done, and how often for one ship group of an order."""
+        """Where work is done, and how often for one ship group of an order as it was placed."""
+        lines = event.value.get("lines", ())
+        if lines and all((order, line["line"]) in self._added for line in lines):
+            return
         location, group = event.value["location"], event.value["ship_group"]
         self.cases["location"].add(location)
         self._works[order, location, group] += 1
@@ -120,13 +127,43 @@ class Evidence:
             self.cases["groups"].add(order)
 
     def note_fulfilled(self, order: str, event: Seen) -> None:
-        """How units left, and which groups left in parts."""
-        groups = {self._group_of[order, part["line"]] for part in event.value["ranges"]}
+        """How units left, which groups left in parts, and what was sent again."""
+        lines = {(order, part["line"]) for part in event.value["ranges"]}
+        self.cases["sent again"] |= lines & self._sent_again
+        groups = {self._group_of[line] for line in lines - self._added}
         self.cases[event.value["kind"]].add(order)
         for group, whole in groups:
             self._departures[order, group] += 1
             if self._departures[order, group] > 1 and not whole:
                 self.cases["in parts"].add((order, group))
+
+    def note_added(self, order: str, event: Seen) -> None:
+        """Lines that the order did not have when it was placed."""
+        self._added |= {(order, line["line"]) for line in event.value["lines"]}
+
+    def note_again(self, order: str, event: Seen) -> None:
+        """The lines by which units are sent again."""
+        self._sent_again |= {(order, part["by"]) for part in event.value["replaced"]}
+
+    def note_exchange(self, order: str, event: Seen) -> None:
+        """What is charged of it says nothing of how what was placed is charged."""
+        self._exchanging.add(order)
+
+    def note_credit(self, order: str, event: Seen) -> None:
+        """What came back pays for what left."""
+        self._by_credit.add((order, event.value["fulfillment"]))
+
+    def note_captured(self, order: str, event: Seen) -> None:
+        """Money that was taken beside credit is the difference of an exchange."""
+        if (order, event.value["fulfillment"]) in self._by_credit:
+            self.note_case("difference taken", order)
+
+    def note_completed(self, order: str, event: Seen) -> None:
+        """An order that went on without what was cancelled, or with what was exchanged."""
+        if (order,) in self.cases["less wanted"]:
+            self.note_case("partly cancelled", order)
+        if order in {each for each, _ in self._by_credit}:
+            self.note_case("exchanged", order)
 
     def doubt(self, order: str, key: str, name: str) -> None:
         """A card that is not secured yet; what it is if it will be."""
@@ -138,12 +175,13 @@ class Evidence:
             if name := self._doubts.pop((order, key), None):
                 self.note_case(name, order)
 
-        if (order,) in self.cases["charged"]:
+        if (order,) in self.cases["charged"] and order not in self._exchanging:
             self.note_case("authorised again", order)
 
     def note_charged(self, order: str, event: Seen) -> None:
         """What a card paid: alone or with a gift card, once or in parts of what was held at first."""
-        if (order,) in self.cases["charged"] and (order,) not in self.cases["authorised again"]:
+        again = (order,) in self.cases["authorised again"] or order in self._exchanging
+        if (order,) in self.cases["charged"] and not again:
             self.note_case("charged in parts", order)
         self.note_case("charged", order)
         self._note_both(order)
@@ -194,11 +232,6 @@ def _note_lapse(evidence: Evidence, order: str, event: Seen) -> None:
         evidence.note_case("less wanted", order)
 
 
-def _note_completed(evidence: Evidence, order: str, event: Seen) -> None:
-    if (order,) in evidence.cases["less wanted"]:
-        evidence.note_case("partly cancelled", order)
-
-
 def _note_refund(evidence: Evidence, order: str, event: Seen) -> None:
     evidence.note_case(f"refunded: {event.value['cause'].removesuffix('_at_fault')}", order)
 
@@ -227,7 +260,12 @@ _TAKEN: dict[str, _Taken] = {
     "HoldReleased": _note_release,
     "CancelRefused": _note_refusal,
     "LinesCancelled": _note_lapse,
-    "OrderCompleted": _note_completed,
+    "OrderCompleted": Evidence.note_completed,
+    "LinesAdded": Evidence.note_added,
+    "ReplacementGranted": Evidence.note_again,
+    "ExchangeAgreed": Evidence.note_exchange,
+    "CreditApplied": Evidence.note_credit,
+    "CaptureRecorded": Evidence.note_captured,
     "Refunded": _note_refund,
     "CardCaptured": Evidence.note_charged,
     "ValueRedeemed": Evidence.note_spent,
@@ -312,6 +350,9 @@ MIX = (
     Row("returns that came back", "came back"),
     Row("articles that came back and are for sale again", "restocked"),
     Row("orders of which money was given back for what came back", "refunded: returned"),
+    Row("orders whose goods left for others that came back", "exchanged"),
+    Row("orders of which the difference of an exchange was taken", "difference taken"),
+    Row("lines that were sent again", "sent again"),
     Row("invoices", "invoice"),
 )
 """The mix, in the words in which docs/demo.md has it."""

@@ -42,9 +42,9 @@ SETTLE_SECONDS = 3.0
 STANDSTILL_SECONDS = 150.0
 """How long nothing at all may happen while something is still expected: a card that was declined softly is tried again
 after two minutes."""
-DELIVERY_SECONDS = 30.0
-"""How long people may still work, the carrier be on the road and money be given back, once every order is closed that
-will be."""
+DELIVERY_SECONDS = 90.0
+"""How long people may still work, the carrier be on the road, money be given back and other goods be sent, once every
+order is closed that will be."""
 
 FOLLOWED = ("order", "inventory", "fulfillment", "shipping")
 
@@ -100,7 +100,8 @@ class _Stage:
         self._site, self._run, self._till, self._floor, self._goods = site, run, till, floor, goods
         self._board = board
         repaid = (*run.taking(Turn.APPEASED), *run.taking(Turn.RETURNED))
-        self._progress = Progress(run.orders, run.taking(Turn.NEVER_SUPPLIED), repaid)
+        reopened = (*run.taking(Turn.EXCHANGED), *run.taking(Turn.REPLACED))
+        self._progress = Progress(run.orders, run.taking(Turn.NEVER_SUPPLIED), repaid, reopened)
         self._late = LateGoods(run.plan.late)
         self._published = 0
         self._live = False
@@ -164,8 +165,8 @@ class _Stage:
         return self._published - len(self._progress.closed) < OPEN_MAX
 
     async def wait_for_the_end(self) -> None:
-        """Every order closed and delivered that will be, and money given back, or nothing moving any more: then the
-        summary says what is open."""
+        """Every order closed and delivered that will be, money given back and other goods sent, or nothing moving
+        any more: then the summary says what is open."""
         await self._until(lambda: self._progress.done, None)
         until = asyncio.get_running_loop().time() + DELIVERY_SECONDS
         while self._something_follows and asyncio.get_running_loop().time() < until:
@@ -173,7 +174,7 @@ class _Stage:
 
     @property
     def _something_follows(self) -> bool:
-        return bool(self._floor.on_the_road or self._floor.at_work or self._progress.unpaid)
+        return bool(self._floor.on_the_road or self._floor.at_work or self._progress.unsettled)
 
     async def _until(self, true: Callable[[], bool], what: str | None) -> None:
         """Wait for a condition as long as anything moves. Then raises Standstill naming `what`, if there is one."""

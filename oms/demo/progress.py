@@ -15,11 +15,18 @@ SOURCED_BY = frozenset({"SourcingDecided", "HoldPlaced", "OrderConfirmed", "Orde
 
 class Progress:
     """Which orders of the run were placed, sourced (or held), confirmed, and closed. Ids are the orders' own; those of
-    `staying` wait for goods that come after the run, those of `repaid` get money back after they were closed."""
+    `staying` wait for goods that come after the run, those of `repaid` get money back after they were closed, those of `reopened` get goods and are closed again."""
 
-    def __init__(self, orders: Iterable[str], staying: Iterable[str] = (), repaid: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        orders: Iterable[str],
+        staying: Iterable[str] = (),
+        repaid: Iterable[str] = (),
+        reopened: Iterable[str] = (),
+    ) -> None:
         self.orders, self.staying = frozenset(orders), frozenset(staying)
-        self.unpaid = set(repaid)
+        self._unpaid, self._unsent = set(repaid), set(reopened)
+        self._reopened: set[str] = set()
         self.placed: set[str] = set()
         self.sourced: set[str] = set()
         self.confirmed: set[str] = set()
@@ -36,12 +43,20 @@ class Progress:
                 self.confirmed.add(event.id)
             case "OrderCompleted" | "OrderCancelled":
                 self.closed.add(event.id)
+                self._unsent -= self._reopened & {event.id}
+            case "OrderReopened":
+                self._reopened.add(event.id)
             case "Refunded":
-                self.unpaid.discard(event.id)
+                self._unpaid.discard(event.id)
         if event.name in SOURCED_BY and event.id not in self.sourced:
             self.sourced.add(event.id)
             return event.id
         return None
+
+    @property
+    def unsettled(self) -> int:
+        """Orders whose customers have not got yet what they want after it was closed at first."""
+        return len(self._unpaid) + len(self._unsent)
 
     @property
     def done(self) -> bool:

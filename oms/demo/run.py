@@ -21,7 +21,7 @@ from oms.demo.prices import priced, tariff_of
 from oms.demo.site import TENANT
 from oms.demo.stock import LineDemand, StockPlan, Supplied, plan_stock
 from oms.demo.till import Till, TillBasket
-from oms.demo.turns import Candidate, Part, Turn, cast, counter_of, played
+from oms.demo.turns import Candidate, Part, Turn, cast, counter_of, other_size, played
 
 __all__ = ["Run", "prepare"]
 
@@ -110,6 +110,8 @@ def _demands(
             location = counter_of(order)
         for sku in _articles(line, kits):
             yield LineDemand(order_id, wave, sku, line.quantity, line.unit, location, _supplied(sku, part))
+        if part is not None and part.turn is Turn.EXCHANGED and line.sku in part.skus:
+            yield LineDemand(order_id, wave, other_size(line.sku), 1, line.unit, location)
 
 
 _SUPPLIED = {
@@ -120,6 +122,8 @@ _SUPPLIED = {
     Turn.LAPSED: (Supplied.NEVER,),
     Turn.PARTLY_CANCELLED: (Supplied.NEVER,),
     Turn.RETURNED: (Supplied.TWICE,),
+    Turn.EXCHANGED: (Supplied.TWICE,),
+    Turn.REPLACED: (Supplied.TWICE,),
     Turn.ALL_OR_NOTHING: (Supplied.NEVER,),
     Turn.BROKEN: (Supplied.LATE, Supplied.TWICE),
     Turn.SPLIT: (Supplied.SPLIT,),

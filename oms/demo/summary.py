@@ -39,7 +39,8 @@ CLOSING = {"OrderCompleted": "completed", "OrderCancelled": "cancelled"}
 
 @dataclass(slots=True)
 class OrderStory:
-    """What the topics say about one order. Money in minor units; units of a line in buckets, by line."""
+    """What the topics say about one order. Money in minor units; units of a line in buckets, by line. `closed` is when it
+    was so at first; `credited` is what credit for goods that come back has paid of what left."""
 
     placed: datetime | None = None
     confirmed: datetime | None = None
@@ -57,6 +58,7 @@ class OrderStory:
     supplies: dict[str, str] = field(default_factory=dict)
     gone: Counter[str] = field(default_factory=Counter)
     fulfilled_value: int = 0
+    credited: int = 0
     authorised: int = 0
     captured: int = 0
     refunded: int = 0
@@ -166,8 +168,26 @@ def _note_order(story: OrderStory, event: Seen) -> None:
         case "NoticeSent":
             story.told[value["kind"]] += 1
         case "OrderCompleted" | "OrderCancelled":
-            story.closed, story.state = event.time, CLOSING[event.name]
+            story.closed, story.state = story.closed or event.time, CLOSING[event.name]
             story.holds.clear()
+        case _:
+            _note_more(story, event)
+
+
+def _note_more(story: OrderStory, event: Seen) -> None:
+    """What goes out besides what was placed, and what pays for it."""
+    value = event.value
+    match event.name:
+        case "OrderReopened":
+            story.state = "open"
+        case "LinesAdded":
+            more = {line["line"]: line["quantity"] for line in value["lines"]}
+            story.ordered |= more
+            story.buckets |= {line: Counter(ordered=quantity) for line, quantity in more.items()}
+        case "CreditApplied":
+            story.credited += value["amount"]["amount"]
+        case "CreditCharged":
+            story.credited -= value["amount"]["amount"]
 
 
 def _move(story: OrderStory, moves: Iterable[Mapping[str, Any]]) -> None:
@@ -293,7 +313,7 @@ def _checks(
         each("the buckets of every line sum to what was ordered", _wrong_buckets),
         each("what the orders call fulfilled is what left the stock", _wrong_gone),
         _kept_alike(stories, books),
-        each("captured is the value that was fulfilled", _wrong_captured),
+        each("captured, with the credit of exchanges, is the value that was fulfilled", _wrong_captured),
         booked("captured less refunded is what is kept and what is owed, at every prefix (I-04)", money.wrong),
         booked("what the orders call refunded is what payments gave back", money.unlike()),
         booked("nobody is still owed a refund", money.owing()),
@@ -376,16 +396,18 @@ def _wrong_gone(story: OrderStory) -> str | None:
 def _all_invoiced(stories: Mapping[str, OrderStory], documents: Documents) -> Check:
     over = {order: story for order, story in stories.items() if story.state in CLOSING.values()}
     failures = [
-        f"{order}: captured {story.captured}, invoiced {documents.invoiced[order]} {story.currency}"
+        f"{order}: captured {story.captured}, credited {story.credited}, invoiced {documents.invoiced[order]} {story.currency}"
         for order, story in over.items()
-        if story.captured != documents.invoiced[order]
+        if story.captured + story.credited != documents.invoiced[order]
     ]
-    return Check("what was captured is invoiced", len(over), tuple(failures[:SHOWN_MAX]))
+    return Check("what was captured, with the credit of exchanges, is invoiced", len(over), tuple(failures[:SHOWN_MAX]))
 
 
 def _wrong_captured(story: OrderStory) -> str | None:
-    if story.state in CLOSING.values() and story.captured != story.fulfilled_value:
-        return f"captured {story.captured}, fulfilled {story.fulfilled_value} {story.currency}"
+    if story.state in CLOSING.values() and story.captured + story.credited != story.fulfilled_value:
+        return (
+            f"captured {story.captured}, credited {story.credited}, fulfilled {story.fulfilled_value} {story.currency}"
+        )
     return None
 
 

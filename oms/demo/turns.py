@@ -18,7 +18,7 @@ from oms.demo.baskets import SHIP_GROUP, STORES_WITH_STOCK, by_card
 from oms.demo.people import draw
 from oms.demo.values import by_gift_card, by_store_credit
 
-__all__ = ["Candidate", "Part", "Turn", "cast", "counter_of", "played"]
+__all__ = ["Candidate", "Part", "Turn", "cast", "counter_of", "other_size", "played"]
 
 ORDERS_A_TURN = 100
 """Of so many orders one takes each turn."""
@@ -31,6 +31,8 @@ APPEASED_MIN, APPEASED_MAX = 100, 50_000
 """Totals, in minor units, of orders of which a part is given back."""
 RETURNED_MIN = 10
 """What a unit that comes back cost at least, in minor units."""
+SENT_AGAIN_MAX = 5_000
+"""What a unit that is sent again cost at most, in minor units: in each currency the desk may send that alone."""
 
 
 class Turn(StrEnum):
@@ -42,7 +44,8 @@ class Turn(StrEnum):
     has enough of a line. `short_pick`: a line is not on the shelf where it should lie. `in_cart`: goods were kept for a
     cart before. `two_groups`: a line is collected at a store. `carried_out`: bought at a till. `too_late`: cancelled once
     it is picked. `partly_cancelled`: what is missing of a line is cancelled, the rest is wanted. `appeased`: once all has left,
-    a part of the money is given back. `returned`: once it is delivered, a unit comes back. `declined`: the
+    a part of the money is given back. `returned`: once it is delivered, a unit comes back. `exchanged`: the same,
+    and the article goes out in another size, which costs more. `replaced`: a unit came broken, and is sent again. `declined`: the
     card is refused for good. `soft_declined`: it is refused, and a while later it is not. `unknown`: nobody can tell at first
     whether the card was charged. `gift_card`, `store_credit`: the customer pays by these. `two_tenders`: half by a gift
     card, half by a card. `charged_once`: a line leaves in parts, and what holds the money is used up by the first; `charged_in_parts`: and
@@ -63,6 +66,8 @@ class Turn(StrEnum):
     PARTLY_CANCELLED = "partly_cancelled"
     APPEASED = "appeased"
     RETURNED = "returned"
+    EXCHANGED = "exchanged"
+    REPLACED = "replaced"
     DECLINED = "declined"
     SOFT_DECLINED = "soft_declined"
     UNKNOWN = "unknown"
@@ -136,6 +141,20 @@ def _one_that_cost_something(_: Candidate, own: _Own) -> tuple[str, ...] | None:
     return next(((line.sku,) for line in own.all if _paid(line) >= RETURNED_MIN * line.quantity), None)
 
 
+def _one_that_a_card_pays(candidate: Candidate, own: _Own) -> tuple[str, ...] | None:
+    """The customer's card takes the difference. Nothing but the unit's own price is credited: no charge of the order."""
+    if candidate.order.charges or len(candidate.order.tenders) > 1 or _by_one_customer(candidate, own) is None:
+        return None
+    return _one_that_cost_something(candidate, own)
+
+
+def _one_that_cost_little(_: Candidate, own: _Own) -> tuple[str, ...] | None:
+    """Something, and no more than the desk may send again alone."""
+    return next(
+        ((line.sku,) for line in own.all if RETURNED_MIN <= _paid(line) // line.quantity <= SENT_AGAIN_MAX), None
+    )
+
+
 def _paid(line: ChannelLine) -> int:
     return line.amount + sum(charge.amount for charge in line.charges)
 
@@ -183,7 +202,9 @@ _CHOICES: dict[Turn, _Choice] = {
     Turn.CHARGED_IN_PARTS: _several_that_cost_something,
     Turn.PARTLY_CANCELLED: _one_of_several,
     Turn.TWO_GROUPS: _one_beside_others,
+    Turn.EXCHANGED: _one_that_a_card_pays,
     Turn.RETURNED: _one_that_cost_something,
+    Turn.REPLACED: _one_that_cost_little,
     Turn.SHORT_PICK: _one,
     Turn.IN_CART: _one,
     Turn.ROUNDED: _with_money_to_round,
@@ -256,6 +277,11 @@ def counter_of(order: ChannelOrder) -> str:
     """The store where what is collected lies."""
     stores = sorted(STORES_WITH_STOCK.values())
     return stores[draw(len(stores), "counter", order.external_id)]
+
+
+def other_size(sku: str) -> str:
+    """What an article is called in another size, which nobody orders at first."""
+    return f"{sku}-LARGE"
 
 
 def _carried_out(candidate: Candidate, _: Sequence[str]) -> ChannelOrder:
@@ -337,6 +363,7 @@ _CHANGES: dict[Turn, Callable[[Candidate, Sequence[str]], ChannelOrder]] = {
     Turn.TWO_GROUPS: _collected,
     Turn.CARRIED_OUT: _carried_out,
     Turn.ROUNDED: _rounded,
+    Turn.EXCHANGED: _with_card("tok_ok"),
     Turn.DECLINED: _with_card("tok_decline_expired_card", "tok_decline_stolen_card"),
     Turn.SOFT_DECLINED: _with_card("tok_soft_decline_then_ok"),
     Turn.UNKNOWN: _with_card("tok_timeout_after", "tok_error_after"),

@@ -123,3 +123,15 @@ def test_a_run_is_done_when_all_are_closed_but_those_that_stay() -> None:
     progress.note(event("OrderCompleted", "o-1"))
     assert progress.done
     assert progress.note(event("OrderCompleted", "o-9")) is None
+
+
+def test_a_customer_who_wants_something_after_the_order_was_closed_is_waited_for() -> None:
+    progress = Progress(["o-1", "o-2"], repaid=["o-1"], reopened=["o-2"])
+
+    for name, order in (("OrderCompleted", "o-1"), ("OrderCompleted", "o-2"), ("Refunded", "o-2")):
+        progress.note(event(name, order))
+    assert (progress.done, progress.unsettled) == (True, 2)
+
+    for name, order in (("Refunded", "o-1"), ("OrderReopened", "o-2"), ("OrderCompleted", "o-2")):
+        progress.note(event(name, order))
+    assert (progress.done, progress.unsettled) == (True, 0)

@@ -39,8 +39,12 @@ def work(location: str = "WH", group: str = "home", id: str = "fo-1") -> Seen:
     return seen("FulfillmentOrderCreated", id, order_id="o-1", location=location, ship_group=group)
 
 
-def left(kind: str = "shipped") -> Seen:
-    return seen("LinesFulfilled", kind=kind, ranges=[{"line": "1"}])
+def left(kind: str = "shipped", line: str = "1") -> Seen:
+    return seen("LinesFulfilled", kind=kind, ranges=[{"line": line}])
+
+
+def added(line: str) -> Seen:
+    return seen("LinesAdded", lines=[{"line": line, "ship_group": "home"}])
 
 
 def taken(location: str) -> dict[str, Any]:
@@ -83,6 +87,12 @@ def back(disposition: str, return_id: str = "r-1") -> Seen:
     return seen("StockReturned", "s-1", sku="P1", return_id=return_id, disposition=disposition)
 
 
+def charged(fulfillment: str) -> Seen:
+    return seen("CaptureRecorded", fulfillment=fulfillment)
+
+
+CREDIT = seen("CreditApplied", fulfillment="s-2")
+AGAIN = seen("ReplacementGranted", replaced=[{"line": "1", "by": "2"}])
 RETURN = seen("ReturnRequested", return_id="r-1")
 TAX = {"taxes": [{"amount": 1}]}
 KIT = {"line": "1.1", "ship_group": "home", "tax_included": True, "relates_to": {"kind": "component_of", "line": "1"}}
@@ -132,6 +142,9 @@ SHOWN_BY: dict[str, list[Seen]] = {
     "returns that came back": [seen("ReturnReceived", "r-1", order_id="o-1")],
     "articles that came back and are for sale again": [RETURN, back("restock")],
     "orders of which money was given back for what came back": [seen("Refunded", cause="returned")],
+    "orders whose goods left for others that came back": [CREDIT, seen("OrderCompleted")],
+    "orders of which the difference of an exchange was taken": [CREDIT, charged("s-2")],
+    "lines that were sent again": [AGAIN, added("2"), left(line="2")],
     "invoices": [seen("InvoiceIssued", "i-1", order_id="o-1")],
 }
 """What shows each row: the least of it."""
@@ -142,7 +155,7 @@ NOT_QUITE: dict[str, list[Seen]] = {
     "lines that waited for a supply with a name": [seen("DemandQueued", "s-1", demand=DEMAND)],
     "lines that several locations provide": [sourced(taken("WH")), sourced(taken("STORE"), queued("WH"))],
     "second works for a ship group at a location": [work("WH"), work("STORE"), work("WH", "counter")],
-    "ship groups that left in parts": [left()],
+    "ship groups that left in parts": [added("2"), left(), left(line="2")],
     "orders of two ship groups at work": [work("WH", "home"), work("STORE", "home")],
     "kits": [placed("UYW", "o-2", {**KIT, "channel_line": "2"})],
     "lines picked short": [seen("Picked", "fo-1", order_id="o-1", lines=[{"line": "1", "short": 0}])],
@@ -173,6 +186,9 @@ NOT_QUITE: dict[str, list[Seen]] = {
     "orders that a gift card and a card paid": [paid_by("gift_card"), seen("CardCaptured", "o-2")],
     "articles that came back and are for sale again": [RETURN, back("scrap"), back("restock", "r-9")],
     "orders of which money was given back for what came back": [seen("Refunded", cause="appeasement")],
+    "orders whose goods left for others that came back": [seen("OrderCompleted"), CREDIT],
+    "orders of which the difference of an exchange was taken": [CREDIT, charged("s-1")],
+    "lines that were sent again": [AGAIN, added("2"), added("3"), left(), left(line="3")],
 }
 """What looks like it, and is not."""
 
@@ -207,6 +223,19 @@ def test_a_group_that_had_to_be_complete_did_not_leave_in_parts() -> None:
     whole.value["ship_groups"][0]["complete"] = True
 
     assert told(whole, left(), left())["ship groups that left in parts"].shown == 0
+
+
+def test_what_an_exchange_brings_says_nothing_of_how_the_order_itself_is_served() -> None:
+    agreed = seen("ExchangeAgreed", change="1", lines=["2"])
+    again = work(id="fo-2")
+    again.value["lines"] = [{"line": "2"}]
+    charges = [seen("CardCaptured"), secured("k-2"), seen("CardCaptured")]
+
+    rows = told(agreed, added("2"), work(id="fo-1"), again, *charges)
+
+    assert rows["second works for a ship group at a location"].shown == 0
+    assert rows["cards secured again for goods that left later"].shown == 0
+    assert rows["cards charged in parts of what was held"].shown == 0
 
 
 def test_five_lines_in_a_hundred_have_to_be_short() -> None:

@@ -165,6 +165,33 @@ def test_the_desk_leaves_alone_what_is_not_its_own() -> None:
     assert deeds(desk, held("total_differs", "o-9"), held("no_answer"), picked) == []
 
 
+LINES = [
+    {"line": "1", "sku": "P1", "quantity": 1, "amount": {"amount": 900}, "tax_included": False},
+    {
+        "line": "2",
+        "sku": "P2",
+        "quantity": 2,
+        "amount": {"amount": 1_000},
+        "charges": [{"amount": {"amount": -100}}],
+        "taxes": [{"amount": {"amount": 37}}],
+        "tax_included": False,
+    },
+]
+
+
+def wants(turn: Turn, *events: Seen) -> list[Call]:
+    """What the customer of an order of two lines wants, whose turn is about the second."""
+    placed = Seen("OrderPlaced", "o-1", WHEN, {"lines": LINES})
+    return deeds(lambda door, do: Wishes(door, do, {"o-1": Part(turn, ("P2",))}), placed, *events)
+
+
+def delivered(line: str) -> Seen:
+    return Seen("LinesDelivered", "o-1", WHEN, {"moves": [{"line": line}]})
+
+
+COMPLETED = Seen("OrderCompleted", "o-1", WHEN, {})
+
+
 def wishes(door: Door, do: Callable[[Any], Awaitable[None]]) -> Wishes:
     return Wishes(door, do, {"o-1": Part(Turn.PARTLY_CANCELLED, ("P1",)), "o-2": Part(Turn.APPEASED)})
 
@@ -174,7 +201,7 @@ def waits(order: str, line: str = "1") -> Seen:
 
 
 def test_a_customer_no_longer_wants_what_is_missing() -> None:
-    placed = Seen("OrderPlaced", "o-1", WHEN, {"lines": [{"line": "1", "sku": "P1"}, {"line": "2", "sku": "P2"}]})
+    placed = Seen("OrderPlaced", "o-1", WHEN, {"lines": LINES})
 
     ((path, body, key),) = deeds(wishes, placed, waits("o-1"), waits("o-1", "2"), waits("o-2"), waits("o-9"))
 
@@ -192,15 +219,34 @@ def test_once_all_has_left_a_customer_gets_a_tenth_back() -> None:
 
 
 def test_once_it_is_delivered_a_unit_of_the_turns_article_is_sent_back() -> None:
-    part = Part(Turn.RETURNED, ("P2",))
-    lines = [{"line": "1", "sku": "P1"}, {"line": "2", "sku": "P2"}]
-    placed = Seen("OrderPlaced", "o-1", WHEN, {"lines": lines})
-    delivered = [Seen("LinesDelivered", "o-1", WHEN, {"moves": [{"line": line}]}) for line in ("1", "2")]
-
-    ((path, body, key),) = deeds(lambda door, do: Wishes(door, do, {"o-1": part}), placed, *delivered)
+    ((path, body, key),) = wants(Turn.RETURNED, delivered("1"), delivered("2"))
 
     assert (path, key) == ("/orders/o-1/returns", "back-o-1")
     assert body["lines"] == [{"line": "2", "quantity": 1, "reason": "changed_mind"}]
+
+
+def test_a_unit_goes_back_for_another_size_that_costs_more_once_it_is_here_and_paid() -> None:
+    proposed = Seen("ChangeProposed", "o-1", WHEN, {"change": "1"})
+
+    exchange, agreed = wants(Turn.EXCHANGED, delivered("2"), COMPLETED, proposed)
+
+    assert (exchange[0], exchange[2]) == ("/orders/o-1/changes", "exchange-o-1")
+    assert exchange[1]["returns"] == [{"line": "2", "quantity": 1, "reason": "did_not_fit"}]
+    assert [(line["sku"], line["amount"]) for line in exchange[1]["added"]] == [("P2-LARGE", 469 + 50)]
+    assert exchange[1]["send"] == "on_receipt"
+    assert (agreed[0], agreed[2]) == ("/orders/o-1/changes/1/confirm", "agree-o-1-1")
+
+
+def test_what_came_broken_is_sent_again_once_it_is_here_and_paid() -> None:
+    ((path, body, key),) = wants(Turn.REPLACED, COMPLETED, delivered("1"), delivered("2"))
+
+    assert (path, key) == ("/orders/o-1/refunds", "again-o-1")
+    assert (body["lines"], body["to"]) == ([{"line": "2", "quantity": 1}], "replacement")
+
+
+@pytest.mark.parametrize("turn", [Turn.EXCHANGED, Turn.REPLACED])
+def test_what_is_not_here_or_not_paid_is_neither_exchanged_nor_sent_again(turn: Turn) -> None:
+    assert wants(turn, delivered("2")) == wants(turn, delivered("1"), COMPLETED) == []
 
 
 def test_what_comes_back_is_received_where_it_came_looked_at_and_sold_again() -> None:

@@ -266,9 +266,9 @@ def test_money_taken_for_nothing_is_found() -> None:
     told = summary({"payments": twice})
 
     assert failed(told) == {
-        "captured is the value that was fulfilled",
+        "captured, with the credit of exchanges, is the value that was fulfilled",
         "captured and voided are never more than authorised",
-        "what was captured is invoiced",
+        "what was captured, with the credit of exchanges, is invoiced",
     }
 
 
@@ -281,7 +281,7 @@ def test_a_number_that_is_left_out_or_given_twice_is_found() -> None:
     assert summary({"payments": [*HISTORY["payments"], others]}).clean
 
 
-CAPTURED = seen("CaptureRecorded", "o-1", amount=usd(500))
+CAPTURED = seen("CaptureRecorded", "o-1", fulfillment="f-1", amount=usd(500))
 GRANTED = seen("RefundGranted", "o-1", refund="r-1", amount=usd(200))
 REFUNDED = seen("Refunded", "o-1", refund="r-1", cause="returned", amount=usd(200), to="original")
 GIVEN_BACK = seen("PaymentRefunded", "o-1", refund="r-1", amount=usd(200), refunded=usd(200), captured=usd(500))
@@ -319,6 +319,69 @@ def test_more_granted_than_was_captured_is_found() -> None:
     more = GRANTED._replace(value={"refund": "r-2", "amount": usd(400)})
     told = with_money(GRANTED, REFUNDED, more)
     assert "captured less refunded is what is kept and what is owed, at every prefix (I-04)" in failed(told)
+
+
+REOPENED = seen("OrderReopened", "o-1", 6, cause="exchange", reference="1")
+ADDED = seen("LinesAdded", "o-1", 6, lines=[{"line": "2", "quantity": 1, "ship_group": "home"}])
+CREDITED = seen("RefundGranted", "o-1", refund="r-1", amount=usd(250), to="exchange")
+ANOTHER = seen(
+    "LinesFulfilled",
+    "o-1",
+    8,
+    kind="shipped",
+    ranges=[{"line": "2"}],
+    moves=[moved("2", 1, "ordered", "fulfilled")],
+    amount=usd(300),
+)
+APPLIED = seen("CreditApplied", "o-1", change="1", fulfillment="f-2", amount=usd(250))
+DIFFERENCE = seen("CaptureRecorded", "o-1", fulfillment="f-2", amount=usd(50))
+EXCHANGED = [REOPENED, ADDED, CREDITED, ANOTHER, APPLIED, DIFFERENCE, COMPLETED]
+
+
+def exchanged(*events: Seen, taken: int = 50) -> Summary:
+    """An order of two units for 5.00, of which one comes back for another article at 3.00."""
+    another = {**DEMAND, "line": "2"}
+    received = RECEIVED._replace(
+        value={
+            **RECEIVED.value,
+            "movements": [{**RECEIVED.value["movements"][0], "quantity": 1}],
+            "levels": [level(1)],
+        }
+    )
+    gone = [
+        seen(
+            "StockHandedOut",
+            "s-1",
+            sku="P1",
+            demand=another,
+            quantity=1,
+            movements=[{"location": "WH", "source": "sellable", "target": "fulfilled", "quantity": 1}],
+            levels=[level(0)],
+        )
+    ]
+    payments = [
+        *HISTORY["payments"],
+        seen("PaymentAuthorized", "o-1", amount=usd(50)),
+        seen("PaymentCaptured", "o-1", amount=usd(taken)),
+        seen("InvoiceIssued", "i-2", order_id="o-1", gross=usd(300)),
+    ]
+    inventory = [*HISTORY["inventory"], received, *gone]
+    return summary({"order": [*HISTORY["order"], CAPTURED, *events], "inventory": inventory, "payments": payments})
+
+
+def test_an_exchange_of_which_the_difference_was_taken_checks() -> None:
+    told = exchanged(*EXCHANGED)
+
+    assert failed(told) == set()
+    assert told.states == {"completed": 1}
+    assert told.completed_ms[99] == 4_000
+
+
+def test_an_exchange_that_took_more_than_the_difference_or_is_not_over_is_found() -> None:
+    assert "captured, with the credit of exchanges, is the value that was fulfilled" in failed(
+        exchanged(*EXCHANGED, taken=51)
+    )
+    assert "every order is final, or waits for a named supply alone" in failed(exchanged(*EXCHANGED[:-1]))
 
 
 def test_units_that_vanish_from_a_line_are_found() -> None:
