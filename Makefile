@@ -5,9 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ORDERS ?= 2000
+SEEDS ?= 1000
+FIRST ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help up down demo test check format contracts lives lock clean
+.PHONY: help up down demo test check format contracts lives simulate lock clean
 
 help:  ## what there is to run
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +53,9 @@ contracts: $(STAMP)  ## write JSON Schemas and AsyncAPI from the messages
 
 lives: $(STAMP)  ## write docs/order-lives.md from runs of the services in memory
 	$(BIN)/python -m tests.simulation.order_lives
+
+simulate: $(STAMP)  ## play SEEDS=1000 days of all services in one process (FIRST=0, or one SEED=), and tell what breaks
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --first $(FIRST) $(if $(SEED),--seed $(SEED))
 
 lock: $(STAMP)  ## choose and lock the versions of all packages, and the jars
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes \

@@ -18,7 +18,8 @@ from services.payments.streams import KINDS as PAYMENTS
 from services.shipping.shipment import KINDS as SHIPPING
 from tests.reached.drawing import DRAWINGS, PAGES, marked, page_with
 from tests.reached.record import Reached
-from tests.reached.report import unreached_messages, unreached_rows, unreached_steps, unwritten
+from tests.reached.report import unreached_messages, unreached_rows, unwritten
+from tests.reached.steps import unreached_steps
 
 KINDS: Mapping[str, tuple[StreamKind, ...]] = {
     "order": ORDER,
@@ -65,4 +66,4 @@ def test_every_event_that_was_seen_is_in_a_row(service: str, all_reached: Reache
 
 
 def test_every_step_of_a_saga_was_asked_answered_undone_and_given_up(all_reached: Reached) -> None:
-    assert unreached_steps(all_reached) == []
+    assert unreached_steps(all_reached.steps) == []

@@ -77,14 +77,10 @@ def _on_cancel_decided(message: CancelDecided, state: OrderStream, context: Cont
         KeptLine(line=line.line, quantity=line.refused, reason=line.reason) for line in message.lines if line.refused
     )
     events: list[Event] = []
-    if not kept and (found or asked):
-        moves = all_of(found[1], Bucket.CANCELLED) if found else ()
-        events.append(FulfillmentWithdrawn(fulfillment_order=key, moves=tuple(moves)))
-    elif found and (moves := _let_go(found[1], message.lines)):
-        shipment = found[1].shipment
-        events.append(
-            LinesWithdrawn(fulfillment_order=key, packages=message.packages, shipment=shipment, moves=tuple(moves))
-        )
+    if found and (moves := all_of(found[1], Bucket.CANCELLED) if not kept else _let_go(found[1], message.lines)):
+        events.append(_withdrawn(key, found[1], message, moves, state))
+    elif not kept and (found or asked):
+        events.append(FulfillmentWithdrawn(fulfillment_order=key, moves=()))
     if kept and asked:
         reason, why = CancelRefusal.REFUSED_BY_NODE, _why_kept(message)
         events.append(CancelRefused(reason=reason, fulfillment_order=key, detail=why, lines=kept))

@@ -308,8 +308,12 @@ def _raised(cards: Cards, event: CardAuthorizationRaised) -> Cards:
 def _declined(cards: Cards, event: CardDeclined) -> Cards:
     known = cards.calls[event.key]
     cards = _changed(cards, event.key, stage=CallStage.DECLINED, due=event.again_at)
-    closes = event.step is CallStep.CAPTURE and known.call.authorization in cards.secured
-    return _row(cards, known.call.authorization, open=False) if closes else cards
+    row = cards.secured.get(known.call.authorization)
+    if event.step is not CallStep.CAPTURE or row is None or (row.unwanted and not row.open):
+        return cards
+    # Nobody captures of it again, so that what the provider may still hold of it is let go of.
+    unwanted = replace(row, open=True, unwanted=True, left=row.left + known.call.amount.amount)
+    return replace(cards, secured=cards.secured.insert(known.call.authorization, unwanted))
 
 
 def _captured(cards: Cards, event: CardCaptured) -> Cards:

@@ -84,13 +84,14 @@ class ProviderWorker:
         self._providers, self._usual, self._clock, self._tenant = providers, usual, clock, door.tenant
         self._began = clock()
         self._breakers = AsyncCircuitBreakerFactory(FAILURES_MAX, LEFT_ALONE.total_seconds())
-        self._acting = Acting("payments", KINDS, self._act, "payments", door, taken, waits, AT_ONCE_MAX)
+        self._acting = Acting("payments", KINDS, self.act, "payments", door, taken, waits, AT_ONCE_MAX)
 
     async def take(self, records: Records) -> None:
         """Returns when every intent was acted on and its outcome is in the inbox."""
         await self._acting.take(records)
 
-    async def _act(self, asked: Asked) -> Command:
+    async def act(self, asked: Asked) -> Command:
+        """Ask for what one intent wants, or what became of it; what the provider said, to be recorded."""
         intent = asked.intent
         assert isinstance(intent, Requested | ProviderInquiryRequested), "only what a provider is asked comes here"
         wanted, inquiry = intent.call, isinstance(intent, ProviderInquiryRequested)

@@ -1,19 +1,15 @@
-"""What the tables promise and no specification reached: rows of the message tables on the services' pages, and rows,
-compensations and deadlines of the sagas.
-"""
+"""What the message tables on the services' pages promise and no specification reached."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from chassis.decider import StreamKind
 from contracts.message import CATALOGUE, Event
-from services.order.stream import STEPS
-from tests.reached.record import Reached
 
-__all__ = ["rows_of", "unreached_messages", "unreached_rows", "unreached_steps", "unwritten"]
+__all__ = ["rows_of", "unreached_messages", "unreached_rows", "unwritten"]
 
 NAME = re.compile(r"`(\w+)`")
 BY_NAME = {message.__name__: message for message in CATALOGUE.values()}
@@ -63,25 +59,3 @@ def unwritten(page: str, caused: Mapping[str, set[str]]) -> list[str]:
         named = {event for row in rows if message in row.messages or not row.messages for event in row.events}
         found += [f"{event} of {message}" for event in sorted(events - named - CHASSIS)]
     return found
-
-
-def unreached_steps(reached: Reached) -> list[str]:
-    """What a row of a saga can do, and no specification made it do."""
-    return list(_unreached_steps(reached))
-
-
-def _unreached_steps(reached: Reached) -> Iterator[str]:
-    for name, step in STEPS.items():
-        if name not in reached.asked:
-            yield f"{name}: asked"
-        for answer in step.answers:
-            if (name, answer.__name__) not in reached.answered:
-                yield f"{name}: answered by {answer.__name__}"
-        if step.compensation:
-            for answered in (True, False):
-                if (name, answered) not in reached.undone:
-                    yield f"{name}: undone, {'answered' if answered else 'unanswered'}"
-        if step.asks_max > 1 and name not in reached.again:
-            yield f"{name}: asked again"
-        if name not in reached.given_up:
-            yield f"{name}: given up"

@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from chassis.testing import DAWN
 from contracts.channel import ChannelOrder, ChannelTender
@@ -61,6 +60,7 @@ from contracts.order import (
 from services.order.order import BUCKETS, OrderState, line_units, status
 from services.order.waiting import waiting
 from tests.simulation.people import COUNTER, TILL, WHOLE, Floor, channel_order, place, receive
+from tests.simulation.said import said
 from tests.simulation.world import TENANT, Handled, World
 
 __all__ = ["LIVES", "PAGE", "Kind", "Life", "drawn", "main"]
@@ -501,7 +501,7 @@ def _table(life: Life) -> Iterator[str]:
             yield f"| | | | | *{each}* |"
         else:
             number += 1
-            yield f"| {number} | {each.sender} | {_whom(life, each)} | {_said(each.message)} | {_written(each)} |"
+            yield f"| {number} | {each.sender} | {_whom(life, each)} | {said(each.message)} | {_written(each)} |"
 
 
 def _whom(life: Life, each: Handled) -> str:
@@ -523,51 +523,10 @@ def _whom(life: Life, each: Handled) -> str:
 
 
 def _written(each: Handled) -> str:
-    lines = [f"=> {_said(event)}" for event in each.events] + [
-        f"-> {_said(message)} to {service}" for service, message in each.sent
+    lines = [f"=> {said(event)}" for event in each.events] + [
+        f"-> {said(message)} to {service}" for service, message in each.sent
     ]
     return "<br>".join(lines) or "nothing"
-
-
-def _said(message: Message) -> str:
-    details = "; ".join(_details(message))
-    return f"`{type(message).__name__}`" + (f" {details}" if details else "")
-
-
-def _details(message: Any) -> Iterator[str]:
-    """What tells a message from another of its type: kind or reason, moves or quantities, place, amount."""
-    for name in ("kind", "reason", "cause", "status"):
-        if value := getattr(message, name, None):
-            yield str(value).replace("_", " ")
-    yield from _units(message)
-    priced = getattr(message, "charge", message)
-    if isinstance(amount := getattr(priced, "amount", None), Money):
-        yield f"{amount.to_decimal()} {amount.currency}"
-
-
-def _units(message: Any) -> Iterator[str]:
-    place = f" at {message.location}" if getattr(message, "location", None) else ""
-    if moves := getattr(message, "moves", ()):
-        yield ", ".join(f"line {move.line}: {move.quantity} {move.source} to {move.target}" for move in moves) + place
-    elif parts := getattr(message, "allocations", ()):
-        yield ", ".join(f"{part.quantity} {part.sku} from {part.location}" for part in parts)
-    elif lines := [
-        line for line in (getattr(message, "lines", None) or ()) if hasattr(line, "quantity") and hasattr(line, "sku")
-    ]:
-        yield ", ".join(_line(line) for line in lines) + place
-    elif answers := [line for line in (getattr(message, "lines", None) or ()) if hasattr(line, "granted")]:
-        yield ", ".join(f"of line {line.line} lets go of {line.granted}" for line in answers) + place
-    elif packages := getattr(message, "packages", ()):
-        yield ", ".join(f"package {package.number}" for package in packages) + place
-    elif isinstance(quantity := getattr(message, "quantity", None), int):
-        yield f"{quantity} {getattr(message, 'sku', '')}".strip() + place
-    elif place:
-        yield place.strip()
-
-
-def _line(line: Any) -> str:
-    short = f" ({line.short} short)" if getattr(line, "short", 0) else ""
-    return f"{line.quantity} {line.sku or f'of line {line.line}'}{short}"
 
 
 def _end(life: Life) -> str:

@@ -11,7 +11,7 @@ import pytest
 from contracts.envelope import Envelope
 from tests.simulation import busy
 from tests.simulation.busy import busy_month
-from tests.simulation.world import World, _Letter
+from tests.simulation.world import Letter, World
 
 SEEDS = range(3)
 
@@ -32,7 +32,7 @@ class Skewed(World):
         self.now = right + timedelta(milliseconds=1)
         return went_on
 
-    def _enqueue(self, letter: _Letter) -> None:
+    def _enqueue(self, letter: Letter) -> None:
         self.messages[letter.envelope.id] = letter.envelope
         super()._enqueue(letter)
 

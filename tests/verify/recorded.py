@@ -117,7 +117,7 @@ class _Recorder:
 
     def _deliver(self, letter: Any) -> None:
         world = self._world
-        kind, key = world._kind(letter.service, letter.stream), (letter.service, letter.stream)
+        kind, key = world.kind(letter.service, letter.stream), (letter.service, letter.stream)
         before = world.streams.get(key) or fresh(kind, letter.stream)
         partition, offset = self._places.pop(letter.number)
         inbox = topics.inbox(letter.service)
@@ -127,12 +127,14 @@ class _Recorder:
         world.streams[key] = handling.stream
         if handling.events:
             self._causes[letter.stream] = handling.events[-1].envelope.id
-        events = [CATALOGUE[emitted.envelope.type].decode(emitted.value) for emitted in handling.events]
-        happened = [event for event in events if isinstance(event, Event)]
-        for event in happened:
-            world._happened(letter, event)
+        happened = []
+        for emitted in handling.events:
+            event = CATALOGUE[emitted.envelope.type].decode(emitted.value)
+            assert isinstance(event, Event)
+            world._happened(letter.service, letter.stream, emitted.envelope, event)
+            happened.append(event)
         self._write(letter.service, self._drafts(letter, partition, handling))
-        world.handled.append(simulated._handled(letter, happened, handling))
+        world.handled.append(simulated.Handled(letter, kind, before, handling.stream, tuple(happened), handling.sends))
 
     def _drafts(self, letter: Any, partition: int, handling: Handling) -> list[tuple[Draft, Any]]:
         drafts: list[tuple[Draft, Any]] = []
@@ -148,11 +150,11 @@ class _Recorder:
                 drafts.append((Draft(intents, number, key, event.value, event.envelope, original=written), None))
         for sent in handling.sends:
             draft = self._draft(sent.service, sent.stream, sent.value, sent.envelope)
-            drafts.append((draft, simulated._Letter(sent.service, sent.stream, sent.envelope, sent.value)))
+            drafts.append((draft, simulated.Letter(sent.service, sent.stream, sent.envelope, sent.value)))
         return drafts
 
     def _answer(self, event: Emitted, written: Draft, to: str) -> tuple[Draft, Any]:
         service, _, name = to.partition(":")
         envelope = replace_reply(event.envelope, to)
         draft = self._draft(service, name, event.value, envelope, written)
-        return draft, simulated._Letter(service, name, envelope, event.value)
+        return draft, simulated.Letter(service, name, envelope, event.value)

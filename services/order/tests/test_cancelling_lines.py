@@ -170,9 +170,14 @@ def at_node(*steps: str) -> Story:
 
 
 def decided(
-    story: Story, granted: int, refused: int = 0, decision: CancelDecision = CancelDecision.ANSWERED, place: int = 0
+    story: Story,
+    granted: int,
+    refused: int = 0,
+    decision: CancelDecision = CancelDecision.ANSWERED,
+    place: int = 0,
+    part: bool = True,
 ) -> Outcome:
-    """What the node says to a request for some units of line 1."""
+    """What the node says to a request for some units of line 1; no `part`: they were all that it had."""
     line = DecidedLine(
         line="1", sequence=0, sku="A", granted=granted, refused=refused, unit="each", reason="in the van"
     )
@@ -184,7 +189,7 @@ def decided(
         document="d",
         lines=(line,) if granted or refused else (),
         packages=story.packages(place) if story.view.fulfillment.works[story.work(place)].packages else (),
-        part=True,
+        part=part,
     )
     return story.node(answer, place)
 
@@ -233,6 +238,20 @@ def test_all_of_a_nodes_work_is_withdrawn_and_the_order_goes_on_with_the_rest() 
     assert kinds(answer)[0] == "FulfillmentWithdrawn"
     assert [(each.quantity, each.location) for each in sent(answer, ReleaseClaim)] == [(5, "north")]
     assert status(story.view.order) is OrderStatus.IN_FULFILLMENT
+
+
+@pytest.mark.parametrize(("granted", "refused", "last"), [(5, 0, "FulfillmentWithdrawn"), (3, 2, "LinesWithdrawn")])
+def test_a_node_that_has_nothing_but_the_line_gives_its_claims_back_too(granted: int, refused: int, last: str) -> None:
+    # given work for line 1 alone, taken by the node, and a cancel of that line
+    story = Story({"A": {"north": Availability(9, 1)}, "B": {"south": Availability(9, 1)}}).released(*TWO_LINES)
+    story.listed()
+    cancel(story, ("1", None))
+    # when the node lets go of it, or of some of it: to the node that is no part of its work, but all
+    answer = decided(story, granted, refused, part=False)
+    # then the order goes on with line 2, and nothing holds what is cancelled
+    assert kinds(answer)[0] == last
+    assert [(each.quantity, each.location) for each in sent(answer, ReleaseClaim)] == [(granted, "north")]
+    assert story.view.order.open
 
 
 def test_what_it_keeps_is_told_and_may_be_asked_for_again() -> None:

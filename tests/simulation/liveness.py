@@ -1,0 +1,117 @@
+"""What holds once a day is healed: everything has ended, or waits openly for goods or for somebody who is named, and what
+each service believes agrees with the others and with the provider's ledger."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from contracts.ids import split_stream
+from contracts.order import Bucket, LinesFulfilled
+from contracts.payments import CallStep, CardCaptured, CardRefunded, PaymentRefunded, RefundRefused
+from contracts.shipping import ShipmentCancelled, ShipmentCreated, Shipped
+from services.order.order import units
+from services.order.refund_state import RefundStage
+from services.order.waiting import waiting
+from tests.simulation.day import Day
+from tests.simulation.safety import must
+
+__all__ = ["check"]
+
+
+def check(day: Day) -> None:
+    """Raises Broken when something does not hold."""
+    world = day.world
+    must(not world.waiting(), "rest", "messages are on their way")
+    must(not world.deadlines(), "rest", f"deadlines are open: {world.deadlines()[:3]}")
+    for name, view in day.views("order", "order"):
+        if view.order.placed is not None:
+            _order(day, name, view)
+    _shipments(day)
+    _provider(day)
+    for service in ("order", "inventory", "fulfillment", "shipping", "payments"):
+        world.die(service)
+
+
+def _order(day: Day, name: str, view: Any) -> None:
+    going = [each for each in view.refunds.refunds.values() if each.stage in GOING]
+    unsettled = view.order.open or len(view.astray.packages) > 0 or bool(going) or _returns(view)
+    if unsettled:
+        found = waiting(name, day.world.history("order", name))
+        assert found is not None
+        named = bool(found.waits) and all(wait.what and wait.mover for wait, _ in found.waits)
+        must(named, "waits for nobody", f"{name}: {found.sentence}")
+    asks = [
+        asked
+        for fold in (view.reservation, view.fulfillment, view.refunds, view.returns)
+        for asked in fold.asks.values()
+        if asked.due is not None
+    ]
+    must(not asks, "unanswered", f"{name} waits for {asks}")
+    _claims(day, name, view)
+    _money(day, name, view)
+
+
+GOING = (RefundStage.PROPOSED, RefundStage.GRANTED, RefundStage.FAILED)
+
+
+def _returns(view: Any) -> bool:
+    return any(not each.state.over for each in view.returns.returns.values())
+
+
+def _claims(day: Day, name: str, view: Any) -> None:
+    """I-03: inventory holds for an order what the order believes, which is nothing once it has ended."""
+    there = {
+        claim.terms.sequence: (claim.reserved, claim.waiting)
+        for _, book in day.views("inventory", "stock_item")
+        for claim in book.claims.values()
+        if claim.terms.demand.id == split_stream(name)[1] and (claim.reserved or claim.waiting)
+    }
+    held = view.reservation.held.values()
+    believed = {
+        claim.sequence: (sum(part.quantity for part in held if part.sequence == claim.sequence), claim.waiting)
+        for claim in view.reservation.claims.values()
+    }
+    wanted = {} if view.order.ended else {sequence: both for sequence, both in believed.items() if any(both)}
+    must(there == wanted, "claims differ", f"{name}: inventory holds {there}, the order {wanted}")
+
+
+def _money(day: Day, name: str, view: Any) -> None:
+    """What was taken is what left, less what nobody could take; what was paid back is what payments paid back."""
+    order_id = split_stream(name)[1]
+    left = [event for of, event in day.world.events if of == name and isinstance(event, LinesFulfilled)]
+    worth = sum(event.amount.amount for event in left)
+    owed = [each for each in view.fulfillment.fulfilled.values() if each.asked and not each.captured]
+    missing = worth - view.order.captured
+    must(missing >= 0 and (missing == 0 or view.order.open or bool(owed)), "not taken", f"{name}: {missing} of {worth}")
+    if view.order.ended and not view.order.holds:
+        must(missing == 0, "not taken", f"{name} has ended with {missing} of {worth} not taken")
+    back = sum(event.amount.amount for event in day.world.of(PaymentRefunded) if event.order_id == order_id)
+    told = sum(each.refunded for each in view.refunds.refunds.values() if str(each.contents.to) != "store_credit")
+    parts = any(event.order_id == order_id for event in day.world.of(RefundRefused))
+    must(back == told or parts, "paid back", f"{name}: payments paid back {back}, the order knows of {told}")
+    must(units(view.order, Bucket.ORDERED) == 0 or bool(view.order.holds), "not sourced", name)
+
+
+def _shipments(day: Day) -> None:
+    """Of an order that has ended no label is neither used nor void."""
+    ended = {split_stream(name)[1] for name, view in day.views("order", "order") if view.order.ended}
+    over = {name for name, event in day.world.events if isinstance(event, Shipped | ShipmentCancelled)}
+    labelled = {
+        name for name, event in day.world.events if isinstance(event, ShipmentCreated) and event.order_id in ended
+    }
+    must(labelled <= over, "label left", f"{sorted(labelled - over)}")
+
+
+def _provider(day: Day) -> None:
+    """I-05, I-08: the provider's books and our events say the same, and of an order that has ended it holds nothing."""
+    bank, world = day.bank, day.world
+    for step, kind in ((CallStep.CAPTURE, CardCaptured), (CallStep.REFUND, CardRefunded)):
+        theirs = sorted(entry.call.key for entry in bank.done(step))
+        ours = sorted(event.key for event in world.of(kind))  # type: ignore[attr-defined]
+        must(theirs == ours, f"{step}s differ", f"the provider did {theirs}, our events say {ours}")
+    for name, view in day.views("payments", "payment"):
+        calls = [each for each in view.cards.calls.values() if each.open]
+        must(not calls, "calls open", f"{name}: {[(str(each.call.step), str(each.stage)) for each in calls]}")
+    for name, view in day.views("order", "order"):
+        held = bank.held(split_stream(name)[1])
+        must(not (view.order.ended and held), "money held", f"of {name} the provider holds {held}")
