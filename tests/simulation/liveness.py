@@ -6,8 +6,15 @@ from __future__ import annotations
 from typing import Any
 
 from contracts.ids import split_stream
-from contracts.order import Bucket, LinesFulfilled
-from contracts.payments import CallStep, CardCaptured, CardRefunded, PaymentRefunded, RefundRefused
+from contracts.order import Bucket, LinesFulfilled, OrderCancelled, OrderCompleted, OrderReopened
+from contracts.payments import (
+    CallStep,
+    CardAuthorizationLapsed,
+    CardCaptured,
+    CardRefunded,
+    PaymentRefunded,
+    RefundRefused,
+)
 from contracts.shipping import ShipmentCancelled, ShipmentCreated, Shipped
 from services.order.order import units
 from services.order.refund_state import RefundStage
@@ -102,6 +109,21 @@ def _shipments(day: Day) -> None:
     must(labelled <= over, "label left", f"{sorted(labelled - over)}")
 
 
+def _lapsed_in_time(day: Day) -> set[str]:
+    """The authorisations that had lapsed before their order ended: nobody lets go of those."""
+    lapsed: set[str] = set()
+    over: set[str] = set()
+    for name, event in day.world.events:
+        match event:
+            case OrderCompleted() | OrderCancelled():
+                over.add(split_stream(name)[1])
+            case OrderReopened():
+                over.discard(split_stream(name)[1])
+            case CardAuthorizationLapsed() if event.order_id not in over:
+                lapsed.add(event.authorization)
+    return lapsed
+
+
 def _provider(day: Day) -> None:
     """I-05, I-08: the provider's books and our events say the same, and of an order that has ended it holds nothing."""
     bank, world = day.bank, day.world
@@ -112,6 +134,7 @@ def _provider(day: Day) -> None:
     for name, view in day.views("payments", "payment"):
         calls = [each for each in view.cards.calls.values() if each.open]
         must(not calls, "calls open", f"{name}: {[(str(each.call.step), str(each.stage)) for each in calls]}")
+    lapsed = _lapsed_in_time(day)
     for name, view in day.views("order", "order"):
-        held = bank.held(split_stream(name)[1])
+        held = bank.held(split_stream(name)[1], lapsed)
         must(not (view.order.ended and held), "money held", f"of {name} the provider holds {held}")

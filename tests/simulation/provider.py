@@ -7,7 +7,7 @@ the services: what was done twice is seen here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -192,12 +192,16 @@ class Bank:
         return any(entry.call.authorization == authorization for entry in self.done(CallStep.VOID))
 
     def left(self, authorization: str) -> int:
-        """What may still be captured of an authorisation: held, not captured, not given back. Minor units."""
+        """What may still be captured of an authorisation: held, not lapsed, not captured, not given back. Minor units."""
         now = self.clock()
+        return self._not_taken(authorization, now)
+
+    def _not_taken(self, authorization: str, now: datetime | None) -> int:
+        """Of what was held at a moment; at none, of what was ever held."""
         held = sum(
             entry.call.amount.amount
             for entry in self.done(CallStep.AUTHORIZE)
-            if entry.call.authorization == authorization and (entry.outcome.expires_at or now) > now
+            if entry.call.authorization == authorization and (now is None or (entry.outcome.expires_at or now) > now)
         )
         taken = [e for e in self.done(CallStep.CAPTURE) if e.call.authorization == authorization]
         closed = self._given_back(authorization) or any(e.call.final for e in taken) or (taken and not self.several)
@@ -209,10 +213,11 @@ class Bank:
         back = sum(e.call.amount.amount for e in self.done(CallStep.REFUND) if e.call.reference == charge)
         return taken - back
 
-    def held(self, order_id: str) -> int:
-        """What it holds of an order's payer, captured or given back not counted. Minor units."""
+    def held(self, order_id: str, lapsed: Collection[str]) -> int:
+        """What it was never told to let go of, of an order's payer, but for the authorisations that had `lapsed`. Minor
+        units."""
         asked = {entry.call.authorization for entry in self.done(CallStep.AUTHORIZE) if entry.call.order_id == order_id}
-        return sum(self.left(authorization) for authorization in asked)
+        return sum(self._not_taken(authorization, None) for authorization in asked.difference(lapsed))
 
 
 class _Nowhere:
