@@ -42,6 +42,14 @@ class ChangesState:
     increase: IncreaseRequested | None = None
     given_up: HashTrieMap[str, Money] = HashTrieMap()
 
+    @property
+    def securing(self) -> IncreaseRequested | None:
+        """What is being secured for the proposal that is open; None also while `increase` is for an exchange that was
+        agreed before it."""
+        if self.proposed is None or self.increase is None or self.proposed.change != self.increase.change:
+            return None
+        return self.increase
+
 
 def evolve(state: ChangesState, event: Event) -> ChangesState:
     """The changes after one more event of the order's stream."""
@@ -50,7 +58,7 @@ def evolve(state: ChangesState, event: Event) -> ChangesState:
             return replace(state, count=state.count + 1, proposed=event)
         case IncreaseRequested():
             return replace(state, increase=event)
-        case IncreaseRecorded() | ChangeRefused() if _is_asked(state, event) and state.proposed is None:
+        case IncreaseRecorded() | ChangeRefused() if _is_asked(state, event) and state.securing is None:
             return replace(state, increase=None)
         case OrderChanged():
             return replace(state, version=event.version, proposed=None, increase=None)
@@ -60,7 +68,7 @@ def evolve(state: ChangesState, event: Event) -> ChangesState:
         case IncreaseRecorded():
             return replace(state, given_up=state.given_up.discard(event.change))
         case ChangeDeclined() | ChangeRefused() if state.proposed and event.change == state.proposed.change:
-            return replace(state, proposed=None, increase=None)
+            return replace(state, proposed=None, increase=None if state.securing else state.increase)
         case OrderCancelled() | OrderCompleted():
             return replace(state, proposed=None, increase=None)
     return state
@@ -75,7 +83,7 @@ def deadlines_of(state: ChangesState) -> Mapping[str, datetime]:
     """When a proposal ends that nobody confirms, or pays."""
     if state.proposed is None:
         return {}
-    ends = state.proposed.expires if state.increase is None else state.increase.until
+    ends = state.proposed.expires if state.securing is None else state.securing.until
     return {} if ends is None else {f"{CHANGE}/{state.proposed.change}": ends}
 
 
@@ -85,4 +93,4 @@ def change_of_deadline(name: str) -> str | None:
     return change if kind == CHANGE else None
 
 
-FOLD = Fold("changes", 2, ChangesState(), evolve, deadlines=deadlines_of)
+FOLD = Fold("changes", 3, ChangesState(), evolve, deadlines=deadlines_of)

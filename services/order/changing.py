@@ -148,7 +148,7 @@ def _released(proposed: ChangeProposed, state: OrderStream) -> Sequence[Event]:
 def _decline(message: DeclineChange, state: OrderStream, context: Context) -> Sequence[Event]:
     """Also while it is being paid for: that is let go of."""
     try:
-        asked, proposed = state.changes.increase, state.changes.proposed
+        asked, proposed = state.changes.securing, state.changes.proposed
         if asked is None or proposed is None or message.change != asked.change or not state.order.open:
             proposed = _open(message.change, state)
     except Refused as refused:
@@ -159,7 +159,7 @@ def _decline(message: DeclineChange, state: OrderStream, context: Context) -> Se
 
 def expire(change: str, state: OrderStream, context: Context) -> Sequence[Event]:
     """Nobody confirmed it, or paid what it costs more, in time; a hold that asked about it stays."""
-    proposed, asked = state.changes.proposed, state.changes.increase
+    proposed, asked = state.changes.proposed, state.changes.securing
     if proposed is None or proposed.change != change:
         return ()
     ends = proposed.expires if asked is None else asked.until

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chassis.stream import open_deadlines
 from chassis.testing import Outcome
 from contracts.chassis import DeadlinePassed
 from contracts.fulfillment import (
@@ -30,6 +31,7 @@ from contracts.order import (
     CreditApplied,
     CreditCharged,
     CreditPaidOut,
+    DeclineChange,
     ExchangeAgreed,
     ExchangeSend,
     ExchangeWish,
@@ -50,6 +52,7 @@ from services.order.order import OrderStatus, status
 from services.order.refund_state import RefundStage
 from services.order.refunding import refundable
 from services.order.return_saga import STEPS
+from services.order.stream import ORDER
 from services.order.tests.refund_story import asks, claim, paid, paid_back, refund_of
 from services.order.tests.story import ORDER_ID, PAYMENT, Story, eur, kinds, order, units_of
 from services.order.views import order_view
@@ -449,3 +452,46 @@ def test_two_exchanges_one_after_the_other_are_each_paid_once() -> None:
         assert units_of(story, out) == {Bucket.FULFILLED: 1}
         balanced(story)
     assert (story.view.order.captured, story.view.refunds.credit) == (1200, 0)
+
+
+# A proposal beside an exchange
+
+
+def beside() -> Story:
+    """Two units of an exchange came worn, and the rest is being secured, while another change waits to be confirmed."""
+    story = waiting()
+    story.tell(ProposeChange(added=(line("A", 100),)))
+    came(story, 2, Disposition.SCRAP)
+    asked = story.view.changes.increase
+    assert asked is not None and asked.change == "1.1"
+    return story
+
+
+def test_a_rest_that_is_secured_lets_a_change_that_was_proposed_meanwhile_be_confirmed() -> None:
+    story = beside()
+    # when the rest is secured, the change that waits is the customer's to confirm again
+    secured(story)
+    outcome = story.tell(ConfirmChange(change="2"))
+    assert [more.amount for more in sent(outcome, AuthorizeMore)] == [eur(100)]
+    assert "OrderChanged" in kinds(secured(story))
+
+
+def test_a_rest_that_is_declined_is_asked_for_again_beside_a_proposal() -> None:
+    story = beside()
+    assert kinds(declined(story)) == ["ChangeRefused", "HoldPlaced"]
+    [held] = story.view.order.holds.values()
+    outcome = story.tell(ReleaseHold(hold=held.hold))
+    assert found(outcome, IncreaseRequested).change == "1.2"
+
+
+def test_a_proposal_expires_by_its_own_time_while_the_rest_of_an_exchange_is_secured() -> None:
+    story = beside()
+    shown = story.view.changes.proposed
+    assert shown is not None
+    assert open_deadlines(ORDER, story.stream)["change/2"] == shown.expires
+    # a name of what is asked for the exchange declines nothing
+    assert found(story.tell(DeclineChange(change="1.1")), ChangeRefused).reason is ChangeRefusal.UNDER_WAY
+    outcome = story.later(timedelta(hours=24)).tell(DeadlinePassed(name="change/2", due=shown.expires))
+    assert kinds(outcome) == ["ChangeDeclined"]
+    # and what is asked for the exchange is still waited for
+    assert kinds(secured(story)) == ["IncreaseRecorded", "ReleasedToFulfillment"]
