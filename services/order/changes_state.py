@@ -70,7 +70,7 @@ def evolve(state: ChangesState, event: Event) -> ChangesState:
         case ChangeDeclined() | ChangeRefused() if state.proposed and event.change == state.proposed.change:
             return replace(state, proposed=None, increase=None if state.securing else state.increase)
         case OrderCancelled() | OrderCompleted():
-            return replace(state, proposed=None, increase=None)
+            return replace(state, proposed=None, increase=None, given_up=HashTrieMap())
     return state
 
 

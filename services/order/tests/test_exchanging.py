@@ -48,6 +48,8 @@ from contracts.order import (
 )
 from contracts.payments import AuthorizeMore, CapturePayment, DeclineReason, IncreaseDeclined, PaymentIncreased
 from contracts.payments.invoices import IssueCreditNote, IssueInvoice
+from services.order.exchange_money import owed_in_money
+from services.order.exchange_money import secured as secured_in_all
 from services.order.order import OrderStatus, status
 from services.order.refund_state import RefundStage
 from services.order.refunding import refundable
@@ -495,3 +497,20 @@ def test_a_proposal_expires_by_its_own_time_while_the_rest_of_an_exchange_is_sec
     assert kinds(outcome) == ["ChangeDeclined"]
     # and what is asked for the exchange is still waited for
     assert kinds(secured(story)) == ["IncreaseRecorded", "ReleasedToFulfillment"]
+
+
+def test_an_answer_that_comes_after_all_was_let_go_of_secures_nothing() -> None:
+    # given an exchange that was given up while its difference was asked for, so that the order was complete again
+    story = paid(("A", 1, 1000))
+    wish = ExchangeWish(line="1", quantity=1, reason=ReturnReason.DID_NOT_FIT)
+    proposed(story, wish, added=(line(amount=1500),))
+    confirmed(story)
+    assert kinds(story.tell(DeclineChange(change="1"))) == ["ChangeDeclined", "OrderCompleted"]
+    # when the answer comes while the next one is asked for
+    proposed(story, wish, added=(line(amount=1500),))
+    confirmed(story)
+    answer = PaymentIncreased(order_id=ORDER_ID, increase="1", amount=eur(500), authorizations=())
+    assert kinds(story.tell(answer, subject=PAYMENT)) == []
+    # then only the second is counted on
+    secured(story)
+    assert secured_in_all(story.view) == owed_in_money(story.view) == 1500
