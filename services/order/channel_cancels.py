@@ -22,6 +22,7 @@ from contracts.order import (
     ChannelUnits,
 )
 from services.order.cancelling import cancel, left_to_cancel
+from services.order.reservation_answers import SENT_LATER
 
 if TYPE_CHECKING:
     from services.order.stream import OrderStream
@@ -91,9 +92,11 @@ def _named(event: Event, name: str) -> Event:
 
 
 def _ours(units: ChannelUnits, state: OrderStream) -> list[CancelLine]:
-    """Our lines of a line of the channel's, with how many of each: those that were added to it give first. Who names more
-    than is left names it of the first, and so is refused."""
-    ours = [line.line for line in state.order.terms.lines if line.channel_line == units.channel_line]
+    """Our lines of a line of the channel's, with how many of each: those that were added to it give first; what is sent
+    for units that had left the channel never ordered. Who names more than is left names it of the first, and so is
+    refused."""
+    named = (line for line in state.order.terms.lines if line.channel_line == units.channel_line)
+    ours = [line.line for line in named if line.relates_to is None or line.relates_to.kind not in SENT_LATER]
     if len(ours) == 1:
         return [CancelLine(line=ours[0], quantity=units.quantity)]
     if units.quantity is None:

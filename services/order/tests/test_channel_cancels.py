@@ -28,6 +28,8 @@ from contracts.order import (
 from services.order.channel_cancels import REMEMBERED_MAX
 from services.order.order import OrderStatus, status
 from services.order.sourcing import Availability
+from services.order.tests.refund_story import asks
+from services.order.tests.test_replacing import again
 from services.order.tests.story import Story, eur, kinds, messages, order, units_of
 
 TWO_LINES = (("A", 3, 900), ("B", 2, 500))
@@ -88,6 +90,26 @@ def test_units_that_were_added_to_a_line_go_first() -> None:
     assert refusals(take_back(story, units("pot", 3), cancel="c2")) == [(CancelRefusal.MORE_THAN_LEFT, "c2")]
     take_back(story, units("pot"), cancel="c3")
     assert units_of(story, "1") == {Bucket.CANCELLED: 3}
+
+
+def test_what_is_sent_again_is_not_what_a_channel_takes_back() -> None:
+    # given one of three units left, came broken and is sent again; the other two still wait for stock
+    story = placed()
+    story.reserved(0, 1)
+    story.queued(0, 2)
+    story.reserved(1)
+    story.authorized()
+    for step in (story.listed, story.picked, story.packed, story.labelled, story.handed_over):
+        step(place=0)
+    story.shipped(place=0)
+    [left] = story.view.fulfillment.fulfilled.values()
+    story.captured(left.asked or 0)
+    assert "ReplacementGranted" in kinds(asks(story, again()))
+    # when the channel takes back one
+    take_back(story, units("pot", 1))
+    # then it is one of those that wait, and what is sent again is sent
+    assert units_of(story, "1")[Bucket.CANCELLED] == 1
+    assert Bucket.CANCELLED not in units_of(story, story.view.order.terms.lines[-1].line)
 
 
 @pytest.mark.parametrize(
