@@ -38,6 +38,7 @@ __all__ = [
     "to_leave",
     "value_for",
     "waiting",
+    "worth_nothing",
 ]
 
 
@@ -52,6 +53,12 @@ def exchanges(state: OrderStream) -> list[Exchange]:
 def value_for(state: OrderStream, lines: Iterable[ReturnLine]) -> int:
     """What was paid for units that are to come back, as far as it comes back with them."""
     return sum(due.amount for due in _dues(state, [(line, line.ranges) for line in lines]))
+
+
+def worth_nothing(state: OrderStream, lines: Iterable[ReturnLine]) -> bool:
+    """Whether nothing is due for some of these units: they were paid back or sent again, or another system took their
+    money."""
+    return any(due.paid_back or due.elsewhere for due in _dues(state, [(line, line.ranges) for line in lines]))
 
 
 def waiting(state: OrderStream, lines: Iterable[ReturnLine]) -> bool:

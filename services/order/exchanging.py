@@ -26,7 +26,7 @@ from contracts.order import (
     ReturnLine,
     ReturnWish,
 )
-from services.order.exchange_money import credit_for, value_for, waiting
+from services.order.exchange_money import credit_for, value_for, waiting, worth_nothing
 from services.order.order import line_of
 from services.order.refused import Refused
 from services.order.return_policy import POLICIES, label_fee, postage_for
@@ -44,7 +44,7 @@ __all__ = ["agreed", "coming", "for_exchange", "going", "terms_of"]
 
 def coming(message: ProposeChange, state: OrderStream, context: Context) -> tuple[ReturnLine, ...]:
     """The units that are to come back. Raises Refused where the rules do not let them, or a person has to decide, or
-    their money is not taken yet."""
+    nothing is due for them, or their money is not taken yet."""
     wishes = message.returns or ()
     if not wishes:
         return ()
@@ -56,6 +56,9 @@ def coming(message: ProposeChange, state: OrderStream, context: Context) -> tupl
             detail = f"line {line.line} may not come back by the rules ({why}): ask for the return by itself"
             raise Refused(ChangeRefusal.NOT_RETURNABLE, detail)
         lines.append(line)
+    if worth_nothing(state, lines):
+        detail = "some of it was paid back, sent again or paid to another system: ask for the return by itself"
+        raise Refused(ChangeRefusal.NOT_RETURNABLE, detail)
     if waiting(state, lines):
         raise Refused(ChangeRefusal.NOT_CAPTURED, "what is to come back is not paid for yet")
     return tuple(lines)

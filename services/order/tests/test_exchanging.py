@@ -57,6 +57,8 @@ from services.order.return_saga import STEPS
 from services.order.stream import ORDER
 from services.order.tests.refund_story import asks, claim, paid, paid_back, refund_of
 from services.order.tests.story import ORDER_ID, PAYMENT, Story, eur, kinds, order, units_of
+from services.order.tests.test_replacing import again
+from services.order.tests.test_replacing import leaves as left_again
 from services.order.views import order_view
 
 ONE = ExchangeWish(line="1", quantity=1, reason=ReturnReason.DID_NOT_FIT, sku="B")
@@ -284,6 +286,29 @@ def test_goods_that_are_not_paid_for_yet_are_not_exchanged() -> None:
     story = Story().released(("A", 1, 1000)).until_handed_over()
     story.shipped()
     assert found(story.tell(ProposeChange(returns=(ONE,))), ChangeRefused).reason is ChangeRefusal.NOT_CAPTURED
+
+
+@pytest.mark.parametrize("quantity", [1, 2])
+def test_goods_that_were_paid_back_are_not_exchanged(quantity: int) -> None:
+    # given units of which all, or one, were paid back and never came
+    story = paid(("A", quantity, 1000))
+    asks(story, claim(1))
+    paid_back(story)
+    # then they are worth nothing in an exchange, and others do not go out for them
+    outcome = story.tell(ProposeChange(returns=(ONE.model_copy(update={"quantity": quantity}),)))
+    assert found(outcome, ChangeRefused).reason is ChangeRefusal.NOT_RETURNABLE
+
+
+def test_of_goods_that_were_sent_again_those_that_came_second_are_exchanged() -> None:
+    # given a unit that came broken, and was sent again
+    story = paid(("A", 1, 1000))
+    asks(story, again())
+    left_again(story, 1, 1)
+    # then the broken one is exchanged for nothing
+    outcome = story.tell(ProposeChange(returns=(ONE,)))
+    assert found(outcome, ChangeRefused).reason is ChangeRefusal.NOT_RETURNABLE
+    # and the other one at what was paid
+    assert proposed(story, ONE.model_copy(update={"line": "2"})).credit == eur(1000)
 
 
 def test_a_proposal_whose_units_come_back_otherwise_meanwhile_is_refused() -> None:
