@@ -30,6 +30,7 @@ from contracts.payments import CaptureLine
 from services.order.cancelling import cancel_units, cancellable
 from services.order.change_plan import PAYS_MORE
 from services.order.exchange_money import (
+    any_settled,
     exchanges,
     lines_still_out,
     of_lines,
@@ -52,11 +53,16 @@ __all__ = ["advance", "goods_are_out", "kept_for_returns", "set_against", "short
 
 
 def kept_for_returns(state: OrderStream) -> frozenset[str]:
-    """Lines that do not leave yet: the goods that they are sent for have still to come, or what they cost more is not
-    secured."""
+    """Lines that do not leave yet, or not at all: the goods that they are sent for have still to come, or nothing came of
+    them; or what they cost more is not secured."""
     waiting = [each for each in exchanges(state) if each.send is ExchangeSend.ON_RECEIPT]
     short = bool(waiting) and owed_in_money(state) > secured(state)
-    return frozenset(line for each in waiting if short or open_units(state, each) for line in each.lines)
+    return frozenset(line for each in waiting if short or not _all_decided(state, each) for line in each.lines)
+
+
+def _all_decided(state: OrderStream, each: Exchange) -> bool:
+    """Whether goods came for it, and nothing more is to come."""
+    return any_settled(state, each) and not open_units(state, each)
 
 
 def goods_are_out(state: OrderStream) -> bool:
@@ -119,8 +125,7 @@ def _without_waiting(state: OrderStream, each: Exchange, context: Context) -> Se
     was agreed is secured first."""
     if each.send is not ExchangeSend.ON_RECEIPT or not to_leave(state, each):
         return ()
-    returning = state.returns.returns[str(each.number)]
-    if not any(line.settled for line in returning.lines.values()):
+    if not any_settled(state, each):
         return _nothing_came(state, each, context)
     lacking = owed_in_money(state) - secured(state)
     if lacking <= 0 or state.changes.increase is not None or _held(state, each):

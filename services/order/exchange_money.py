@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from services.order.stream import OrderStream
 
 __all__ = [
+    "any_settled",
     "credit_for",
     "exchanges",
     "expected",
@@ -100,6 +101,12 @@ def open_units(state: OrderStream, each: Exchange) -> int:
     """Units that have still to come back, or that it is not decided yet what the customer gets for."""
     returning = state.returns.returns[str(each.number)]
     return sum(count(_open(line)) for line in returning.lines.values())
+
+
+def any_settled(state: OrderStream, each: Exchange) -> bool:
+    """Whether it is decided what the customer gets for some unit of it; where nothing is open, and not, nothing came."""
+    returning = state.returns.returns[str(each.number)]
+    return any(line.settled for line in returning.lines.values())
 
 
 def expected(state: OrderStream, each: Exchange) -> int:

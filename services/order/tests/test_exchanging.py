@@ -397,6 +397,27 @@ def test_nothing_leaves_for_goods_that_never_come() -> None:
     balanced(story)
 
 
+def test_nothing_leaves_for_a_return_that_is_withdrawn_whatever_else_was_secured() -> None:
+    # given three units for 10.00 each that were secured; one left, and one is cancelled once the first is to be exchanged
+    story = Story().placed(("A", 1, 1000), ("A", 1, 1000), ("A", 1, 1000))
+    story.reserved(0)
+    story.queued(1)
+    story.queued(2)
+    story.authorized()
+    leaves(story, 0)
+    taken(story)
+    proposed(story)
+    confirmed(story)
+    story.tell(CancelOrder(lines=(CancelLine(line="2"),)))
+    story.reserved(3)
+    # when the return is withdrawn
+    outcome = story.tell(WithdrawReturn(number=1))
+    # then what was kept for it does not leave, though money for it would be there
+    assert found(outcome, LinesCancelled).reason == "not_returned"
+    assert units_of(story, "4") == {Bucket.CANCELLED: 1}
+    balanced(story)
+
+
 def test_goods_that_come_worn_cost_the_rest_which_is_secured_before_the_others_leave() -> None:
     story = waiting()
     outcome = came(story, 2, Disposition.SCRAP)
