@@ -149,5 +149,5 @@ def react(state: OrderStream, event: Event) -> Sequence[Outgoing]:
     return asked_by(STEPS, event, state)
 
 
-FOLD = Fold("returns", 2, ReturnsState(), evolve, react, deadlines_of, as_of)
+FOLD = Fold("returns", 3, ReturnsState(), evolve, react, deadlines_of, as_of)
 """The returns of the order, which outlive it."""

@@ -23,6 +23,7 @@ from contracts.order import (
     Move,
     OrderImported,
     RefundMoment,
+    ReplacementGivenUp,
     ReturnApproved,
     ReturnCompleted,
     ReturnDeclined,
@@ -38,6 +39,7 @@ from contracts.order import (
     ReturnWithdrawn,
     StepAskedAgain,
     StepUnanswered,
+    UnitRange,
 )
 from services.order.unit_ranges import Ranges, count, joined, without
 
@@ -308,6 +310,20 @@ def _reckoned(state: ReturnsState, event: ReturnReckoned) -> ReturnsState:
     return _with(state, replace(each, lines=lines, label_kept=each.label_kept or event.label is not None))
 
 
+def _not_sent_again(state: ReturnsState, event: ReplacementGivenUp) -> ReturnsState:
+    """Nothing was due for units that others were to be sent for. Now that none are, it is to be decided again."""
+    returns = state.returns
+    for key, each in state.returns.items():
+        lines = each.lines
+        for units in event.units:
+            line = lines.get(units.line)
+            if line is not None:
+                again = UnitRange(from_unit=units.from_unit, to_unit=units.to_unit)
+                lines = lines.insert(units.line, replace(line, settled=without(line.settled, (again,))))
+        returns = returns.insert(key, replace(each, lines=lines))
+    return replace(state, returns=returns)
+
+
 def _resumed(state: ReturnsState, event: ReturnResumed) -> ReturnsState:
     return _with(state, replace(state.returns[str(event.number)], state=ReturnState.RECEIVED))
 
@@ -337,6 +353,7 @@ _EVOLVERS: Mapping[type[Event], Any] = {
     ReturnUnitsReceived: _received,
     ReturnUnitsInspected: _inspected,
     ReturnReckoned: _reckoned,
+    ReplacementGivenUp: _not_sent_again,
     ReturnResumed: _resumed,
     StepAskedAgain: _asked_again,
     StepUnanswered: _unanswered,

@@ -20,9 +20,13 @@ from contracts.fulfillment import (
 from contracts.money import Charge, ChargeKind, RefundRule, Tender, TenderMethod
 from contracts.order import (
     Bucket,
+    CancelLine,
+    CancelOrder,
+    IfShort,
     OrderLine,
     RefundCause,
     RefundGranted,
+    RefundTo,
     RequestReturn,
     ReturnReckoned,
     ReturnRequested,
@@ -126,6 +130,25 @@ def test_what_was_missing_and_then_goes_back_to_the_customer_is_theirs_all_the_t
     # and what was to go back and stays with us after all is paid for
     inspected(story, 1, SENT_BACK, "i3")
     assert amount(inspected(story, 1, RESTOCK, "i4", instead_of=SENT_BACK, reason="we take it")) == 300
+
+
+@pytest.mark.parametrize("if_short", list(IfShort))
+def test_what_came_back_and_is_not_sent_again_after_all_is_paid_back(if_short: IfShort) -> None:
+    # given units for 10.00 that came broken: one is sent again, and comes back; nothing is due for it
+    story = complete(1)
+    asks(story, claim(1, to=RefundTo.REPLACEMENT, if_short=if_short))
+    ask(story, wish(1, reason=ReturnReason.DAMAGED))
+    opened(story)
+    received(story, 1)
+    refund, _ = of(inspected(story, 1, SCRAP))
+    assert refund is None
+    # when the goods that were to be sent are cancelled
+    outcome = story.tell(CancelOrder(lines=(CancelLine(line="2"),)))
+    # then what was paid for it is paid back with the return
+    assert "ReplacementGivenUp" in kinds(outcome)
+    assert amount(outcome) == story.view.order.captured
+    # and once
+    assert not any(isinstance(event, RefundGranted) for event in closed(story).events)
 
 
 def test_the_rules_keep_for_restocking_wear_and_our_label_and_that_once() -> None:
