@@ -29,8 +29,8 @@ __all__ = ["Refunding", "Taken", "asked_or_answered", "freed", "freed_parts", "l
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What one capture took of a tender (its place), what of that went back, and what was lost in a dispute; minor
-    units."""
+    """What one capture took of a tender (its place), what of that went back or is to, and what was lost in a dispute;
+    minor units. The bank may give what a refund is under way for: both together can be more than the amount."""
 
     capture: str
     tender: int
@@ -41,7 +41,7 @@ class Taken:
     @property
     def left(self) -> int:
         """What of it may still go back."""
-        return self.amount - self.refunded - self.lost
+        return max(0, self.amount - self.refunded - self.lost)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +56,28 @@ class Refunding:
     free: HashTrieMap[str, bool] = field(default_factory=HashTrieMap)
 
 
-def lost(row: Taken, event: DisputeLost) -> Taken:
-    """What the bank gave to the payer can go back no more; what had gone back before, the bank left."""
-    return replace(row, lost=min(event.amount.amount, row.left)) if row.capture == event.capture else row
+def lost(state: Payment, event: DisputeLost) -> tuple[Taken, ...]:
+    """What is taken once the bank gave so much to the payer, which can go back no more. It falls on all captures of the
+    disputed charge: on what nothing goes back of yet before the rest, which counts should that come to nothing."""
+    rest, rows = event.amount.amount, {row.capture: row for row in state.taken}
+    of_charge = [row.capture for row in state.taken if _of_one_charge(state, row.capture, event.capture)]
+    for name in of_charge:
+        row = rows[name]
+        rows[name], rest = replace(row, lost=row.lost + min(rest, row.left)), rest - min(rest, row.left)
+    for name in of_charge:
+        row = rows[name]
+        more = min(rest, row.amount - row.lost)
+        rows[name], rest = replace(row, lost=row.lost + more), rest - more
+    return tuple(rows.values())
+
+
+def _of_one_charge(state: Payment, one: str, other: str) -> bool:
+    """Whether two captures are one charge at the provider, which takes several of an authorisation under one name."""
+    first, second = state.cards.charges.get(one), state.cards.charges.get(other)
+    if one == other or first is None or second is None:
+        return one == other
+    same = (first.provider, first.reference) == (second.provider, second.reference)
+    return same and first.reference is not None
 
 
 def part_returned(state: Payment, part: str, reference: str) -> Payment:

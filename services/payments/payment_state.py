@@ -201,7 +201,7 @@ def evolve(state: Payment, event: Event) -> Payment:
             return replace(state, disputes=state.disputes.insert(event.capture, DisputeStage.WON))
         case DisputeLost():
             state = replace(state, disputes=state.disputes.insert(event.capture, DisputeStage.LOST))
-            return replace(state, taken=tuple(going_back.lost(row, event) for row in state.taken))
+            return replace(state, taken=going_back.lost(state, event))
     return _settle(state, event)
 
 

@@ -103,8 +103,9 @@ def _refusal(command: RefundPayment, state: Payment) -> tuple[RefundRefusal, str
     if amount.amount <= 0:
         return RefundRefusal.NO_AMOUNT, f"{amount.amount} minor units"
     left, lost = sum(row.left for row in state.taken), sum(row.lost for row in state.taken)
-    if amount.amount > left + lost:
-        return RefundRefusal.ABOVE_CAPTURED, f"{amount.amount} of {left} minor units that are captured and not refunded"
+    kept = sum(row.amount - row.refunded for row in state.taken)
+    if amount.amount > kept:
+        return RefundRefusal.ABOVE_CAPTURED, f"{amount.amount} of {kept} minor units that are captured and not refunded"
     if amount.amount > left:
         return RefundRefusal.CHARGED_BACK, f"{amount.amount} of {left} minor units, as {lost} are lost in disputes"
     return None

@@ -702,6 +702,58 @@ def test_what_is_lost_in_a_dispute_can_go_back_no_more(before: int, left: int) -
     assert isinstance(above, RefundRefused) and above.reason is RefundRefusal.ABOVE_CAPTURED
 
 
+@pytest.mark.parametrize("taken_back", [False, True], ids=["declined", "taken back"])
+def test_what_a_refund_under_way_takes_of_a_lost_charge_is_not_free_when_it_comes_to_nothing(taken_back: bool) -> None:
+    # given a charge of 10.00, of which 6.00 are to go back or went back, and all of it is lost in a dispute
+    payment = Payment(CARD).secured().captured(1_000)
+    charge = payment.asked(CardCaptureRequested)
+    payment.when(refund(600))
+    back = payment.asked(CardRefundRequested)
+    if taken_back:
+        payment.said(back)
+    payment.said(charge, amount=eur(1_000), dispute=DisputeStage.LOST)
+    # when the refund does not happen after all
+    payment.said(back, CallResult.DECLINED)
+    # then the payer has it from the bank, and nothing goes back a second time
+    [refused] = payment.when(refund(600, "r2")).events
+    assert isinstance(refused, RefundRefused) and refused.reason is RefundRefusal.CHARGED_BACK
+    [again] = payment.when(refund(600)).events
+    assert isinstance(again, RefundRefused) and again.reason is RefundRefusal.ABOVE_CAPTURED
+
+
+@pytest.mark.parametrize(("lost", "left"), [(1_000, 0), (700, 300), (300, 700)])
+def test_a_dispute_of_a_charge_falls_on_all_captures_of_it(lost: int, left: int) -> None:
+    # given two captures that are one charge at the provider, and one that is another
+    payment = Payment(CARD.model_copy(update={"amount": eur(1_500)})).secured()
+    for name, amount, charge in (("s1", 400, "ch_1"), ("s2", 600, "ch_1"), ("s3", 500, "ch_2")):
+        payment.when(capture(amount, name))
+        payment.said(payment.asked(CardCaptureRequested), reference=charge)
+    # when so much of the charge is lost
+    call = payment.asked(CardAuthorizationRequested)
+    payment.said(call, reference="ch_1", amount=eur(lost), dispute=DisputeStage.LOST)
+    # then so much less can go back, of whichever capture
+    [refused] = payment.when(refund(501 + left)).events
+    assert isinstance(refused, RefundRefused) and refused.reason is RefundRefusal.CHARGED_BACK
+    [started, *_] = payment.when(refund(500 + left, "r2")).events
+    assert isinstance(started, RefundStarted)
+
+
+def test_a_dispute_falls_first_on_what_nothing_goes_back_of() -> None:
+    # given two captures of one charge, the last of which is to go back
+    payment = Payment(CARD).secured()
+    for name, amount in (("s1", 400), ("s2", 600)):
+        payment.when(capture(amount, name))
+        payment.said(payment.asked(CardCaptureRequested), reference="ch_1")
+    payment.when(refund(600))
+    back = payment.asked(CardRefundRequested)
+    # when 4.00 of the charge are lost, which is what was not to go back
+    payment.said(payment.asked(CardCaptureRequested), reference="ch_1", amount=eur(400), dispute=DisputeStage.LOST)
+    assert [(row.lost, row.left) for row in payment.spec.state.taken] == [(400, 0), (0, 0)]
+    # then the refund that is declined may be made once more
+    payment.said(back, CallResult.DECLINED)
+    assert kinds(payment.when(refund(600))) == [RefundStarted.__name__, CardRefundRequested.__name__]
+
+
 def test_a_dispute_that_was_won_takes_nothing() -> None:
     payment = Payment(CARD).secured().captured(1_000)
     payment.said(payment.asked(CardCaptureRequested), dispute=DisputeStage.WON)
