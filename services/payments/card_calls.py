@@ -80,7 +80,8 @@ ENDED = frozenset({CallStage.DONE, CallStage.DECLINED, CallStage.LET_GO})
 @dataclass(frozen=True, slots=True)
 class CardCall:
     """A call: how often it was made and asked after, when something is due about it, and in which round of the payment
-    it was first made. `given_up`: nobody wants what it secures, so it is let go of as soon as it is there. `reference` and `provider` as the provider told them."""
+    it was first made. `given_up`: nobody wants what it secures, so it is let go of as soon as it is there. `taken_back`: a
+    refund that was done and failed after that, for good. `reference` and `provider` as the provider told them."""
 
     call: ProviderCall
     round: int
@@ -89,6 +90,7 @@ class CardCall:
     inquiries: int = 0
     due: datetime | None = None
     given_up: bool = False
+    taken_back: bool = False
     reference: str | None = None
     provider: str | None = None
 
@@ -197,7 +199,7 @@ def evolve(cards: Cards, event: Event, round_: int) -> Cards:
             stage = CallStage.DONE if cards.calls[event.key].call.step is CallStep.VOID else CallStage.LET_GO
             return _changed(cards, event.key, stage=stage, due=None)
         case RefundReversed():
-            return _changed(cards, event.key, stage=CallStage.DECLINED, due=None)
+            return _changed(cards, event.key, stage=CallStage.DECLINED, due=None, taken_back=True)
         case CardRefunded():
             return _changed(cards, event.key, stage=CallStage.DONE, due=None, reference=event.reference)
     return _waits(cards, event)
@@ -331,6 +333,7 @@ def _changed(
     tries: int | None = None,
     inquiries: int | None = None,
     given_up: bool | None = None,
+    taken_back: bool = False,
     reference: str | None = None,
     provider: str | None = None,
 ) -> Cards:
@@ -342,6 +345,7 @@ def _changed(
         tries=known.tries if tries is None else tries,
         inquiries=known.inquiries if inquiries is None else inquiries,
         given_up=known.given_up if given_up is None else given_up,
+        taken_back=known.taken_back or taken_back,
         reference=reference or known.reference,
         provider=provider or known.provider,
     )

@@ -107,6 +107,8 @@ def _late(message: RecordProviderOutcome, state: Payment, known: CardCall) -> Se
     """An outcome of a call that has one. What is secured after all is let go of; money that moved after it was said not
     to, or the other way round, is for a person."""
     happened = message.result is CallResult.DONE
+    if happened and known.taken_back:  # told before it was taken back, and overtaken by that
+        return [ignored(message, IgnoredBecause.SETTLED)]
     if happened and known.stage is not CallStage.DONE:
         if known.call.step is CallStep.AUTHORIZE:
             return [_authorized(message, state, known)]

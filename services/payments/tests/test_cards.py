@@ -643,6 +643,20 @@ def test_a_refund_that_the_provider_takes_back_is_owed_again_and_paid_once_more_
     assert payment.spec.state.refunded == 1_000
 
 
+def test_an_older_word_that_a_refund_was_made_comes_to_nothing_once_it_was_taken_back() -> None:
+    # given a refund that the provider took back
+    payment = refunded_by_card()
+    first = payment.asked(CardRefundRequested)
+    payment.said(first, CallResult.DECLINED)
+    # when its notice that it was made arrives after that
+    [ignored] = payment.said(first).events
+    assert isinstance(ignored, ProviderOutcomeIgnored) and ignored.because is IgnoredBecause.SETTLED
+    # then it can be tried again all the same
+    assert kinds(payment.when(refund(1_000))) == [RefundStarted.__name__, CardRefundRequested.__name__]
+    assert kinds(payment.said(payment.asked(CardRefundRequested)))[-1] == PaymentRefunded.__name__
+    assert payment.spec.state.refunded == 1_000
+
+
 def test_what_was_taken_back_others_may_give_back_meanwhile_but_nobody_twice() -> None:
     payment = refunded_by_card()
     payment.said(payment.asked(CardRefundRequested), CallResult.DECLINED)
