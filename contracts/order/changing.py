@@ -165,12 +165,14 @@ class ShipGroupChanged(QuantityMoved, Event):
 
 
 class OrderChanged(Event):
-    """A change is done. `version` counts those of the order, `total` is what is owed now."""
+    """A change is done. `version` counts those of the order, `total` is what is owed now. `tenders` pay for it, after those
+    of the order, where no lines came that they could have come with."""
 
     change: str
     version: int
     total: Money
     difference: Money
+    tenders: tuple[Tender, ...] | None = None
 
 
 class ChangeEnd(StrEnum):

@@ -342,6 +342,7 @@ def done(proposed: ChangeProposed, state: OrderStream, context: Context) -> Sequ
             version=state.changes.version + 1,
             total=proposed.after,
             difference=proposed.difference,
+            tenders=None if proposed.lines else proposed.tenders or None,
         ),
     )
 

@@ -35,6 +35,7 @@ from contracts.order import (
     OrderAdjusted,
     OrderCancelled,
     OrderCancelRequested,
+    OrderChanged,
     OrderChangeRequested,
     OrderCompleted,
     OrderConfirmed,
@@ -262,7 +263,7 @@ def evolve(state: OrderState, event: Event) -> OrderState:
     match event:
         case OrderImported():
             return _taken_over(state, event)
-        case LinesAdded() | ShipGroupChanged():
+        case LinesAdded() | ShipGroupChanged() | OrderChanged():
             return _terms_changed(state, event)
         case OrderChangeRequested():
             return replace(state, revision=event.revision, fingerprint=event.fingerprint)
@@ -295,9 +296,12 @@ def _units_after(state: OrderState, event: Event) -> OrderState:
     return state
 
 
-def _terms_changed(state: OrderState, event: LinesAdded | ShipGroupChanged) -> OrderState:
-    """What is agreed now. Lines come at the end, so that the places of the others stay."""
+def _terms_changed(state: OrderState, event: LinesAdded | ShipGroupChanged | OrderChanged) -> OrderState:
+    """What is agreed now. Lines and tenders come at the end, so that the places of the others stay."""
     before = state.terms
+    if isinstance(event, OrderChanged):
+        tenders = (*before.tenders, *(event.tenders or ()))
+        return replace(state, placed=before.model_copy(update={"tenders": tenders}))
     if isinstance(event, ShipGroupChanged):
         groups = tuple(event.group if group.group == event.group.group else group for group in before.ship_groups)
         terms = before.model_copy(update={"ship_groups": groups})

@@ -38,6 +38,7 @@ from contracts.order import (
     StepUnanswered,
 )
 from contracts.payments import AuthorizeMore, CancelIncrease, DeclineReason, IncreaseDeclined, PaymentIncreased
+from contracts.payments.invoices import IssueInvoice
 from contracts.personal import Personal
 from services.order.changing import PAID_WITHIN
 from services.order.kits import Kit, kit_key
@@ -364,6 +365,38 @@ def test_what_was_secured_and_is_not_owed_any_more_pays_first() -> None:
     found = propose(story, added=(line("B", 1, 500),))
     assert found.tenders == ()
     assert kinds(confirm(story, "2"))[:2] == ["LinesAdded", "OrderChanged"]
+
+
+FASTER = GroupChange(group="1", charges=(Charge(kind=ChargeKind.SHIPPING, amount=eur(500), tax_included=True),))
+"""Goods of an order that pays no postage go faster, for 5.00."""
+
+
+def test_a_dearer_way_alone_is_paid_for_with_the_rest_before_that_is_asked_for() -> None:
+    # given an order of 15.00 whose goods are to go faster
+    story = Story().placed(*TWO_LINES)
+    story.reserved(0)
+    assert [tender.amount for tender in propose(story, groups=(FASTER,)).tenders] == [eur(500)]
+    # when that is done before its money is asked for
+    assert kinds(confirm(story)) == ["ShipGroupChanged", "OrderChanged"]
+    # then what pays for the order adds up to what is asked for
+    asked = authorization_of(story.reserved(1))
+    assert (asked.amount, [tender.amount for tender in asked.tenders]) == (eur(2000), [eur(1500), eur(500)])
+
+
+def test_a_dearer_way_alone_is_owed_on_account_like_the_rest() -> None:
+    # given an order on account whose goods go faster, which payments has secured
+    story = confirmed()
+    propose(story, groups=(FASTER,))
+    [asked] = sent(confirm(story), AuthorizeMore)
+    assert [tender.amount for tender in asked.tenders] == [eur(0), eur(500)]
+    assert kinds(secured(story)) == ["IncreaseRecorded", "ShipGroupChanged", "OrderChanged"]
+    assert [tender.amount for tender in story.view.order.terms.tenders] == [eur(1500), eur(500)]
+    # when they leave
+    story.later(timedelta(days=1)).tell(DeadlinePassed(name="ship_not_before", due=DAWN + timedelta(days=1)))
+    outcome = story.until_handed_over().shipped()
+    # then all of it is invoiced as owed on account
+    [invoice] = sent(outcome, IssueInvoice)
+    assert (invoice.gross, invoice.on_account) == (eur(2000), eur(2000))
 
 
 def test_the_last_money_is_taken_for_what_was_added_too_and_the_shares_of_others_stay() -> None:
