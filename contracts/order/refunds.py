@@ -296,7 +296,8 @@ class RefundChangeRefusal(StrEnum):
     """Why nothing was granted or changed: no such order, line, refund or package; no unit of these has left that was
     not paid back; units are in a return, which decides about them, or are being sent again; their goods did not go by a way that anything could be sent again by; their money is not taken yet, or was taken by another system; nothing is due for them, or more is
     wished for than was taken and is left; the amount is unclear, or in another currency; the second person is the
-    first, or may not give so much; nobody is known whose credit it could be; the refund is not proposed, or has not failed, or payments may still pay it; a rule grants that cause."""
+    first, or may not give so much; nobody is known whose credit it could be; the refund is not proposed, or has not failed, or payments may still pay it, or
+    a part of it was withdrawn and is owed no more; a rule grants that cause."""
 
     UNKNOWN_ORDER = "unknown_order"
     UNKNOWN_LINE = "unknown_line"
@@ -317,6 +318,7 @@ class RefundChangeRefusal(StrEnum):
     NOT_PROPOSED = "not_proposed"
     NOT_FAILED = "not_failed"
     UNANSWERED = "unanswered"
+    PARTLY_WITHDRAWN = "partly_withdrawn"
     NOT_BY_HAND = "not_by_hand"
 
 

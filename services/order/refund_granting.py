@@ -273,6 +273,9 @@ def _retry(message: RetryRefund, state: OrderStream, context: Context) -> Sequen
     refund = find(state.refunds, message.refund)
     if refund is None or refund.stage is not RefundStage.FAILED:
         return (_unknown(state, message.refund, refund, RefundChangeRefusal.NOT_FAILED),)
+    if refund.owed < refund.contents.amount.amount:
+        # Payments know it by its id and its whole amount: what was withdrawn would be paid as well.
+        return (_refused(RefundChangeRefusal.PARTLY_WITHDRAWN, refund=refund.contents.refund),)
     return (asked_again(state.refunds, refund.contents.refund, context),)
 
 

@@ -18,6 +18,7 @@ from contracts.payments import (
     RefundRefusal,
     RefundRefused,
     RefundRepeated,
+    RefundReversed,
     TenderRefund,
     ValueIssued,
     ValueKind,
@@ -114,6 +115,20 @@ def refused(story: Story, number: int = 1, part: int | None = None) -> Outcome:
         refunded_part=None if part is None else Money(amount=part, currency=decision.amount.currency),
     )
     return story.tell(answer, subject=PAYMENT)
+
+
+def taken_back(story: Story, cents: int, number: int = 1) -> Outcome:
+    """Whoever paid a refund, or a part of it, took that back: nothing of it is with the customer any more."""
+    part = TenderRefund(refund="part", tender=0, capture="c", amount=eur(cents))
+    taken = RefundReversed(
+        order_id=ORDER_ID,
+        refund=refund_of(story, number).contents.refund,
+        key="k",
+        reversed=part,
+        refunded=eur(story.view.refunds.refunded - cents),
+        provider="sandbox",
+    )
+    return story.tell(taken, subject=PAYMENT)
 
 
 def total_refunded(story: Story) -> int:

@@ -43,7 +43,7 @@ from contracts.order import (
     StepAskedAgain,
     WithdrawRefund,
 )
-from contracts.payments import CaptureLine, IssueCause, IssueValue, RefundPayment, RefundReversed, TenderRefund
+from contracts.payments import CaptureLine, IssueCause, IssueValue, RefundPayment
 from services.order.order import OrderStatus, status
 from services.order.refund_saga import FINANCE_DESK
 from services.order.refund_state import RefundStage
@@ -65,6 +65,7 @@ from services.order.tests.refund_story import (
     refund_of,
     refused,
     repeated,
+    taken_back,
 )
 from services.order.tests.story import NAME, ORDER_ID, PAYMENT, Story, eur, kinds
 from services.order.views import order_view
@@ -403,6 +404,26 @@ def test_units_that_are_in_a_return_are_not_claimed_beside_it() -> None:
     }
 
 
+def test_a_refund_of_which_something_was_withdrawn_is_not_paid_whole_again() -> None:
+    # given 10.00 of which 4.00 went back, and the rest was withdrawn
+    story = paid()
+    asks(story, claim(3))
+    refused(story, part=400)
+    asks(story, WithdrawRefund(refund="1", detail="6.00 were paid in cash"))
+    # when the 4.00 are taken back
+    taken_back(story, 400)
+    assert (refund_of(story).stage, story.view.refunds.credit) == (RefundStage.FAILED, 400)
+    # then the same is not asked for again, since payments would pay all of it
+    assert why_not(story, RetryRefund(refund="1")) is RefundChangeRefusal.PARTLY_WITHDRAWN
+    # but what is owed still can be granted anew
+    [withdrawn] = asks(story, WithdrawRefund(refund="1", detail="granted anew")).events
+    assert isinstance(withdrawn, RefundWithdrawn) and withdrawn.amount == eur(400)
+    [again] = [send.message for send in asks(story, grant(400)).sent if isinstance(send.message, RefundPayment)]
+    assert again.amount == eur(400)
+    paid_back(story, 2)
+    assert (story.view.refunds.refunded, story.view.refunds.credit) == (400, 0)
+
+
 def test_money_that_whoever_paid_it_takes_back_is_owed_again_and_told_once() -> None:
     # given a refund that is back
     story = paid()
@@ -411,15 +432,12 @@ def test_money_that_whoever_paid_it_takes_back_is_owed_again_and_told_once() -> 
     refund = refund_of(story)
     before = story.view.refunds.credit, story.view.refunds.refunded
     # when payments say that it was taken back, also twice
-    part = TenderRefund(refund="p1", tender=0, capture="c1", amount=refund.contents.amount)
-    taken = RefundReversed(
-        order_id=ORDER_ID, refund=refund.contents.refund, key="k", reversed=part, refunded=eur(0), provider="sandbox"
-    )
-    [failed] = story.tell(taken, subject=PAYMENT).events
+    amount = refund.contents.amount
+    [failed] = taken_back(story, amount.amount).events
     assert isinstance(failed, RefundFailed)
-    assert (failed.taken_back, failed.refunded_part, failed.owner) == (part.amount, None, FINANCE_DESK)
+    assert (failed.taken_back, failed.refunded_part, failed.owner) == (amount, None, FINANCE_DESK)
     # then the customer is owed it, and somebody has it tried again
-    assert story.view.refunds.credit == before[0] + part.amount.amount
+    assert story.view.refunds.credit == before[0] + amount.amount
     assert refund_of(story).stage is RefundStage.FAILED
     asks(story, RetryRefund(refund="1"))
     [again] = [event for event in paid_back(story).events if isinstance(event, Refunded)]
