@@ -29,8 +29,8 @@ from services.order.channel_cancels import REMEMBERED_MAX
 from services.order.order import OrderStatus, status
 from services.order.sourcing import Availability
 from services.order.tests.refund_story import asks
-from services.order.tests.test_replacing import again
 from services.order.tests.story import Story, eur, kinds, messages, order, units_of
+from services.order.tests.test_replacing import again
 
 TWO_LINES = (("A", 3, 900), ("B", 2, 500))
 
