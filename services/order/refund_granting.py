@@ -34,6 +34,7 @@ from contracts.order import (
     RetryRefund,
     WithdrawRefund,
 )
+from services.order.exchange_money import lines_still_out
 from services.order.order import WITH_CUSTOMER, line_units
 from services.order.refund_limits import may_approve, may_grant
 from services.order.refund_saga import asked_again
@@ -139,7 +140,7 @@ def _why_short(state: OrderStream, lines: Sequence[str]) -> RefundChangeRefusal:
 
 def _appease(message: GrantRefund, state: OrderStream, context: Context) -> Sequence[Event]:
     """An amount off, or a percentage of what was taken and not given back, that leaves all units paid for."""
-    possible, currency = refundable(state), state.order.terms.currency
+    possible, currency = _given_off(state), state.order.terms.currency
     if message.lines or (message.amount is None) is (message.percent is None):
         return (_refused(RefundChangeRefusal.UNCLEAR),)
     if message.amount is not None and message.amount.currency != currency:
@@ -151,6 +152,13 @@ def _appease(message: GrantRefund, state: OrderStream, context: Context) -> Sequ
         most = Money(amount=possible, currency=currency)
         return (_refused(RefundChangeRefusal.ABOVE_CAPTURED, possible=most),)
     return _granted(message, (), appeased(off), state, context)
+
+
+def _given_off(state: OrderStream) -> int:
+    """What can be given off at most, in minor units. Goods that left for others that have still to come are paid by these:
+    what was captured is of one of the two."""
+    ahead = sum(each.applied - (each.earned - each.paid_out) for each in lines_still_out(state))
+    return max(0, refundable(state) - ahead)
 
 
 def appeased(amount: int) -> Due:
@@ -241,7 +249,7 @@ def _overtaken(proposed: RefundContents, state: OrderStream) -> bool:
     """Whether less is due now than was proposed, or nothing for some of its units: also where what is left is worth more
     than they were, since a charge comes back with it."""
     if not proposed.lines:
-        return proposed.amount.amount > refundable(state)
+        return proposed.amount.amount > _given_off(state)
     ranges = _asked(proposed)
     fee = proposed.fee.amount if proposed.fee else 0
     due = refund_due(state, ranges, proposed.cause, fee)

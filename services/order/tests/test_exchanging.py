@@ -40,6 +40,8 @@ from contracts.order import (
     LinesCancelled,
     OrderLine,
     ProposeChange,
+    RefundChangeRefusal,
+    RefundChangeRefused,
     RefundGranted,
     RefundTo,
     RelationKind,
@@ -55,7 +57,7 @@ from services.order.refund_state import RefundStage
 from services.order.refunding import refundable
 from services.order.return_saga import STEPS
 from services.order.stream import ORDER
-from services.order.tests.refund_story import asks, claim, paid, paid_back, refund_of
+from services.order.tests.refund_story import asks, claim, grant, paid, paid_back, refund_of
 from services.order.tests.story import ORDER_ID, PAYMENT, Story, eur, kinds, order, units_of
 from services.order.tests.test_replacing import again
 from services.order.tests.test_replacing import leaves as left_again
@@ -344,6 +346,16 @@ def test_goods_that_leave_at_once_are_secured_until_the_others_are_back_and_noth
     assert (story.view.order.captured, story.view.refunds.credit) == (1000, 0)
     assert status(story.view.order) is OrderStatus.PARTLY_RETURNED
     balanced(story)
+
+
+def test_an_amount_off_while_goods_are_out_both_ways_is_of_what_was_paid_once() -> None:
+    # given goods for 10.00 that were paid, and others of 10.00 that credit pays which has still to come
+    story = at_once()
+    outcome = asks(story, grant(1001))
+    refused = found(outcome, RefundChangeRefused)
+    assert (refused.reason, refused.possible) == (RefundChangeRefusal.ABOVE_CAPTURED, eur(1000))
+    # then a tenth off is 1.00
+    assert found(asks(story, grant(percent="10")), RefundGranted).amount == eur(100)
 
 
 def expired(story: Story) -> Outcome:
