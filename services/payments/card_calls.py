@@ -99,6 +99,17 @@ class CardCall:
         """Its outcome is not known."""
         return self.stage not in ENDED
 
+    @property
+    def waits_again(self) -> bool:
+        """It was declined softly, and the next attempt is not made yet: what it secures after all is wanted."""
+        return self.stage is CallStage.DECLINED and self.due is not None
+
+    @property
+    def too_late(self) -> bool:
+        """Nobody wants what it secures: it was given up, declined for good, or another attempt was made since."""
+        ended = self.stage in (CallStage.DECLINED, CallStage.LET_GO)
+        return self.given_up or (ended and not self.waits_again)
+
 
 @dataclass(frozen=True, slots=True)
 class Secured:
@@ -287,8 +298,7 @@ def _let_go(cards: Cards, authorization: str) -> Cards:
 
 def _authorized(cards: Cards, event: CardAuthorized) -> Cards:
     known, row = cards.calls[event.key], event.authorization
-    unwanted = known.given_up or known.stage in (CallStage.DECLINED, CallStage.LET_GO)
-    secured = Secured(row, event.provider, row.amount.amount, unwanted=unwanted, tenders=(row.tender,))
+    secured = Secured(row, event.provider, row.amount.amount, unwanted=known.too_late, tenders=(row.tender,))
     cards = replace(cards, secured=cards.secured.insert(row.authorization, secured))
     return _changed(cards, event.key, stage=CallStage.DONE, due=None, reference=row.reference)
 
@@ -298,13 +308,13 @@ def _raised(cards: Cards, event: CardAuthorizationRaised) -> Cards:
     is wanted."""
     known, row, amount = cards.calls[event.key], cards.secured[event.authorization], event.amount
     raised = row.row.model_copy(update={"amount": row.row.amount + amount})
-    if known.given_up or known.stage in (CallStage.DECLINED, CallStage.LET_GO):
+    if known.too_late:
         row = replace(row, row=raised, surplus=row.surplus + amount.amount, unwanted=row.unwanted or not row.left)
     else:
         tenders = row.tenders if event.tender in row.tenders else (*row.tenders, event.tender)
         row = replace(row, row=raised, left=row.left + amount.amount, tenders=tenders)
     cards = replace(cards, secured=cards.secured.insert(event.authorization, row))
-    return _changed(cards, event.key, stage=CallStage.DONE, due=None)
+    return _changed(cards, event.key, stage=CallStage.DONE, due=None, given_up=known.too_late)
 
 
 def _declined(cards: Cards, event: CardDeclined) -> Cards:

@@ -71,7 +71,7 @@ def record_outcome(message: RecordProviderOutcome, state: Payment, context: Cont
     if known is None or known.call.step is not message.step:
         return [ignored(message, IgnoredBecause.UNKNOWN_CALL)]
     if not known.open:
-        return _late(message, state, known)
+        return _late(message, state, known, context)
     match message.result:
         case CallResult.DONE:
             return _done(message, state, known, context)
@@ -103,12 +103,14 @@ def _news(result: CallResult, known: CardCall) -> bool:
     return known.stage is CallStage.ASKED or (known.stage in waits and known.due is None)
 
 
-def _late(message: RecordProviderOutcome, state: Payment, known: CardCall) -> Sequence[Event]:
-    """An outcome of a call that has one. What is secured after all is let go of; money that moved after it was said not
-    to, or the other way round, is for a person."""
+def _late(message: RecordProviderOutcome, state: Payment, known: CardCall, context: Context) -> Sequence[Event]:
+    """An outcome of a call that has one. What is secured after all counts as long as no other attempt is made, and is let
+    go of after that; money that moved after it was said not to, or the other way round, is for a person."""
     happened = message.result is CallResult.DONE
     if happened and known.taken_back:  # told before it was taken back, and overtaken by that
         return [ignored(message, IgnoredBecause.SETTLED)]
+    if happened and known.waits_again:
+        return _done(message, state, known, context)
     if happened and known.stage is not CallStage.DONE:
         if known.call.step is CallStep.AUTHORIZE:
             return [_authorized(message, state, known)]

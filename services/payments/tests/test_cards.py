@@ -193,6 +193,38 @@ def test_a_soft_decline_is_tried_again_as_another_attempt_so_often() -> None:
     assert kinds(outcome) == [CardDeclined.__name__, PaymentDeclined.__name__]
 
 
+def test_a_card_that_is_secured_after_a_soft_decline_needs_no_other_attempt() -> None:
+    payment = Payment(CARD)
+    call = payment.asked(CardAuthorizationRequested)
+    payment.said(call, CallResult.DECLINED, reason=CardDecline.DO_NOT_HONOR, soft=True)
+    # when the provider has it after all, before it is asked once more
+    assert kinds(payment.said(call)) == [CardAuthorized.__name__, PaymentAuthorized.__name__]
+    # then nothing is due any more
+    assert payment.spec.state.cards.calls[call.key].due is None
+
+
+def test_a_card_that_is_secured_after_another_attempt_was_made_is_let_go_of() -> None:
+    payment = Payment(CARD)
+    first = payment.asked(CardAuthorizationRequested)
+    payment.said(first, CallResult.DECLINED, reason=CardDecline.DO_NOT_HONOR, soft=True)
+    payment.due(first)
+    second = payment.asked(CardAuthorizationRequested)
+    assert kinds(payment.said(first)) == [CardAuthorized.__name__, CardVoidRequested.__name__]
+    assert kinds(payment.said(second)) == [CardAuthorized.__name__, PaymentAuthorized.__name__]
+
+
+def test_less_than_was_asked_for_after_a_soft_decline_is_a_decline_for_good() -> None:
+    payment = Payment(CARD)
+    call = payment.asked(CardAuthorizationRequested)
+    payment.said(call, CallResult.DECLINED, reason=CardDecline.DO_NOT_HONOR, soft=True)
+    assert kinds(payment.said(call, amount=eur(900))) == [
+        CardDeclined.__name__,
+        PaymentDeclined.__name__,
+        CardAuthorized.__name__,
+        CardVoidRequested.__name__,
+    ]
+
+
 def test_the_payer_has_to_confirm_in_time() -> None:
     # given a card that waits for the payer
     payment = Payment(CARD)

@@ -171,6 +171,38 @@ def test_a_soft_decline_is_tried_again_and_then_declines_it() -> None:
     assert len({each.key for each in calls(payment, CardAuthorizationRequested)}) == 2 + len(SOFT_AGAIN_AFTER)
 
 
+def declined_softly() -> tuple[Payment, Any]:
+    """An authorisation of 10.00 that was to be raised by 3.00, which was declined softly."""
+    payment = by_card(RAISES)
+    payment.when(more(paying(CARD, 300)))
+    call = payment.asked(CardAuthorizationRequested)
+    payment.said(call, CallResult.DECLINED, soft=True, reason=CardDecline.INSUFFICIENT_FUNDS)
+    return payment, call
+
+
+def test_raised_after_a_soft_decline_it_is_secured_and_is_no_surplus() -> None:
+    payment, call = declined_softly()
+    # when it is raised after all, before the next attempt
+    assert kinds(payment.said(call)) == [CardAuthorizationRaised.__name__, PaymentIncreased.__name__]
+    [row] = payment.spec.state.cards.secured.values()
+    assert (row.left, row.surplus, payment.spec.state.left) == (1_300, 0, 1_300)
+    # then all is captured of the one authorisation
+    payment.when(capture(1_300))
+    assert [each.amount for each in calls(payment, CardCaptureRequested)] == [eur(1_300)]
+    assert len(calls(payment, CardAuthorizationRequested)) == 2
+
+
+def test_raised_after_the_next_attempt_was_made_it_is_surplus_and_secures_nothing() -> None:
+    payment, first = declined_softly()
+    payment.due(first)
+    second = payment.asked(CardAuthorizationRequested)
+    # when the first is done after all, then the increase waits for the second
+    assert kinds(payment.said(first)) == [CardAuthorizationRaised.__name__]
+    assert kinds(payment.said(second)) == [CardAuthorizationRaised.__name__, PaymentIncreased.__name__]
+    [row] = payment.spec.state.cards.secured.values()
+    assert (row.left, row.surplus, payment.spec.state.left) == (1_300, 300, 1_300)
+
+
 @pytest.mark.parametrize("capabilities", [SEVERAL, RAISES])
 def test_the_payer_has_to_confirm_more_in_time_too(capabilities: tuple[Capability, ...]) -> None:
     payment = by_card(capabilities)
