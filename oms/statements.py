@@ -19,6 +19,9 @@ __all__ = ["COLUMNS", "FILE_BYTES_MAX", "StatementRefused", "read_statement"]
 COLUMNS = ("account", "entry", "booked_on", "amount", "currency", "reference")
 """The columns of a CSV, in any order; others are left alone. Amounts are decimal, dates ISO 8601."""
 
+PLACEHOLDERS = frozenset({"NONREF", "NOTPROVIDED"})
+"""What banks write where they name an entry by nothing: it names every entry alike."""
+
 FILE_BYTES_MAX = 50 * 1024 * 1024
 """The largest statement that is read."""
 
@@ -64,7 +67,8 @@ def _of_camt(path: Path, content: bytes) -> Iterator[Mapping[str, Any]]:
     for number, paid in enumerate(transactions, start=1):
         if paid.get("Status") not in (None, "BOOK"):
             continue
-        name = paid.get("TransactionID") or _unnamed(paid)
+        name = (paid.get("TransactionID") or "").strip()
+        name = _unnamed(paid) if name.upper() in {"", *PLACEHOLDERS} else name
         seen[name] += 1
         if paid.get("CreditDebitIndicator") != "CRDT" or paid.get("ReversalIndicator") == "true":
             continue

@@ -61,6 +61,17 @@ def test_a_camt_gives_what_is_booked_to_the_account_each_payment_by_a_name(tmp_p
     assert {one["account"] for one in found} == {"DE02120300000000202051"}
 
 
+@pytest.mark.parametrize("name", ["NONREF", "NOTPROVIDED", "nonref"])
+def test_entries_that_a_bank_names_by_a_placeholder_are_told_apart_and_known_again(tmp_path: Path, name: str) -> None:
+    # given the statements of two days, each with a credit that the bank gave no reference
+    days = {"2026-01-20": ntry(name, "11.90"), "2026-01-21": ntry(name, "25.00")}
+    texts = [CAMT.format(entries=entry).replace("2026-01-20", day) for day, entry in days.items()]
+    first, second = (read_statement(written(tmp_path, text))[0]["entry"] for text in texts)
+    # then they are two entries, and the same statement read again names its own alike
+    assert first != second
+    assert read_statement(written(tmp_path, texts[0]))[0]["entry"] == first
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [
