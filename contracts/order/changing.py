@@ -140,10 +140,12 @@ class IncreaseRequested(Event):
 
 
 class IncreaseRecorded(Event):
-    """So much more is secured for a change."""
+    """So much more is secured for a change. `tenders` are all that pay for the order from now on, where the change itself
+    does not come with them: it was given up or cannot be done, or an exchange costs more than was agreed."""
 
     change: str
     amount: Money
+    tenders: tuple[Tender, ...] | None = None
 
 
 class LinesAdded(Event):

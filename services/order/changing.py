@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from chassis.decider import Context
 from contracts.message import Event, Message
-from contracts.money import Money
+from contracts.money import Money, Tender
 from contracts.order import (
     ChangeDeclined,
     ChangeEnd,
@@ -174,19 +174,43 @@ def _on_increased(message: PaymentIncreased, state: OrderStream, context: Contex
     although it was given up pays for what comes next, or is given back at the end."""
     asked, proposed = state.changes.increase, state.changes.proposed
     if state.order.open and message.increase in state.changes.given_up:
-        return (IncreaseRecorded(change=message.increase, amount=message.amount),)
+        return (_recorded(message, _known_there(message.tenders, state), state),)
     if not state.order.open or asked is None or message.increase != asked.change:
         return ()
     if asked_for(asked.change) in state.exchanges.exchanges:
-        return (IncreaseRecorded(change=asked.change, amount=message.amount),)
+        return (_recorded(message, _grown(asked.tenders, state), state),)
     if proposed is None:
         return ()
-    recorded = IncreaseRecorded(change=asked.change, amount=message.amount)
     try:
         no_longer(proposed, state, context)
     except Refused as refused:
+        recorded = _recorded(message, _known_there(asked.tenders, state), state)
         return recorded, ChangeRefused(change=asked.change, reason=refused.reason, detail=refused.detail)
+    recorded = IncreaseRecorded(change=asked.change, amount=message.amount)
     return recorded, *_done(proposed, state, context)
+
+
+def _recorded(message: PaymentIncreased, tenders: tuple[Tender, ...], state: OrderStream) -> IncreaseRecorded:
+    changed = None if tenders == state.order.terms.tenders else tenders
+    return IncreaseRecorded(change=message.increase, amount=message.amount, tenders=changed)
+
+
+def _known_there(tenders: Sequence[Tender], state: OrderStream) -> tuple[Tender, ...]:
+    """The tenders of the order, and those that payments know at the places after them: a place there is never another."""
+    known = state.order.terms.tenders
+    return (*known, *tenders[len(known) :])
+
+
+def _grown(more: Sequence[Tender], state: OrderStream) -> tuple[Tender, ...]:
+    """The tenders of the order, each with what more it pays; one that came since it was asked for pays no more."""
+    known = state.order.terms.tenders
+    pays = (*(tender.amount.amount for tender in more), *(0 for _ in known[len(more) :]))
+    return tuple(
+        tender.model_copy(
+            update={"amount": Money(amount=tender.amount.amount + cents, currency=tender.amount.currency)}
+        )
+        for tender, cents in zip(known, pays, strict=True)
+    )
 
 
 def _on_increase_declined(message: IncreaseDeclined, state: OrderStream, context: Context) -> Sequence[Event]:

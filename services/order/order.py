@@ -29,6 +29,7 @@ from contracts.order import (
     HoldReleased,
     IgnoreReason,
     ImportOrder,
+    IncreaseRecorded,
     LinesAdded,
     LinesCancelled,
     Move,
@@ -263,7 +264,7 @@ def evolve(state: OrderState, event: Event) -> OrderState:
     match event:
         case OrderImported():
             return _taken_over(state, event)
-        case LinesAdded() | ShipGroupChanged() | OrderChanged():
+        case LinesAdded() | ShipGroupChanged() | OrderChanged() | IncreaseRecorded():
             return _terms_changed(state, event)
         case OrderChangeRequested():
             return replace(state, revision=event.revision, fingerprint=event.fingerprint)
@@ -296,9 +297,14 @@ def _units_after(state: OrderState, event: Event) -> OrderState:
     return state
 
 
-def _terms_changed(state: OrderState, event: LinesAdded | ShipGroupChanged | OrderChanged) -> OrderState:
+def _terms_changed(
+    state: OrderState, event: LinesAdded | ShipGroupChanged | OrderChanged | IncreaseRecorded
+) -> OrderState:
     """What is agreed now. Lines and tenders come at the end, so that the places of the others stay."""
     before = state.terms
+    if isinstance(event, IncreaseRecorded):
+        tenders = before.tenders if event.tenders is None else event.tenders
+        return replace(state, placed=before.model_copy(update={"tenders": tenders}))
     if isinstance(event, OrderChanged):
         tenders = (*before.tenders, *(event.tenders or ()))
         return replace(state, placed=before.model_copy(update={"tenders": tenders}))

@@ -474,6 +474,44 @@ def test_money_that_came_too_late_for_its_change_is_given_back_at_the_end() -> N
     assert due(story.view.order) == 1500
 
 
+def card(reference: str, cents: int, rank: int = 1) -> Tender:
+    return Tender(method=TenderMethod.CARD, amount=eur(cents), reference=reference, rank=rank)
+
+
+def test_what_another_card_secured_for_a_change_that_was_given_up_keeps_its_place() -> None:
+    # given an order by one card, and a change by another that is declined while its money is secured
+    story = confirmed(tenders=(card("A", 1500),))
+    propose(story, added=(line("B", 1, 900),), tenders=(card("B", 900, 2),))
+    [asked] = sent(confirm(story), AuthorizeMore)
+    story.tell(DeclineChange(change="1"))
+    late = PaymentIncreased(
+        order_id=ORDER_ID, increase="1", amount=asked.amount, tenders=asked.tenders, authorizations=()
+    )
+    assert kinds(story.tell(late, subject=PAYMENT)) == ["IncreaseRecorded"]
+    # when the next change is paid by a third one
+    propose(story, added=(line("B", 1, 1000),), tenders=(card("C", 100, 2),))
+    [asked] = sent(confirm(story, "2"), AuthorizeMore)
+    # then each is asked for at the place that payments know it by
+    assert [(tender.reference, tender.amount) for tender in asked.tenders] == [
+        ("A", eur(0)),
+        ("B", eur(0)),
+        ("C", eur(100)),
+    ]
+
+
+def test_what_another_card_secured_for_a_change_that_cannot_be_done_any_more_keeps_its_place() -> None:
+    story = confirmed(tenders=(card("A", 1500),))
+    less = (LineQuantity(line="2", quantity=1),)
+    propose(story, lines=less, added=(line("B", 1, 900),), tenders=(card("B", 650, 2),))
+    confirm(story)
+    story.later(timedelta(days=1)).tell(DeadlinePassed(name="ship_not_before", due=DAWN + timedelta(days=1)))
+    assert refusal(secured(story))[0] is ChangeRefusal.RELEASED
+    assert [(tender.reference, tender.amount) for tender in story.view.order.terms.tenders] == [
+        ("A", eur(1500)),
+        ("B", eur(650)),
+    ]
+
+
 @pytest.mark.parametrize("policy", [ShortagePolicy.CANCEL_LINE, ShortagePolicy.CANCEL_ORDER])
 def test_what_may_not_wait_has_to_be_there(policy: ShortagePolicy) -> None:
     story = Story().placed(*TWO_LINES, shortage=policy)

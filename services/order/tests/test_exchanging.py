@@ -437,7 +437,10 @@ def test_goods_that_come_worn_cost_the_rest_which_is_secured_before_the_others_l
     assert units_of(story, "2") == {Bucket.RESERVED: 2}
     outcome = secured(story)
     assert kinds(outcome) == ["IncreaseRecorded", "ReleasedToFulfillment"]
+    # the tender that pays it pays so much more, and a later change is not asked to pay it again
+    assert [tender.amount for tender in story.view.order.terms.tenders] == [eur(1300)]
     outcome = leaves(story)
+    assert [invoice.on_account for invoice in sent(outcome, IssueInvoice)] == [eur(300)]
     assert [capture.amount for capture in sent(outcome, CapturePayment)] == [eur(300)]
     taken(story)
     assert not story.view.order.open
