@@ -7,6 +7,7 @@ back before. Goods bear the taxes of their units; how an amount that is for no u
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from chassis.decider import Send
@@ -23,6 +24,7 @@ from contracts.payments.invoices import (
 from services.order.credited import Amounts, Ledger, rule_of
 from services.order.invoice_content import Content, Tax, content_of, not_owed, prices_of, taxed_parts
 from services.order.invoicing import heading, invoice_id, sums
+from services.order.refund_state import Range, without
 from services.order.refunding import BACK_ANYWAY
 from services.order.value import LineValue, line_values, part_of
 
@@ -66,19 +68,53 @@ class _Sofar:
         self._prices = prices_of(state.order.terms, state.order.adjustments)
         self._ledger = Ledger(self._prices)
         self._room: dict[str, int] = {}
+        self._over: dict[str, int] = {}
+        self._units: dict[str, list[Range]] = {}
 
     def credited(self, credit: Credit) -> _Stated | None:
-        """One more credit; nothing where no invoice is about it."""
+        """One more credit; nothing where no invoice is about it, or where as much was credited for its goods before."""
         for key in self._state.documents.invoiced[len(self._room) : credit.invoices]:
             self._invoiced(key)
         refund = self._state.refunds.refunds[credit.refund].contents
         weights = self._weights(refund)
         if not any(weights.values()):
             return None
+        if credit.amount < 0:
+            self._over[credit.refund] = self._over.get(credit.refund, 0) - credit.amount
+            return None
+        credit = replace(credit, amount=self._not_credited_before(credit.amount, refund))
+        if not credit.amount:
+            return None
         gross = _within(credit.amount, weights, self._room)
         for key, part in gross.items():
             self._room[key] -= part
         return _Stated(self._content(credit, refund), gross)
+
+    def _not_credited_before(self, amount: int, refund: RefundContents) -> int:
+        """An amount less what was credited for the same goods, or for none, and is not back."""
+        for key, over in self._over.items():
+            before = self._state.refunds.refunds[key].contents
+            if not refund.lines or not before.lines or _overlap(refund, before):
+                used = min(over, amount)
+                self._over[key] -= used
+                amount -= used
+        return amount
+
+    def _not_stated_before(self, refund: RefundContents) -> tuple[CaptureLine, ...]:
+        """The units of a refund that no credit note says yet."""
+        found = []
+        for each in refund.lines:
+            known = self._units.setdefault(each.line, [])
+            parts = without(((each.from_unit, each.to_unit),), known)
+            whole = parts == ((each.from_unit, each.to_unit),)
+            for start, end in parts:
+                amount = each.amount if whole else self._own(each.line, start, end)
+                found.append(CaptureLine(line=each.line, from_unit=start, to_unit=end, amount=amount))
+            known += parts
+        return tuple(found)
+
+    def _own(self, line: str, start: int, end: int) -> Money:
+        return Money(amount=part_of(self._values[line], start, end)[0], currency=self._prices.currency)
 
     def _invoiced(self, key: str) -> None:
         left = self._state.fulfillment.fulfilled[key]
@@ -98,7 +134,7 @@ class _Sofar:
 
     def _content(self, credit: Credit, refund: RefundContents) -> Content:
         currency = self._prices.currency
-        units = _units(refund) if credit.first else ()
+        units = self._not_stated_before(refund)
         comes_back = _comes_back(refund.cause)
         said = content_of(self._prices, units, comes_back)
         with_units = bool(refund.lines) or refund.withheld is not None
@@ -112,10 +148,6 @@ class _Sofar:
             less = not_owed(credit.amount - content.gross, currency)
             content = Content(content.lines, (*content.charges, less))
         return content
-
-
-def _units(refund: RefundContents) -> tuple[CaptureLine, ...]:
-    return tuple(CaptureLine(**line.model_dump()) for line in refund.lines)
 
 
 def _comes_back(cause: RefundCause) -> Callable[[Charge], bool]:
@@ -155,6 +187,14 @@ def _within(amount: int, weights: Mapping[str, int], room: Mapping[str, int]) ->
 
 def _worth(values: Mapping[str, LineValue], units: CaptureLine) -> tuple[int, int]:
     return part_of(values[units.line], units.from_unit, units.to_unit)
+
+
+def _overlap(one: RefundContents, other: RefundContents) -> bool:
+    return any(
+        each.line == with_.line and each.from_unit < with_.to_unit and with_.from_unit < each.to_unit
+        for each in one.lines
+        for with_ in other.lines
+    )
 
 
 def _common(ranges: Iterable[CaptureLine], refund: RefundContents) -> Sequence[CaptureLine]:

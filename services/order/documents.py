@@ -37,7 +37,8 @@ __all__ = ["FOLD", "Credit", "DocumentsState"]
 @dataclass(frozen=True, slots=True)
 class Credit:
     """What is to be credited of a refund (its id), in minor units: `amount` came back, beside a `fee` that was kept, when
-    there were so many `invoices`. `first` says that nothing of it was credited before."""
+    there were so many `invoices`; below zero, that was credited and is not back after all. `first` says that nothing of it
+    was credited before."""
 
     refund: str
     amount: int
@@ -79,13 +80,23 @@ def _credited_by(state: DocumentsState, event: Event) -> DocumentsState:
             return state
         case RefundGranted(to=RefundTo.EXCHANGE):
             return _credited(state, event.refund, event.amount.amount, event.fee.amount if event.fee else 0)
-        case RefundFailed(refunded_part=part) if part is not None:
-            return replace(state, parts=state.parts.insert(event.refund, part.amount))
+        case RefundFailed(refunded_part=part) if part is not None or event.taken_back is not None:
+            return replace(state, parts=state.parts.insert(event.refund, part.amount if part else 0))
         case RefundWithdrawn():
-            return _credited(state, event.refund, state.parts.get(event.refund, 0), 0)
+            return _withdrawn(state, event.refund)
         case Refunded():
             return _credited(state, event.refund, event.amount.amount, event.fee.amount if event.fee else 0)
     return state
+
+
+def _withdrawn(state: DocumentsState, refund: str) -> DocumentsState:
+    """What was credited before and taken back since is not owed any more: what comes next for the same goods is less."""
+    back = state.parts.get(refund, 0)
+    before = sum(one.amount for one in state.credits if one.refund == refund)
+    if back >= before:
+        return _credited(state, refund, back, 0)
+    less = Credit(refund, back - before, 0, len(state.invoiced), first=False)
+    return replace(state, credits=(*state.credits, less))
 
 
 def _credited(state: DocumentsState, refund: str, back: int, fee: int) -> DocumentsState:
@@ -114,4 +125,4 @@ def react(state: OrderStream, event: Event) -> Sequence[Send]:
     return ()
 
 
-FOLD = Fold("documents", 2, DocumentsState(), evolve, react)
+FOLD = Fold("documents", 3, DocumentsState(), evolve, react)

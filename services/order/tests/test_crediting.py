@@ -18,6 +18,7 @@ from contracts.order import (
     Refunded,
     RefundGranted,
     RefundLine,
+    RefundTo,
     ShipGroup,
     ShipMethod,
     WithdrawRefund,
@@ -28,7 +29,18 @@ from services.order.crediting import credit_note
 from services.order.fulfillment_state import fulfilled_in_order
 from services.order.invoicing import invoice_id
 from services.order.sourcing import Availability
-from services.order.tests.refund_story import asks, claim, grant, paid, paid_back, refund_of, refused
+from services.order.tests.refund_story import (
+    ADA,
+    asks,
+    claim,
+    credited,
+    grant,
+    paid,
+    paid_back,
+    refund_of,
+    refused,
+    taken_back,
+)
 from services.order.tests.story import ORDER_ID, PAYMENT, SHIP_TO, Story, eur
 
 
@@ -218,6 +230,33 @@ def test_of_a_refund_that_was_withdrawn_before_anything_came_back_nothing_is_cre
     refused(story)
     outcome = asks(story, WithdrawRefund(refund="1", detail="he sent it back"))
     assert not [send for send in outcome.sent if isinstance(send.message, IssueCreditNote)]
+
+
+def notes(outcome: Outcome) -> list[int]:
+    return [send.message.gross.amount for send in outcome.sent if isinstance(send.message, IssueCreditNote)]
+
+
+def test_of_a_part_that_was_taken_back_before_its_refund_was_withdrawn_nothing_is_credited() -> None:
+    story = taxed()
+    asks(story, claim(3))
+    refused(story, part=400)
+    taken_back(story, 400)
+    assert notes(asks(story, WithdrawRefund(refund="1", detail="he keeps them"))) == []
+
+
+def test_what_was_credited_and_taken_back_counts_when_the_same_units_are_paid_back_otherwise() -> None:
+    # given three units that were paid back and credited, whose money was taken back
+    story = taxed(customer=ADA)
+    asks(story, claim(2))
+    [first] = notes(paid_back(story))
+    taken_back(story, first)
+    # when that is withdrawn, and they are granted anew with one more, as store credit
+    assert notes(asks(story, WithdrawRefund(refund="1", detail="as store credit"))) == []
+    asks(story, claim(3, to=RefundTo.STORE_CREDIT))
+    # then the rest is credited, and all together what was invoiced, with its taxes
+    note = note_of(credited(story, 2))
+    assert note.gross == eur(1_725 - first)
+    assert sum(line.quantity for line in note.lines) == 1
 
 
 def test_small_amounts_off_bear_together_the_tax_of_their_sum() -> None:
