@@ -201,6 +201,8 @@ def _note_payment(story: OrderStory, event: Seen) -> None:
     match event.name:
         case "PaymentAuthorized":
             story.authorised += event.value["amount"]["amount"]
+        case "PaymentIncreased" if not event.value.get("repeated"):
+            story.authorised += event.value["amount"]["amount"]
         case "PaymentCaptured":
             story.captured += event.value["amount"]["amount"]
         case "PaymentRefunded":

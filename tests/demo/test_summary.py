@@ -361,7 +361,8 @@ def exchanged(*events: Seen, taken: int = 50) -> Summary:
     ]
     payments = [
         *HISTORY["payments"],
-        seen("PaymentAuthorized", "o-1", amount=usd(50)),
+        seen("PaymentIncreased", "o-1", amount=usd(50)),
+        seen("PaymentIncreased", "o-1", amount=usd(50), repeated=True),
         seen("PaymentCaptured", "o-1", amount=usd(taken)),
         seen("InvoiceIssued", "i-2", order_id="o-1", gross=usd(300)),
     ]
@@ -373,7 +374,7 @@ def test_an_exchange_of_which_the_difference_was_taken_checks() -> None:
     told = exchanged(*EXCHANGED)
 
     assert failed(told) == set()
-    assert told.states == {"completed": 1}
+    assert (told.states, told.authorised["USD"]) == ({"completed": 1}, 550)
     assert told.completed_ms[99] == 4_000
 
 
