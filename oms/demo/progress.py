@@ -9,8 +9,9 @@ from oms.demo.tail import Seen
 
 __all__ = ["LateGoods", "Progress"]
 
-SOURCED_BY = frozenset({"SourcingDecided", "HoldPlaced", "OrderConfirmed", "OrderCancelled"})
-"""Events after which an order no longer waits for its first decision: what left at a till needs none."""
+SOURCED_BY = frozenset({"HoldPlaced", "OrderConfirmed", "OrderCancelled"})
+"""Events after which what an order has is on its way and the rest waits, so that late goods come apart from it. A decision
+alone is not one: money may take its time, and then all would leave at once."""
 
 
 class Progress:

@@ -26,7 +26,7 @@ from oms.demo.turns import Candidate, Part, Turn, cast, counter_of, other_size, 
 __all__ = ["Run", "prepare"]
 
 WAVE_ORDERS = 100
-"""Orders after whose sourcing the late goods of these orders arrive."""
+"""Orders after whose confirmation the late goods of these orders arrive."""
 
 SUPPLIED_AFTER = timedelta(days=7)
 """How long after the run's last order, in the time of the data, late goods are expected."""
