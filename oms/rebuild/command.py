@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -12,21 +12,20 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
-from chassis.comparison import Difference, TableCompared
+from chassis.comparison import TableCompared
 from chassis.settings import load_settings
+from chassis.tokens import Role
 from contracts.topics import SERVICES
 from oms.declared import declared
 from oms.reach import reach_log
 from oms.rebuild.running import Rebuilt, Watcher, rebuild_and_compare
+from oms.rebuild.showing import checked_services, compared_table, first_difference
+from oms.tokens import at_console
 
 __all__ = ["rebuild"]
 
 DIFFERENT = 1
-
-CELL_CHARS_MAX = 400
-"""Characters of a column that are shown to people; `--json` has all of it."""
 
 console = Console()
 
@@ -40,9 +39,11 @@ def rebuild(
 ) -> None:
     """Build all tables of services again from their topics, and compare them with the live ones, while these go on."""
     settings = load_settings()
+    if swap:
+        at_console(settings, Role.ADMIN)
     log = reach_log(settings)
     found = []
-    for name in _checked(services):
+    for name in checked_services(services):
         with _watching(name, shown=not as_json) as watcher:
             one = rebuild_and_compare(
                 declared(name, settings.namespace), log, settings.database, watcher, swapping=swap
@@ -54,13 +55,6 @@ def rebuild(
         document = {"equal": all(one.equal for one in found), "services": [_document(one) for one in found]}
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
     raise typer.Exit(0 if all(one.equal for one in found) else DIFFERENT)
-
-
-def _checked(services: Sequence[str] | None) -> Sequence[str]:
-    for name in services or ():
-        if name not in SERVICES:
-            raise typer.BadParameter(f"there is no service {name}; there are {', '.join(SERVICES)}")
-    return services or SERVICES
 
 
 class _Bar:
@@ -109,12 +103,7 @@ def _watching(service: str, *, shown: bool) -> Iterator[Watcher]:
 
 
 def _show(found: Rebuilt) -> None:
-    table = Table(found.service, "rows", "live", "rebuilt", "", box=None, pad_edge=False)
-    for one in found.tables:
-        rows = "" if one.live is None else f"{one.live.rows:,}"
-        hashes = ["" if side is None else side.sha256[:16] for side in (one.live, one.rebuilt)]
-        table.add_row(one.table, rows, *hashes, "equal" if one.equal else "[red]different[/]")
-    console.print(table)
+    console.print(compared_table(found.service, found.tables, "live", "rebuilt"))
     for one in found.tables:
         for line in _why(one):
             console.print(escape(line), highlight=False)
@@ -134,24 +123,7 @@ def _why(one: TableCompared) -> Iterator[str]:
     if one.live is not None and one.rebuilt is not None and one.live.rows != one.rebuilt.rows:
         yield f"{one.table}: {one.live.rows} rows are live, {one.rebuilt.rows} rebuilt"
     if one.first is not None:
-        yield from _first(one.table, one.first)
-
-
-def _first(table: str, first: Difference) -> Iterator[str]:
-    """The first row that differs: its key, and what differs of it."""
-    yield f"{table}: the first row that differs is {', '.join(f'{name} {value}' for name, value in first.key.items())}"
-    if first.live is None or first.rebuilt is None:
-        yield f"  {'it is not live' if first.live is None else 'it is live alone'}"
-        row = first.live or first.rebuilt or {}
-        yield from (f"  {name}: {_cell(value)}" for name, value in row.items())
-        return
-    for name, value in first.live.items():
-        if value != first.rebuilt[name]:
-            yield f"  {name}: live {_cell(value)}, rebuilt {_cell(first.rebuilt[name])}"
-
-
-def _cell(value: str | None) -> str:
-    return "null" if value is None else value[:CELL_CHARS_MAX]
+        yield from first_difference(one.table, one.first, "live", "rebuilt")
 
 
 def _document(found: Rebuilt) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from chassis.rebuild import ends_of
 from chassis.settings import Settings, load_settings
@@ -19,6 +18,7 @@ from chassis.tokens import Role
 from contracts.topics import SERVICES
 from oms.declared import declared
 from oms.reach import reach_log
+from oms.rebuild.showing import checked_services, compared_table, first_difference
 from oms.replay.comparing import Replayed, Wanted, document_of, replay
 from oms.tokens import at_console
 
@@ -26,7 +26,7 @@ __all__ = ["replay_log"]
 
 DIFFERENT = 1
 HERE = Path(__file__).parents[2]
-CELL_CHARS_MAX = 400
+HERE_NAME, OTHER_NAME = "this version", "the other"
 
 console = Console()
 
@@ -39,10 +39,7 @@ def replay_log(
     """Let this version and another make all tables of the same log, and compare them: tables, and states of streams."""
     settings = load_settings()
     at_console(settings, Role.ADMIN)
-    for name in services or ():
-        if name not in SERVICES:
-            raise typer.BadParameter(f"there is no service {name}; there are {', '.join(SERVICES)}")
-    found = [_replayed(settings, name, other.resolve()) for name in services or SERVICES]
+    found = [_replayed(settings, name, other.resolve()) for name in checked_services(services)]
     if as_json:
         sys.stdout.write(json.dumps([_document(one) for one in found], indent=2) + "\n")
     else:
@@ -65,12 +62,7 @@ def _replayed(settings: Settings, name: str, other: Path) -> Replayed:
 
 
 def _show(found: Replayed) -> None:
-    table = Table(found.service, "rows", "this version", "the other", "", box=None, pad_edge=False)
-    for one in found.tables:
-        rows = "" if one.live is None else f"{one.live.rows:,}"
-        hashes = ["" if side is None else side.sha256[:16] for side in (one.live, one.rebuilt)]
-        table.add_row(one.table, rows, *hashes, "equal" if one.equal else "[red]different[/]")
-    console.print(table)
+    console.print(compared_table(found.service, found.tables, HERE_NAME, OTHER_NAME))
     for line in _why(found):
         console.print(escape(line), highlight=False)
     console.print(f"calls outside: {found.calls_outside}\n", highlight=False)
@@ -81,18 +73,9 @@ def _why(found: Replayed) -> Iterator[str]:
         if one.note is not None:
             yield f"{one.table}: {one.note}"
         if one.first is not None:
-            key = ", ".join(f"{name} {value}" for name, value in one.first.key.items())
-            yield f"{one.table}: the first row that differs is {key}"
-            mine, theirs = one.first.live or {}, one.first.rebuilt or {}
-            for name in mine or theirs:
-                if mine.get(name) != theirs.get(name):
-                    yield f"  {name}: here {_cell(mine.get(name))}, there {_cell(theirs.get(name))}"
+            yield from first_difference(one.table, one.first, HERE_NAME, OTHER_NAME)
     if found.streams:
         yield f"streams that come to other states, the first of them: {', '.join(found.streams)}"
-
-
-def _cell(value: str | None) -> str:
-    return "nothing" if value is None else value[:CELL_CHARS_MAX]
 
 
 def _document(found: Replayed) -> dict[str, Any]:

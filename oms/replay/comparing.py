@@ -20,6 +20,7 @@ from chassis.rebuild import Positions
 from chassis.service import Service
 from chassis.store import connect
 from deploy.local.errors import StackError
+from oms.replay.building import STATES
 
 __all__ = ["NotBuilt", "Replayed", "Wanted", "build_by", "document_of", "replay"]
 
@@ -115,7 +116,7 @@ def replay(
                 SQL(
                     "select stream from {} a full join {} b using (stream) where a.state is distinct from b.state"
                     " order by stream limit %s"
-                ).format(Identifier(here.schema, "stream_states"), Identifier(other.schema, "stream_states")),
+                ).format(Identifier(here.schema, STATES), Identifier(other.schema, STATES)),
                 [STREAMS_SHOWN_MAX],
             ).fetchall()
         calls = int(mine["calls_outside"]) + int(theirs["calls_outside"])

@@ -26,7 +26,10 @@ _RULES = (
     Rule("I-02 claims", "what is reserved is the sum of the claims, as each event states it"),
     Rule("I-03 units", "what is picked, released, expired or broken of a claim is at most what it holds, or all of it"),
     Rule("I-03 closed", "no claim holds anything for an order that is over"),
-    Rule("I-04 equation", "captured - refunded = kept + the customer's credit, neither of them below zero"),
+    Rule(
+        "I-04 equation",
+        "captured - refunded = kept + the customer's credit, neither below zero but credit while an exchange is out",
+    ),
     Rule("I-04 sums", "totals that are stated are the sums of their parts"),
     Rule("I-04 authorised", "no more is captured than was authorised"),
     Rule("I-04 refunded", "no more is refunded than was captured", may_be_none=True),

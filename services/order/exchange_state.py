@@ -33,20 +33,36 @@ MORE = "."
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """An exchange, and its account in minor units: `earned` is the credit for what came back, `applied` what of it pays
-    for what left, `paid_out` what went to the customer. `charges` counts captures of what did not come back after all,
-    `asks` the wishes for more money."""
+    """An exchange as it was `agreed`, and its account in minor units: `earned` is the credit for what came back, `applied`
+    what of it pays for what left, `paid_out` what went to the customer. `charges` counts captures of what did not come
+    back after all, `asks` the wishes for more money."""
 
-    change: str
-    number: int
-    lines: tuple[str, ...]
-    send: ExchangeSend
     agreed: ExchangeAgreed
     earned: int = 0
     applied: int = 0
     paid_out: int = 0
     charges: int = 0
     asks: int = 0
+
+    @property
+    def change(self) -> str:
+        """The change that it was agreed with, which names it."""
+        return self.agreed.change
+
+    @property
+    def number(self) -> int:
+        """Of its return."""
+        return self.agreed.number
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The lines that go out."""
+        return self.agreed.lines
+
+    @property
+    def send(self) -> ExchangeSend:
+        """When they leave."""
+        return self.agreed.send
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +85,7 @@ def _with(state: ExchangesState, change: str, **more: int) -> ExchangesState:
 
 
 def _agreed(state: ExchangesState, event: ExchangeAgreed) -> ExchangesState:
-    each = Exchange(event.change, event.number, event.lines, event.send, event)
-    return replace(state, exchanges=state.exchanges.insert(event.change, each))
+    return replace(state, exchanges=state.exchanges.insert(event.change, Exchange(event)))
 
 
 def _granted(state: ExchangesState, event: RefundGranted) -> ExchangesState:
@@ -80,9 +95,12 @@ def _granted(state: ExchangesState, event: RefundGranted) -> ExchangesState:
 
 
 def _reckoned(state: ExchangesState, event: ReturnReckoned) -> ExchangesState:
-    amount = state.granted.get(event.refund or "")
+    refund = event.refund or ""
+    amount = state.granted.get(refund)
     each = next((each for each in state.exchanges.values() if each.number == event.number), None)
-    return state if amount is None or each is None else _with(state, each.change, earned=amount)
+    if amount is None or each is None:
+        return state
+    return _with(replace(state, granted=state.granted.discard(refund)), each.change, earned=amount)
 
 
 def _asked(state: ExchangesState, event: IncreaseRequested) -> ExchangesState:
@@ -106,4 +124,4 @@ def evolve(state: ExchangesState, event: Event) -> ExchangesState:
     return state if evolver is None else evolver(state, event)
 
 
-FOLD = Fold("exchanges", 1, ExchangesState(), evolve)
+FOLD = Fold("exchanges", 2, ExchangesState(), evolve)

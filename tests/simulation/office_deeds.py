@@ -18,11 +18,12 @@ from contracts.inventory import (
 )
 from contracts.message import Command
 from contracts.money import Money
-from contracts.payments.invoices import DescribeSeller, RetryInvoice, SellerParticulars
+from contracts.payments.invoices import DescribeSeller, RetryInvoice
 from contracts.payments.receivables import RecordBankEntry, SettleEntry, UnmatchedReason, WriteOffInvoice
 from contracts.shipping import CloseManifest
 from services.payments.bank_account import bank_stream
 from services.payments.invoice_series import series_stream
+from services.payments.tests.documents import SELLER
 from services.shipping.manifest import manifest_stream
 from tests.simulation.day import FINANCE, PLACES, SKUS, Day, Deed
 from tests.simulation.schedule import Chance
@@ -30,17 +31,6 @@ from tests.simulation.world import TENANT, stock_stream
 
 __all__ = ["OFFICE"]
 
-SELLER = SellerParticulars(
-    name="Acme GmbH",
-    address_lines=("Hauptstrasse 1",),
-    postcode="10115",
-    city="Berlin",
-    country="DE",
-    vat_id="DE123456789",
-    iban="DE02120300000000202051",
-    time_zone="Europe/Berlin",
-    payment_days=14,
-)
 ACCOUNT = "main"
 
 

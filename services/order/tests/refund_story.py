@@ -10,7 +10,7 @@ from contracts.envelope import Actor
 from contracts.ids import stream
 from contracts.message import Message
 from contracts.money import Money, RefundExecutor
-from contracts.order import Customer, GrantRefund, RefundCause, Refunded, RefundUnits
+from contracts.order import Customer, GrantRefund, RefundCause, RefundUnits
 from contracts.payments import (
     IssueCause,
     IssueValue,
@@ -129,11 +129,6 @@ def taken_back(story: Story, cents: int, number: int = 1) -> Outcome:
         provider="sandbox",
     )
     return story.tell(taken, subject=PAYMENT)
-
-
-def total_refunded(story: Story) -> int:
-    """What `Refunded` told of, in minor units."""
-    return sum(event.amount.amount for event, _, _ in story.log if isinstance(event, Refunded))
 
 
 def refunded_share(view: Any, refund: Refund) -> int:
