@@ -41,84 +41,83 @@ _CAUSES = f"""
 """
 
 
-def _questions() -> Sequence[_Question]:
-    return (
-        _Question(
-            "I-11 versions",
-            f"select count(*) from records where kind = {EVENT}",
-            f"select topic, part, off from ({_VERSIONS}) where seq <> before + 1",
-            "its version is not the one after the version before it in its stream",
-        ),
-        _Question(
-            "I-11 partition",
-            "select 0",
-            f"select topic, part, off from ({_VERSIONS}) where part <> home",
-            "its stream lives in another partition too",
-        ),
-        _Question(
-            "I-12 time",
-            f"select count(*) from records where kind = {EVENT}",
-            f"select topic, part, off from ({_VERSIONS}) where time < earlier",
-            "it is earlier than the event before it in its stream",
-        ),
-        _Question(
-            "I-12 time",
-            "select 0",
-            f"select topic, part, off from ({_CAUSES}) where caused > time and same",
-            "it is earlier than its cause",
-        ),
-        _Question(
-            "I-12 cause",
-            f"select count(*) from ({_CAUSES})",
-            f"select topic, part, off from ({_CAUSES}) where missing or not same",
-            "the message at its inbox offset is not its cause, or is not there",
-        ),
-        _Question(
-            "I-12 id",
-            "select 0",
-            f"""select topic, part, off from (select topic, part, off, count(*) over (partition by id) as many
-                from records where kind = {EVENT}) where many > 1""",
-            "another event has its id too",
-        ),
-        _Question(
-            "I-12 message",
-            f"select count(*) from records where kind = {SENT} and round <= $settled",
-            f"""select topic, part, off from records m anti join
-                (select cause from records where kind = {EVENT}) e on e.cause = m.cause
-                where m.kind = {SENT} and m.round <= $settled""",
-            "no event has its cause",
-        ),
-        _Question(
-            "I-12 deadline",
-            "select 0",
-            f"""select topic, part, off from records m anti join
-                (select id from records where kind = {EVENT}) e on e.id = m.cause
-                where m.kind = {PASSED} and m.round <= $settled""",
-            "no event set it",
-        ),
-        _Question(
-            "I-12 copy",
-            f"select count(*) from records where kind = {COPY} and round <= $settled",
-            f"""select topic, part, off from records m anti join
-                (select id, value from records where kind = {EVENT}) e on e.id = m.id and e.value = m.value
-                where m.kind = {COPY} and m.round <= $settled""",
-            "no event has its id and its value",
-        ),
-        _Question(
-            "I-12 door",
-            f"select count(*) from records where kind = {FROM_DOOR} and round <= $settled",
-            f"""select topic, part, off from records m anti join
-                (select id from records where kind = {EVENT}) e on e.id = m.cause
-                where m.kind = {FROM_DOOR} and m.round <= $settled and m.cause <> m.id""",
-            "its cause is neither itself nor an event",
-        ),
-    )
+_QUESTIONS: Sequence[_Question] = (
+    _Question(
+        "I-11 versions",
+        f"select count(*) from records where kind = {EVENT}",
+        f"select topic, part, off from ({_VERSIONS}) where seq <> before + 1",
+        "its version is not the one after the version before it in its stream",
+    ),
+    _Question(
+        "I-11 partition",
+        "select 0",
+        f"select topic, part, off from ({_VERSIONS}) where part <> home",
+        "its stream lives in another partition too",
+    ),
+    _Question(
+        "I-12 time",
+        f"select count(*) from records where kind = {EVENT}",
+        f"select topic, part, off from ({_VERSIONS}) where time < earlier",
+        "it is earlier than the event before it in its stream",
+    ),
+    _Question(
+        "I-12 time",
+        "select 0",
+        f"select topic, part, off from ({_CAUSES}) where caused > time and same",
+        "it is earlier than its cause",
+    ),
+    _Question(
+        "I-12 cause",
+        f"select count(*) from ({_CAUSES})",
+        f"select topic, part, off from ({_CAUSES}) where missing or not same",
+        "the message at its inbox offset is not its cause, or is not there",
+    ),
+    _Question(
+        "I-12 id",
+        "select 0",
+        f"""select topic, part, off from (select topic, part, off, count(*) over (partition by id) as many
+            from records where kind = {EVENT}) where many > 1""",
+        "another event has its id too",
+    ),
+    _Question(
+        "I-12 message",
+        f"select count(*) from records where kind = {SENT} and round <= $settled",
+        f"""select topic, part, off from records m anti join
+            (select cause from records where kind = {EVENT}) e on e.cause = m.cause
+            where m.kind = {SENT} and m.round <= $settled""",
+        "no event has its cause",
+    ),
+    _Question(
+        "I-12 deadline",
+        "select 0",
+        f"""select topic, part, off from records m anti join
+            (select id from records where kind = {EVENT}) e on e.id = m.cause
+            where m.kind = {PASSED} and m.round <= $settled""",
+        "no event set it",
+    ),
+    _Question(
+        "I-12 copy",
+        f"select count(*) from records where kind = {COPY} and round <= $settled",
+        f"""select topic, part, off from records m anti join
+            (select id, value from records where kind = {EVENT}) e on e.id = m.id and e.value = m.value
+            where m.kind = {COPY} and m.round <= $settled""",
+        "no event has its id and its value",
+    ),
+    _Question(
+        "I-12 door",
+        f"select count(*) from records where kind = {FROM_DOOR} and round <= $settled",
+        f"""select topic, part, off from records m anti join
+            (select id from records where kind = {EVENT}) e on e.id = m.cause
+            where m.kind = {FROM_DOOR} and m.round <= $settled and m.cause <> m.id""",
+        "its cause is neither itself nor an event",
+    ),
+)
 
 
 def check_log(reading: Reading, spill: Spill, findings: Findings, settled: int) -> None:
     """Ask everything. What was read in a round after `settled` may lack what was written with it: it is not judged."""
     _pair_topics(reading, spill)
-    for question in _questions():
+    for question in _QUESTIONS:
         values = {"settled": settled}
         findings.checked[question.rule] += spill.count(question.cases, values)
         count, first = spill.breaks(question.breaks, values)

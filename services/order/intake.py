@@ -235,6 +235,7 @@ def _lines(order: ChannelOrder, first_group: str, intake: Intake) -> tuple[Order
 
 
 def order_line(line: ChannelLine, name: str, group: str, ours: dict[str, str], intake: Intake) -> OrderLine:
+    """A channel's line as ours, named `name`; `ours` are our names of the channel's lines, for what it relates to."""
     related = None
     if line.relation is not None and line.parent in ours:
         related = RelatesTo(kind=line.relation, line=ours[line.parent], quantity_per=line.quantity_per_parent)
@@ -329,6 +330,7 @@ def _note(text: str | None, intake: Intake) -> Personal | None:
 
 
 def tender_of(tender: ChannelTender, intake: Intake) -> Tender:
+    """A channel's tender as ours, its amount in minor units."""
     return Tender(
         method=tender.method,
         amount=intake.money(tender.amount),
@@ -343,6 +345,7 @@ def tender_of(tender: ChannelTender, intake: Intake) -> Tender:
 
 
 def charges_of(charges: Iterable[ChannelCharge], intake: Intake) -> tuple[Charge, ...]:
+    """A channel's charges as ours, with their taxes, in minor units."""
     return tuple(
         Charge(
             kind=charge.kind,

@@ -302,12 +302,12 @@ def _terms_changed(
 ) -> OrderState:
     """What is agreed now. Lines and tenders come at the end, so that the places of the others stay."""
     before = state.terms
-    if isinstance(event, IncreaseRecorded):
-        tenders = before.tenders if event.tenders is None else event.tenders
-        return replace(state, placed=before.model_copy(update={"tenders": tenders}))
-    if isinstance(event, OrderChanged):
-        tenders = (*before.tenders, *(event.tenders or ()))
-        return replace(state, placed=before.model_copy(update={"tenders": tenders}))
+    if isinstance(event, OrderChanged | IncreaseRecorded):
+        if not event.tenders:
+            return state
+        # What is recorded as secured names all of them, a change those that come with it.
+        kept = () if isinstance(event, IncreaseRecorded) else before.tenders
+        return replace(state, placed=before.model_copy(update={"tenders": (*kept, *event.tenders)}))
     if isinstance(event, ShipGroupChanged):
         groups = tuple(event.group if group.group == event.group.group else group for group in before.ship_groups)
         terms = before.model_copy(update={"ship_groups": groups})
