@@ -39,7 +39,7 @@ from services.inventory import catalogue_api, claims_api
 from services.inventory.catalogue import LOCATION
 from services.order import api as order_api
 from services.order import app as order
-from services.order import changes_api, refunds_api, returns_api
+from services.order import astray_api, changes_api, holds_api, refunds_api, returns_api
 from services.order.channel import ChannelDoor
 from services.order.intake import Seal
 from services.order.stream import ORDER
@@ -84,6 +84,8 @@ def make_app(
         return placed
 
     app.include_router(order_api.router(orders, door(CHANNEL_DOOR), seal))
+    app.include_router(holds_api.router(orders))
+    app.include_router(astray_api.router(orders))
     app.include_router(refunds_api.router(orders))
     app.include_router(returns_api.router(orders))
     app.include_router(changes_api.router(orders, seal))

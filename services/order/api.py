@@ -1,4 +1,4 @@
-"""The order service over HTTP: place, look at, list and cancel orders, place and release holds.
+"""The order service over HTTP: place, take over, look at, list and cancel orders.
 
 Decides nothing: a POST becomes a command in the inbox, a GET is rebuilt from the store and says how far that is.
 """
@@ -9,12 +9,12 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
-from typing import Annotated, Any, LiteralString, Self, TypeVar
+from typing import Annotated, Any, LiteralString, TypeVar
 
 import orjson
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field, StringConstraints, model_validator
+from pydantic import BaseModel, Field
 
 from chassis.description import may_answer, shown
 from chassis.doors import Door
@@ -23,30 +23,21 @@ from chassis.problems import Problem, ProblemKind
 from chassis.recorded import At, seen_at
 from chassis.store import Recorded
 from chassis.web import Caller, Gate, Name, Standing, caller_of, seen_answer, submit, timeline
-from contracts.channel import LINES_MAX, ChannelOrder, OpenOrder, Text
-from contracts.ids import split_stream, stream
+from contracts.channel import LINES_MAX, ChannelOrder, OpenOrder
+from contracts.ids import stream
 from contracts.message import CATALOGUE, Command, Event, parse_instant
 from contracts.order import (
-    ALL_STEPS,
     CancelLine,
     CancelOrder,
     CancelReason,
     CancelRefused,
-    HeldStep,
-    HoldChangeRefused,
-    IfShort,
     ImportRefused,
     OrderConflicted,
-    PlaceHold,
-    ReleaseHold,
-    SettlementRefused,
-    SettlePackage,
 )
 from services.order.channel import channel_key
-from services.order.finding import find_order, unknown_order
+from services.order.finding import NAMED, find_order, location_of, unknown_order
 from services.order.intake import Seal, import_order, order_id, place_order
 from services.order.projections import OrdersProjection, OrderStage
-from services.order.refunds_api import approver_of
 from services.order.standing import stands, stands_by
 from services.order.views import order_view, waiting_view
 from services.order.waiting import Happened, waiting
@@ -74,9 +65,6 @@ ORDERS = Listing(
     key={"placed_at": parse_instant, "id": text_key},
     newest_first=True,
 )
-
-NAMED = may_answer(ProblemKind.AMBIGUOUS)
-"""What may be answered wherever an order is called by a name of the channel's."""
 
 _ORDER_SCHEMA = {"$id": "urn:orderlog:ChannelOrder", **ChannelOrder.model_json_schema()}
 _OPEN_SCHEMA = {"allOf": [_ORDER_SCHEMA, {"$id": "urn:orderlog:OpenOrder", **OpenOrder.model_json_schema()}]}
@@ -157,49 +145,6 @@ class Cancel(BaseModel):
     lines: Annotated[tuple[CancelledLine, ...], Field(max_length=LINES_MAX)] = ()
 
 
-class NewHold(BaseModel):
-    """Why a person keeps an order, or these `lines` of it alone (our ids), from going on, and which steps wait."""
-
-    model_config = shown({"detail": "the customer asked us to wait", "lines": ["1"]})
-
-    detail: Text
-    lines: Annotated[tuple[str, ...], Field(max_length=LINES_MAX)] = ()
-    blocks: Annotated[tuple[HeldStep, ...], Field(min_length=1)] = ALL_STEPS
-
-    @model_validator(mode="after")
-    def _keeps_something(self) -> Self:
-        if self.lines and set(self.blocks) == {HeldStep.AUTHORIZATION}:
-            raise ValueError("the money of an order is secured as a whole: name no lines, or another step")
-        return self
-
-
-class Release(BaseModel):
-    """What a person says who accepts what a hold shows."""
-
-    model_config = shown({"detail": "the difference is a discount that we gave"})
-
-    detail: str | None = None
-
-
-class Settlement(BaseModel):
-    """What was done about a package that went astray. No name of a person. With `refund` what was paid for its units
-    goes back; with `reship` they are sent again, and `if_short` says whether those that nobody has wait for supply or are
-    paid back."""
-
-    model_config = shown({"detail": "the carrier pays, and a new one is sent"})
-
-    detail: Annotated[str, StringConstraints(min_length=1, max_length=500)]
-    refund: bool = False
-    reship: bool = False
-    if_short: IfShort | None = None
-
-    @model_validator(mode="after")
-    def _says_one_thing(self) -> Self:
-        if self.refund and self.reship:
-            raise ValueError("the units are paid back or sent again, not both")
-        return self
-
-
 def router(gate: Gate, channel_door: Door, seal: Seal) -> APIRouter:
     """The routes. Orders enter by `channel_door`, the door of the topic, since both are one door to a channel."""
     routes = APIRouter(tags=["orders"])
@@ -269,38 +214,7 @@ def router(gate: Gate, channel_door: Door, seal: Seal) -> APIRouter:
         wish = body or Cancel()
         lines = tuple(CancelLine(line=each.line, quantity=each.quantity) for each in wish.lines)
         command = CancelOrder(cause=wish.cause, detail=wish.detail, lines=lines or None)
-        return await submit(gate, caller, target, command, _location(target), refusals=(CancelRefused,))
-
-    @routes.post("/orders/{name}/holds", status_code=202, openapi_extra=NAMED)
-    async def place_hold(name: str, caller: Annotated[Caller, Depends(caller_of)], body: NewHold) -> Any:
-        """Keep an order, or some lines of it, from going on until the hold is released."""
-        target = await asyncio.to_thread(find_order, gate.reads, name)
-        command = PlaceHold(detail=body.detail, lines=body.lines, blocks=body.blocks)
-        return await submit(gate, caller, target, command, _location(target), refusals=(HoldChangeRefused,))
-
-    @routes.post("/orders/{name}/holds/{hold}/release", status_code=202, openapi_extra=NAMED)
-    async def release(
-        name: str, hold: str, caller: Annotated[Caller, Depends(caller_of)], body: Release | None = None
-    ) -> Any:
-        """Accept what a hold shows, so that the order goes on."""
-        target = await asyncio.to_thread(find_order, gate.reads, name)
-        command = ReleaseHold(hold=hold, detail=body.detail if body else None)
-        return await submit(gate, caller, target, command, _location(target), refusals=(HoldChangeRefused,))
-
-    @routes.post("/orders/{name}/packages/{package}/settle", status_code=202, openapi_extra=NAMED)
-    async def settle(name: str, package: str, caller: Annotated[Caller, Depends(caller_of)], body: Settlement) -> Any:
-        """Say what was done about a package that was lost or comes back; then nobody waits for that any more."""
-        target = await asyncio.to_thread(find_order, gate.reads, name)
-        approver = approver_of(caller)
-        command = SettlePackage(
-            package=package,
-            detail=body.detail,
-            refund=body.refund,
-            reship=body.reship or None,
-            if_short=body.if_short,
-            approver=approver,
-        )
-        return await submit(gate, caller, target, command, _location(target), refusals=(SettlementRefused,))
+        return await submit(gate, caller, target, command, location_of(target), refusals=(CancelRefused,))
 
     return routes
 
@@ -386,10 +300,6 @@ def _read_order(body: bytes, key: str) -> bytes:
         return orjson.dumps({"external_id": key, **document})
     except orjson.JSONEncodeError as error:
         raise Problem(ProblemKind.UNREADABLE, "The body is no order", f"{error}: it is nested too deeply.") from error
-
-
-def _location(target: str) -> str:
-    return f"/orders/{split_stream(target)[1]}"
 
 
 def _happened(event: Recorded) -> Happened:

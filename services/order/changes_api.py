@@ -8,21 +8,18 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 
-from chassis.description import may_answer, shown
+from chassis.description import shown
 from chassis.problems import Problem, ProblemKind
 from chassis.web import Caller, Gate, caller_of, submit
 from contracts.channel import Text
-from contracts.ids import split_stream
 from contracts.message import Command
 from contracts.order import ChangeRefused, ConfirmChange, DeclineChange, OrderPlaced
 from services.order.change_intake import NewChange, propose_change
-from services.order.finding import find_order, unknown_order
+from services.order.finding import NAMED, find_order, location_of, unknown_order
 from services.order.intake import Seal
 from services.order.stream import ORDER
 
 __all__ = ["router"]
-
-NAMED = may_answer(ProblemKind.AMBIGUOUS)
 
 
 class ProposedChange(NewChange):
@@ -51,7 +48,7 @@ def router(gate: Gate, seal: Seal) -> APIRouter:
     routes = APIRouter(tags=["orders"])
 
     async def change(caller: Caller, target: str, command: Command) -> Any:
-        location = f"/orders/{split_stream(target)[1]}"
+        location = location_of(target)
         return await submit(gate, caller, target, command, location, refusals=(ChangeRefused,))
 
     @routes.post("/orders/{name}/changes", status_code=202, openapi_extra=NAMED)

@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from typing import Any, LiteralString, Protocol
 from uuid import UUID
 
+from chassis.description import may_answer
 from chassis.problems import Problem, ProblemKind
-from contracts.ids import stream
+from contracts.ids import split_stream, stream
 
-__all__ = ["NAMED_MAX", "Rows", "find_order", "unknown_order"]
+__all__ = ["NAMED", "NAMED_MAX", "Rows", "find_order", "location_of", "unknown_order"]
+
+NAMED = may_answer(ProblemKind.AMBIGUOUS)
+"""What may be answered wherever an order is called by a name of the channel's."""
 
 NAMED_MAX = 10
 """Orders that share a name and are shown when it is asked for."""
@@ -45,6 +49,11 @@ def find_order(reads: Rows, name: str) -> str:
     if not rows and not identifier:
         raise unknown_order(name)
     return stream("order", rows[0][0] if rows else identifier)
+
+
+def location_of(target: str) -> str:
+    """Where an order is found by HTTP."""
+    return f"/orders/{split_stream(target)[1]}"
 
 
 def _identifier(name: str) -> str:

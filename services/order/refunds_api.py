@@ -11,13 +11,11 @@ from typing import Annotated, Any, LiteralString, Self
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field, StringConstraints, model_validator
 
-from chassis.description import may_answer, shown
+from chassis.description import shown
 from chassis.listing import Listing, PageAsked, any_of, list_page, text_key
-from chassis.problems import ProblemKind
 from chassis.tokens import Role
 from chassis.web import NUMBER_MAX, Caller, Gate, Name, Positive, caller_of, submit
 from contracts.channel import LINES_MAX
-from contracts.ids import split_stream
 from contracts.message import Command, parse_instant
 from contracts.money import Currency, Money
 from contracts.order import (
@@ -33,7 +31,7 @@ from contracts.order import (
     RetryRefund,
     WithdrawRefund,
 )
-from services.order.finding import find_order
+from services.order.finding import NAMED, find_order, location_of
 from services.order.refund_state import RefundStage
 from services.order.refunds_projection import RefundsProjection
 
@@ -65,7 +63,6 @@ REFUNDS = Listing(
     newest_first=True,
 )
 
-NAMED = may_answer(ProblemKind.AMBIGUOUS)
 
 Words = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 Percent = Annotated[str, StringConstraints(pattern=r"^(100|[0-9]{1,2})(\.[0-9]{1,4})?$")]
@@ -137,7 +134,7 @@ def router(gate: Gate) -> APIRouter:
 
     async def change(name: str, command: Command, caller: Caller) -> Any:
         target = await asyncio.to_thread(find_order, gate.reads, name)
-        location = f"/orders/{split_stream(target)[1]}"
+        location = location_of(target)
         return await submit(gate, caller, target, command, location, refusals=(RefundChangeRefused,))
 
     @routes.post("/orders/{name}/refunds", status_code=202, openapi_extra=NAMED)

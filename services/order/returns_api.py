@@ -12,12 +12,10 @@ from uuid import UUID
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field, StringConstraints
 
-from chassis.description import may_answer, shown
-from chassis.problems import ProblemKind
+from chassis.description import shown
 from chassis.web import Caller, Gate, Name, Positive, caller_of, submit
 from contracts.channel import LINES_MAX
 from contracts.fulfillment import ReturnReason
-from contracts.ids import split_stream
 from contracts.message import Command
 from contracts.order import (
     ApproveReturn,
@@ -28,11 +26,10 @@ from contracts.order import (
     ReturnWish,
     WithdrawReturn,
 )
-from services.order.finding import find_order
+from services.order.finding import NAMED, find_order, location_of
 
 __all__ = ["router"]
 
-NAMED = may_answer(ProblemKind.AMBIGUOUS)
 
 Words = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 
@@ -77,7 +74,7 @@ def router(gate: Gate) -> APIRouter:
 
     async def told(name: str, command: Command, caller: Caller, *, created: bool = False) -> Any:
         target = await asyncio.to_thread(find_order, gate.reads, name)
-        location = f"/orders/{split_stream(target)[1]}"
+        location = location_of(target)
         refusals = (ReturnDeclined,) if created else (ReturnChangeRefused,)
         return await submit(gate, caller, target, command, location, created=created, refusals=refusals)
 

@@ -20,7 +20,7 @@ from chassis.waiters import Waiters
 from chassis.web import UNDECIDED, Gate
 from contracts.envelope import Envelope
 from contracts.order import CancelOrder, PlaceOrder, SettlePackage
-from services.order import api
+from services.order import api, astray_api
 from services.order.app import declare
 from services.order.stream import ORDER
 from services.order.tests.story import AT_NORTH, Story
@@ -64,7 +64,7 @@ class Unlisted(ToldReads):
 def _settle(body: dict[str, Any]) -> tuple[Any, KeptWriter]:
     writer = KeptWriter()
     gate = Gate(declare(), Door("http", writer, 4), cast(Reads, Unlisted()), Waiters(10))
-    client, _ = guarded_client(api.router(gate, Door("channel.orders", writer, 4), seal))
+    client, _ = guarded_client(astray_api.router(gate))
     path = "/orders/bdebd2b8-5485-59e2-b9dd-65081be601f6/packages/package-0/settle"
     return client.post(path, json=body, headers={"Idempotency-Key": "k1"}), writer
 
@@ -79,6 +79,12 @@ def test_a_person_settles_a_package_and_says_what_was_done() -> None:
 def test_to_settle_without_a_word_is_refused() -> None:
     answer, writer = _settle({"detail": ""})
     assert (answer.status_code, "body.detail" in answer.json()["detail"]) == (422, True)
+    assert writer.records == []
+
+
+def test_what_becomes_of_goods_that_nobody_has_is_asked_only_where_some_are_sent_again() -> None:
+    answer, writer = _settle({"detail": "the carrier pays", "if_short": "wait"})
+    assert (answer.status_code, "if_short" in answer.json()["detail"]) == (422, True)
     assert writer.records == []
 
 
