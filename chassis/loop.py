@@ -30,6 +30,7 @@ from chassis.handling import (
     Unparkable,
     handle,
 )
+from chassis.letter import letter_headers
 from chassis.log import Abortable, Indefinite, Log, LogError, Record, TransactionalProducer
 from chassis.partitions import Owned, Partitions
 from chassis.service import Loader, Service, memoized
@@ -40,12 +41,7 @@ from contracts import topics
 from contracts.envelope import Envelope, MalformedEnvelope, replace_reply
 from contracts.ids import split_stream
 
-__all__ = ["REASON_CHARS_MAX", "Limits", "Loop", "Routes"]
-
-HEADERS_KEPT_MAX = 1_000
-REASON_CHARS_MAX = 2_000
-"""Headers that a dead letter keeps, and characters of its reason, which may quote what is as large as the record: so it
-is never too large for its topic."""
+__all__ = ["Limits", "Loop", "Routes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,9 +287,7 @@ class Loop:
 
     def _dead_letter(self, record: Record, why: str) -> Draft:
         place = f"{record.topic}/{record.partition}/{record.offset}"
-        original = tuple((f"original-{name}", value) for name, value in record.headers[:HEADERS_KEPT_MAX])
-        reason = why[:REASON_CHARS_MAX].encode(errors="replace")
-        headers = (("reason", reason), ("place", place.encode()), *original)
+        headers = letter_headers(place, why, record.headers)
         topic = self._service.dead_letters
         return Draft(topic, 0, record.key or b"", record.value or b"", None, headers=headers)
 

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from chassis.doors import Door, Entry
+from chassis.letter import letter_headers
 from chassis.log import NewRecord
 from chassis.streaming import Records, keep_trying
 from contracts import topics
@@ -26,9 +27,6 @@ from services.order.intake import Seal, cancel_by_channel, order_id, place_order
 __all__ = ["ChannelDoor", "cancel_key", "channel_key"]
 
 log = logging.getLogger("orderlog")
-
-REASON_MAX = 2_000
-"""Characters of a dead letter's reason."""
 
 
 def channel_key(order: ChannelOrder) -> tuple[str, ...]:
@@ -88,14 +86,13 @@ class ChannelDoor:
     def _dead_letter(self, record: Any, error: ValueError) -> NewRecord:
         place = f"{record.topic}/{record.partition}/{record.offset}"
         log.warning("%s is no order and no cancel, and goes to %s", place, self._dead_letters)
-        original = tuple((f"original-{name}", content or b"") for name, content in record.headers)
-        headers = (("reason", _reason(error).encode()), ("place", place.encode()), *original)
+        headers = letter_headers(place, _reason(error), record.headers)
         return NewRecord(self._dead_letters, 0, record.key or b"", record.value or b"", headers)
 
 
 def _reason(error: ValueError) -> str:
     """Which fields are wrong and how, but not what stood in them: that may be personal data."""
     if not isinstance(error, ValidationError):
-        return str(error)[:REASON_MAX]
+        return str(error)
     found = error.errors(include_input=False, include_url=False)
-    return "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in found)[:REASON_MAX]
+    return "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in found)

@@ -30,7 +30,7 @@ from tests.doors.test_channel import CHANNEL_ORDER
 FIRST_ORDER = Path(__file__).parents[2] / "docs" / "first-order.json"
 
 
-def _post(body: bytes) -> tuple[Any, KeptWriter]:
+def post_order(body: bytes) -> tuple[Any, KeptWriter]:
     writer = KeptWriter()
     gate = Gate(declare(), Door("http", writer, 4), cast(Reads, ToldReads()), Waiters(10))
     client, _ = guarded_client(api.router(gate, Door("channel.orders", writer, 4), seal))
@@ -41,7 +41,7 @@ def _post(body: bytes) -> tuple[Any, KeptWriter]:
     "body", [b"", b"no", b"[]", b"{}", b'{"channel": ' + b"[" * 300 + b"]" * 300 + b"}", b"[" * 2_000 + b"]" * 2_000]
 )
 def test_what_is_no_order_is_refused_by_name(body: bytes) -> None:
-    answer, writer = _post(body)
+    answer, writer = post_order(body)
     assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
     assert answer.json()["detail"]
     assert writer.records == []
@@ -49,7 +49,7 @@ def test_what_is_no_order_is_refused_by_name(body: bytes) -> None:
 
 def test_an_order_without_an_id_takes_the_idempotency_key_for_it() -> None:
     without = {name: value for name, value in CHANNEL_ORDER.items() if name != "external_id"}
-    answer, writer = _post(json.dumps(without).encode())
+    answer, writer = post_order(json.dumps(without).encode())
     assert answer.status_code == 202
     assert PlaceOrder.decode(writer.records[0].value).external_id == "k1"
 
