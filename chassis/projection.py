@@ -81,6 +81,11 @@ class ProjectionFollower:
         known."""
         return self._positions.get((topic, partition), 0)
 
+    @property
+    def leads(self) -> bool:
+        """Whether it is this process that runs the projection, as far as the last step knew."""
+        return self._connection is not None
+
     def step(self, timeout: float = 0) -> int:
         """Apply what there is; the number of records.
 

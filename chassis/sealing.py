@@ -12,6 +12,7 @@ from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from time import monotonic
@@ -21,13 +22,15 @@ import rfc8785
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
-from chassis.vault import Vault
+from chassis.vault import Forgotten, Vault
 from contracts.personal import Personal, PersonalContent
 
 __all__ = [
     "FileMasterKey",
     "MasterKey",
+    "MasterKeyMisfit",
     "MasterKeyRefused",
+    "PersonKeyLost",
     "PersonalDataForgotten",
     "PersonalDataUnreadable",
     "Sealer",
@@ -51,11 +54,20 @@ class MasterKeyRefused(Exception):
 
 
 class PersonalDataForgotten(Exception):
-    """The key of the subject was destroyed, or never was in this vault: nobody can read this any more."""
+    """The key of the subject was destroyed: nobody can read this any more."""
 
 
 class PersonalDataUnreadable(Exception):
     """The ciphertext, its subject or the wrapped key is not what was written."""
+
+
+class PersonKeyLost(PersonalDataUnreadable):
+    """The vault has no key of the subject, and nobody had it destroyed."""
+
+
+class MasterKeyMisfit(PersonalDataUnreadable):
+    """The master key is not the one that the vault's keys were wrapped by: until it is back nothing can be sealed or
+    opened, and what waits for it can go on then."""
 
 
 class MasterKey(Protocol):
@@ -65,11 +77,12 @@ class MasterKey(Protocol):
         """The subject's key, unreadable without the master key."""
 
     def unwrap(self, subject: str, wrapped: bytes) -> bytes:
-        """The subject's key; raises PersonalDataUnreadable when another master key or subject wrapped it."""
+        """The subject's key; raises MasterKeyMisfit when another master key or subject wrapped it."""
 
 
 class FileMasterKey:
-    """A master key from a file of its own, which only its owner may read. A wrapped key is bound to its subject."""
+    """A master key from a file of its own, which only its owner may read. A wrapped key is bound to its subject. Where it
+    does not fit the file is read again, so that who waits goes on once the right one is back."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -81,10 +94,13 @@ class FileMasterKey:
 
     def unwrap(self, subject: str, wrapped: bytes) -> bytes:
         """See MasterKey.unwrap."""
-        try:
+        with suppress(InvalidTag):
             return self._siv.decrypt(wrapped, [subject.encode()])
-        except InvalidTag as error:
-            raise PersonalDataUnreadable(
+        try:
+            self._siv = AESSIV(_read_master_key(self._path))
+            return self._siv.decrypt(wrapped, [subject.encode()])
+        except (InvalidTag, MasterKeyRefused) as error:
+            raise MasterKeyMisfit(
                 f"the key of the subject {subject} was not wrapped by the master key in {self._path}; "
                 "bring back the master key that belongs to this vault"
             ) from error
@@ -166,15 +182,27 @@ class Sealer:
 
     def open(self, personal: Personal) -> PersonalContent:
         """Read what was sealed; raises PersonalDataForgotten or PersonalDataUnreadable."""
-        key = self._cached_key(personal.subject) or self._key(personal.subject)
-        return open_sealed(key, personal)
+        subject = personal.subject
+        key = self._cached_key(subject) or self._key(subject)
+        try:
+            return open_sealed(key, personal)
+        except PersonalDataUnreadable as error:
+            if self._vault.forgotten(subject):
+                raise PersonalDataForgotten(
+                    f"the subject {subject} was forgotten, and this was sealed before they came back"
+                ) from error
+            raise
 
-    def forget(self, subject: str) -> bool:
-        """Destroy the subject's key, for ever; False when there was none. See CACHED_KEY_AGE_MAX_SECONDS."""
-        destroyed = self._vault.forget(subject)
+    def forget(self, subject: str) -> Forgotten | None:
+        """Destroy the subject's key, for ever (see Vault.forget). See CACHED_KEY_AGE_MAX_SECONDS."""
+        forgotten = self._vault.forget(subject)
+        self.drop(subject)
+        return forgotten
+
+    def drop(self, subject: str) -> None:
+        """Open nothing of the subject by a key that was read before: it was destroyed elsewhere."""
         with self._lock:
             self._cached.pop(subject, None)
-        return destroyed
 
     def _cached_key(self, subject: str) -> bytes | None:
         with self._lock:
@@ -186,8 +214,13 @@ class Sealer:
     def _key(self, subject: str) -> bytes:
         read_at = self._clock()
         wrapped = self._vault.get(subject)
-        if wrapped is None:
+        if wrapped is None and self._vault.forgotten(subject):
             raise PersonalDataForgotten(f"there is no key for the subject {subject}: its personal data was forgotten")
+        if wrapped is None:
+            raise PersonKeyLost(
+                f"the vault has no key of the subject {subject}, and nobody had it destroyed: put back the latest backup "
+                "of the vault that has it"
+            )
         key = self._master_key.unwrap(subject, wrapped)
         with self._lock:
             self._cached[subject] = (read_at, key)

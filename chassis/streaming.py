@@ -21,6 +21,7 @@ from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
 
 from chassis.log import LogError, NewRecord
+from chassis.sealing import MasterKeyMisfit
 from chassis.store import StoreAway
 from contracts.topics import DEAD_LETTER_BYTES_MAX
 
@@ -71,8 +72,8 @@ CONSUMER_SETTINGS: dict[str, Any] = {
 RETRY_SECONDS = 1.0
 """Between attempts at something that is away."""
 
-AWAY = (LogError, StoreAway, OperationalError, PoolTimeout, OSError)
-"""What passes by itself, or when somebody mends a server or frees a disk."""
+AWAY = (LogError, StoreAway, OperationalError, PoolTimeout, MasterKeyMisfit, OSError)
+"""What passes by itself, or when somebody mends a server, frees a disk or brings back the master key."""
 
 
 class Writer(Protocol):

@@ -29,6 +29,7 @@ from chassis.doors import BodyRefused, Door, Entry, digest_of
 from chassis.log import LogError
 from chassis.problems import Problem, ProblemKind
 from chassis.reading import History, Reads, Seen
+from chassis.sealing import MasterKeyMisfit
 from chassis.service import Service
 from chassis.store import Recorded, StoreAway
 from chassis.tokens import SUBJECT, Grant
@@ -388,7 +389,7 @@ def add_problems(app: FastAPI) -> None:
     app.add_exception_handler(
         Exception, of(lambda error: Problem(ProblemKind.BROKEN, broken["title"], broken["detail"]))
     )
-    for kind in (StoreAway, LogError, TooManyWaiters, OperationalError, PoolTimeout):
+    for kind in (StoreAway, LogError, TooManyWaiters, OperationalError, PoolTimeout, MasterKeyMisfit):
         app.add_exception_handler(kind, of(lambda error: Problem(ProblemKind.NOT_NOW, "Not now", f"{error}. {away}")))
 
 

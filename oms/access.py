@@ -48,6 +48,8 @@ RULES: Rules = {
     ("POST", "/orders/{name}/returns/{number}/approve"): ORDERS_SERVED,
     ("POST", "/orders/{name}/returns/{number}/decline"): ORDERS_SERVED,
     ("POST", "/orders/{name}/returns/{number}/withdraw"): ORDERS_SERVED,
+    ("POST", "/customers/{subject}/forget"): _and_admin(),
+    ("GET", "/customers/{subject}"): ORDERS_SEEN,
     ("GET", "/stock-items"): STOCK_SEEN,
     ("GET", "/stock-items/{sku}"): STOCK_SEEN,
     ("GET", "/claims"): STOCK_SEEN,

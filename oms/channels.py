@@ -13,7 +13,7 @@ from chassis.projection import ProjectionFailed, ProjectionFollower
 from chassis.settings import Settings
 from chassis.streaming import AWAY, KafkaWriter, keep_trying
 from contracts import topics
-from oms.process import Life, run_process
+from oms.process import Life, run_process, run_steps
 from services.order.channel_availability import AvailabilityTeller, StockToSell
 from services.order.channel_follower import ChannelUpdates, Written
 from services.order.channel_out import ChannelOut, Publish
@@ -27,8 +27,6 @@ SCHEMA = "channels"
 """Where the tables are, after the namespace; they can be thrown away, and are then made again in silence."""
 
 STEP_SECONDS = 0.1
-PAUSE_SECONDS = 0.05
-"""Between steps: one that has nothing to read, since another process leads or something is away, returns at once."""
 
 
 class Channels:
@@ -83,25 +81,8 @@ async def _tell(settings: Settings, life: Life) -> None:
         channels = Channels(settings, publish)
         ends.push_async_callback(asyncio.to_thread, channels.close)
         life.runs()
-        said: str | None = None
-        while not life.over.is_set():
-            said = await _step(channels, life, said)
+        await run_steps(channels, life)
         life.health.state = "stopping" if life.failure is None else "failed"
-
-
-async def _step(channels: Channels, life: Life, said: str | None) -> str | None:
-    """One step; what is waited for after it. What is no part's to wait for is a defect and ends the process."""
-    try:
-        await asyncio.to_thread(channels.step)
-    except Exception as error:  # noqa: BLE001 - whatever it is ends the process
-        life.failed(error)
-        return said
-    waiting = channels.waiting
-    if waiting != said:
-        life.waits(waiting)
-    with suppress(TimeoutError):
-        await asyncio.wait_for(life.over.wait(), PAUSE_SECONDS)
-    return waiting
 
 
 def run(settings: Settings) -> int:

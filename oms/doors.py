@@ -39,8 +39,9 @@ from services.inventory import catalogue_api, claims_api
 from services.inventory.catalogue import LOCATION
 from services.order import api as order_api
 from services.order import app as order
-from services.order import astray_api, changes_api, holds_api, refunds_api, returns_api
+from services.order import astray_api, changes_api, customers_api, holds_api, refunds_api, returns_api
 from services.order.channel import ChannelDoor
+from services.order.customers_api import Forget
 from services.order.intake import Seal
 from services.order.stream import ORDER
 from services.payments import api as payments_api
@@ -64,7 +65,7 @@ CONNECTIONS_MAX = 1_000
 
 
 def make_app(
-    settings: Settings, writer: Writer, waiters: Waiters, horizon: Horizon, seal: Seal, opened: Opened
+    settings: Settings, writer: Writer, waiters: Waiters, horizon: Horizon, seal: Seal, opened: Opened, forget: Forget
 ) -> FastAPI:
     """Every service's routes on one application."""
     app = guarded_app("Orderlog", "The doors of the order management system.", Tokens(settings.tokens), RULES)
@@ -89,6 +90,7 @@ def make_app(
     app.include_router(refunds_api.router(orders))
     app.include_router(returns_api.router(orders))
     app.include_router(changes_api.router(orders, seal))
+    app.include_router(customers_api.router(orders, forget))
     stock = gate(inventory.declare(namespace))
     app.include_router(inventory_api.router(stock))
     app.include_router(claims_api.router(stock))
@@ -138,7 +140,7 @@ async def _open(settings: Settings, life: Life) -> None:
         subscribe(broker, orders, topics.named("doors", settings.namespace), channel.take, life.failed)
         ends.push_async_callback(broker.stop)
         await keep_trying(broker.start, life.waits)
-        app = make_app(settings, writer, waiters, horizon, sealer.seal, sealer.open)
+        app = make_app(settings, writer, waiters, horizon, sealer.seal, sealer.open, sealer.forget)
         notices = Door(NOTICE_DOOR, writer, settings.partitions, settings.namespace)
         open_to_providers = NoticeDoor(app, notices, readers)
         await serve(open_to_providers, settings.http_host, settings.http_port, life, CONNECTIONS_MAX)

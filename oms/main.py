@@ -38,7 +38,7 @@ COMMANDS = {
     "payments": "oms.reconciling:payments_commands",
     "item": "oms.lists:item_commands",
     "location": "oms.lists:location_commands",
-    "person": "oms.persons:person_commands",
+    "customer": "oms.customers:customer_commands",
     "token": "oms.tokens:token_commands",
 }
 """By the name that is typed, the function of a command, or the typer application of a group of them."""

@@ -6,7 +6,9 @@ import asyncio
 import logging
 import signal
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import uvloop
 
@@ -15,9 +17,12 @@ from chassis.sealing import MasterKeyRefused
 from chassis.settings import Settings, SettingsRefused
 from chassis.tokens import TokensRefused
 
-__all__ = ["Life", "run_process"]
+__all__ = ["Life", "Steps", "run_process", "run_steps"]
 
 log = logging.getLogger("orderlog")
+
+PAUSE_SECONDS = 0.05
+"""Between steps: one that has nothing to read, since another process leads or something is away, returns at once."""
 
 
 @dataclass
@@ -58,6 +63,31 @@ def run_process(name: str, settings: Settings, body: Callable[[Life], Awaitable[
         return Exit.SETTINGS
     finally:
         end_health()
+
+
+class Steps(Protocol):
+    """What is done step by step, in one thread at a time. What it cannot do now it tries again by itself, and says so in
+    `waiting`."""
+
+    @property
+    def waiting(self) -> str | None: ...
+
+    def step(self) -> None: ...
+
+
+async def run_steps(part: Steps, life: Life) -> None:
+    """Step until the life is over. What a part does not wait for is a defect and ends the process."""
+    said: str | None = None
+    while not life.over.is_set():
+        try:
+            await asyncio.to_thread(part.step)
+        except Exception as error:  # noqa: BLE001 - whatever it is ends the process
+            life.failed(error)
+        if part.waiting != said:
+            said = part.waiting
+            life.waits(said)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(life.over.wait(), PAUSE_SECONDS)
 
 
 async def _live(life: Life, body: Callable[[Life], Awaitable[None]]) -> int:

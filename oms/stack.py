@@ -22,9 +22,9 @@ import psutil
 from psycopg import OperationalError
 
 from chassis.kafka import KafkaLog
-from chassis.sealing import MasterKeyRefused, create_master_key
+from chassis.sealing import FileMasterKey, MasterKeyMisfit, MasterKeyRefused, create_master_key
 from chassis.settings import Settings
-from chassis.vault import create_vault, holds_keys
+from chassis.vault import a_key, create_vault
 from contracts import topics
 from deploy.local.broker import Broker, broker_answers, start_broker
 from deploy.local.database import Database, database_refusal, start_database
@@ -41,6 +41,7 @@ from deploy.local.process import (
     require_free_port,
     stop,
 )
+from oms.forgetting import forget_again
 from oms.secrets import create_sandbox_secrets
 from oms.tokens import create_console_token
 
@@ -341,6 +342,7 @@ def prepare(settings: Settings, report: Report) -> None:
     made = create_topics(settings)
     report(f"{'topics':<11} {f'{len(made)} made' if made else 'all there'}")
     create_keys(settings)
+    forget_again(settings)
     if settings.sandbox_port:
         create_sandbox_secrets(settings)
     if create_console_token(settings):
@@ -351,19 +353,32 @@ def create_keys(settings: Settings) -> None:
     """Make the vault and the master key where they are missing.
 
     Raises NotReady when the vault's database does not answer, and MasterKeyRefused when keys in the vault were wrapped
-    by a master key that is not there: a new one could read none of them.
+    by a master key that is not there, or by another: it could read none of them.
     """
     try:
         create_vault(settings.vault)
     except OperationalError as error:
         _require_database("vault", settings.vault)
         raise NotReady(f"the vault could not be made: {error}") from error
-    if not settings.master_key.exists() and holds_keys(settings.vault):
-        raise MasterKeyRefused(
-            f"the master key in {settings.master_key} is gone, and the vault holds keys that only it can read: "
-            f"put it back from its backup. Without it no personal data that was sealed so far can be read again."
-        )
+    kept = a_key(settings.vault)
+    if kept is not None:
+        _require_master_key(settings.master_key, *kept)
     create_master_key(settings.master_key)
+
+
+def _require_master_key(path: Path, subject: str, wrapped: bytes) -> None:
+    """Raises MasterKeyRefused when what is there does not open a key of the vault."""
+    put_back = "put it back from its backup. Without it no personal data that was sealed so far can be read again."
+    if not path.exists():
+        raise MasterKeyRefused(
+            f"the master key in {path} is gone, and the vault holds keys that only it can read: {put_back}"
+        )
+    try:
+        FileMasterKey(path).unwrap(subject, wrapped)
+    except MasterKeyMisfit as error:
+        raise MasterKeyRefused(
+            f"the master key in {path} is not the one that the keys in the vault were wrapped by: {put_back}"
+        ) from error
 
 
 def _require_database(setting: str, url: str) -> None:

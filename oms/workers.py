@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack
 
 from chassis.doors import Door
@@ -12,8 +13,9 @@ from chassis.settings import Settings
 from chassis.streaming import KafkaWriter, keep_trying, make_broker, subscribe
 from chassis.vault import PostgresVault
 from contracts import topics
+from oms.forgetting import Forgetting
 from oms.mail import make_mail, make_postbox
-from oms.process import Life, run_process
+from oms.process import Life, run_process, run_steps
 from oms.providers import providers_of
 from services.order import app as order
 from services.order.workers import NoticeWorker
@@ -38,15 +40,17 @@ async def _work(settings: Settings, life: Life) -> None:
     for service, take in (("order", notices.take), ("payments", cards.take)):
         group = topics.named(f"{service}-workers", settings.namespace)
         subscribe(broker, topics.intents(service, settings.namespace), group, take, life.failed)
+    forgetting = Forgetting(settings, sealer.drop)
     async with AsyncExitStack() as ends:
         ends.callback(vault.close)
+        ends.push_async_callback(asyncio.to_thread, forgetting.close)
         ends.callback(reads.close)
         ends.callback(paid.close)
         for start, stop in ((writer.start, writer.stop), (broker.start, broker.stop)):
             ends.push_async_callback(stop)
             await keep_trying(start, life.waits)
         life.runs()
-        await life.over.wait()
+        await run_steps(forgetting, life)
         life.health.state = "stopping" if life.failure is None else "failed"
 
 

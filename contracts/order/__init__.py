@@ -64,6 +64,12 @@ from contracts.order.exchanging import (
     ExchangeSend,
     ExchangeWish,
 )
+from contracts.order.forgetting import (
+    CUSTOMER,
+    CustomerForgotten,
+    ForgetCustomer,
+    ForgetReason,
+)
 from contracts.order.fulfillment import (
     CaptureNotNeeded,
     CaptureRecorded,
@@ -214,6 +220,7 @@ from contracts.order.units import Bucket, Move, QuantityMoved
 
 __all__ = [
     "ALL_STEPS",
+    "CUSTOMER",
     "SAID_CHARS_MAX",
     "Allocation",
     "ApproveRefund",
@@ -250,6 +257,7 @@ __all__ = [
     "CreditCharged",
     "CreditPaidOut",
     "Customer",
+    "CustomerForgotten",
     "DeclineChange",
     "DeclineRefund",
     "DeclineReturn",
@@ -259,6 +267,8 @@ __all__ = [
     "ExchangeAgreed",
     "ExchangeSend",
     "ExchangeWish",
+    "ForgetCustomer",
+    "ForgetReason",
     "FulfilledKind",
     "FulfillmentAcceptedByNode",
     "FulfillmentDeclined",

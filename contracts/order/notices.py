@@ -108,11 +108,12 @@ class NoticeRequested(Intent):
 
 
 class NotSentReason(StrEnum):
-    """Why a notice goes to nobody: the order has no e-mail address that mail can be sent to, or the buyer was
-    forgotten."""
+    """Why a notice goes to nobody: the order has no e-mail address that mail can be sent to; the buyer was forgotten; or
+    who they are cannot be read, since their key was lost or what is sealed was altered."""
 
     NO_ADDRESS = "no_address"
     FORGOTTEN = "forgotten"
+    UNREADABLE = "unreadable"
 
 
 class NoticeFailure(StrEnum):

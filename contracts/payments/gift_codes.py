@@ -16,6 +16,7 @@ __all__ = [
     "CODE_CHARS_MAX",
     "CODE_CHARS_MIN",
     "STORED_VALUE",
+    "codes_subject",
     "gift_card_id",
     "new_gift_code",
     "normal_code",
@@ -39,7 +40,7 @@ CODE_GROUP = 5
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _READ_AS = str.maketrans("OIL", "011")
 _KEY_OWNER = ("orderlog", "gift card codes")
-"""Whose key of the vault makes ids of codes: no person's, so that nobody asks for it to be forgotten."""
+"""Whose key of the vault makes ids of codes: no person's, and never to be forgotten."""
 
 
 def normal_code(code: str) -> str:
@@ -47,9 +48,14 @@ def normal_code(code: str) -> str:
     return "".join(filter(str.isalnum, code)).upper().translate(_READ_AS)
 
 
+def codes_subject(tenant: str) -> str:
+    """The subject whose key makes ids of codes."""
+    return subject_id(tenant, *_KEY_OWNER)
+
+
 def _under_the_key(tenant: str, seal: Seal, text: str) -> str:
     """A text that only who has the vault can make of this one: the same each time."""
-    return seal(subject_id(tenant, *_KEY_OWNER), PersonalContent(notes=text)).ciphertext
+    return seal(codes_subject(tenant), PersonalContent(notes=text)).ciphertext
 
 
 def gift_card_id(tenant: str, seal: Seal, code: str) -> str:

@@ -67,7 +67,7 @@ def gather(message: Message, topic: int, spill: Spill) -> None:
 def _belongs(message: Message) -> str | None:
     value, (kind, _, identifier) = message.value, message.head["ce_subject"].partition("/")
     match message.service:
-        case "order":
+        case "order" if kind == "order":
             return identifier
         case "inventory":
             demand = value.get("demand")

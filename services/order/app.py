@@ -9,7 +9,7 @@ from chassis.settings import Settings
 from contracts import topics
 from services.order.projections import AvailabilityLoader, AvailabilityProjection, OrdersProjection, WorkProjection
 from services.order.refunds_projection import RefundsProjection
-from services.order.stream import ORDER
+from services.order.stream import KINDS
 
 __all__ = ["declare", "run"]
 
@@ -17,7 +17,7 @@ __all__ = ["declare", "run"]
 def declare(namespace: str = "") -> Service:
     """The service: its name, its kinds of streams and its read models, and that it acts outside through workers."""
     projections = (AvailabilityProjection(), WorkProjection(), OrdersProjection(), RefundsProjection())
-    return Service("order", (ORDER,), intents=True, namespace=namespace, projections=projections)
+    return Service("order", KINDS, intents=True, namespace=namespace, projections=projections)
 
 
 def run(settings: Settings) -> int:

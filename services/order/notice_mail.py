@@ -138,7 +138,8 @@ class NoticeMail:
         message.add_alternative(words.html, subtype="html", cte=ENCODING)
         message.set_boundary(f"{BOUNDARY}{asked.key}")
         message["Content-Language"] = language.tag
-        return Mail(asked.key, message_id, sender.address, recipient, message.as_bytes())
+        customer = None if asked.buyer is None else asked.buyer.subject
+        return Mail(asked.key, message_id, sender.address, recipient, message.as_bytes(), customer)
 
     def _sender(self, asked: NoticeRequested) -> Sender:
         named = (self._senders.get(name) for name in (asked.brand, asked.seller, ANYBODY) if name)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -18,13 +20,15 @@ __all__ = ["Mail", "MailRefused", "MailServerAway", "OutboxFolder", "Postbox"]
 @dataclass(frozen=True, slots=True)
 class Mail:
     """A message as it travels: `content` is the whole of it (RFC 5322), `sender` and `recipient` are the addresses on
-    the envelope. `key` names it, the same however often it is put in, and so does `message_id`, its header."""
+    the envelope. `key` names it, the same however often it is put in, and so does `message_id`, its header. `customer` is
+    the subject of whom it is about, None where that is nobody's."""
 
     key: str
     message_id: str
     sender: str
     recipient: str
     content: bytes
+    customer: str | None = None
 
 
 class MailRefused(Exception):
@@ -49,6 +53,13 @@ class Postbox(Protocol):
         """
 
 
+LINE_BYTES_MAX = 200
+"""What is read of a message in the folder to see whose it is."""
+
+CUSTOMER_LINE = b"X-Orderlog-Customer: "
+"""How a message in the folder begins that is about somebody: by it what is theirs is found."""
+
+
 class OutboxFolder:
     """A folder in which each message is a file, named by its key. Whatever delivers them takes them from there."""
 
@@ -68,8 +79,24 @@ class OutboxFolder:
         self._folder.mkdir(parents=True, exist_ok=True)
         beside = self._folder / f".{name}.part"
         with beside.open("wb") as file:
+            if mail.customer:
+                file.write(b"%s%s\r\n" % (CUSTOMER_LINE, mail.customer.encode()))
             file.write(mail.content)
             file.flush()
             os.fsync(file.fileno())
         beside.replace(target)
         return name
+
+    def forget(self, customers: Collection[str]) -> int:
+        """Delete the messages about these subjects; how many there were."""
+        lines = {b"%s%s\r\n" % (CUSTOMER_LINE, subject.encode()) for subject in customers}
+        deleted = 0
+        for path in (*self._folder.glob("*.eml"), *self._folder.glob(".*.part")):
+            # Whatever delivers them may take one away meanwhile.
+            with suppress(FileNotFoundError):
+                with path.open("rb") as file:
+                    theirs = file.readline(LINE_BYTES_MAX) in lines
+                if theirs:
+                    path.unlink()
+                    deleted += 1
+        return deleted

@@ -66,6 +66,7 @@ from services.order import (
 from services.order.astray import AstrayState
 from services.order.changes_state import ChangesState
 from services.order.channel_cancels import CancelsAhead
+from services.order.customer import CUSTOMERS
 from services.order.documents import DocumentsState
 from services.order.exchange_state import ExchangesState
 from services.order.fulfillment_state import COLLECT, DECIDE, NOT_BEFORE, WORK, FulfillmentState
@@ -263,4 +264,4 @@ ORDER = StreamKind(
     story=_story,
 )
 
-KINDS = (ORDER,)
+KINDS = (ORDER, CUSTOMERS)

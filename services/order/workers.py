@@ -8,6 +8,7 @@ is not acted on again.
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Callable, Collection, Sequence
 
@@ -15,7 +16,7 @@ import idna
 
 from chassis.acting import Acting, Asked
 from chassis.doors import Door
-from chassis.sealing import PersonalDataForgotten
+from chassis.sealing import PersonalDataForgotten, PersonalDataUnreadable
 from chassis.streaming import Records, keep_trying
 from contracts.message import Command
 from contracts.order import (
@@ -31,6 +32,8 @@ from services.order.notice_mail import NoticeMail, one_line
 from services.order.postbox import MailRefused, Postbox
 
 __all__ = ["AT_ONCE_MAX", "NoticeWorker", "address_of", "without_the_person"]
+
+log = logging.getLogger("orderlog")
 
 ADDRESS = re.compile(
     r"(?!.*=\?)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-][A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]*"
@@ -78,6 +81,9 @@ class NoticeWorker:
             buyer = await keep_trying(lambda: asyncio.to_thread(self._buyer, notice), self._waits)
         except PersonalDataForgotten:
             return RecordNoticeNotSent(notice=notice.notice, reason=NotSentReason.FORGOTTEN)
+        except PersonalDataUnreadable as error:
+            log.error("the notice %s of %s is not sent: %s", notice.kind, notice.order_id, error)
+            return RecordNoticeNotSent(notice=notice.notice, reason=NotSentReason.UNREADABLE)
         recipient = address_of(buyer.email)
         if recipient is None:
             return RecordNoticeNotSent(notice=notice.notice, reason=NotSentReason.NO_ADDRESS)
@@ -90,7 +96,8 @@ class NoticeWorker:
         return RecordNoticeSent(notice=notice.notice, name=name)
 
     def _buyer(self, notice: NoticeRequested) -> PersonalContent:
-        """Who bought; nobody in particular where the channel did not say. Raises PersonalDataForgotten."""
+        """Who bought; nobody in particular where the channel did not say. Raises PersonalDataForgotten and
+        PersonalDataUnreadable."""
         return PersonalContent() if notice.buyer is None else self._opened(notice.buyer)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from email import message_from_bytes
 from pathlib import Path
 
@@ -125,3 +126,16 @@ def test_while_it_takes_nothing_it_says_so_without_a_name_and_goes_on_afterwards
     bench.bring_back()
     bench.put(mail())
     assert [message_from_bytes(content)["Subject"] for content in bench.inside()] == ["before", "k1"]
+
+
+def test_what_lies_in_the_folder_about_somebody_goes_when_they_are_forgotten(tmp_path: Path) -> None:
+    folder = OutboxFolder(tmp_path)
+    ada, ben, nobody = replace(mail("a"), customer="ada"), replace(mail("b"), customer="ben"), mail("c")
+    for one in (ada, ben, nobody):
+        asyncio.run(folder.put(one))
+
+    assert folder.forget(["ada", "eve"]) == 1
+
+    assert {path.name for path in tmp_path.iterdir()} == {"b.eml", "c.eml"}
+    kept = message_from_bytes((tmp_path / "b.eml").read_bytes())
+    assert (kept["Subject"], kept["To"]) == ("b", "ada@example.org")

@@ -66,7 +66,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Site:
     for role in Role:
         tokens.tell(role, f"the-{role}", role)
     monkeypatch.setattr("oms.doors.Tokens", lambda path: tokens)
-    app = make_app(Settings(), writer, Waiters(1), Horizon(), seal, away)
+    app = make_app(Settings(), writer, Waiters(1), Horizon(), seal, away, away)
     return Site(app, TestClient(app), tokens, writer)
 
 
@@ -89,6 +89,7 @@ def _address(path: str) -> str:
         "identifier",
         "number",
         "order_id",
+        "subject",
         "seller",
     )
     for name in names:

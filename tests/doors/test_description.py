@@ -12,6 +12,7 @@ from chassis.horizon import Horizon
 from chassis.problems import MEDIA_TYPE, Problem, ProblemKind
 from chassis.sealing import open_sealed
 from chassis.settings import Settings
+from chassis.vault import MemoryVault
 from chassis.waiters import Waiters
 from contracts.channel import ChannelOrder
 from oms.doors import make_app
@@ -20,7 +21,7 @@ from services.order.intake import place_order
 from tests.doors.fakes import KEY, KeptWriter, seal
 
 DOCUMENT: dict[str, Any] = make_app(
-    Settings(), KeptWriter(), Waiters(1), Horizon(), seal, lambda sealed: open_sealed(KEY, sealed)
+    Settings(), KeptWriter(), Waiters(1), Horizon(), seal, lambda sealed: open_sealed(KEY, sealed), MemoryVault().forget
 ).openapi()
 OPERATIONS = {
     f"{method.upper()} {path}": operation

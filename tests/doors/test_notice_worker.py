@@ -18,7 +18,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chassis.doors import Door
-from chassis.sealing import PersonalDataForgotten, open_sealed
+from chassis.sealing import MasterKeyMisfit, PersonalDataForgotten, PersonKeyLost, open_sealed
 from contracts.envelope import Envelope, root_traceparent
 from contracts.ids import aggregate_id, provider_key
 from contracts.message import CATALOGUE, Command
@@ -144,6 +144,34 @@ def test_a_buyer_who_was_forgotten_is_told_nothing_and_the_order_knows() -> None
     work.take(intent(notice()))
     assert work.postbox.mails == {}
     assert work.outcomes == [RecordNoticeNotSent(notice="1", reason=NotSentReason.FORGOTTEN)]
+
+
+def test_a_buyer_whose_key_was_lost_keeps_no_other_from_being_told(caplog: pytest.LogCaptureFixture) -> None:
+    def lost(sealed: Personal) -> PersonalContent:
+        if sealed.subject == "lost":
+            raise PersonKeyLost("the vault has no key of the subject lost")
+        return open_sealed(KEY, sealed)
+
+    work = Work(lost)
+    work.take(intent(notice(seal("lost", PersonalContent(email="eve@example.org")))), intent(notice(order="1002")))
+    assert list(work.postbox.mails) == [notice(order="1002").key]
+    assert RecordNoticeNotSent(notice="1", reason=NotSentReason.UNREADABLE) in work.outcomes
+    assert "no key of the subject lost" in caplog.text
+
+
+def test_without_the_right_master_key_the_worker_waits_until_it_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chassis.streaming.RETRY_SECONDS", 0.01)
+    tries = iter([MasterKeyMisfit("bring back the master key"), None])
+
+    def misfit_once(sealed: Personal) -> PersonalContent:
+        if error := next(tries):
+            raise error
+        return open_sealed(KEY, sealed)
+
+    work = Work(misfit_once)
+    work.take(intent(notice()))
+    assert work.said == ["bring back the master key", None]
+    assert len(work.postbox.mails) == 1
 
 
 @pytest.mark.parametrize("for_now", [True, False])

@@ -137,10 +137,13 @@ def test_once_a_person_is_forgotten_their_papers_say_so(site: Site, paper: str) 
 
 
 def test_an_address_that_does_not_open_is_a_problem_and_not_a_label_without_one(site: Site) -> None:
-    site.sealer.forget(SUBJECT)
-    site.sealer.seal(SUBJECT, RECIPIENT)
-    answer = site.get("label")
-    assert (answer.status_code, answer.json()["title"]) == (500, "The address cannot be opened")
+    lost = site.personal.model_copy(update={"subject": "6f0a7c2e-5e4f-5a51-9f55-0a1b2c3d4e5f"})
+    altered = site.personal.model_copy(update={"ciphertext": lost.ciphertext[::-1]})
+    for personal, said in ((lost, "put back the latest backup of the vault"), (altered, "was altered")):
+        site.shipments.spec = labelled(personal=personal)
+        answer = site.get("label")
+        assert (answer.status_code, answer.json()["title"]) == (500, "The address cannot be opened")
+        assert personal.subject in answer.json()["detail"] and said in answer.json()["detail"]
 
 
 def test_where_there_is_nothing_to_print_it_is_said_why(site: Site) -> None:

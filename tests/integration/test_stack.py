@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from chassis.sealing import MasterKeyRefused
+from chassis.sealing import FileMasterKey, MasterKeyRefused, Sealer, create_master_key
 from chassis.settings import Settings
 from chassis.vault import PostgresVault
+from contracts.personal import PersonalContent
 from deploy.local.errors import Busy, DiskFull, FolderMissing, NotReady, PortTaken, StalePid
 from deploy.local.lock import only_one
 from deploy.local.process import free_port
@@ -148,14 +149,18 @@ def test_two_at_once_do_not_get_in_each_others_way(stack: Stack) -> None:
 
 def test_a_lost_master_key_is_not_replaced_while_the_vault_needs_it(stack: Stack) -> None:
     vault, place = PostgresVault(stack.settings.vault), stack.settings.master_key
-    vault.get_or_put("somebody", b"wrapped by the master key")
+    Sealer(vault, FileMasterKey(place)).seal("somebody", PersonalContent(name="Ada"))
     backup = place.rename(place.with_name("backup"))
 
-    with pytest.raises(MasterKeyRefused, match="put it back"):
+    with pytest.raises(MasterKeyRefused, match=r"is gone.*put it back"):
         stack.up(lambda line: None)
     assert not place.exists()
 
-    backup.rename(place)
+    create_master_key(place)
+    with pytest.raises(MasterKeyRefused, match=r"is not the one.*put it back"):
+        stack.up(lambda line: None)
+
+    backup.replace(place)
     stack.up(lambda line: None)
     vault.forget("somebody")
     vault.close()

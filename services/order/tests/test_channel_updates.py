@@ -465,7 +465,7 @@ HoldChangeRefused ImportRefused LineReserved LinesPacked LinesPicked LinesShort 
 NoticeOutcomeIgnored NoticeRequested NoticeSent OrderChangeRequested OrderRevisionIgnored PackageSettled
 RefundChangeRefused RefundDeclined RefundFailed RefundGranted RefundProposed RefundWithdrawn ReleasedToFulfillment
 ReservationLost ReturnApproved ReturnChangeRefused ReturnListed ReturnOnItsWay ReturnReckoned ReturnResumed ReturnUnitsInspected SettlementRefused ShipmentLabelled ShipmentRequested ShipNotBeforePassed SourcingDecided StepAskedAgain StepUnanswered
-StockGivenBack CreditApplied CreditCharged CreditPaidOut ExchangeAgreed OrderReopened ReplacementGivenUp ChangeProposed ChangeDeclined ChangeRefused IncreaseRequested IncreaseRecorded ShipGroupChanged
+StockGivenBack CreditApplied CreditCharged CreditPaidOut ExchangeAgreed OrderReopened ReplacementGivenUp ChangeProposed ChangeDeclined ChangeRefused CustomerForgotten IncreaseRequested IncreaseRecorded ShipGroupChanged
 """
 """How we do it, and what a `held` says already."""
 

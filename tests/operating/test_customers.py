@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from chassis.store import Recorded
-from oms.persons import Held, held_in
+from oms.customers import Held, held_in
 
 ADA, BEN = {"subject": "ada", "ciphertext": "c2VhbGVk"}, {"subject": "ben", "ciphertext": "c2VhbGVkIHRvbw=="}
 
