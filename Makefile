@@ -7,6 +7,9 @@ STAMP := $(VENV)/.installed
 ORDERS ?= 2000
 SEEDS ?= 1000
 FIRST ?= 0
+# Processes that test: what runs in memory keeps a core busy, what has servers mostly waits for them.
+IN_MEMORY := 2
+WITH_SERVERS := 3
 
 .DEFAULT_GOAL := help
 .PHONY: help up down demo test check format contracts lives simulate lock clean
@@ -41,8 +44,10 @@ check: $(STAMP)  ## format, lint, types, import rules, generated contracts curre
 	$(BIN)/python -m contracts.generate --check
 
 test: check  ## everything the checks run, on a stack of its own that ends with it
-	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; trap 'exit 130' INT TERM; \
-	TMPDIR="$$folder" $(BIN)/python -m pytest --basetemp="$$folder/run"
+	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; trap 'exit 130' INT TERM; export TMPDIR="$$folder"; \
+	run="$(BIN)/python -m pytest --dist loadgroup --no-loadscope-reorder"; \
+	$$run -m 'not servers' --numprocesses $(IN_MEMORY) --basetemp="$$folder/memory" && \
+	$$run -m servers --numprocesses $(WITH_SERVERS) --basetemp="$$folder/servers"
 
 format: $(STAMP)  ## write the code as the checks want it
 	$(BIN)/ruff format .

@@ -80,7 +80,9 @@ def bodies() -> Iterator[tuple[str, dict[str, Any]]]:
             yield name, operation["requestBody"]["content"]["application/json"]
 
 
-@pytest.mark.parametrize(("name", "content"), bodies(), ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("name", "content"), tuple(bodies()), ids=lambda value: value if isinstance(value, str) else ""
+)
 def test_every_body_has_an_example_that_its_schema_takes(name: str, content: dict[str, Any]) -> None:
     schema = content["schema"]
     shown = [content["example"]] if "example" in content else examples_of(schema)
