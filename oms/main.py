@@ -22,6 +22,8 @@ COMMANDS = {
     "import": "oms.importing.command:import_orders",
     "rebuild": "oms.rebuild.command:rebuild",
     "replay": "oms.replay.command:replay_log",
+    "what-if": "oms.what_if.command:what_if_changed",
+    "at": "oms.at:show_at",
     "verify": "oms.verifying:verify",
     "dead-letters": "oms.operating:dead_letters",
     "offsets": "oms.operating:offsets",

@@ -209,9 +209,13 @@ def receive(
 
 
 @stock_commands.command("show")
-def show_stock(sku: str, as_json: AsJson = False) -> None:
+def show_stock(
+    sku: str,
+    at: Annotated[str | None, typer.Option(help="As it was recorded then: 2026-01-05T09:00:00Z, or an offset.")] = None,
+    as_json: AsJson = False,
+) -> None:
     """Show an item at all its locations."""
-    item = call("GET", f"/stock-items/{part(sku)}")
+    item = call("GET", f"/stock-items/{part(sku)}", parameters={"at": at} if at else None)
     if as_json:
         print_json(item)
         return

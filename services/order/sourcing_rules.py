@@ -6,14 +6,27 @@ always give the same decision. Pure; the greedy choice that asks these rules is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import date
 from typing import Any, NamedTuple
 
 from contracts.address import Area
 from contracts.order import Distance
 
-__all__ = ["RULES", "RULES_VERSION", "UNDESCRIBED", "Criterion", "Place", "Score", "farthest", "lost_to", "ranked"]
+__all__ = [
+    "RULES",
+    "RULES_VERSION",
+    "UNDESCRIBED",
+    "Criterion",
+    "Place",
+    "Score",
+    "compared_by",
+    "farthest",
+    "lost_to",
+    "ranked",
+]
 
 RULES_VERSION = 2
 
@@ -90,15 +103,29 @@ RULES: tuple[Criterion, ...] = (
 )
 
 
+_rules: ContextVar[Sequence[Criterion]] = ContextVar("rules", default=RULES)
+
+
+@contextmanager
+def compared_by(rules: Sequence[Criterion]) -> Iterator[None]:
+    """While this lasts, locations are compared by these criteria in this order: to ask what would have been. No service
+    ever does."""
+    token = _rules.set(rules)
+    try:
+        yield
+    finally:
+        _rules.reset(token)
+
+
 def ranked(scores: Mapping[str, Score]) -> list[str]:
     """The locations, best first."""
-    return sorted(scores, key=lambda place: tuple(rule.worth(place, scores[place]) for rule in RULES))
+    return sorted(scores, key=lambda place: tuple(rule.worth(place, scores[place]) for rule in _rules.get()))
 
 
 def lost_to(winner: str, place: str, scores: Mapping[str, Score], wanted: int) -> tuple[str, str] | None:
     """By which criterion a location lost to another, and that as a sentence; None where it is the better one."""
     score = scores[place]
-    for rule in RULES:
+    for rule in _rules.get():
         worth, best = rule.worth(place, score), rule.worth(winner, scores[winner])
         if worth < best:
             return None

@@ -1,0 +1,83 @@
+"""What a log holds up to a moment: records of a topic as they lie there, and the streams that events come to.
+
+Reads chosen partitions in no group and commits nothing, so nobody notices.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+import typer
+
+from chassis.log import Log, LogError, Record
+from chassis.service import Service
+from chassis.snapshots import evolve_recorded
+from chassis.store import Recorded
+from chassis.stream import Stream, fresh
+from contracts.envelope import Envelope
+from contracts.ids import split_stream
+from contracts.message import parse_instant
+
+READ_MAX = 2_000
+"""Records of one poll."""
+
+POLL_SECONDS = 0.5
+
+STALLED_SECONDS = 30.0
+"""A partition that hands out nothing for so long, before its end, is not waited for."""
+
+
+def records(log: Log, topic: str, numbers: Sequence[int] | None = None) -> Iterator[Record]:
+    """Everything committed in a topic, or in these partitions of it, up to where they end now: partition by partition,
+    each in its order.
+
+    Raises LogError where the log does not hand out what it should.
+    """
+    reader = log.reader()
+    try:
+        for number in range(log.partitions(topic)) if numbers is None else numbers:
+            where = (topic, number)
+            position, end = log.bounds(topic, number)
+            reader.assign({where: position})
+            stalled_at = time.monotonic() + STALLED_SECONDS
+            while position < end:
+                found, moved = reader.poll(READ_MAX, POLL_SECONDS)
+                yield from (record for record in found if record.offset < end)
+                if where in moved:
+                    position, stalled_at = moved[where], time.monotonic() + STALLED_SECONDS
+                elif time.monotonic() > stalled_at:
+                    raise LogError(f"{topic}/{number} hands out nothing between {position} and {end}")
+    finally:
+        reader.close()
+
+
+def instant(text: str) -> datetime:
+    """An instant as people type it. Raises typer.BadParameter."""
+    try:
+        return parse_instant(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}. Write an instant with its zone, such as 2026-01-05T09:00:00Z") from error
+
+
+def event_of(record: Record, envelope: Envelope) -> Recorded:
+    """A record of an events topic, as a store keeps it."""
+    headers = {name: value.decode() for name, value in record.headers}
+    name, value = (record.key or b"").decode(), record.value or b""
+    return Recorded(name, envelope.sequence or 0, envelope.type, headers, value, record.partition, record.offset)
+
+
+def streams_at(log: Log, service: Service, moment: datetime) -> dict[str, Stream]:
+    """Every stream of a service after the events recorded up to a moment (UTC), by name.
+
+    Raises LogError, and LookupError for an event that this release cannot read.
+    """
+    kinds, found = service.by_kind, dict[str, Stream]()
+    for record in records(log, service.events):
+        envelope = Envelope.parse(record.headers)
+        if envelope.time <= moment:
+            event = event_of(record, envelope)
+            kind = kinds[split_stream(event.stream)[0]]
+            found[event.stream] = evolve_recorded(kind, found.get(event.stream) or fresh(kind, event.stream), event)
+    return found

@@ -1,0 +1,1 @@
+"""What would have happened under other policies: `oms what-if`."""
