@@ -83,6 +83,8 @@ TYPED = frozenset(
         "ChannelCustomer.id",
         "Demand.id",
         "PlaceHold.lines",
+        # A message of another type, whose own fields were looked at by whoever made it.
+        "EditParked.value",
     ]
 )
 """Fields that hold an id, a code or a number of a type of its own, by name, or by `Class.name` where the name alone

@@ -23,15 +23,20 @@ from contracts.chassis import (
     CHASSIS_EVENTS,
     CommandOutdated,
     DeadlinePassed,
+    DiscardParked,
+    EditParked,
     Header,
     MessageConflicted,
+    MessageDiscarded,
+    MessageEdited,
     MessageParked,
     MessageRedriven,
+    NotParked,
     RedriveFailed,
     RedriveStream,
     RedriveUnneeded,
 )
-from contracts.envelope import Envelope, child_traceparent
+from contracts.envelope import Envelope, Headers, child_traceparent
 from contracts.ids import emitted_id
 from contracts.message import CATALOGUE, Command, Event, Intent, Message, holds_nul
 from contracts.topics import RECORD_BYTES_MAX
@@ -71,6 +76,9 @@ REPEATED_INDEX = 2_000_000
 
 ROOM_INDEX = 3_000_000
 """Index of the first event that makes room in a full parking, for the message that found it full."""
+
+EDITED_INDEX = 4_000_000
+"""Index of the message that an operator puts in the place of a parked one, among what their command makes."""
 
 HEADERS_BYTES_MAX = 512 * 1024
 """Headers that a message may bring along, in bytes. What it causes takes over some of them, so a record has this room."""
@@ -225,6 +233,8 @@ def handle(service: str, kind: StreamKind, stream: Stream, incoming: Incoming, f
     """
     if incoming.envelope.type == RedriveStream.TYPE:
         return _redrive(service, kind, stream, incoming, fetch)
+    if incoming.envelope.type in (DiscardParked.TYPE, EditParked.TYPE):
+        return _settle(service, kind, stream, incoming, fetch)
     if not stream.parked:
         return _take_or_park(service, kind, stream, incoming, fetch)
     if incoming.envelope.type == DeadlinePassed.TYPE or _parked_already(stream, incoming):
@@ -371,7 +381,7 @@ def _park(service: str, kind: StreamKind, stream: Stream, incoming: Incoming, re
             detail=refusal.detail[:DETAIL_CHARS_MAX],
             offset=record.offset,
             timestamp=record.timestamp,
-            headers=tuple(Header(name=name, value=base64.b64encode(value).decode()) for name, value in record.headers),
+            headers=_kept(record.headers),
             value=base64.b64encode(record.value or b"").decode(),
         )
     )
@@ -387,6 +397,76 @@ def _redrive(service: str, kind: StreamKind, stream: Stream, incoming: Incoming,
         work.emit(RedriveUnneeded(door_digest=digest))
         return work.finished()
     return _try_parked(work, incoming, fetch, digest)
+
+
+def _settle(service: str, kind: StreamKind, stream: Stream, incoming: Incoming, fetch: Fetch) -> Handling:
+    """Discard or edit one parked message, and where it was the first take what can be taken then."""
+    work = _work(service, kind, stream, incoming)
+    if _taken_before(stream, incoming):
+        return work.finished()
+    try:
+        command = CATALOGUE[incoming.envelope.type].decode(incoming.record.value or b"")
+        digest = _digest(incoming, command)
+    except (ValidationError, _Unacceptable):
+        return _take_or_park(service, kind, stream, incoming, fetch)  # which no stream decides: it is parked
+    assert isinstance(command, DiscardParked | EditParked)
+    parked = next((one for one in stream.parked if one.offset == command.offset), None)
+    if parked is None:
+        work.emit(NotParked(offset=command.offset, door_digest=digest))
+        return work.finished()
+    if isinstance(command, EditParked):
+        work.emit(_edit(parked, command, work, incoming.record, digest))
+    else:
+        known = _known_by(kind, parked, incoming.record)
+        event = MessageDiscarded(message_id=parked.message_id, offset=parked.offset, digest=known, door_digest=digest)
+        work.emit(event)
+    if parked is stream.parked[0] and work.stream.parked:
+        return _try_parked(work, incoming, fetch, None)
+    return work.finished()
+
+
+def _edit(parked: MessageParked, command: EditParked, work: _Work, record: Record, digest: str | None) -> MessageEdited:
+    """The new message has the way of the one that it is made of: whom it answers, and whether a door let it in."""
+    original = _unparked(parked, record).envelope
+    identifier = emitted_id(work.cause.id, work.stream.name, EDITED_INDEX)
+    envelope = replace(
+        original,
+        id=identifier,
+        type=command.message_type or original.type,
+        time=work.now,
+        causation_id=work.cause.id,
+        traceparent=child_traceparent(work.cause.traceparent, identifier),
+        actor=work.cause.actor,
+        reason=work.cause.reason,
+        txn=None,
+        prev=None,
+    )
+    return MessageEdited(
+        message_id=parked.message_id,
+        offset=parked.offset,
+        edited_id=identifier,
+        message_type=envelope.type,
+        headers=_kept(envelope.headers()),
+        value=base64.b64encode(command.value.encode()).decode(),
+        digest=_known_by(work.kind, parked, record),
+        door_digest=digest,
+    )
+
+
+def _known_by(kind: StreamKind, parked: MessageParked, record: Record) -> str | None:
+    """The digest by which a parked message of a door is known when it comes again; empty where it cannot be read, None
+    where no door let it in."""
+    original = _unparked(parked, record)
+    if not original.from_door:
+        return None
+    try:
+        return _digest(original, _decode(kind, original)) or ""
+    except _Unacceptable:
+        return ""
+
+
+def _kept(headers: Headers) -> tuple[Header, ...]:
+    return tuple(Header(name=name, value=base64.b64encode(value).decode()) for name, value in headers)
 
 
 def _make_room(service: str, kind: StreamKind, stream: Stream, incoming: Incoming, fetch: Fetch) -> Handling:

@@ -17,6 +17,8 @@ from chassis.maps import HashTrieMap
 from contracts.chassis import (
     CHASSIS_EVENTS,
     MessageConflicted,
+    MessageDiscarded,
+    MessageEdited,
     MessageParked,
     MessageRedriven,
 )
@@ -92,9 +94,28 @@ def evolve(kind: StreamKind, stream: Stream, event: Event, cause: str, time: dat
             return replace(evolved, parked=(*evolved.parked, event))
         case MessageRedriven():
             return replace(evolved, parked=evolved.parked[1:])
+        case MessageDiscarded():
+            parked = tuple(one for one in evolved.parked if one.offset != event.offset)
+            return replace(_settled(evolved, event, time), parked=parked)
+        case MessageEdited():
+            parked = tuple(_edited(one, event) for one in evolved.parked)
+            return replace(_settled(evolved, event, time), parked=parked)
         case MessageConflicted():
             return _conflicted(evolved, event)
     return evolved
+
+
+def _settled(stream: Stream, event: MessageDiscarded | MessageEdited, time: datetime) -> Stream:
+    """Remember a door's message that is not to be taken, so that it is not when it comes again."""
+    return stream if event.digest is None else _remember(stream, event.message_id, event.digest, time)
+
+
+def _edited(parked: MessageParked, event: MessageEdited) -> MessageParked:
+    """What is parked after an edit: the new message, in the place of the one that it was made of."""
+    if parked.offset != event.offset:
+        return parked
+    new = {"message_type": event.message_type, "headers": event.headers, "value": event.value}
+    return parked.model_copy(update={**new, "message_id": event.edited_id})
 
 
 def _remember(stream: Stream, cause: str, digest: str, time: datetime) -> Stream:

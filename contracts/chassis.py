@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+
 from contracts.message import Command, Event, Instant, Value
 
 __all__ = [
     "CHASSIS_EVENTS",
     "CommandOutdated",
     "DeadlinePassed",
+    "DiscardParked",
+    "EditParked",
     "MessageConflicted",
+    "MessageDiscarded",
+    "MessageEdited",
     "MessageParked",
     "MessageRedriven",
+    "NotParked",
     "RedriveFailed",
     "RedriveStream",
     "RedriveUnneeded",
@@ -72,6 +81,53 @@ class RedriveUnneeded(Event):
     """An operator asked to redrive a stream that has nothing parked."""
 
 
+Offset = Annotated[int, Field(ge=0, le=10**15)]
+"""A place in an inbox partition."""
+
+
+class DiscardParked(Command):
+    """An operator has this stream go on without the message that is parked from an `offset` of its inbox partition."""
+
+    offset: Offset
+
+
+class EditParked(Command):
+    """An operator puts another message in the place of the one that is parked from an `offset`: a new one, with an id of
+    its own. `value` is its JSON, `message_type` its type where that is another."""
+
+    offset: Offset
+    message_type: str | None = None
+    value: str
+
+
+class MessageDiscarded(Event):
+    """A parked message is not to be taken; the stream goes on without it. `digest` is of its body, where a door let it in
+    and may bring it again; empty where the body cannot be read."""
+
+    message_id: str
+    offset: int
+    digest: str | None = None
+
+
+class MessageEdited(Event):
+    """The message `edited_id` took the place of a parked one, `message_id`, which is not to be taken any more. `headers`
+    and `value` are the new one's, binary in base64; `digest` as of a discarded one."""
+
+    message_id: str
+    offset: int
+    edited_id: str
+    message_type: str
+    headers: tuple[Header, ...]
+    value: str
+    digest: str | None = None
+
+
+class NotParked(Event):
+    """An operator named an `offset` from which nothing is parked in this stream: nothing was done."""
+
+    offset: int
+
+
 class MessageConflicted(Event):
     """A door message came again under a known id with another body: nothing was done, somebody must look.
 
@@ -92,5 +148,15 @@ class CommandOutdated(Event):
     version: int
 
 
-CHASSIS_EVENTS = (MessageParked, MessageRedriven, RedriveFailed, RedriveUnneeded, MessageConflicted, CommandOutdated)
+CHASSIS_EVENTS = (
+    MessageParked,
+    MessageRedriven,
+    RedriveFailed,
+    RedriveUnneeded,
+    MessageDiscarded,
+    MessageEdited,
+    NotParked,
+    MessageConflicted,
+    CommandOutdated,
+)
 """The events that the chassis writes into a stream; no fold of a service sees them."""

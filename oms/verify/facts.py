@@ -50,6 +50,9 @@ CALLS = {
     "CardCaptureRequested": "charge",
     "CardRefundRequested": "refund",
 }
+PARKING = {"MessageParked": 1, "MessageRedriven": -1, "MessageDiscarded": -1, "MessageEdited": -1}
+"""By event: how it changes whether the message that it names is put aside. What an edit puts there is another one."""
+
 DONE = {"CardAuthorized": "authorization", "CardCaptured": "charge", "CardRefunded": "refund"}
 
 
@@ -68,9 +71,10 @@ def gather_facts(message: Message, topic: int, spill: Spill) -> None:
         spill.add("work", (*at, message.time, state, f"{stream} {of(value)}"))
     if name in CALLS or name in DONE or name == "CardDeclined":
         _call(message, at, spill)
-    if name in ("MessageParked", "MessageRedriven"):
-        change = 1 if name == "MessageParked" else -1
-        spill.add("parked", (*at, message.time, change, f"{stream} {value['message_id']}"))
+    if name in PARKING:
+        spill.add("parked", (*at, message.time, PARKING[name], f"{stream} {value['message_id']}"))
+    if name == "MessageEdited":
+        spill.add("parked", (*at, message.time, 1, f"{stream} {value['edited_id']}"))
     for label in value.get("labels", ()) if name == "LabelIssued" else ():
         spill.add("labels", (*at, label["sscc"], label["package"]))
 

@@ -33,7 +33,9 @@ def gather_published(record: Record, spill: Spill) -> None:
 
 
 def gather_letter(record: Record, topic: int, head: Mapping[str, str], namespace: str, spill: Spill) -> None:
-    """Keep of a dead letter where it came from."""
+    """Keep of a dead letter where it came from; what says that somebody settled one is none."""
+    if "settles" in head:
+        return
     place = head.get("place", "").removeprefix(f"{namespace}-" if namespace else "")
     spill.add("letters", (topic, record.partition, record.offset, place, head.get("reason", "")))
 
