@@ -12,7 +12,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -107,6 +107,8 @@ class Health:
     partitions: dict[int, dict[str, Any]] = field(default_factory=dict)
     stepped_at: float | None = None
     """When its loop last came round (monotonic seconds); None where there is no loop, or before its first step."""
+    letters: Mapping[str, Mapping[str, int]] | None = None
+    """Where it counts them: what waits for a person in each service, by what it counts. None while nobody knows."""
 
     def tell(self, waits: str | None) -> None:
         """It waits for what the text says, or runs; what is over stays as the last error."""
@@ -124,6 +126,7 @@ class Health:
             "last_error": f"its loop has not come round for {silent:.0f} s" if stalled else self.last_error,
             "partitions": self.partitions,
             "memory_bytes": psutil.Process().memory_info().rss,
+            **({} if self.letters is None else {"letters": self.letters}),
         }
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 
 from fastapi import FastAPI
 
@@ -14,7 +18,7 @@ from chassis.reading import Reads
 from chassis.sealing import FileMasterKey, Sealer
 from chassis.service import Service
 from chassis.settings import Settings
-from chassis.streaming import KafkaWriter, Writer, keep_trying, make_broker, subscribe
+from chassis.streaming import AWAY, KafkaWriter, Writer, keep_trying, make_broker, subscribe
 from chassis.tokens import Tokens
 from chassis.vault import PostgresVault
 from chassis.waiters import EventsWatch, Waiters
@@ -25,8 +29,13 @@ from contracts.ids import aggregate_id, stream
 from contracts.inventory import LocationDescribed
 from contracts.order import OrderPlaced
 from oms.access import RULES
+from oms.letters import api as letters_api
+from oms.letters.buried import Buried
+from oms.letters.desk import Desk
+from oms.letters.settling import Settling
 from oms.process import Life, run_process
 from oms.providers import notices_of
+from oms.reach import reach_log
 from oms.serving import serve
 from services.fulfillment import api as fulfillment_api
 from services.fulfillment import app as fulfillment
@@ -55,10 +64,15 @@ from services.shipping.papers import Opened
 
 __all__ = ["CHANNEL_DOOR", "CONNECTIONS_MAX", "HTTP_DOOR", "make_app", "run"]
 
+log = logging.getLogger("orderlog")
+
 HTTP_DOOR = "http"
 CHANNEL_DOOR = topics.CHANNEL_ORDERS
 NOTICE_DOOR = "notices"
 """Names of doors are part of every id of a message that came through one: they never change."""
+
+COUNT_SECONDS = 10.0
+"""Between counts of what waits for a person."""
 
 CONNECTIONS_MAX = 1_000
 """Callers that are served at once; the next one gets 503."""
@@ -111,12 +125,35 @@ def make_app(
         return described
 
     app.include_router(papers_api.return_router(return_read, order_read, place_read))
-    app.include_router(payments_api.router(gate(payments.declare(namespace))))
+    money = gate(payments.declare(namespace))
+    app.include_router(payments_api.router(money))
     app.include_router(invoice_api.router(gate(payments.declare(namespace)), opened))
     app.include_router(bank_api.router(gate(payments.declare(namespace)), seal, opened))
     app.include_router(seller_api.router(gate(payments.declare(namespace))))
     app.include_router(stored_value_api.router(gate(payments.declare(namespace)), seal))
+    app.state.desk = desk = desk_of(settings, (orders, stock, work, shipments, money))
+    kinds = {name: frozenset(each.service.by_kind) for name, each in desk.gates.items()}
+    app.include_router(letters_api.router(desk, Settling(desk.buried, door(HTTP_DOOR), kinds)))
     return app
+
+
+def desk_of(settings: Settings, gates: Sequence[Gate]) -> Desk:
+    """What waits for a person in the services of these gates."""
+    by_name = {gate.service.name: gate for gate in gates}
+    return Desk(by_name, Buried(lambda: reach_log(settings), tuple(by_name), settings.namespace))
+
+
+async def _count_letters(desk: Desk, life: Life) -> None:
+    """Have the health answer say what waits for a person, for as long as the doors are open."""
+    while True:
+        try:
+            life.health.letters = await asyncio.to_thread(desk.counts, datetime.now(UTC))
+        except AWAY:
+            life.health.letters = None  # nobody knows now
+        except Exception as error:  # counting is no reason to close the doors
+            life.health.letters = None
+            log.error("what waits for a person cannot be counted: %s", error, exc_info=error)
+        await asyncio.sleep(COUNT_SECONDS)
 
 
 async def _open(settings: Settings, life: Life) -> None:
@@ -141,6 +178,8 @@ async def _open(settings: Settings, life: Life) -> None:
         ends.push_async_callback(broker.stop)
         await keep_trying(broker.start, life.waits)
         app = make_app(settings, writer, waiters, horizon, sealer.seal, sealer.open, sealer.forget)
+        counting = asyncio.create_task(_count_letters(app.state.desk, life), name="count-letters")
+        ends.callback(counting.cancel)
         notices = Door(NOTICE_DOOR, writer, settings.partitions, settings.namespace)
         open_to_providers = NoticeDoor(app, notices, readers)
         await serve(open_to_providers, settings.http_host, settings.http_port, life, CONNECTIONS_MAX)

@@ -58,7 +58,9 @@ def _show(path: str, name: str, command: str, columns: Sequence[Column], as_json
     if as_json:
         print_json(page)
         return
-    table = Table(*(heading for heading, _ in columns), box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for number, (heading, _) in enumerate(columns):
+        table.add_column(heading, no_wrap=number == 0)  # what it is called is for typing again
     for row in page[name]:
         table.add_row(*(escape(str(shown(row))) for _, shown in columns))
     console.print(table)

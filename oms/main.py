@@ -25,7 +25,7 @@ COMMANDS = {
     "what-if": "oms.what_if.command:what_if_changed",
     "at": "oms.at:show_at",
     "verify": "oms.verifying:verify",
-    "dead-letters": "oms.operating:dead_letters",
+    "dead-letters": "oms.letters.command:dead_letters",
     "offsets": "oms.operating:offsets",
     "order": "oms.orders:order_commands",
     "refund": "oms.refunds:refund_commands",

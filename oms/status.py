@@ -37,6 +37,7 @@ class Row:
     `state`: running, starting, waiting, failed, stopping (its own word), stopped (never started, or stopped), died (its
     pid file is stale), silent (its process runs and does not answer), external (answers, not ours to start). `lag` is
     the records of each inbox partition that are not handled yet, `followed_lag` the events not yet in the database.
+    `letters` is what waits for a person in this service, as the doors count it; empty where they do not.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Row:
     last_error: str | None = None
     lag: Mapping[int, int] = field(default_factory=dict)
     followed_lag: Mapping[int, int] = field(default_factory=dict)
+    letters: Mapping[str, int] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
         """The row as JSON has it."""
@@ -66,7 +68,11 @@ def read_status(stack: Stack) -> list[Row]:
         _server(stack, "database", database.hostname, place, database_refusal(settings.database)),
     ]
     lags = _lags(settings, stack.wanted) if rows[0].state in ("running", "external") else {}
-    return rows + [_process(stack, process, lags.get(process.service or "", {})) for process in stack.wanted]
+    letters = stack.health(DOORS).get("letters") or {} if DOORS in stack.wanted else {}
+    return rows + [
+        _process(stack, process, lags.get(process.service or "", {}), letters.get(process.service or "", {}))
+        for process in stack.wanted
+    ]
 
 
 def _lags(settings: Settings, processes: Sequence[Process]) -> dict[str, dict[int, int]]:
@@ -87,7 +93,7 @@ def _server(stack: Stack, name: str, host: str | None, address: str, trouble: st
     return Row(name, "silent" if trouble else "running", address, running.pid, _memory(running), trouble)
 
 
-def _process(stack: Stack, process: Process, lag: Mapping[int, int]) -> Row:
+def _process(stack: Stack, process: Process, lag: Mapping[int, int], letters: Mapping[str, int]) -> Row:
     health = stack.health(process)
     partitions: Mapping[str, Mapping[str, int]] = health.get("partitions") or {}
     return Row(
@@ -99,6 +105,7 @@ def _process(stack: Stack, process: Process, lag: Mapping[int, int]) -> Row:
         health["last_error"],
         lag,
         {int(number): told["followed_lag"] for number, told in partitions.items() if "followed_lag" in told},
+        letters,
     )
 
 
@@ -135,7 +142,28 @@ def status_table(rows: Sequence[Row]) -> Group:
             _by_partition(row.lag),
             _by_partition(row.followed_lag),
         )
-    return Group(table, *(_said(row) for row in rows if row.last_error))
+    return Group(table, *(_said(row) for row in rows if row.last_error), *_waiting(rows))
+
+
+def _waiting(rows: Sequence[Row]) -> list[Text]:
+    """What waits for a person, of each service where something does."""
+    return [
+        Text(
+            f"{row.name}: {row.letters['parked_messages']} parked messages in {row.letters['parked_streams']} streams, "
+            f"{row.letters['dead_letters']} dead letters, the oldest {_age(row.letters['oldest_seconds'])} old: "
+            "`oms dead-letters list`",
+            style="yellow",
+        )
+        for row in rows
+        if row.letters.get("parked_messages") or row.letters.get("dead_letters")
+    ]
+
+
+def _age(seconds: int) -> str:
+    for size, name in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {name}"
+    return f"{seconds} seconds"
 
 
 def _said(row: Row) -> Text:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chassis.kafka import KafkaLog
+from chassis.parked_list import ParkedProjection
 from chassis.runtime import installation_of, run_service
 from chassis.service import Service
 from chassis.settings import Settings
@@ -16,7 +17,13 @@ __all__ = ["declare", "run"]
 
 def declare(namespace: str = "") -> Service:
     """The service: its name, its kinds of streams and its read models, and that it acts outside through workers."""
-    projections = (AvailabilityProjection(), WorkProjection(), OrdersProjection(), RefundsProjection())
+    projections = (
+        AvailabilityProjection(),
+        WorkProjection(),
+        OrdersProjection(),
+        RefundsProjection(),
+        ParkedProjection("order"),
+    )
     return Service("order", KINDS, intents=True, namespace=namespace, projections=projections)
 
 

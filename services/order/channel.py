@@ -24,7 +24,7 @@ from contracts.ids import stream
 from contracts.message import Command
 from services.order.intake import Seal, cancel_by_channel, order_id, place_order
 
-__all__ = ["ChannelDoor", "cancel_key", "channel_key"]
+__all__ = ["ChannelDoor", "cancel_key", "channel_key", "read_channel"]
 
 log = logging.getLogger("orderlog")
 
@@ -39,7 +39,7 @@ def cancel_key(cancel: ChannelCancel) -> tuple[str, ...]:
     return cancel.channel_account, cancel.external_id, "cancel", cancel.cancel
 
 
-def _read(value: bytes) -> ChannelOrder | ChannelCancel:
+def read_channel(value: bytes) -> ChannelOrder | ChannelCancel:
     """What a channel sent: an order, or a cancel, which alone has a `cancel` and no lines with amounts. Raises
     ValidationError, which says what an order lacks unless it is meant for a cancel."""
     try:
@@ -70,7 +70,7 @@ class ChannelDoor:
         try:
             if len(value) > topics.DOOR_BODY_BYTES_MAX:
                 raise ValueError(f"the body has {len(value)} bytes; a door takes {topics.DOOR_BODY_BYTES_MAX}")
-            said = _read(value)
+            said = read_channel(value)
             command, key = self._command(said)
             identifier = order_id(self._door.tenant, said.channel_account, said.external_id)
             actor = Actor(kind="channel", subject=said.channel_account)
@@ -95,4 +95,7 @@ def _reason(error: ValueError) -> str:
     if not isinstance(error, ValidationError):
         return str(error)
     found = error.errors(include_input=False, include_url=False)
-    return "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in found)
+    places = (".".join(map(str, item["loc"])) for item in found)
+    return "; ".join(
+        f"{place}: {item['msg']}" if place else item["msg"] for place, item in zip(places, found, strict=True)
+    )

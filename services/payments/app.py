@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chassis.parked_list import ParkedProjection
 from chassis.runtime import installation_of, run_service
 from chassis.service import Service
 from chassis.settings import Settings
@@ -16,7 +17,13 @@ __all__ = ["declare", "run"]
 
 def declare(namespace: str = "") -> Service:
     """The service: its name, its kinds of streams and its read models, and that it acts outside through workers."""
-    projections = (PaymentsProjection(), InvoicesProjection(), StoredValuesProjection(), BankEntriesProjection())
+    projections = (
+        PaymentsProjection(),
+        InvoicesProjection(),
+        StoredValuesProjection(),
+        BankEntriesProjection(),
+        ParkedProjection("payments"),
+    )
     return Service("payments", KINDS, intents=True, namespace=namespace, projections=projections)
 
 

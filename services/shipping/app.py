@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chassis.parked_list import ParkedProjection
 from chassis.runtime import installation_of, run_service
 from chassis.service import Service
 from chassis.settings import Settings
@@ -13,7 +14,9 @@ __all__ = ["declare", "run"]
 
 def declare(namespace: str = "") -> Service:
     """The service: its name, its kinds of streams and its read models."""
-    return Service("shipping", KINDS, namespace=namespace, projections=(ShipmentsProjection(),))
+    return Service(
+        "shipping", KINDS, namespace=namespace, projections=(ShipmentsProjection(), ParkedProjection("shipping"))
+    )
 
 
 def run(settings: Settings) -> int:

@@ -45,7 +45,7 @@ from tests.doors.fakes import KeptWriter
 from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
-GUIDES = ("publishing", "consuming", "cutover", "http")
+GUIDES = ("publishing", "consuming", "cutover", "http", "dead-letters")
 DEFAULT_BROKER = "127.0.0.1:19092"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXAMPLE_SECONDS = 90
@@ -180,6 +180,8 @@ BEFORE: Mapping[str, Callable[[Place], None]] = {
     "http-4": lambda place: place.shown("/orders/jugs-1", "jugs-1"),
     "http-8": lambda place: place.shown("/stock-items", "JUG"),
     "http-10": lambda place: place.shown("/orders", "jugs-1"),
+    "dead-letters-1": lambda place: place.shown("/dead-letters?reason=EOF", "channel.orders"),
+    "dead-letters-7": lambda place: place.shown("/orders/cut-1", "cut-1"),
 }
 """What others have to do before an example."""
 

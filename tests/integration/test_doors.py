@@ -8,7 +8,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -143,9 +144,9 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture(scope="module")
-def site(broker: str, database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    home = tmp_path_factory.mktemp("site")
+@contextmanager
+def site_of(modules: Sequence[str], broker: str, database: str, home: Path) -> Iterator[Site]:
+    """An installation in whose processes these modules run."""
     namespace = f"{home.name}x{os.getpid()}"  # of each module that asks for a site
     vault = urlsplit(database)._replace(path=f"/vault_{namespace}").geturl()
     settings = Settings(
@@ -173,9 +174,9 @@ def site(broker: str, database: str, tmp_path_factory: pytest.TempPathFactory) -
     )
     site = Site(settings, environment, {}, http)
     try:
-        for module in MODULES:
+        for module in modules:
             site.start(module)
-        for module in MODULES:
+        for module in modules:
             eventually(lambda module=module: site.running(module), START_SECONDS, f"{module} running")  # type: ignore[misc]
         yield site
     finally:
@@ -184,6 +185,12 @@ def site(broker: str, database: str, tmp_path_factory: pytest.TempPathFactory) -
         codes = {module: process.wait(30) for module, process in site.processes.items()}
         http.close()
     assert set(codes.values()) == {0}, codes
+
+
+@pytest.fixture(scope="module")
+def site(broker: str, database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with site_of(MODULES, broker, database, tmp_path_factory.mktemp("site")) as made:
+        yield made
 
 
 def _mails(site: Site) -> list[Path]:

@@ -1,0 +1,187 @@
+"""Dead letters that wait for somebody, as their topics have them.
+
+They are read from the topics and kept in no table: they are few, they may hold what outsiders sent in the clear, and
+after 30 days they are gone. What is kept here is what a list shows of each; the bytes are read when one is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from threading import Lock
+from time import monotonic
+
+from chassis.letter import ORIGINAL, Settlement, settlement_of
+from chassis.log import Log, LogError, Record, TopicReader
+from contracts import topics
+
+__all__ = ["KEPT_FOR", "LISTED_MAX", "Buried", "DeadLetter"]
+
+KEPT_FOR = timedelta(milliseconds=topics.RETENTION_MS)
+"""How long a dead letter is there for somebody to act."""
+
+LISTED_MAX = 20_000
+"""Waiting dead letters of one service that are listed, the oldest; those beyond are counted until some are settled."""
+
+SETTLED_MAX = 100_000
+"""Settlements of one service that are remembered, the latest."""
+
+READ_MAX = 25
+"""Records read at a time, each of which may have 10 MiB."""
+
+POLL_SECONDS = 0.2
+READ_SECONDS = 5.0
+"""How long a caller waits for what came since the last look; what is not read then is read by the next."""
+
+REASON_SHOWN = 500
+"""Characters of a reason that a list keeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """What is listed of a dead letter. `place` is where it came in, `offset` where it lies; `key` and `type` are what its
+    sender said, if that is text."""
+
+    service: str
+    place: str
+    offset: int
+    key: str
+    type: str
+    reason: str
+    since: datetime
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return f"{self.service}:{self.place.replace('/', ':')}"
+
+
+@dataclass
+class _Grave:
+    """One service's dead letters, as far as they are read. `beyond`: places of waiting ones that are not listed."""
+
+    reader: TopicReader
+    position: int
+    waiting: dict[str, DeadLetter] = field(default_factory=dict)
+    settled: dict[str, Settlement] = field(default_factory=dict)
+    beyond: set[str] = field(default_factory=set)
+
+
+class Buried:
+    """Dead letters of these services. Methods raise LogError while the broker is away. `clock`: UTC."""
+
+    def __init__(
+        self,
+        log: Callable[[], Log],
+        services: Sequence[str],
+        namespace: str = "",
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """`log` is asked for when somebody first looks."""
+        self._open, self._services, self._namespace, self._clock = log, services, namespace, clock
+        self._log: Log | None = None
+        self._graves: dict[str, _Grave] = {}
+        self._lock = Lock()
+
+    def waiting(self, service: str) -> list[DeadLetter]:
+        """Those of a service that nobody settled, the oldest first."""
+        with self._lock:
+            return list(self._looked(service).waiting.values())
+
+    def beyond(self, service: str) -> int:
+        """How many wait that are not listed."""
+        with self._lock:
+            return len(self._looked(service).beyond)
+
+    def settlement(self, service: str, place: str) -> Settlement | None:
+        """How one was settled."""
+        with self._lock:
+            return self._looked(service).settled.get(place)
+
+    def record(self, letter: DeadLetter) -> Record | None:
+        """A dead letter with its bytes; None when it is not kept any more."""
+        topic = topics.dead_letters(letter.service, self._namespace)
+        with self._lock:
+            reader = self._reached().reader()
+            try:
+                reader.assign({(topic, 0): letter.offset})
+                until = monotonic() + READ_SECONDS
+                while monotonic() < until:
+                    records, moved = reader.poll(1, POLL_SECONDS)
+                    for record in records:
+                        return record if record.offset == letter.offset else None
+                    if moved.get((topic, 0), 0) > letter.offset:
+                        return None
+            finally:
+                reader.close()
+        raise LogError(f"{letter.name} could not be read within {READ_SECONDS:.0f} s")
+
+    def _reached(self) -> Log:
+        if self._log is None:
+            self._log = self._open()
+        return self._log
+
+    def _looked(self, service: str) -> _Grave:
+        """All that is there now."""
+        topic = topics.dead_letters(service, self._namespace)
+        first, end = self._reached().bounds(topic, 0)
+        grave = self._graves.get(service)
+        if grave is None or (grave.beyond and len(grave.waiting) < LISTED_MAX // 2):
+            grave = self._graves[service] = self._new(topic, first, grave)
+        until = monotonic() + READ_SECONDS
+        while grave.position < end and monotonic() < until:
+            records, moved = grave.reader.poll(READ_MAX, POLL_SECONDS)
+            for record in records:
+                self._take(service, grave, record)
+            grave.position = moved.get((topic, 0), grave.position)
+        self._let_go(grave, first)
+        return grave
+
+    def _new(self, topic: str, first: int, before: _Grave | None) -> _Grave:
+        if before is not None:
+            before.reader.close()
+        reader = self._reached().reader()
+        reader.assign({(topic, 0): first})
+        # What is settled is passed over, so that there is room for those that were not listed.
+        return _Grave(reader, first, settled={} if before is None else before.settled)
+
+    def _take(self, service: str, grave: _Grave, record: Record) -> None:
+        settlement = settlement_of(record.headers)
+        if settlement is None:
+            letter = _letter(service, record)
+            if letter.place in grave.settled:
+                return
+            if len(grave.waiting) < LISTED_MAX:
+                grave.waiting[letter.place] = letter
+            else:
+                grave.beyond.add(letter.place)
+            return
+        grave.settled[settlement.place] = settlement
+        grave.waiting.pop(settlement.place, None)
+        grave.beyond.discard(settlement.place)
+        while len(grave.settled) > SETTLED_MAX:
+            del grave.settled[next(iter(grave.settled))]
+
+    def _let_go(self, grave: _Grave, first: int) -> None:
+        """Forget what its topic does not keep any more, or is about to delete."""
+        now = self._clock()
+        for letter in list(grave.waiting.values()):
+            if letter.offset >= first and letter.since + KEPT_FOR > now:
+                break
+            del grave.waiting[letter.place]
+
+
+def _letter(service: str, record: Record) -> DeadLetter:
+    # The first header of a name counts; what came in may have some called like ours.
+    headers = {name: value.decode(errors="replace") for name, value in reversed(record.headers)}
+    return DeadLetter(
+        service=service,
+        # What somebody else wrote there may not say where it came in.
+        place=headers.get("place") or f"{record.topic}/{record.partition}/{record.offset}",
+        offset=record.offset,
+        key=(record.key or b"").decode(errors="replace"),
+        type=headers.get(f"{ORIGINAL}ce_type", "unknown"),
+        reason=headers.get("reason", "not said")[:REASON_SHOWN],
+        since=record.timestamp,
+    )
