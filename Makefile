@@ -6,13 +6,14 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ORDERS ?= 2000
 SEEDS ?= 1000
+RUNS ?= 5
 FIRST ?= 0
 # Processes that test: what runs in memory keeps a core busy, what has servers mostly waits for them.
 IN_MEMORY := 2
 WITH_SERVERS := 3
 
 .DEFAULT_GOAL := help
-.PHONY: help up down demo test check format contracts lives simulate lock clean
+.PHONY: help up down demo test check format contracts lives simulate bench lock clean
 
 help:  ## what there is to run
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +62,9 @@ lives: $(STAMP)  ## write docs/order-lives.md from runs of the services in memor
 
 simulate: $(STAMP)  ## play SEEDS=1000 days of all services in one process (FIRST=0, or one SEED=), and tell what breaks
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --first $(FIRST) $(if $(SEED),--seed $(SEED))
+
+bench: $(STAMP)  ## measure RUNS=5 times (ONLY=limit,life for some of it) and write docs/performance.md; takes most of an hour
+	$(BIN)/python -m bench --runs $(RUNS) $(if $(ONLY),--only $(ONLY))
 
 lock: $(STAMP)  ## choose and lock the versions of all packages, and the jars
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes \

@@ -1,0 +1,107 @@
+"""The page about performance says what the results say, beside the limit and the load of the same runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.page import PAGE, write_page
+from bench.results import RESULTS, read, write
+from bench.work import compared
+
+MACHINE = {
+    "cpu": "a processor",
+    "cores": 2,
+    "memory_gib": 8,
+    "system": "Linux 6",
+    "python": "3.11.1",
+    "load": [0.2, 0.3, 0.4],
+}
+WAITS = {"p50": 100, "p95": 200, "p99": 300}
+
+
+def life(orders_per_second: float, load: float = 0.2) -> dict[str, Any]:
+    """A run in which the services wrote a quarter of what the limit is."""
+    cpu = {"order": 5.0, "broker": 2.0, "outside": 1.0, "others": 0.5}
+    return {
+        "machine": {**MACHINE, "load": [load, 0.1, 0.1]},
+        "most": {
+            "orders_per_second": orders_per_second,
+            "records_per_second": 100 * orders_per_second,
+            "records_per_order": 100.0,
+            "door_messages_per_order": 6.0,
+            "transaction_records": 150,
+            "bytes_per_order": {"log": 120_000, "database": 90_000},
+            "caught_up_after_seconds": 0.5,
+            "cpu_ms_per_order": cpu,
+        },
+        "at_rate": {"0.5": {"placed_to_confirmed_ms": WAITS, "placed_to_completed_ms": WAITS}},
+        "limit": {"records_per_second": 400 * orders_per_second},
+        "share_of_limit": 0.25,
+    }
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Path:
+    page = tmp_path / "performance.md"
+    page.write_text(PAGE.read_text())
+    return page
+
+
+def test_least_median_and_most_of_the_runs_stand_beside_the_limit_and_the_machine(tmp_path: Path, page: Path) -> None:
+    write(tmp_path, "life", [life(20), life(50), life(30)])
+    write_page(tmp_path, page)
+    text = page.read_text()
+    assert "| orders a second, from placed to completed | 20.0 | 30.0 | 50.0 |" in text
+    assert "| limit of the same run, records a second | 8,000 | 12,000 | 20,000 |" in text
+    assert "3 runs on 2 cores of a processor, 8 GiB, Linux 6, Python 3.11.1" in text
+    assert "busy machine" not in text
+
+
+def test_what_the_cores_would_do_alone_follows_from_the_cpu_of_an_order(tmp_path: Path, page: Path) -> None:
+    # Given 8 ms of CPU an order on two cores, beside half a millisecond of others
+    write(tmp_path, "life", [life(20)])
+    write_page(tmp_path, page)
+    assert "computed from the CPU below | 250 | 250 | 250 |" in page.read_text()
+
+
+def test_a_run_beside_others_is_marked_so(tmp_path: Path, page: Path) -> None:
+    write(tmp_path, "life", [life(20), life(20, load=7.4)])
+    write_page(tmp_path, page)
+    assert "load before each (a minute's average): 0.2, 7.4. **Taken on a busy machine" in page.read_text()
+
+
+def test_what_was_not_measured_is_said_to_be_so(tmp_path: Path, page: Path) -> None:
+    write_page(tmp_path, page)
+    assert "## The limit\n\nNot measured yet." in page.read_text()
+
+
+def test_what_people_wrote_around_the_figures_stays(tmp_path: Path, page: Path) -> None:
+    page.write_text(page.read_text() + "\n## What was slow\n\nNothing.\n")
+    write_page(tmp_path, page)
+    write_page(tmp_path, page)
+    assert page.read_text().startswith("# Performance")
+    assert page.read_text().endswith("\n## What was slow\n\nNothing.\n")
+    assert page.read_text().count("## The limit") == 1
+
+
+def test_the_page_says_what_the_kept_results_say(page: Path) -> None:
+    write_page(RESULTS, page)
+    assert page.read_text() == PAGE.read_text()
+
+
+@pytest.mark.parametrize(("cost", "said"), [(1.09, "+9%"), (1.12, "REGRESSION"), (0.8, "-20%")])
+def test_a_life_that_costs_a_tenth_more_is_called_a_regression(tmp_path: Path, cost: float, said: str) -> None:
+    kept = tmp_path / "kept.json"
+    kept.write_text(json.dumps({"cost": 1.0}))
+    assert said in compared({"cost": cost}, kept)
+
+
+def test_the_first_cost_is_kept(tmp_path: Path) -> None:
+    kept = tmp_path / "kept.json"
+    compared({"cost": 2.0}, kept)
+    assert json.loads(kept.read_text())["cost"] == 2.0
+    assert read(tmp_path, "work") == []
