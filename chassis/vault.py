@@ -65,6 +65,14 @@ returning date_trunc('milliseconds', greatest(clock_timestamp(), created_at)) + 
 """
 
 
+_LOST = """
+select subject from unnest(%s::text[]) as asked (subject)
+where not exists (select from public.subject_key where subject_key.subject = asked.subject)
+    and not exists (select from public.forgotten where forgotten.subject = asked.subject)
+order by subject
+"""
+
+
 class Forgotten(NamedTuple):
     """Somebody whose keys that were made until a moment (UTC, milliseconds) are destroyed. `now`: there was one."""
 
@@ -130,6 +138,12 @@ class PostgresVault:
         """See Vault.forgotten."""
         with self._pool.connection() as connection:
             return _forgotten_until(connection, subject) is not None
+
+    def lost(self, subjects: Sequence[str]) -> list[str]:
+        """Those of these subjects who have no key here and were never forgotten."""
+        with self._pool.connection() as connection:
+            rows = connection.execute(_LOST, (list(subjects),)).fetchall()
+        return [subject for (subject,) in rows]
 
 
 def destroy_keys(connection: psycopg.Connection[Any], forgotten: Sequence[tuple[str, datetime]]) -> int:

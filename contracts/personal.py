@@ -6,9 +6,14 @@ What sourcing and tax need of an address stays in the clear (contracts/address.p
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import BaseModel
+
 from contracts.message import Value
 
-__all__ = ["Personal", "PersonalContent"]
+__all__ = ["Personal", "PersonalContent", "sealed_in"]
 
 
 class Personal(Value):
@@ -39,3 +44,15 @@ class PersonalContent(Value):
     phone: str | None = None
     gift_message: str | None = None
     notes: str | None = None
+
+
+def sealed_in(value: Any) -> Iterator[Personal]:
+    """Everything personal in a message, or in a part of one."""
+    if isinstance(value, Personal):
+        yield value
+    elif isinstance(value, BaseModel):
+        for _, part in value:
+            yield from sealed_in(part)
+    elif isinstance(value, tuple):
+        for part in value:
+            yield from sealed_in(part)

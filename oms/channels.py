@@ -18,7 +18,7 @@ from services.order.channel_availability import AvailabilityTeller, StockToSell
 from services.order.channel_follower import ChannelUpdates, Written
 from services.order.channel_out import ChannelOut, Publish
 
-__all__ = ["GROUP", "SCHEMA", "Channels", "run"]
+__all__ = ["GROUP", "SCHEMA", "Channels", "run", "schema_of"]
 
 GROUP = "channel-updates"
 """The consumer group whose positions in `order.events` say how far updates were written."""
@@ -29,12 +29,17 @@ SCHEMA = "channels"
 STEP_SECONDS = 0.1
 
 
+def schema_of(namespace: str) -> str:
+    """Where the tables are of what channels hear."""
+    return f"{namespace.replace('-', '_') or 'orderlog'}_{SCHEMA}"
+
+
 class Channels:
     """The two followers and the teller, step by step in one thread at a time. What one waits for stops no other."""
 
     def __init__(self, settings: Settings, publish: Publish) -> None:
         log, namespace = KafkaLog(settings.bootstrap), settings.namespace
-        schema = f"{namespace.replace('-', '_') or 'orderlog'}_{SCHEMA}"
+        schema = schema_of(namespace)
         self._written = Written(log, topics.named(GROUP, namespace), topics.events("order", namespace))
         out = ChannelOut(topics.CHANNEL_UPDATES, settings.partitions, namespace)
         updates = ChannelUpdates(publish, self._written, out)

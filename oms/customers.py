@@ -19,13 +19,14 @@ from chassis.vault import PostgresVault
 from contracts.ids import stream
 from contracts.order import ForgetReason
 from contracts.personal import Personal
+from deploy.local.errors import NotReady
 from oms.calls import AsJson, call, print_json
 from oms.calls import part as address_part
 from oms.declared import declared
 from oms.orders import find_order
 from oms.tokens import at_console
 
-__all__ = ["Held", "customer_commands", "held_in"]
+__all__ = ["Checked", "Held", "customer_commands", "held_in", "look_for_keys"]
 
 customer_commands = typer.Typer(
     help="Personal data: whose an order holds, and forgetting a customer.", no_args_is_help=True
@@ -34,6 +35,11 @@ console = Console()
 
 READABLE, FORGOTTEN, LOST = "readable", "forgotten", "lost"
 """What can be said of a person's key. Of one who came back after they were forgotten there is a new one."""
+
+
+PEOPLE_AT_ONCE = 5_000
+LOST_SHOWN_MAX = 100
+"""Lost keys that are named, of however many."""
 
 
 class Held(NamedTuple):
@@ -106,6 +112,50 @@ def forget(
         f"{CACHED_KEY_AGE_MAX_SECONDS:.0f} s more.",
         highlight=False,
     )
+
+
+@customer_commands.command("check")
+def check(as_json: AsJson = False) -> None:
+    """Look for a key of everybody whose data an order holds. Exit code 7 when one is lost."""
+    settings = load_settings()
+    at_console(settings, Role.ADMIN)
+    reads = Reads(settings.database, declared("order", settings.namespace), settings.partitions)
+    vault = PostgresVault(settings.vault)
+    try:
+        found = look_for_keys(reads, vault)
+    finally:
+        vault.close()
+        reads.close()
+    if as_json:
+        print_json(found._asdict())
+    else:
+        console.print(f"{found.people} people, the keys of {found.lost} are lost.", highlight=False)
+        console.print("\n".join(found.first), highlight=False)
+    if found.lost:
+        raise NotReady("put back the latest backup of the vault: `oms restore vault FOLDER` (docs/privacy.md)")
+
+
+class Checked(NamedTuple):
+    """How many people orders hold data of, of how many the key is lost, and the first of those by their subject."""
+
+    people: int
+    lost: int
+    first: list[str]
+
+
+def look_for_keys(reads: Reads, vault: PostgresVault) -> Checked:
+    """Ask the vault for the key of everybody whose data an order holds, PEOPLE_AT_ONCE at a time."""
+    people, lost, first = 0, 0, list[str]()
+    after = ""
+    while rows := reads.rows(
+        "select distinct subject from order_customers where subject > %s order by subject limit %s",
+        [after, PEOPLE_AT_ONCE],
+    ):
+        subjects = [subject for (subject,) in rows]
+        missing = vault.lost(subjects)
+        people, lost, after = people + len(subjects), lost + len(missing), subjects[-1]
+        first += missing[: LOST_SHOWN_MAX - len(first)]
+    return Checked(people, lost, first)
 
 
 def _keys(settings: Settings, persons: Iterable[Held]) -> dict[str, str]:

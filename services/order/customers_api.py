@@ -11,16 +11,34 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 
 from chassis.description import shown
+from chassis.doors import Entry
 from chassis.problems import Problem, ProblemKind
+from chassis.reading import Reads
 from chassis.vault import Forgotten
 from chassis.web import Caller, Gate, caller_of, seen_answer, stream_of, submit
-from contracts.ids import split_stream
+from contracts.ids import split_stream, stream
 from contracts.message import format_instant
-from contracts.order import CUSTOMER, CustomerForgotten, ForgetCustomer, ForgetReason
+from contracts.order import (
+    CUSTOMER,
+    CustomerForgotten,
+    ForgetCustomer,
+    ForgetReason,
+    HoldKind,
+    PlaceHold,
+)
 from contracts.payments.gift_codes import codes_subject
 from services.order.customer import CUSTOMERS, Customer
+from services.order.projections import OrderStage
 
-__all__ = ["Forget", "router"]
+__all__ = ["NOBODY_TO_RECEIVE", "Forget", "router", "to_be_received"]
+
+NOBODY_TO_RECEIVE = (
+    "who was to receive it was forgotten: have it said where it goes (a change of the order), or cancel it"
+)
+"""What the order desk reads."""
+
+ORDERS_HELD_MAX = 100
+"""Orders that one request holds."""
 
 Forget = Callable[[str], Forgotten | None]
 """Destroys the key of a subject; None where there never was one."""
@@ -40,13 +58,18 @@ def router(gate: Gate, forget: Forget) -> APIRouter:
 
     @routes.post("/forget", status_code=202)
     async def forget_customer(subject: str, body: Forgetting, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
-        """Destroy the key of a person's data, in all orders and for ever, and record it. Asked again after it was broken
+        """Destroy the key of a person's data, in all orders and for ever, and record it. Open orders that they were to
+        receive or collect are held: somebody has to say where they go, or cancel them. Asked again after it was broken
         off, it is finished."""
         caller.without_condition("A person is forgotten whatever version was seen.")
         target = stream_of(CUSTOMER, subject)
         _, subject = split_stream(target)
         _refuse_codes(gate, subject)
         until = await asyncio.to_thread(_forgotten_until, gate, caller, target, forget)
+        for order in await asyncio.to_thread(to_be_received, gate.reads, subject):
+            hold = PlaceHold(kind=HoldKind.MISSING_ADDRESS, detail=NOBODY_TO_RECEIVE)
+            key = (order, subject, format_instant(until))
+            await gate.door.send(Entry(gate.service.name, stream("order", order), hold, key, caller.actor))
         command = ForgetCustomer(subject=subject, keys_until=until, reason=body.reason)
         return await submit(gate, caller, target, command, f"/customers/{subject}")
 
@@ -78,6 +101,16 @@ def _forgotten_until(gate: Gate, caller: Caller, target: str, forget: Forget) ->
             "latest backup of the vault first, and then ask for this again: the backup would bring it back.",
         )
     return forgotten.keys_until
+
+
+def to_be_received(reads: Reads, subject: str) -> list[str]:
+    """Open orders that somebody was to receive or collect: a recipient has a subject of their own in each order."""
+    rows = reads.rows(
+        "select id from orders join order_customers using (id) where subject = %s and receives and stage = any(%s)"
+        " order by id limit %s",
+        [subject, [OrderStage.PLACED, OrderStage.CONFIRMED], ORDERS_HELD_MAX],
+    )
+    return [order for (order,) in rows]
 
 
 def _refuse_codes(gate: Gate, subject: str) -> None:

@@ -33,7 +33,9 @@ from contracts.order import (
     PackageSettled,
     PackageWentAstray,
     ReleasedToFulfillment,
+    ShipGroupChanged,
 )
+from contracts.personal import sealed_in
 from services.order.kits import Kit, is_kit_key, kit_key
 from services.order.sourcing import Availability
 from services.order.sourcing_rules import Place
@@ -234,7 +236,8 @@ class OrderStage(StrEnum):
 
 class OrdersProjection:
     """One row an order, for lists and for finding an order by any of its names; one a notice that failed and one a
-    package that went astray, for the order desk. `placed_at` is the channel's own time, `changed_at` ours."""
+    package that went astray, for the order desk; one a person whose data it holds, by their subject: `receives` those who
+    get goods or collect them. `placed_at` is the channel's own time, `changed_at` ours."""
 
     name = "orders"
     topics = ("order.events",)
@@ -250,6 +253,8 @@ class OrdersProjection:
         id text, notice text, kind text not null, said text not null, failed_at timestamptz not null,
         primary key (id, notice));
     create table if not exists astray_packages (id text, package text, primary key (id, package));
+    create table if not exists order_customers (
+        subject text, id text, receives bool not null, primary key (subject, id));
     """
 
     def apply(self, connection: psycopg.Connection[Any], records: Sequence[Record]) -> None:
@@ -275,6 +280,10 @@ class OrdersProjection:
                         OrderStage.PLACED,
                     ],
                 )
+                self._customers(cursor, order, event.ship_groups, receives=True)
+                self._customers(cursor, order, event, receives=False)
+            case ShipGroupChanged():
+                self._customers(cursor, order, event.group, receives=True)
             case HoldPlaced():
                 self._hold(cursor, order, envelope, 1)
             case HoldReleased():
@@ -289,6 +298,12 @@ class OrdersProjection:
                 self._failed(cursor, order, envelope, event)
             case PackageWentAstray() | PackageSettled() | LinesDelivered():
                 self._astray(cursor, order, envelope, event)
+
+    def _customers(self, cursor: psycopg.Cursor[Any], order: str, said: object, *, receives: bool) -> None:
+        cursor.executemany(
+            "insert into order_customers values (%s, %s, %s) on conflict do nothing",
+            [(subject, order, receives) for subject in sorted({sealed.subject for sealed in sealed_in(said)})],
+        )
 
     def _failed(self, cursor: psycopg.Cursor[Any], order: str, envelope: Envelope, event: NoticeFailed) -> None:
         cursor.execute(
@@ -339,4 +354,5 @@ _FOLDED = (
     PackageWentAstray,
     PackageSettled,
     LinesDelivered,
+    ShipGroupChanged,
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,7 +18,7 @@ from chassis.waiters import Waiters
 from chassis.web import Gate
 from contracts.envelope import Envelope
 from contracts.ids import stream
-from contracts.order import CUSTOMER, CustomerForgotten, ForgetCustomer, ForgetReason
+from contracts.order import CUSTOMER, CustomerForgotten, ForgetCustomer, ForgetReason, HoldKind, PlaceHold
 from contracts.payments.gift_codes import gift_card_id
 from contracts.personal import PersonalContent
 from services.order import customers_api
@@ -28,6 +30,16 @@ ADA = PersonalContent(name="Ada", email="ada@shop.example")
 ASKED = {"reason": "asked"}
 
 
+@dataclass
+class Orders(ToldReads):
+    """Knows which open orders somebody was to receive, too."""
+
+    received_by: dict[str, list[str]] = field(default_factory=dict)
+
+    def rows(self, query: str, parameters: Sequence[Any]) -> list[Any]:
+        return [(order,) for order in self.received_by.get(parameters[0], ())]
+
+
 class Doors:
     """The route, the vault behind it, and what was written."""
 
@@ -35,7 +47,7 @@ class Doors:
         create_master_key(folder / "master.key")
         self.vault = MemoryVault()
         self.sealer = Sealer(self.vault, FileMasterKey(folder / "master.key"))
-        self.writer, self.reads = KeptWriter(), ToldReads()
+        self.writer, self.reads = KeptWriter(), Orders()
         self.door = Door("http", self.writer, 4)
         gate = Gate(declare(), self.door, cast(Reads, self.reads), Waiters(10))
         self.client, self.tokens = guarded_client(customers_api.router(gate, self.sealer.forget))
@@ -44,7 +56,17 @@ class Doors:
         return self.client.post(f"/customers/{subject}/forget", json=ASKED, headers={"Idempotency-Key": key, **headers})
 
     def commands(self) -> list[ForgetCustomer]:
-        return [ForgetCustomer.decode(record.value) for record in self.writer.records]
+        found = [record for record in self.writer.records if record.key.decode().startswith(CUSTOMER)]
+        return [ForgetCustomer.decode(record.value) for record in found]
+
+    def holds(self) -> list[tuple[str, PlaceHold, str]]:
+        """The stream, the command and the id of each hold that was asked for."""
+        found = [(record, Envelope.parse(record.headers)) for record in self.writer.records]
+        return [
+            (record.key.decode(), PlaceHold.decode(record.value), envelope.id)
+            for record, envelope in found
+            if envelope.type == PlaceHold.TYPE
+        ]
 
     def takes(self) -> None:
         """The order service takes what was written."""
@@ -129,3 +151,17 @@ def test_only_an_admin_forgets(doors: Doors) -> None:
         doors.tokens.tell(role, f"the-{role}", role)
         allowed = role is Role.ADMIN
         assert doors.forget(Authorization=f"Bearer {role}").status_code == (202 if allowed else 403)
+
+
+def test_an_open_order_of_who_was_to_receive_it_is_held_once(doors: Doors) -> None:
+    doors.sealer.seal(SUBJECT, ADA)
+    doors.reads.received_by[SUBJECT] = ["bdebd2b8-5485-59e2-b9dd-65081be601f6"]
+
+    doors.forget()
+    doors.forget(key="asked again")
+
+    (target, hold, first), (_, _, again) = doors.holds()
+    assert (target, hold.kind) == ("order/bdebd2b8-5485-59e2-b9dd-65081be601f6", HoldKind.MISSING_ADDRESS)
+    assert "forgotten" in hold.detail and SUBJECT not in hold.detail
+    assert first == again, "the same message, which is done once"
+    assert len(doors.commands()) == 2

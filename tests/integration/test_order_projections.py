@@ -17,6 +17,7 @@ from chassis.reading import Followed, Reads
 from chassis.testing import DAWN, Outcome, Spec
 from chassis.waiters import Waiters
 from chassis.web import Gate
+from contracts.ids import guest_subject_id
 from contracts.inventory import (
     AdjustmentReason,
     AdjustStock,
@@ -36,13 +37,17 @@ from contracts.order import (
     ReleaseHold,
     RetryRefund,
     SettlePackage,
+    ShipGroup,
+    ShipMethod,
     WithdrawRefund,
 )
+from contracts.personal import Personal
 from contracts.shipping import Delivered, PackageLost
 from services.inventory.catalogue import ITEM, LOCATION
 from services.inventory.stock_item import STOCK_ITEM
 from services.order import api, refunds_api
 from services.order.app import declare
+from services.order.customers_api import to_be_received
 from services.order.finding import find_order
 from services.order.kits import Kit, kit_key
 from services.order.projections import AvailabilityLoader, AvailabilityProjection, OrdersProjection, WorkProjection
@@ -50,7 +55,7 @@ from services.order.refunds_projection import RefundsProjection
 from services.order.sourcing import Availability
 from services.order.sourcing_rules import UNDESCRIBED, Place
 from services.order.tests.refund_story import asks, claim, grant, paid, paid_back, refused
-from services.order.tests.story import ORDER_ID, Story, eur, order
+from services.order.tests.story import ORDER_ID, SHIP_TO, Story, eur, order
 from services.order.tests.test_astray import heard
 from tests.doors.fakes import KeptWriter, guarded_client, seal
 from tests.integration.lists import records_of
@@ -191,6 +196,27 @@ def shown(schema: Connection, **asked: Any) -> list[dict[str, Any]]:
     client, _ = guarded_client(api.router(gate, door, seal))
     orders: list[dict[str, Any]] = client.get("/orders", params=asked).json()["orders"]
     return orders
+
+
+def test_orders_are_found_by_whose_data_they_hold_and_who_is_still_to_receive_one(schema: Connection) -> None:
+    # given an order from one person to another, and one that has ended
+    buyer, recipient = (guest_subject_id("default", ORDER_ID, role) for role in ("buyer", "ship_to:1"))
+    address = SHIP_TO.model_copy(update={"personal": Personal(subject=recipient, ciphertext="sealed")})
+    people = {
+        "buyer": Personal(subject=buyer, ciphertext="sealed"),
+        "ship_groups": (ShipGroup(group="1", method=ShipMethod.SHIP, ship_to=address),),
+    }
+    mine, ended = Story(), Story(external_id="1002")
+    told = [mine.tell(order(("A", 2, 1000), **people))]
+    told += [ended.tell(order(("A", 2, 1000), external_id="1002", **people)), ended.tell(CancelOrder())]
+    for _ in range(2):
+        OrdersProjection().apply(schema, records_of("order.events", *told))
+    # then both are found by either, and only the open one is to be received, by the one
+    for subject in (buyer, recipient):
+        assert {row["external_id"] for row in shown(schema, customer=subject)} == {"1001", "1002"}
+    assert shown(schema, customer="bdebd2b8-5485-59e2-b9dd-65081be601f6") == []
+    reads = cast(Reads, Reader(schema))
+    assert [to_be_received(reads, subject) for subject in (buyer, recipient)] == [[], [ORDER_ID]]
 
 
 def test_orders_are_listed_the_last_placed_first_and_by_what_a_desk_asks(schema: Connection) -> None:
