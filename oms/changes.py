@@ -40,6 +40,9 @@ def propose(
     reason: Annotated[str, typer.Option(help="Why it comes back, such as did_not_fit or defective.")] = "changed_mind",
     send: Annotated[str | None, typer.Option(help="When the others leave: on_receipt or at_once.")] = None,
     label: Annotated[bool, typer.Option("--label", help="It comes back on our label.")] = False,
+    exception: Annotated[
+        str | None, typer.Option(metavar="WHY", help="Why you let come back what the rules leave to a person.")
+    ] = None,
     file: Annotated[Path | None, typer.Option(help="The change as JSON, with lines to add and ways to go.")] = None,
     detail: Detail = None,
     key: Key = None,
@@ -49,7 +52,7 @@ def propose(
     body: dict[str, Any] = _read(file) if file else {}
     body["lines"] = [*body.get("lines", ()), *(_wanted(each) for each in line or ())]
     body["returns"] = [*body.get("returns", ()), *(_exchanged(each, reason) for each in exchange or ())]
-    said = {"detail": detail, "send": send, "label": label or None}
+    said = {"detail": detail, "send": send, "label": label or None, "exception": exception}
     body.update({name: value for name, value in said.items() if value is not None})
     document = call("POST", f"/orders/{part(name)}/changes", body, key)
     found = [event for event in document.get("events", ()) if event["type"] == "ChangeProposed"]

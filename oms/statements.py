@@ -51,10 +51,16 @@ def _of_csv(path: Path, content: bytes) -> Iterator[Mapping[str, Any]]:
     missing = [name for name in COLUMNS if name not in (rows.fieldnames or ())]
     if missing:
         raise StatementRefused(f"{path} lacks the columns {', '.join(missing)}")
+    seen: Counter[str] = Counter()
     for number, row in enumerate(rows, start=2):
         amount = _minor(f"{path}, row {number}", row["amount"], row["currency"])
+        name = (row["entry"] or "").strip()
+        if name.upper() in {"", *PLACEHOLDERS}:
+            name = _unnamed({key: row[key] or "" for key in COLUMNS})
+            seen[name] += 1
+            name = name if seen[name] == 1 else f"{name}/{seen[name]}"
         if amount > 0:
-            yield {**{name: row[name] or "" for name in COLUMNS}, "amount": amount}
+            yield {**{key: row[key] or "" for key in COLUMNS}, "entry": name, "amount": amount}
 
 
 def _of_camt(path: Path, content: bytes) -> Iterator[Mapping[str, Any]]:

@@ -75,7 +75,8 @@ class GroupChange(Value):
 class ProposeChange(Command):
     """Show what a change comes to: other quantities, lines that are `added` (they get ids of ours), other ways for ship
     groups. `returns` are units that are to come back for lines that go out: an exchange, also of an order that is
-    complete; `send` and `label` as the customer wishes. `tenders` pay what more it costs; without them the last tender does, if it is one of ours. Takes the place of a
+    complete; `send` and `label` as the customer wishes. `exception` is why somebody lets units come back that the rules
+    leave to a person. `tenders` pay what more it costs; without them the last tender does, if it is one of ours. Takes the place of a
     proposal that is still open."""
 
     lines: tuple[LineQuantity, ...] = ()
@@ -86,6 +87,7 @@ class ProposeChange(Command):
     returns: tuple[ExchangeWish, ...] | None = None
     send: ExchangeSend | None = None
     label: bool | None = None
+    exception: str | None = None
 
 
 class ConfirmChange(Command):
@@ -105,7 +107,7 @@ class ChangeProposed(Event):
     """A change (`change` is its number in the order) as it would be done: units that would be `cancelled`, `lines` added
     (of kits with their components), ship groups as they would be, and `tenders` added. `before` and `after` are what is
     owed, `difference` what that is more, less the `credit` for `returns`: the units that are to come back in an exchange,
-    of which the lines leave as `send` says. Nothing is done; after `expires` it cannot be confirmed. `hold` is the one that
+    of which the lines leave as `send` says; `exception` is why those come back that the rules leave to a person. Nothing is done; after `expires` it cannot be confirmed. `hold` is the one that
     asks about it, should there be one."""
 
     change: str
@@ -125,6 +127,7 @@ class ChangeProposed(Event):
     label: bool | None = None
     send: ExchangeSend | None = None
     credit: Money | None = None
+    exception: str | None = None
 
 
 class IncreaseRequested(Event):

@@ -73,8 +73,8 @@ class WantedExchange(Value):
 class NewChange(Value):
     """A change of an order: other quantities of `lines`, lines that are `added` (their `line_id` is yours, and told in
     what you hear of them), other ways of ship `groups`, and `tenders` that pay what more it costs. `returns` are to come back for what is added: an
-    exchange, also of a complete order, whose goods leave as `send` says and come back on our label with `label`. No name of a person in
-    `detail`."""
+    exchange, also of a complete order, whose goods leave as `send` says and come back on our label with `label`; `exception` is why you
+    let units come back that the rules leave to a person. No name of a person in `detail` or `exception`."""
 
     lines: Annotated[tuple[WantedQuantity, ...], Field(max_length=LINES_MAX)] = ()
     added: Annotated[tuple[ChannelLine, ...], Field(max_length=LINES_MAX)] = ()
@@ -84,6 +84,7 @@ class NewChange(Value):
     returns: Annotated[tuple[WantedExchange, ...], Field(max_length=LINES_MAX)] = ()
     send: ExchangeSend | None = None
     label: bool = False
+    exception: Text | None = None
 
 
 def propose_change(wish: NewChange, placed: OrderPlaced, key: str, seal: Seal) -> ProposeChange:
@@ -109,6 +110,7 @@ def propose_change(wish: NewChange, placed: OrderPlaced, key: str, seal: Seal) -
         returns=tuple(ExchangeWish(**dict(each)) for each in wish.returns) or None,
         send=wish.send,
         label=wish.label or None,
+        exception=wish.exception,
     )
 
 

@@ -43,7 +43,7 @@ __all__ = ["agreed", "coming", "for_exchange", "going", "terms_of"]
 
 
 def coming(message: ProposeChange, state: OrderStream, context: Context) -> tuple[ReturnLine, ...]:
-    """The units that are to come back. Raises Refused where the rules do not let them, or a person has to decide, or
+    """The units that are to come back. Raises Refused where the rules do not let them, or a person has to decide and makes no exception, or
     nothing is due for them, or their money is not taken yet."""
     wishes = message.returns or ()
     if not wishes:
@@ -51,9 +51,13 @@ def coming(message: ProposeChange, state: OrderStream, context: Context) -> tupl
     named = [ReturnWish(line=wish.line, quantity=wish.quantity, reason=wish.reason) for wish in wishes]
     lines: list[ReturnLine] = []
     for line in asked_lines(named, state, context):
-        why = line.denial if isinstance(line, DeclinedReturnLine) else line.question
-        if why is not None or isinstance(line, DeclinedReturnLine):
-            detail = f"line {line.line} may not come back by the rules ({why}): ask for the return by itself"
+        if isinstance(line, DeclinedReturnLine):
+            detail = f"line {line.line} may not come back by the rules ({line.denial}): ask for the return by itself"
+            raise Refused(ChangeRefusal.NOT_RETURNABLE, detail)
+        if line.question is not None and not message.exception:
+            detail = (
+                f"line {line.line} comes back if a person makes an exception ({line.question}): say why in `exception`"
+            )
             raise Refused(ChangeRefusal.NOT_RETURNABLE, detail)
         lines.append(line)
     if worth_nothing(state, lines):
@@ -128,6 +132,7 @@ def terms_of(message: ProposeChange, returned: Sequence[ReturnLine], state: Orde
         "label": label,
         "send": _send(message.send, returned),
         "credit": Money(amount=credit, currency=currency),
+        "exception": message.exception if any(line.question for line in returned) else None,
     }
 
 
@@ -147,7 +152,13 @@ def for_exchange(proposed: ChangeProposed, state: OrderStream, context: Context)
     if not proposed.returns or proposed.postage is None:
         return ()
     return requested_with(
-        proposed.returns, state, context, postage=proposed.postage, label=bool(proposed.label), exchange=proposed.change
+        proposed.returns,
+        state,
+        context,
+        postage=proposed.postage,
+        label=bool(proposed.label),
+        exchange=proposed.change,
+        exception=proposed.exception,
     )
 
 

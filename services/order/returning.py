@@ -184,10 +184,12 @@ def requested_with(
     label: bool,
     matches: str | None = None,
     exchange: str | None = None,
+    exception: str | None = None,
 ) -> Sequence[Event]:
-    """The return of units that may come back, and that it is approved, unless a person has to decide about one of them."""
+    """The return of units that may come back, and that it is approved, unless a person has to decide about one of them.
+    `exception` is why a person has done so already."""
     number = len(state.returns.returns) + 1
-    approved = all(line.question is None for line in lines)
+    approved = exception is not None or all(line.question is None for line in lines)
     order_id = state.order.terms.order_id
     requested = ReturnRequested(
         return_id=matches or aggregate_id(context.tenant, "return", order_id, str(number)),
@@ -205,7 +207,8 @@ def requested_with(
     )
     if not approved:
         return [requested]
-    return [requested, _approved(requested.return_id, number, ReturnDecider.POLICY, context)]
+    by = ReturnDecider.POLICY if exception is None else ReturnDecider.PERSON
+    return [requested, _approved(requested.return_id, number, by, context, exception)]
 
 
 def _approved(

@@ -96,7 +96,8 @@ def _coming_back(change: ChangeProposed) -> dict[str, Any]:
     if not change.returns or change.credit is None:
         return {}
     returns = [{"line": line.line, "quantity": line.quantity} for line in change.returns]
-    return {"returns": returns, "credit": change.credit.amount, "send": change.send}
+    exception = {} if change.exception is None else {"exception": change.exception}
+    return {"returns": returns, "credit": change.credit.amount, "send": change.send, **exception}
 
 
 def _way(group: ShipGroup) -> dict[str, Any]:

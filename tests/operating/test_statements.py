@@ -72,6 +72,17 @@ def test_entries_that_a_bank_names_by_a_placeholder_are_told_apart_and_known_aga
     assert read_statement(written(tmp_path, texts[0]))[0]["entry"] == first
 
 
+@pytest.mark.parametrize("name", ["NONREF", "notprovided", ""])
+def test_so_are_those_of_a_csv(tmp_path: Path, name: str) -> None:
+    # given three credits that the bank gave no name, of which two are alike in everything
+    day = f"DE1,{name},2026-01-20,11.90,EUR,thanks\n"
+    other = f"DE1,{name},2026-01-20,25.00,EUR,thanks\n"
+    found = [one["entry"] for one in read_statement(written(tmp_path, HEAD + day + other + day))]
+    # then each is an entry, and the first is known again when it comes with another statement
+    assert len(set(found)) == 3
+    assert [one["entry"] for one in read_statement(written(tmp_path, HEAD + day))] == found[:1]
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [

@@ -46,6 +46,8 @@ from contracts.order import (
     RefundTo,
     RelationKind,
     ReleaseHold,
+    ReturnApproved,
+    ReturnDecider,
     WithdrawReturn,
 )
 from contracts.payments import AuthorizeMore, CapturePayment, DeclineReason, IncreaseDeclined, PaymentIncreased
@@ -282,6 +284,31 @@ def test_what_is_cheaper_pays_out_the_difference_once_the_goods_are_back() -> No
 def test_what_the_rules_do_not_let_is_refused(wish: ExchangeWish, more: Any, reason: ChangeRefusal) -> None:
     outcome = paid().tell(ProposeChange(returns=(wish,), **more))
     assert found(outcome, ChangeRefused).reason is reason
+
+
+def test_what_the_rules_leave_to_a_person_comes_back_by_an_exception_which_its_return_names() -> None:
+    # given a reason that no rule knows, which is refused without a word of a person
+    story, wish = paid(), ONE.model_copy(update={"reason": ReturnReason.OTHER})
+    refused = found(story.tell(ProposeChange(returns=(wish,))), ChangeRefused)
+    assert "say why in `exception`" in (refused.detail or "")
+    # when somebody says why they let it come back, the proposal shows that and its return is approved by a person
+    assert proposed(story, wish, exception="a gift for the wrong child").exception == "a gift for the wrong child"
+    approved = found(confirmed(story), ReturnApproved)
+    assert (approved.by, approved.detail) == (ReturnDecider.PERSON, "a gift for the wrong child")
+    # and it goes on like any exchange
+    story.reserved(1)
+    came(story)
+    leaves(story)
+    taken(story)
+    balanced(story)
+    assert units_of(story, "2") == {Bucket.FULFILLED: 1}
+
+
+def test_an_exception_changes_nothing_of_what_the_rules_allow_or_deny() -> None:
+    assert proposed(paid(), exception="whatever").exception is None
+    more = ONE.model_copy(update={"quantity": 9})
+    outcome = paid().tell(ProposeChange(returns=(more,), exception="whatever"))
+    assert found(outcome, ChangeRefused).reason is ChangeRefusal.NOT_RETURNABLE
 
 
 def test_goods_that_are_not_paid_for_yet_are_not_exchanged() -> None:
