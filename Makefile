@@ -8,15 +8,16 @@ ORDERS ?= 2000
 SEEDS ?= 1000
 RUNS ?= 5
 FIRST ?= 0
+MINUTES ?= 120
 # Processes that test: what runs in memory keeps a core busy, what has servers mostly waits for them.
 IN_MEMORY := 2
 WITH_SERVERS := 3
 
 .DEFAULT_GOAL := help
-.PHONY: help up down demo test check format contracts lives simulate bench lock clean
+.PHONY: help up down demo test check format contracts lives simulate chaos chaos-long bench lock clean
 
 help:  ## what there is to run
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -62,6 +63,12 @@ lives: $(STAMP)  ## write docs/order-lives.md from runs of the services in memor
 
 simulate: $(STAMP)  ## play SEEDS=1000 days of all services in one process (FIRST=0, or one SEED=), and tell what breaks
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --first $(FIRST) $(if $(SEED),--seed $(SEED))
+
+chaos: $(STAMP)  ## make every fault on an installation of its own under load (ROWS=F01,F04, SEED=, RECORD=--record)
+	$(BIN)/python -m tests.chaos $(if $(ROWS),--rows $(ROWS)) $(if $(SEED),--seed $(SEED)) $(RECORD)
+
+chaos-long: $(STAMP)  ## the same and more for MINUTES=120, seed after seed
+	$(BIN)/python -m tests.chaos --long $(MINUTES) $(if $(ROWS),--rows $(ROWS)) $(if $(SEED),--seed $(SEED)) $(RECORD)
 
 bench: $(STAMP)  ## measure RUNS=5 times (ONLY=limit,life for some of it) and write docs/performance.md; takes most of an hour
 	$(BIN)/python -m bench --runs $(RUNS) $(if $(ONLY),--only $(ONLY))

@@ -341,7 +341,7 @@ def _digest(incoming: Incoming, message: Message) -> str | None:
 
 
 def _decide(work: _Work, message: Message, digest: str | None, fetch: Fetch) -> None:
-    faultpoint("handling.decide")
+    faultpoint("handling.decide", work.stream.name)
     view = work.stream.view(work.kind)
     context = Context(
         now=work.now,

@@ -44,12 +44,15 @@ from chassis.log import (
 )
 from contracts.topics import DEAD_LETTER_BYTES_MAX, TopicSpec, events, inbox, named, topics_of_service
 
-__all__ = ["KafkaLog", "TopicsMisset", "partition_of"]
+__all__ = ["KafkaLog", "TopicsMisset", "answered", "partition_of"]
 
 T = TypeVar("T")
 
 REQUEST_TIMEOUT = 10.0
 """Seconds to wait for the broker on anything but polling."""
+
+ANSWER_TIMEOUT = REQUEST_TIMEOUT + 2.0
+"""Seconds after which a call that should have given up by itself is left alone."""
 
 CLOSE_TIMEOUT = 3.0
 """Seconds to wait until a producer has let go of what it held."""
@@ -220,6 +223,26 @@ class _GroupConsumer:
         self._consumer.close()
 
 
+def answered(call: Callable[[], object], seconds: float) -> None:
+    """Make a call of the client that may never return, in a thread of its own; raises what it raises, and Indefinite when
+    it has not returned after `seconds`. Then the thread is left alone with a client that nobody uses any more."""
+    failed: list[BaseException] = []
+
+    def make() -> None:
+        try:
+            call()
+        except BaseException as error:  # noqa: BLE001 - raised by whoever waits
+            failed.append(error)
+
+    thread = Thread(target=make, daemon=True, name="unanswered")
+    thread.start()
+    thread.join(seconds)
+    if thread.is_alive():
+        raise Indefinite(f"the broker did not answer within {seconds:.0f} s")
+    if failed:
+        raise failed[0]
+
+
 class _TransactionalProducer:
     def __init__(self, bootstrap: str, transactional_id: str) -> None:
         self._written: dict[TopicPartition, int] = {}
@@ -287,8 +310,12 @@ class _TransactionalProducer:
 
     def send_offsets(self, topic: str, positions: Mapping[int, int], group_metadata: Any) -> None:
         offsets = [KafkaTopicPartition(topic, partition, offset) for partition, offset in sorted(positions.items())]
+        # Asks the group's coordinator, and never returns once that went away: its time-out is not kept (librdkafka 5456).
         with _transacting(self._producer):
-            self._producer.send_offsets_to_transaction(offsets, group_metadata, REQUEST_TIMEOUT)
+            answered(
+                lambda: self._producer.send_offsets_to_transaction(offsets, group_metadata, REQUEST_TIMEOUT),
+                ANSWER_TIMEOUT,
+            )
 
     def commit(self) -> None:
         with _transacting(self._producer):

@@ -20,6 +20,7 @@ from faststream.kafka import KafkaBroker, KafkaMessage
 from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
 
+from chassis.faultpoints import faultpoint
 from chassis.log import LogError, NewRecord
 from chassis.sealing import MasterKeyMisfit
 from chassis.store import StoreAway
@@ -103,6 +104,7 @@ class KafkaWriter:
         """See Writer.write."""
         producer = self._producer
         assert producer is not None, "the writer is started before it writes"
+        faultpoint("writer.before_write")
         try:
             async with asyncio.timeout(WRITE_SECONDS):
                 futures = [
@@ -120,6 +122,7 @@ class KafkaWriter:
             raise LogError(f"the broker at {self._bootstrap} took nothing for {WRITE_SECONDS:.0f} s") from error
         except KafkaError as error:
             raise LogError(f"the broker at {self._bootstrap} refused a record: {error}") from error
+        faultpoint("writer.written")
 
     async def stop(self) -> None:
         """Give the connections back; a client whose broker is gone would wait for ever (aiokafka 1101)."""

@@ -1,0 +1,111 @@
+"""`make chaos`: every row of faults against whole installations under load, and what became of each.
+
+    python -m tests.chaos [--rows F01,F04] [--seed N] [--record]
+    python -m tests.chaos --long MINUTES [--seed N] [--record]
+
+The first makes the rows of every day once; the second goes on with the next seeds, and with the rows that take long, until
+the time is over. Exit status 1 when anything was wrong; the installation's folder is kept then.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.chaos.messages import MESSAGE_ROWS
+from tests.chaos.play import Play
+from tests.chaos.results import HEADING, Outcome, recorded
+from tests.chaos.rows import KILLED, PROCESS_ROWS, kill_rounds
+from tests.chaos.site import installed
+
+__all__ = ["DAILY", "LONG", "main"]
+
+SINGLE = {**MESSAGE_ROWS, **PROCESS_ROWS}
+LONG = frozenset({"F17", "F35", "F36"})
+"""Rows that `make chaos-long` adds."""
+DAILY = frozenset({*KILLED, *SINGLE}) - LONG
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run it; the exit status."""
+    parser = argparse.ArgumentParser(prog="make chaos", description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--rows", type=_rows, help="these rows alone, with commas between them")
+    parser.add_argument(
+        "--seed", type=int, default=None, help="what all chances follow from; drawn and printed without it"
+    )
+    parser.add_argument(
+        "--long", type=float, metavar="MINUTES", help="begin another pass as long as so many are not over"
+    )
+    parser.add_argument("--record", action="store_true", help="add what was found to docs/evidence/chaos.md")
+    asked = parser.parse_args(arguments)
+    # One who is asked to end stops what it started.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    seed = time.time_ns() % 100_000 if asked.seed is None else asked.seed
+    rows = asked.rows or (DAILY if asked.long is None else DAILY | LONG)
+    until = time.monotonic() + 60 * (asked.long or 0)
+    outcomes: list[Outcome] = []
+    while True:
+        outcomes += _pass(rows, seed)
+        if time.monotonic() >= until:
+            break
+        seed += 1
+    wrong = sum(len(one.wrong) for one in outcomes)
+    fired = sum(one.fired for one in outcomes)
+    print(f"{fired} faults fired, {sum(one.events for one in outcomes)} offsets of events, {wrong} violations")
+    if asked.record:
+        recorded(outcomes, datetime.now(UTC).date().isoformat())
+    return 1 if wrong else 0
+
+
+def _rows(text: str) -> frozenset[str]:
+    rows = frozenset(text.split(","))
+    if unknown := rows - {*KILLED, *SINGLE}:
+        raise argparse.ArgumentTypeError(f"not run here: {', '.join(sorted(unknown))}; docs/chaos.md lists the rows")
+    return rows
+
+
+def _pass(rows: frozenset[str], seed: int) -> list[Outcome]:
+    """All rows on an installation of its own, which is removed when nothing was wrong."""
+    folder = Path(tempfile.mkdtemp(prefix="orderlog-chaos-"))
+    folder.chmod(0o755)  # the database runs as somebody else where root starts it
+    print(f"seed {seed}, in {folder}", flush=True)
+    print(HEADING, flush=True)
+    # What Kafka's client says of a broker that was killed on purpose would bury the table.
+    with (folder / "clients.log").open("ab") as clients:
+        os.dup2(clients.fileno(), sys.stderr.fileno())
+    with installed(folder / "home") as site:
+        play = Play(site, seed, lambda line: print(line, flush=True))
+        try:
+            play.begin()
+            _make(play, rows)
+            play.end()
+        finally:
+            play.customers.end()
+            play.load.stop()
+            play.watch.close()
+    if any(one.wrong for one in play.outcomes):
+        print(f"The installation of seed {seed} is kept in {folder}; its logs are in home/logs.", flush=True)
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+    return play.outcomes
+
+
+def _make(play: Play, rows: Iterable[str]) -> None:
+    wanted = frozenset(rows)
+    for name, make in SINGLE.items():
+        if name in wanted:
+            make(play)
+    if killed := wanted & KILLED:
+        kill_rounds(play, killed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,197 @@
+"""What every row needs: the site under load, the healing after a fault, and the order that shows that all works again."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from random import Random
+
+import httpx
+import psutil
+
+from chassis.log import LogError
+from contracts import topics
+from deploy.local.errors import StackError
+from oms.lag import read_lags
+from tests.chaos.customers import Customers, Watch
+from tests.chaos.load import Load
+from tests.chaos.results import Outcome
+from tests.chaos.site import LOOK_SECONDS, Site
+from tests.waiting import eventually
+
+__all__ = ["LIVE_SECONDS", "Play"]
+
+LIVE_SECONDS = 60.0
+"""After a heal: an order placed then is confirmed within this time, and shown by the doors."""
+
+DRAIN_SECONDS = 120.0
+"""Once nobody orders any more: until no message waits in any inbox."""
+
+REST_SECONDS = 25
+"""Without an event, before everything is checked: what is younger than `GRACE_SECONDS` may still be on its way."""
+GRACE_SECONDS = 15
+
+CONFIRMED = ("OrderConfirmed",)
+TROUBLES = (AssertionError, LogError, OSError, StackError, psutil.Error, httpx.HTTPError, ValueError)
+
+
+class Play:
+    """One installation under load, and what its rows came to. `say` prints a line as soon as there is one."""
+
+    def __init__(self, site: Site, seed: int, say: Callable[[str], None]) -> None:
+        self.site, self.seed, self._say = site, seed, say
+        self.customers, self.watch, self.load = Customers(site, seed), Watch(site), Load(site)
+        self.outcomes: list[Outcome] = []
+        self._probes = self.restarts = 0
+
+    def chance(self, what: str) -> Random:
+        """Chance that the seed decides, apart for each use."""
+        return Random(f"{what} {self.seed}")
+
+    def begin(self) -> None:
+        """Goods on shelves, customers, baskets; returns once an order was confirmed."""
+        self.site.await_running()
+        self.customers.stock_up()
+        self.customers.begin()
+        self.load.go_on()
+        assert self.alive() is not None, "nothing was confirmed before any fault: there is nothing to try faults on"
+
+    def alive(self) -> float | None:
+        """Order something now; seconds until it is confirmed and the doors show it, None when the first takes too long.
+        Fails when the second does."""
+        began, name = time.monotonic(), self.confirmed()
+        if name is None:
+            return None
+        eventually(lambda: self._shown(name), LIVE_SECONDS, f"the doors show {name}", LOOK_SECONDS)
+        return time.monotonic() - began
+
+    def confirmed(self) -> str | None:
+        """Order something now, and wait until it is confirmed; its name, None when that takes too long."""
+        self._probes += 1
+        name = f"live-{self.seed}-{self._probes}"
+        order = self.customers.order(name)
+        if self._probes % 2:
+            self.customers.publish(order)
+        else:
+            self.customers.asked("/orders", order, name)
+        # A process that the broker had fenced ends, so that whoever started it starts it again.
+        seen = self.watch.await_any(name, CONFIRMED, LIVE_SECONDS, self.start_again)
+        return None if seen is None else name
+
+    def start_again(self) -> None:
+        """Start the processes that ended by themselves, and count them."""
+        self.restarts += len(self.site.start_ended())
+
+    def _shown(self, name: str) -> bool:
+        try:
+            return self.site.http.get(f"/orders/{name}").status_code == httpx.codes.OK
+        except httpx.TransportError:
+            return False
+
+    @contextmanager
+    def row(self, row: str, what: str) -> Iterator[Outcome]:
+        """One fault: made in the block, healed and tried afterwards, told in one line whatever happens."""
+        one, before = Outcome(row, what, self.seed), self.site.written()
+        self.load.go_on()
+        try:
+            yield one
+            if not one.fired:
+                one.wrong.append("the fault never fired")
+            self.recover([one])
+        except TROUBLES as error:
+            one.wrong.append(f"{type(error).__name__}: {error}")
+            self.site.release()
+            self.site.heal()
+        one.events = max(0, self.site.written() - before)
+        self.told(one)
+
+    def recover(self, together: list[Outcome]) -> None:
+        """Start what ended, and say of these how long it took until an order came through."""
+        self.site.heal()
+        live = self.alive()
+        for one in together:
+            one.live = live
+        if live is None:
+            unwell = self._unwell()
+            together[0].wrong.append(
+                f"an order placed after the heal was not confirmed in {LIVE_SECONDS:.0f} s{unwell}"
+            )
+            self.site.await_running()
+
+    def _unwell(self) -> str:
+        health = {process.name: self.site.stack.health(process) for process in self.site.stack.wanted}
+        found = [f"{name} {said['state']}: {said['last_error']}" for name, said in health.items()]
+        return f" ({'; '.join(each for each in found if ' running' not in each)})"
+
+    def told(self, one: Outcome) -> None:
+        """Keep it and print it."""
+        self.outcomes.append(one)
+        self._say(one.line())
+
+    # -- the end -----------------------------------------------------------------------------------------------
+
+    def end(self) -> None:
+        """Let everything come to its end, then check all of it from outside and make all tables again."""
+        self.customers.end()
+        self.load.finish()
+        demonstration = Outcome("demonstration", f"{self.load.runs} runs of {self.load.orders} baskets", self.seed)
+        demonstration.wrong += [*self.load.troubles, *self.customers.refused]
+        demonstration.what += f", {self.restarts} processes fenced between faults"
+        self.told(demonstration)
+        self._drain(demonstration)
+        self._verify()
+        self._rebuild()
+
+    def _drain(self, one: Outcome) -> None:
+        settings = self.site.settings
+
+        def drained() -> bool:
+            lags = read_lags(self.site.log, settings.namespace, topics.SERVICES)
+            return not any(count for of_service in lags.values() for count in of_service.values())
+
+        try:
+            eventually(drained, DRAIN_SECONDS, "no message waits in any inbox", 1.0)
+        except AssertionError as error:
+            one.wrong.append(str(error))
+        self.await_rest()
+
+    def await_rest(self) -> None:
+        """Wait until nothing was written for a while."""
+        last, since = self.site.written(), time.monotonic()
+        until = since + DRAIN_SECONDS
+        while time.monotonic() - since < REST_SECONDS and time.monotonic() < until:
+            time.sleep(1.0)
+            now = self.site.written()
+            if now != last:
+                last, since = now, time.monotonic()
+
+    def _verify(self) -> None:
+        one = Outcome("verify", "oms verify: every promise, from outside", self.seed)
+        report = self.site.settings.home / "verify.json"
+        done = self.site.oms("verify", "--grace", str(GRACE_SECONDS), "--json", str(report))
+        if done.returncode:
+            lines = [line for line in done.stdout.splitlines() if "BROKEN" in line or "NOTHING CHECKED" in line]
+            one.wrong += lines or [f"it left {done.returncode}: {(done.stdout + done.stderr)[-500:]}"]
+        (self.site.settings.home / "verify.txt").write_text(done.stdout + done.stderr)
+        self.told(one)
+
+    def _rebuild(self) -> None:
+        one = Outcome("F31", "all tables made again from the topics, calls outside refused", self.seed)
+        done = self.site.oms("rebuild", "--json")
+        try:
+            said = json.loads(done.stdout)
+        except ValueError:
+            said = {"equal": False, "services": []}
+        one.fired = len(said["services"])
+        calls = sum(service["calls_outside"] for service in said["services"])
+        if not said["equal"] or calls or done.returncode:
+            different = [
+                f"{service['service']}.{table['table']}"
+                for service in said["services"]
+                for table in service["tables"]
+                if not table["equal"]
+            ]
+            one.wrong.append(f"not equal: {different}; {calls} calls outside; {done.stderr[-300:]}")
+        self.told(one)

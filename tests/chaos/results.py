@@ -1,0 +1,97 @@
+"""What a run of a row came to, the table that is printed, and the page of evidence."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+__all__ = ["HEADING", "Outcome", "recorded"]
+
+HEADING = f"{'row':<5} {'what':<58} {'seed':>5} {'fired':>6} {'events':>7} {'live s':>7}  violations"
+EVIDENCE = Path(__file__).parents[2] / "docs" / "evidence" / "chaos.md"
+ROW = re.compile(
+    r"^\| (?P<row>F\d\d|verify|rebuild|demonstration) \| (?P<faults>\d+) \| (?P<seeds>[^|]*) \| (?P<bad>\d+) \|$",
+    re.MULTILINE,
+)
+SEEDS_NAMED_MAX = 20
+
+
+@dataclass
+class Outcome:
+    """A row's fault, made: how often it fired, the offsets of events that were written meanwhile, seconds until an order
+    placed after the heal had its answer (None: there was none in time), and what was wrong."""
+
+    row: str
+    what: str
+    seed: int
+    fired: int = 0
+    events: int = 0
+    live: float | None = None
+    wrong: list[str] = field(default_factory=list)
+
+    def line(self) -> str:
+        """As the table shows it."""
+        live = "-" if self.live is None else f"{self.live:.1f}"
+        said = "; ".join(self.wrong) or "0"
+        return f"{self.row:<5} {self.what[:58]:<58} {self.seed:>5} {self.fired:>6} {self.events:>7} {live:>7}  {said}"
+
+
+def recorded(outcomes: Iterable[Outcome], day: str) -> None:
+    """Add these to the page of evidence: faults, seeds and violations by row, over all recorded runs."""
+    text = EVIDENCE.read_text()
+    before: dict[str, tuple[int, set[str], int]] = {
+        found["row"]: (int(found["faults"]), {seed for seed in found["seeds"].split(", ") if seed}, int(found["bad"]))
+        for found in ROW.finditer(text)
+    }
+    outcomes = list(outcomes)
+    for one in outcomes:
+        faults, seeds, bad = before.get(one.row, (0, set(), 0))
+        before[one.row] = (faults + one.fired, seeds | {str(one.seed)}, bad + len(one.wrong))
+    head = text.partition("| row | faults fired | seeds | violations |")[0]
+    rows = [
+        f"| {row} | {faults} | {', '.join(_in_order(seeds))} | {bad} |"
+        for row, (faults, seeds, bad) in sorted(before.items())
+    ]
+    table = ["| row | faults fired | seeds | violations |", "|---|---|---|---|", *rows]
+    runs = text.partition("## Runs\n\n")[2].strip().splitlines()
+    if not runs:
+        runs = [
+            "| day | commit | seed | faults fired | offsets of events | slowest to be live, s | violations |",
+            "|---|---|---|---|---|---|---|",
+        ]
+    runs.append(_run_row(outcomes, day))
+    EVIDENCE.write_text(f"{head}{chr(10).join(table)}\n\n## Runs\n\n{chr(10).join(runs)}\n")
+
+
+def _run_row(outcomes: list[Outcome], day: str) -> str:
+    live = max((one.live for one in outcomes if one.live is not None), default=0.0)
+    cells = (
+        day,
+        _commit(),
+        ", ".join(_in_order({str(one.seed) for one in outcomes})),
+        sum(one.fired for one in outcomes),
+        sum(one.events for one in outcomes),
+        f"{live:.1f}",
+        sum(len(one.wrong) for one in outcomes),
+    )
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def _in_order(seeds: Iterable[str]) -> list[str]:
+    return sorted(seeds, key=int)[:SEEDS_NAMED_MAX]
+
+
+def _commit() -> str:
+    done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown"
+
+
+def counted(outcomes: Iterable[Outcome]) -> Mapping[str, int]:
+    """Faults that fired, by row."""
+    found: dict[str, int] = {}
+    for one in outcomes:
+        found[one.row] = found.get(one.row, 0) + one.fired
+    return found
