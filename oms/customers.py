@@ -37,6 +37,9 @@ READABLE, FORGOTTEN, LOST = "readable", "forgotten", "lost"
 """What can be said of a person's key. Of one who came back after they were forgotten there is a new one."""
 
 
+SUBJECT_CHARS = 36
+"""Of a subject, which is a UUID."""
+
 PEOPLE_AT_ONCE = 5_000
 LOST_SHOWN_MAX = 100
 """Lost keys that are named, of however many."""
@@ -82,7 +85,10 @@ def list_customers(
     if as_json:
         print_json([{**person._asdict(), "key": keys[person.subject]} for person in persons])
         return
-    table = Table("subject", "first in", "part", "", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("subject", no_wrap=True, min_width=SUBJECT_CHARS)  # whole, to be copied
+    for column in ("first in", "part", "key"):
+        table.add_column(column, overflow="fold")
     for person in persons:
         table.add_row(*person, keys[person.subject])
     console.print(table if persons else "It holds nobody's personal data.")

@@ -22,6 +22,9 @@ from tests.waiting import eventually
 ORDERS, RATE = 300, 2
 """Orders, and how many of them a second: two minutes and a half in which all five services die and come back, however
 fast the rest is done."""
+PERSONAL = ("@customers.example", "-555-01")
+"""What the e-mail address and the telephone number of every customer of the demonstration have (oms/demo/people.py)."""
+
 UP_SECONDS = 180
 DEMO_SECONDS = 480
 REBUILD_SECONDS = 120
@@ -105,9 +108,15 @@ def test_each_service_is_killed_once_in_the_middle_and_every_sum_still_checks(in
     for service in topics.SERVICES:
         rebuilt = installation.oms("rebuild", service, "--json", seconds=REBUILD_SECONDS)
         assert json.loads(rebuilt.stdout)["equal"], rebuilt.stdout + rebuilt.stderr
-    # And who shares no code with any of this finds every promise kept
-    verified = installation.oms("verify", seconds=VERIFY_SECONDS)
+    # And who shares no code with any of this finds every promise kept, and nobody's data in any topic
+    canaries = [f"--canary={text}" for text in PERSONAL]
+    verified = installation.oms("verify", *canaries, seconds=VERIFY_SECONDS)
     assert verified.returncode == 0, verified.stdout + verified.stderr
+    # Nor in a log or health answer of any process
+    logs = sorted(installation.home.glob("*/*.log"))
+    assert len(logs) >= len(topics.SERVICES) + 2
+    assert [log for log in logs for text in PERSONAL if text.encode() in log.read_bytes()] == []
+    assert [text for text in PERSONAL if text in installation.oms("status", "--json").stdout] == []
 
 
 def _works(installation: Installation, service: str, demo: subprocess.Popen[bytes]) -> Callable[[], bool]:
