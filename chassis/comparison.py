@@ -6,7 +6,7 @@ the primary key. Nothing here knows what a table is for, but that a snapshot of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import zip_longest
@@ -24,6 +24,8 @@ TABLE_TIMEOUT_MS = 3_600_000
 TOLD_EVERY_ROWS = 10_000
 
 Row = tuple[str | None, ...]
+
+_NOTHING: Mapping[str, Collection[str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +81,18 @@ def compare_schemas(
     rebuilt: psycopg.Connection[Any],
     snapshot_versions: Collection[str],
     tell: Callable[[int], None] = lambda rows: None,
+    left_out: Mapping[str, Collection[str]] = _NOTHING,
 ) -> tuple[TableCompared, ...]:
     """All tables of the two schemas that the connections' search paths name first, each by name.
 
     `live` may be in a transaction, whose snapshot is then compared. `snapshot_versions` are what snapshots of this
-    release name: others are never read, so they are left out. `tell` hears how many rows were compared so far.
+    release name: others are never read, so they are left out. Columns that
+    are `left_out`, by table, are not compared. `tell` hears how many rows were compared so far.
     Raises psycopg.OperationalError.
     """
     for connection in (live, rebuilt):
         connection.execute(f"set statement_timeout = {TABLE_TIMEOUT_MS:d}")
-    of_live, of_rebuilt = _tables(live), _tables(rebuilt)
+    of_live, of_rebuilt = _tables(live, left_out), _tables(rebuilt, left_out)
     told = _Told(tell)
     found = []
     for name in sorted(of_live.keys() | of_rebuilt.keys()):
@@ -166,7 +170,7 @@ def _difference(table: _Table, live: Row | None, rebuilt: Row | None) -> Differe
     return Difference(key, table.named(live), table.named(rebuilt))
 
 
-def _tables(connection: psycopg.Connection[Any]) -> dict[str, _Table]:
+def _tables(connection: psycopg.Connection[Any], left_out: Mapping[str, Collection[str]]) -> dict[str, _Table]:
     rows = connection.execute(
         "select c.relname, array_agg(a.attname::text order by a.attname),"
         " coalesce((select array_agg(k.attname::text order by array_position(i.indkey::int[], k.attnum::int))"
@@ -175,7 +179,11 @@ def _tables(connection: psycopg.Connection[Any]) -> dict[str, _Table]:
         " from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped"
         " where c.relkind = 'r' and c.relnamespace = current_schema()::regnamespace group by c.oid, c.relname"
     ).fetchall()
-    return {name: _Table(name, tuple(columns), tuple(key or columns)) for name, columns, key in rows}
+    found = {}
+    for name, columns, key in rows:
+        compared = tuple(column for column in columns if column not in left_out.get(name, ()))
+        found[name] = _Table(name, compared, tuple(key or compared))
+    return found
 
 
 def _rows(connection: psycopg.Connection[Any], table: _Table) -> Iterator[Row]:

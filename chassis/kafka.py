@@ -468,6 +468,14 @@ class KafkaLog:
                     raise LogError(f"the topic {name} was not made: {error.args[0].str()}") from error
         return [spec.name for spec in missing]
 
+    def delete_topics(self, names: Sequence[str]) -> None:
+        """Delete topics with everything in them. Raises LogError naming one that was not."""
+        for name, future in self._admin.delete_topics(list(names), request_timeout=REQUEST_TIMEOUT).items():
+            try:
+                future.result(REQUEST_TIMEOUT)
+            except (KafkaException, TimeoutError) as error:
+                raise LogError(f"the topic {name} was not deleted: {error}") from error
+
     def create_service_topics(
         self, service: str, *, partitions: int, namespace: str = "", intents_partitions: int | None = None
     ) -> list[str]:

@@ -2,7 +2,7 @@
 
 It keeps what chassis/log.py promises of Kafka, in one process, without threads, randomness or a clock of its own:
 offsets that commit markers take part in, readers that stop at the last stable offset, groups with generations and
-cooperative rebalances, fencing, and the two time-outs that free what a dead process held. Nothing is ever deleted.
+cooperative rebalances, fencing, and the two time-outs that free what a dead process held. Nothing of a topic is ever deleted.
 """
 
 from __future__ import annotations
@@ -321,6 +321,11 @@ class MemoryLog:
         made = [spec for spec in specs if spec.name not in self._topics]
         self._topics.update({spec.name: [_Partition() for _ in range(spec.partitions)] for spec in made})
         return [spec.name for spec in made]
+
+    def delete_topics(self, names: Sequence[str]) -> None:
+        """Delete topics with everything in them."""
+        for name in names:
+            del self._topics[name]
 
     def create_service_topics(
         self, service: str, *, partitions: int, namespace: str = "", intents_partitions: int | None = None

@@ -22,7 +22,7 @@ from chassis.service import Service
 from chassis.store import Store, StoreAway
 from contracts.topics import named
 
-__all__ = ["Copy", "NotMade", "Positions", "ends_of", "positions_in"]
+__all__ = ["POLL_SECONDS", "STALLED_SECONDS", "Copy", "NotMade", "Positions", "ends_of", "positions_in"]
 
 POLL_SECONDS = 0.05
 """Of each follower in turn: one that waits for its topic keeps the others waiting no longer."""

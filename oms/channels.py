@@ -26,6 +26,7 @@ GROUP = "channel-updates"
 SCHEMA = "channels"
 """Where the tables are, after the namespace; they can be thrown away, and are then made again in silence."""
 
+
 STEP_SECONDS = 0.1
 
 

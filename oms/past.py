@@ -16,9 +16,11 @@ from chassis.service import Service
 from chassis.snapshots import evolve_recorded
 from chassis.store import Recorded
 from chassis.stream import Stream, fresh
-from contracts.envelope import Envelope
+from contracts.envelope import Envelope, MalformedEnvelope
 from contracts.ids import split_stream
 from contracts.message import parse_instant
+
+__all__ = ["event_of", "instant", "message_of", "records", "streams_at"]
 
 READ_MAX = 2_000
 """Records of one poll."""
@@ -26,29 +28,30 @@ READ_MAX = 2_000
 POLL_SECONDS = 0.5
 
 STALLED_SECONDS = 30.0
-"""A partition that hands out nothing for so long, before its end, is not waited for."""
+"""A topic that hands out nothing for so long, before its end, is not waited for."""
 
 
 def records(log: Log, topic: str, numbers: Sequence[int] | None = None) -> Iterator[Record]:
-    """Everything committed in a topic, or in these partitions of it, up to where they end now: partition by partition,
-    each in its order.
+    """Everything committed in a topic, or in these partitions of it, up to where they end now; those of a partition in
+    their order.
 
     Raises LogError where the log does not hand out what it should.
     """
+    bounds = {(topic, n): log.bounds(topic, n) for n in (range(log.partitions(topic)) if numbers is None else numbers)}
+    ends = {where: end for where, (first, end) in bounds.items() if first < end}
+    positions = {where: bounds[where][0] for where in ends}
     reader = log.reader()
     try:
-        for number in range(log.partitions(topic)) if numbers is None else numbers:
-            where = (topic, number)
-            position, end = log.bounds(topic, number)
-            reader.assign({where: position})
-            stalled_at = time.monotonic() + STALLED_SECONDS
-            while position < end:
-                found, moved = reader.poll(READ_MAX, POLL_SECONDS)
-                yield from (record for record in found if record.offset < end)
-                if where in moved:
-                    position, stalled_at = moved[where], time.monotonic() + STALLED_SECONDS
-                elif time.monotonic() > stalled_at:
-                    raise LogError(f"{topic}/{number} hands out nothing between {position} and {end}")
+        reader.assign(positions)
+        stalled_at = time.monotonic() + STALLED_SECONDS
+        while any(positions[where] < end for where, end in ends.items()):
+            found, moved = reader.poll(READ_MAX, POLL_SECONDS)
+            yield from (record for record in found if record.offset < ends[record.topic, record.partition])
+            positions.update(moved)
+            if moved:
+                stalled_at = time.monotonic() + STALLED_SECONDS
+            elif time.monotonic() > stalled_at:
+                raise LogError(f"{topic} hands out nothing between {positions} and {ends}")
     finally:
         reader.close()
 
@@ -59,6 +62,15 @@ def instant(text: str) -> datetime:
         return parse_instant(text)
     except ValueError as error:
         raise typer.BadParameter(f"{error}. Write an instant with its zone, such as 2026-01-05T09:00:00Z") from error
+
+
+def message_of(record: Record, service: Service) -> Envelope | None:
+    """The envelope of a record of an inbox; None for what the loop makes a dead letter of."""
+    try:
+        name = (record.key or b"").decode()
+        return Envelope.parse(record.headers) if split_stream(name)[0] in service.by_kind else None
+    except (MalformedEnvelope, ValueError):
+        return None
 
 
 def event_of(record: Record, envelope: Envelope) -> Recorded:

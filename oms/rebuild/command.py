@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -14,11 +14,15 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from chassis.comparison import TableCompared
-from chassis.settings import load_settings
+from chassis.log import Log
+from chassis.settings import Settings, load_settings
 from chassis.tokens import Role
 from contracts.topics import SERVICES
+from oms.channels import schema_of
 from oms.declared import declared
 from oms.reach import reach_log
+from oms.rebuild.channels import NAME as CHANNELS
+from oms.rebuild.channels import NOT_OF_TOPICS, rebuild_channels
 from oms.rebuild.running import Rebuilt, Watcher, rebuild_and_compare
 from oms.rebuild.showing import checked_services, compared_table, first_difference
 from oms.tokens import at_console
@@ -31,7 +35,9 @@ console = Console()
 
 
 def rebuild(
-    services: Annotated[list[str] | None, typer.Argument(help=f"Of {', '.join(SERVICES)}; all without.")] = None,
+    services: Annotated[
+        list[str] | None, typer.Argument(help=f"Of {', '.join(SERVICES)} and {CHANNELS}; all without.")
+    ] = None,
     swap: Annotated[
         bool, typer.Option("--swap", help="Put the new tables in the place of the live ones, also where they differ.")
     ] = False,
@@ -41,13 +47,12 @@ def rebuild(
     settings = load_settings()
     if swap:
         at_console(settings, Role.ADMIN)
+    named = _named(services, swap)
     log = reach_log(settings)
     found = []
-    for name in checked_services(services):
+    for name in named:
         with _watching(name, shown=not as_json) as watcher:
-            one = rebuild_and_compare(
-                declared(name, settings.namespace), log, settings.database, watcher, swapping=swap
-            )
+            one = _rebuilt(settings, log, name, watcher, swap)
         found.append(one)
         if not as_json:
             _show(one)
@@ -55,6 +60,23 @@ def rebuild(
         document = {"equal": all(one.equal for one in found), "services": [_document(one) for one in found]}
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
     raise typer.Exit(0 if all(one.equal for one in found) else DIFFERENT)
+
+
+def _named(services: Sequence[str] | None, swap: bool) -> Sequence[str]:
+    """What is made again. Raises BadParameter."""
+    if swap and CHANNELS in (services or ()):
+        raise typer.BadParameter(f"{CHANNELS} cannot be swapped; docs/operating.md says how they are made again")
+    if not services:
+        return SERVICES if swap else (*SERVICES, CHANNELS)
+    checked_services([name for name in services if name != CHANNELS] or None)
+    return services
+
+
+def _rebuilt(settings: Settings, log: Log, name: str, watcher: Watcher, swap: bool) -> Rebuilt:
+    if name == CHANNELS:
+        schema = schema_of(settings.namespace)
+        return rebuild_channels(log, settings.database, schema, settings.namespace, watcher)
+    return rebuild_and_compare(declared(name, settings.namespace), log, settings.database, watcher, swapping=swap)
 
 
 class _Bar:
@@ -105,7 +127,7 @@ def _watching(service: str, *, shown: bool) -> Iterator[Watcher]:
 def _show(found: Rebuilt) -> None:
     console.print(compared_table(found.service, found.tables, "live", "rebuilt"))
     for one in found.tables:
-        for line in _why(one):
+        for line in _why(found, one):
             console.print(escape(line), highlight=False)
     console.print(f"{found.offsets:,} offsets followed; calls outside: {found.calls_outside}\n", highlight=False)
     if found.swapped:
@@ -113,7 +135,10 @@ def _show(found: Rebuilt) -> None:
         console.print(f"The live tables of {found.service} are the new ones now{kept}.\n", highlight=False)
 
 
-def _why(one: TableCompared) -> Iterator[str]:
+def _why(found: Rebuilt, one: TableCompared) -> Iterator[str]:
+    if found.service == CHANNELS and one.table in NOT_OF_TOPICS:
+        columns = ", ".join(sorted(NOT_OF_TOPICS[one.table]))
+        yield f"{one.table}: {columns} is left out; it is no function of the topics"
     if one.outdated:
         yield f"{one.table}: {one.outdated} rows of another release, which are never read, are left out"
     if one.equal:

@@ -20,9 +20,10 @@ from chassis.store import StoreAway, connect
 from chassis.swap import REPLACED, swap
 from oms.rebuild.outside import no_calls_outside
 
-__all__ = ["Busy", "Rebuilt", "Watcher", "rebuild_and_compare"]
+__all__ = ["SUFFIX", "Busy", "Rebuilt", "Watcher", "alone", "rebuild_and_compare"]
 
 SUFFIX = "_rebuilt"
+"""What the schema of a copy is called by, behind the name of the live one."""
 
 
 class Busy(StoreAway):
@@ -62,7 +63,7 @@ def rebuild_and_compare(service: Service, log: Log, url: str, watcher: Watcher, 
     Raises StoreAway (of it NotMade, NotSwapped and Busy), LogError, ChainBroken where the log was changed, and
     ProjectionFailed.
     """
-    with _alone(service, url), no_calls_outside() as calls, _copy(service, log, url) as copy:
+    with alone(service.name, service.schema, url), no_calls_outside() as calls, _copy(service, log, url) as copy:
         tables = _compare(service, copy, url, watcher)
         found = Rebuilt(service.name, tables, copy.positions().offsets(), calls.tried, swapping)
         if swapping:
@@ -99,15 +100,15 @@ def _copy(service: Service, log: Log, url: str) -> Iterator[Copy]:
 
 
 @contextmanager
-def _alone(service: Service, url: str) -> Iterator[None]:
-    """One rebuild of a service at a time. What an interrupted one left is thrown away."""
+def alone(name: str, schema: str, url: str) -> Iterator[None]:
+    """One rebuild of a schema at a time. What an interrupted one left is thrown away. Raises StoreAway, of it Busy."""
     try:
-        with connect(url, service.schema) as connection:
-            lock = [f"orderlog:{service.schema}:rebuild"]
+        with connect(url, schema) as connection:
+            lock = [f"orderlog:{schema}:rebuild"]
             row = connection.execute("select pg_try_advisory_lock(hashtextextended(%s, 0))", lock).fetchone()
             if row is None or not row[0]:
-                raise Busy(f"another `oms rebuild {service.name}` is at work")
-            _drop(url, f"{service.schema}{SUFFIX}")
+                raise Busy(f"another `oms rebuild {name}` is at work")
+            _drop(url, f"{schema}{SUFFIX}")
             yield
     except psycopg.OperationalError as error:
         raise StoreAway(f"the database is away: {str(error).strip().splitlines()[0]}") from error

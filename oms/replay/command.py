@@ -1,4 +1,5 @@
-"""`oms replay --with CHECKOUT`: what another version makes of the same log, before it is installed."""
+"""`oms replay`: what another version makes of the same log, before it is installed (`--with`), and a part of the log played
+into a sandbox by this one (`--into`)."""
 
 from __future__ import annotations
 
@@ -19,6 +20,7 @@ from contracts.topics import SERVICES
 from oms.declared import declared
 from oms.reach import reach_log
 from oms.rebuild.showing import checked_services, compared_table, first_difference
+from oms.replay.asking import play_selected, remove_sandbox, selection_of
 from oms.replay.comparing import Replayed, Wanted, document_of, replay
 from oms.tokens import at_console
 
@@ -32,14 +34,43 @@ console = Console()
 
 
 def replay_log(
-    other: Annotated[Path, typer.Option("--with", help="The folder of a checkout of the other version.", exists=True)],
     services: Annotated[list[str] | None, typer.Argument(help=f"Of {', '.join(SERVICES)}; all without.")] = None,
+    other: Annotated[
+        Path | None, typer.Option("--with", help="The folder of a checkout of the other version.", exists=True)
+    ] = None,
+    into: Annotated[
+        str | None, typer.Option(metavar="NAMESPACE", help="Play records of inboxes into a sandbox of this name.")
+    ] = None,
+    since: Annotated[str | None, typer.Option(help="With --into: records appended from this instant on.")] = None,
+    until: Annotated[str | None, typer.Option(help="With --into: records appended up to this instant.")] = None,
+    offsets: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PARTITION=FIRST-LAST", help="With --into and one service: these offsets. Repeat it."),
+    ] = None,
+    key: Annotated[list[str] | None, typer.Option(help="With --into: this stream alone. Repeat it.")] = None,
+    kind: Annotated[
+        list[str] | None, typer.Option("--type", help="With --into: messages of this type, as PlaceOrder. Repeat it.")
+    ] = None,
+    rate: Annotated[float | None, typer.Option(min=0.1, help="With --into: records a second, at most.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="With --into: only say how many records.")] = False,
+    removing: Annotated[bool, typer.Option("--remove", help="With --into: delete that sandbox.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
-    """Let this version and another make all tables of the same log, and compare them: tables, and states of streams."""
+    """Let this version and another make all tables of the same log and compare them, or play a part of the log into a
+    sandbox and compare what is written with what was."""
+    if (other is None) == (into is None):
+        raise typer.BadParameter("say --with CHECKOUT, or --into NAMESPACE")
     settings = load_settings()
     at_console(settings, Role.ADMIN)
-    found = [_replayed(settings, name, other.resolve()) for name in checked_services(services)]
+    named = checked_services(services)
+    if into is not None:
+        if removing:
+            remove_sandbox(settings, into, as_json)
+            return
+        selection = selection_of(named, since, until, offsets or [], key or [], kind or [])
+        raise typer.Exit(play_selected(settings, named, selection, into, rate, dry_run=dry_run, as_json=as_json))
+    assert other is not None
+    found = [_replayed(settings, name, other.resolve()) for name in named]
     if as_json:
         sys.stdout.write(json.dumps([_document(one) for one in found], indent=2) + "\n")
     else:

@@ -17,7 +17,7 @@ from contracts.chassis import DeadlinePassed
 from contracts.envelope import Envelope
 from contracts.ids import split_stream
 from contracts.message import CATALOGUE, Event, Intent, format_instant
-from oms.past import event_of, records
+from oms.past import event_of, message_of, records
 from oms.what_if.sight import Sight
 
 __all__ = ["RECORDS_MAX", "Came", "Happened", "History", "Key", "Told", "TooMuch", "by_stream", "history"]
@@ -104,8 +104,9 @@ def history(log: Log, services: Sequence[Service], since: datetime, until: datet
         for record in records(log, service.events):
             _event(found, service, record)
         for record in records(log, service.inbox):
-            if since < record.timestamp <= until:
-                incoming.append((record, service.name, Envelope.parse(record.headers)))
+            envelope = message_of(record, service)
+            if since < record.timestamp <= until and envelope is not None:
+                incoming.append((record, service.name, envelope))
                 if len(incoming) + len(found.events) > RECORDS_MAX:
                     raise TooMuch(f"the span holds more than {RECORDS_MAX:,} records: choose a shorter one")
     order = {service.name: place for place, service in enumerate(services)}

@@ -14,7 +14,7 @@ from contracts.order import SourcingDecided
 from oms.what_if.comparing import DIFFERENCES_MAX, Differs, WhatIf
 from oms.what_if.outcomes import FIGURES, Changed, Outcome
 
-__all__ = ["document_of", "show"]
+__all__ = ["differs_document", "differs_line", "document_of", "show"]
 
 VALUE_CHARS_MAX = 200
 """Characters of a value that are shown to people; `--json` has all of it."""
@@ -40,7 +40,7 @@ def document_of(found: WhatIf, changed: Sequence[str]) -> dict[str, Any]:
         "control": {
             "streams": found.streams,
             "different": len(found.differ),
-            "first": [_differs(each) for each in found.differ[:DIFFERENCES_MAX]],
+            "first": [differs_document(each) for each in found.differ[:DIFFERENCES_MAX]],
         },
         "orders_changed": found.orders_changed,
         "orders": [
@@ -60,7 +60,8 @@ def document_of(found: WhatIf, changed: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _differs(each: Differs) -> dict[str, Any]:
+def differs_document(each: Differs) -> dict[str, Any]:
+    """A stream that was written otherwise, for programs."""
     return {
         "service": each.service,
         "stream": each.stream,
@@ -111,12 +112,16 @@ def _of_control(found: WhatIf) -> Iterator[str]:
         return
     yield f"The control wrote {len(found.differ):,} of {found.streams:,} streams otherwise; the first of them:"
     for each in found.differ[:DIFFERENCES_MAX]:
-        what = each.then or each.control or ""
-        if each.field is not None:
-            then, now = (str(value)[:VALUE_CHARS_MAX] for value in each.values)
-            yield f"  {each.stream}, event {each.sequence}, {what}: {each.field} was {then}, and is {now}"
-        else:
-            yield f"  {each.stream}, event {each.sequence}: was {each.then or 'none'}, and is {each.control or 'none'}"
+        yield differs_line(each)
+
+
+def differs_line(each: Differs) -> str:
+    """A stream that was written otherwise, for people."""
+    place = f"  {each.stream}, event {each.sequence}"
+    if each.field is None:
+        return f"{place}: was {each.then or 'none'}, and is {each.control or 'none'}"
+    then, now = (str(value)[:VALUE_CHARS_MAX] for value in each.values)
+    return f"{place}, {each.then}: {each.field} was {then}, and is {now}"
 
 
 def _of_model(found: WhatIf) -> Iterator[str]:

@@ -16,7 +16,7 @@ from datetime import datetime
 from itertools import count
 from typing import Any
 
-from chassis.handling import Emitted, Incoming, handle
+from chassis.handling import Emitted, Incoming, ParkingFull, Unparkable, handle
 from chassis.log import Record
 from chassis.service import Service
 from chassis.stream import Stream, fresh, open_deadlines
@@ -69,7 +69,7 @@ class World:
         self._now: tuple[datetime, int] = (past.since, 0)
 
     def play(self) -> World:
-        """From the beginning of the span to its end. Raises chassis.handling.ParkingFull and Unparkable."""
+        """From the beginning of the span to its end."""
         self._begin()
         with compared_by(self._policies.ranking):
             for _ in range(STEPS_MAX):
@@ -148,7 +148,11 @@ class World:
         kind = self._kinds[letter.service, split_stream(letter.stream)[0]]
         before = self._streams.get(key) or fresh(kind, letter.stream)
         record = Record(f"{letter.service}.inbox", 0, 0, self._now[0], letter.stream.encode(), letter.value, ())
-        handling = handle(letter.service, kind, before, Incoming(record, letter.envelope), self._fetch)
+        try:
+            handling = handle(letter.service, kind, before, Incoming(record, letter.envelope), self._fetch)
+        except (ParkingFull, Unparkable):
+            self.left_out["a message could not be taken nor put aside"] += 1
+            return
         self._streams[key] = handling.stream
         for emitted in handling.events:
             self._happened(key, emitted)

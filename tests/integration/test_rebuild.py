@@ -12,17 +12,22 @@ import pytest
 
 from chassis import follower, projection
 from chassis.comparison import TableCompared, compare_schemas
-from chassis.log import TopicPartition
+from chassis.log import NewRecord, TopicPartition
 from chassis.memory import MemoryLog
+from chassis.projection import ProjectionFollower
 from chassis.rebuild import Copy, Positions, ends_of
 from chassis.service import Service
 from chassis.snapshots import state_version
 from chassis.store import StoreAway, connect
 from contracts import topics
 from oms.declared import declared
+from oms.rebuild.channels import rebuild_channels
 from oms.rebuild.outside import CallRefused, no_calls_outside
 from oms.rebuild.running import Rebuilt, rebuild_and_compare
-from tests.simulation.busy import busy_month, log_of
+from services.order.channel_availability import StockToSell
+from services.order.channel_follower import ChannelUpdates, Written
+from services.order.channel_out import ChannelOut
+from tests.simulation.busy import PARTITIONS, busy_month, log_of
 
 PLANTED = {
     "order": ("orders", "update orders set stage = 'lost' where id = (select min(id) from orders)"),
@@ -225,3 +230,41 @@ def test_a_call_outside_is_refused_and_counted() -> None:
         with pytest.raises(CallRefused, match=r"socket\.connect"):
             reaching.connect(("127.0.0.1", 9))
     assert calls.tried == 1
+
+
+@pytest.fixture
+def channels(log: MemoryLog, database: str, namespace: str) -> Iterator[str]:
+    """The schema of what channels hear, as it is after the month."""
+    schema = f"{namespace}_channels"
+    out = ChannelOut(topics.CHANNEL_UPDATES, PARTITIONS)
+    written = Written(log, "channel-updates", topics.events("order"))
+    heard: list[NewRecord] = []
+    live = (
+        ProjectionFollower(log, database, schema, ChannelUpdates(heard.extend, written, out), ""),
+        ProjectionFollower(log, database, schema, StockToSell(), ""),
+    )
+    for follower_ in live:
+        while follower_.step():
+            pass
+        follower_.close()
+    assert heard
+    with connect(database, schema) as connection:
+        connection.execute("update channel_accounts set availability_said = 7")
+        connection.execute("update stock_to_sell set change = change + 1000")
+    yield schema
+    with connect(database, schema) as connection:
+        connection.execute(f"drop schema {schema} cascade")
+
+
+def test_what_channels_hear_is_a_function_of_the_topics_but_for_what_they_were_told(
+    log: MemoryLog, database: str, channels: str
+) -> None:
+    found = rebuild_channels(log, database, channels, "", Silence())
+    assert found.equal and found.calls_outside == 0 and found.offsets > 0
+    rows = {one.table: one.live.rows for one in found.tables if one.live is not None}
+    assert rows["channel_orders"] > 10 and rows["stock_to_sell"] == 3 and rows["channel_accounts"] == 1
+    with connect(database, channels) as connection:
+        connection.execute("update stock_to_sell set available = available + 1 where sku = 'A'")
+    found = rebuild_channels(log, database, channels, "", Silence())
+    [different] = [one for one in found.tables if not one.equal]
+    assert different.table == "stock_to_sell" and different.first is not None

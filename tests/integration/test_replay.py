@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,13 +12,19 @@ import pytest
 
 from chassis.memory import MemoryLog
 from chassis.rebuild import ends_of
+from chassis.store import connect
+from contracts.topics import SERVICES
 from oms.declared import declared
+from oms.past import records
 from oms.replay import building
 from oms.replay.command import HERE
 from oms.replay.comparing import NotBuilt, Replayed, Wanted, build_by, document_of, replay
+from oms.replay.into import NoSandbox, play_into, remove
+from oms.replay.selecting import Selection, choose
 from services.order.order import OrderState
 from services.order.projections import OrdersProjection, OrderStage
 from tests.simulation.busy import busy_month, log_of
+from tests.what_if.months import month
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +92,38 @@ def test_a_checkout_that_cannot_build_says_why(tmp_path: Path) -> None:
         build_by(Wanted(tmp_path, "nothing"), {})
     with pytest.raises(NotBuilt, match="built nothing; it said"):
         build_by(Wanted(HERE, "nothing"), {})
+
+
+def test_records_are_played_into_a_sandbox_that_writes_what_was_written(database: str) -> None:
+    _, whole = month(3, 4)
+    services = [declared(name, "") for name in SERVICES]
+    chosen = choose(whole, services, Selection())
+    found = play_into(whole, database, services, chosen, "trial")
+    assert found.equal and found.records == len(chosen) and found.left_out == {} and found.calls_outside == 0
+    for service in (declared(name, "trial") for name in SERVICES):
+        with connect(database, service.schema) as tables:
+            [events] = tables.execute("select count(*) from events").fetchall()
+        live = sum(1 for _ in records(whole, f"{service.name}.events"))
+        assert events == (live,) and live == sum(1 for _ in records(whole, service.events)) > 0
+    assert list(records(whole, "trial-order.intents")) == []
+    assert whole.positions("trial-order", "trial-order.inbox") == {}
+    with connect(database, "trial_order") as tables:
+        [orders] = tables.execute("select count(*) from orders where stage <> ''").fetchall()
+    assert orders[0] > 0
+    with pytest.raises(NoSandbox, match="is there already"):
+        play_into(whole, database, services, chosen, "trial")
+    assert remove(whole, database, "trial") == 18
+    with pytest.raises(NoSandbox, match="is no sandbox"):
+        remove(whole, database, "trial")
+    with pytest.raises(NoSandbox, match="is the live namespace"):
+        play_into(whole, database, services, chosen, "")
+
+
+def test_a_sandbox_is_filled_at_a_rate(database: str) -> None:
+    _, whole = month(3, 1)
+    services = [declared("order", "")]
+    chosen = choose(whole, services, Selection())[:6]
+    began = time.monotonic()
+    found = play_into(whole, database, services, chosen, "slow", rate=4)
+    assert found.records == 6 and time.monotonic() - began >= 6 / 4
+    remove(whole, database, "slow")

@@ -62,7 +62,8 @@ def _log(world: Month) -> MemoryLog:
     clock = [DAWN]
     log = MemoryLog(lambda: clock[0])
     for service in SERVICES:
-        log.create_service_topics(service, partitions=PARTITIONS)
+        intents = PARTITIONS if service in topics.SERVICES_WITH_INTENTS else None
+        log.create_service_topics(service, partitions=PARTITIONS, intents_partitions=intents)
     heads = {service: dict.fromkeys(range(PARTITIONS), GENESIS) for service in SERVICES}
     producer, written = log.producer("month"), iter(world.written)
     for number, (handled, at) in enumerate(zip(world.handled, world.times, strict=True), start=1):
