@@ -132,7 +132,7 @@ class InvoiceContents(Value):
 
     `net`, `tax` and `gross` are the sums over lines and charges, `gross` to the minor unit what is captured or paid
     back. `on_account` of it the buyer is to pay by the due date (of a credit note: owes no more); the rest was paid
-    otherwise.
+    otherwise: `credit` by that for goods of an exchange that come back.
     """
 
     kind: DocumentKind
@@ -153,6 +153,7 @@ class InvoiceContents(Value):
     tax: Money
     gross: Money
     on_account: Money
+    credit: Money | None = None
 
 
 class Correction(Value):
@@ -185,6 +186,15 @@ class CreditInvoice(Command):
     credit_note: str
     gross: Money
     on_account: Money
+
+
+class MoveOnAccount(Command):
+    """So much more of this invoice is to be paid by its buyer, or less (below zero), since credit of an exchange that paid
+    for goods was charged after all, or what was over of it was paid out. `reference` is the id of that capture or refund: it
+    counts once. No document says it: what was sold and what came back stay as they were stated."""
+
+    reference: str
+    amount: Money
 
 
 class RetryInvoice(Command):
@@ -310,6 +320,14 @@ class InvoiceCredited(Event):
     number: str | None = None
     issued_on: date | None = None
     reply_to: str | None = None
+
+
+class OnAccountMoved(Event):
+    """So much more of the invoice is open, or less (below zero), by the capture or refund of an exchange that `reference`
+    names."""
+
+    reference: str
+    amount: Money
 
 
 class RetryRefusal(StrEnum):

@@ -6,14 +6,14 @@ back before. Goods bear the taxes of their units; how an amount that is for no u
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from chassis.decider import Send
 from contracts.ids import aggregate_id, stream
 from contracts.money import Charge, ChargeKind, Money, RefundRule, TenderMethod, share_by_weight
-from contracts.order import RefundCause, RefundContents
+from contracts.order import OrderPlaced, RefundCause, RefundContents
 from contracts.payments import CaptureLine, TenderRefund
 from contracts.payments.invoices import (
     Correction,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from services.order.documents import Credit
     from services.order.stream import OrderStream
 
-__all__ = ["credit_note"]
+__all__ = ["credit_note", "owed_no_more"]
 
 REST = "rest"
 """Part of the id of a second credit note of a refund: its money came after it was withdrawn."""
@@ -245,11 +245,19 @@ def _on_account(state: OrderStream, invoiced: Iterable[str], parts: Sequence[Ten
     that was withdrawn nothing did: only what others were asked for can come back in part."""
     terms = state.order.terms
     found = dict.fromkeys(invoiced, 0)
+    for key, amount in owed_no_more(terms, found, parts):
+        found[key if key is not None else next(iter(found))] += amount
+    return found
+
+
+def owed_no_more(
+    terms: OrderPlaced, fulfillments: Iterable[str], parts: Sequence[TenderRefund]
+) -> Iterator[tuple[str | None, int]]:
+    """The parts of a refund that go back to what was bought on account, in minor units, each with the one of these
+    fulfilments for which it was captured; None for one that was captured for none of them."""
+    known = tuple(fulfillments)
     for place, tender in enumerate(terms.tenders):
         if tender.method is TenderMethod.INVOICE:
             names = (stream("payment", terms.order_id),)
-            captures = {aggregate_id(terms.tenant, "capture", *names, key, "0", str(place)): key for key in found}
-            for part in parts:
-                if part.tender == place:
-                    found[captures.get(part.capture, next(iter(found)))] += part.amount.amount
-    return found
+            captures = {aggregate_id(terms.tenant, "capture", *names, key, "0", str(place)): key for key in known}
+            yield from ((captures.get(part.capture), part.amount.amount) for part in parts if part.tender == place)

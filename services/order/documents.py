@@ -27,6 +27,7 @@ from contracts.order import (
 )
 from services.order.crediting import credit_note
 from services.order.invoicing import invoice
+from services.order.on_account import charged, paid_out
 
 if TYPE_CHECKING:
     from services.order.stream import OrderStream
@@ -50,13 +51,14 @@ class Credit:
 @dataclass(frozen=True, slots=True)
 class DocumentsState:
     """The fulfilments that were invoiced and what was credited, in order; `parts` are what came back of refunds that
-    failed, in minor units; `applied` are the fulfilments that credit pays for, and `undocumented` the captures and refunds of
-    an exchange's account that are of no goods. Else a document follows from the order's terms and what left."""
+    failed, in minor units; `applied` is the credit that pays for goods, `charges` are the captures (with the change that each is of) of what it does not
+    pay after all, and `undocumented` those and the refunds of an exchange's account that are of no goods. Else a document follows from the order's terms and what left."""
 
     invoiced: tuple[str, ...] = ()
     credits: tuple[Credit, ...] = ()
     parts: HashTrieMap[str, int] = HashTrieMap()
-    applied: tuple[str, ...] = ()
+    applied: tuple[CreditApplied, ...] = ()
+    charges: HashTrieMap[str, str] = HashTrieMap()
     undocumented: tuple[str, ...] = ()
 
 
@@ -64,12 +66,15 @@ def evolve(state: DocumentsState, event: Event) -> DocumentsState:
     """The documents after one more event of the order."""
     match event:
         case CreditApplied():
-            return replace(state, applied=(*state.applied, event.fulfillment))
-        case CreditCharged(fulfillment=key) | CreditPaidOut(refund=key):
+            return replace(state, applied=(*state.applied, event))
+        case CreditCharged(fulfillment=key):
+            charges = state.charges.insert(key, event.change)
+            return replace(state, charges=charges, undocumented=(*state.undocumented, key))
+        case CreditPaidOut(refund=key):
             return replace(state, undocumented=(*state.undocumented, key))
         case CaptureRequested(fulfillment=key) if key not in state.undocumented:
             return replace(state, invoiced=(*state.invoiced, key))
-        case CaptureNotNeeded(fulfillment=key) if key in state.applied:
+        case CaptureNotNeeded(fulfillment=key) if any(one.fulfillment == key for one in state.applied):
             return replace(state, invoiced=(*state.invoiced, key))
     return _credited_by(state, event)
 
@@ -112,12 +117,17 @@ def _credited(state: DocumentsState, refund: str, back: int, fee: int) -> Docume
 
 def react(state: OrderStream, event: Event) -> Sequence[Send]:
     """One invoice for each fulfilment that is worth something, however it is paid; one credit note for each refund of what
-    was invoiced, also where it pays for other goods. What is over of an exchange was credited with what came back."""
+    was invoiced, also where it pays for other goods. What is over of an exchange was credited with what came back: no document says it, and
+    the invoices are told what more is owed of them, or less."""
     match event:
+        case CaptureRequested(fulfillment=key) if key in state.documents.charges:
+            return charged(state, event)
         case CaptureRequested() | CaptureNotNeeded():
             return invoice(state, event)
         case RefundGranted(to=RefundTo.EXCHANGE):
             return credit_note(state, event.refund)
+        case Refunded(again=False, refund=key) if key in state.documents.undocumented:
+            return paid_out(state, event)
         case Refunded(again=False):
             return credit_note(state, event.refund, event.refunds)
         case RefundWithdrawn():
@@ -125,4 +135,4 @@ def react(state: OrderStream, event: Event) -> Sequence[Send]:
     return ()
 
 
-FOLD = Fold("documents", 3, DocumentsState(), evolve, react)
+FOLD = Fold("documents", 4, DocumentsState(), evolve, react)

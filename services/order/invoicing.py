@@ -22,7 +22,7 @@ from services.order.ways import ship_groups
 if TYPE_CHECKING:
     from services.order.stream import OrderStream
 
-__all__ = ["heading", "invoice", "invoice_id", "sums"]
+__all__ = ["heading", "invoice", "invoice_id", "on_account_of", "sums"]
 
 
 def invoice_id(terms: OrderPlaced, fulfillment: str) -> str:
@@ -45,16 +45,23 @@ def _invoice(state: OrderStream, fulfillment: str, left: Fulfilled) -> IssueInvo
     if content.gross != amount:
         less = not_owed(amount - content.gross, terms.currency)
         content = Content(content.lines, (*content.charges, less))
-    before = sum(one.asked or 0 for key, one in state.fulfillment.fulfilled.items() if key != fulfillment)
-    tenders = tenders_for(money, terms.tenders, before)
-    on_account = sum(tender.amount.amount for tender in tenders if tender.method is TenderMethod.INVOICE)
+    on_account = on_account_of(state, fulfillment, money)
     return IssueInvoice(
         kind=DocumentKind.INVOICE,
         fulfillment=fulfillment,
         **heading(terms, [part.line for part in left.ranges]),
         **sums(content, terms.currency),
         on_account=Money(amount=on_account, currency=terms.currency),
+        credit=Money(amount=left.applied, currency=terms.currency) if left.applied > 0 else None,
     )
+
+
+def on_account_of(state: OrderStream, fulfillment: str, money: int) -> int:
+    """What of the money for a fulfilment, in minor units, its buyer is to pay later: captures draw on the tenders in their
+    order."""
+    before = sum(one.asked or 0 for key, one in state.fulfillment.fulfilled.items() if key != fulfillment)
+    tenders = tenders_for(money, state.order.terms.tenders, before)
+    return sum(tender.amount.amount for tender in tenders if tender.method is TenderMethod.INVOICE)
 
 
 def heading(terms: OrderPlaced, lines: Sequence[str]) -> dict[str, Any]:

@@ -33,8 +33,10 @@ from contracts.payments.invoices import (
     InvoiceWaits,
     IssueCreditNote,
     IssueInvoice,
+    MoveOnAccount,
     NumberAssigned,
     NumberRefused,
+    OnAccountMoved,
     RetryInvoice,
     RetryRefusal,
     RetryRefused,
@@ -69,7 +71,8 @@ class Stage(StrEnum):
 class Invoice:
     """A document: its `draft` until it is issued, then its `number` and date. `asked` are the ids of invoices whose numbers
     a credit note lacks, `corrects` the others. `on_account` is what the buyer was to pay later, `credits` what credit
-    notes took off that, by their ids, and `received` what came for it, by account and entry. `owes` is said of an invoice, which
+    notes took off that, by their ids, `moved` what exchanges added to it or took off, by their captures and refunds, and
+    `received` what came for it, by account and entry. `owes` is said of an invoice, which
     somebody is to pay."""
 
     stage: Stage = Stage.UNKNOWN
@@ -81,6 +84,7 @@ class Invoice:
     asked: tuple[str, ...] = ()
     corrects: HashTrieMap[str, Correction] = HashTrieMap()
     credits: HashTrieMap[str, int] = HashTrieMap()
+    moved: HashTrieMap[str, int] = HashTrieMap()
     received: HashTrieMap[str, int] = HashTrieMap()
     written_off: int = 0
     owes: bool = False
@@ -91,7 +95,7 @@ class Invoice:
         if self.on_account is None or not self.owes:
             return 0
         settled = sum(self.credits.values()) + sum(self.received.values()) + self.written_off
-        return max(0, self.on_account.amount - settled)
+        return max(0, self.on_account.amount + sum(self.moved.values()) - settled)
 
     @property
     def drafted(self) -> InvoiceDrafted:
@@ -122,6 +126,8 @@ def _evolve(state: Invoice, event: Event) -> Invoice:
             return replace(issued, number=event.number, issued_on=event.issued_on.isoformat())
         case InvoiceCredited():
             return replace(state, credits=state.credits.insert(event.credit_note, event.on_account.amount))
+        case OnAccountMoved():
+            return replace(state, moved=state.moved.insert(event.reference, event.amount.amount))
         case InvoicePaid():
             known = state.received.get(entry_key(event), 0)
             return replace(state, received=state.received.insert(entry_key(event), known + event.amount.amount))
@@ -199,6 +205,13 @@ def _credit(command: CreditInvoice, state: Invoice, context: Context) -> Sequenc
     )
 
 
+def _move(command: MoveOnAccount, state: Invoice, context: Context) -> Sequence[Event]:
+    """Once for each capture and refund; of a document that was never asked for nothing is owed."""
+    if state.stage is Stage.UNKNOWN or command.reference in state.moved:
+        return ()
+    return (OnAccountMoved(reference=command.reference, amount=command.amount),)
+
+
 # React
 
 
@@ -238,7 +251,7 @@ def _story(state: Invoice) -> str | None:
 
 INVOICE = StreamKind(
     kind="invoice",
-    folds=(Fold("invoice", 2, Invoice(), _evolve, _react),),
+    folds=(Fold("invoice", 3, Invoice(), _evolve, _react),),
     decide={
         IssueInvoice: _draft,
         IssueCreditNote: _draft,
@@ -247,6 +260,7 @@ INVOICE = StreamKind(
         NumberRefused: _on_no_number,
         RetryInvoice: _retry,
         CreditInvoice: _credit,
+        MoveOnAccount: _move,
         RecordPaymentReceived: receive,
         WriteOffInvoice: write_off,
     },

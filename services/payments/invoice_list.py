@@ -25,6 +25,7 @@ from contracts.payments.invoices import (
     InvoiceIssued,
     InvoiceRetried,
     InvoiceWaits,
+    OnAccountMoved,
 )
 from contracts.payments.receivables import InvoicePaid, InvoiceWrittenOff
 
@@ -124,6 +125,7 @@ class InvoicesProjection:
             InvoiceIssued,
             CreditNoteIssued,
             InvoiceCredited,
+            OnAccountMoved,
             InvoicePaid,
             InvoiceWrittenOff,
             PaymentCaptured,
@@ -151,6 +153,11 @@ class InvoicesProjection:
                 self._settled(cursor, name, event, at)
             case InvoiceCredited():
                 self._credited(cursor, name, event, at)
+            case OnAccountMoved():
+                cursor.execute(
+                    "update invoices set on_account = on_account + %s, changed_at = %s where id = %s",
+                    [event.amount.amount, at, name],
+                )
 
     def _drafted(self, cursor: psycopg.Cursor[Any], name: str, event: InvoiceDrafted, at: datetime) -> None:
         cursor.execute(
@@ -173,6 +180,12 @@ class InvoicesProjection:
                 at,
             ],
         )
+        if event.credit is not None and event.credit.amount >= event.gross.amount:
+            # Credit pays for all of it, so no capture is to come.
+            cursor.execute(
+                "insert into invoice_captures values (%s, %s) on conflict do nothing",
+                [event.order_id, event.fulfillment],
+            )
 
     def _issued(
         self, cursor: psycopg.Cursor[Any], name: str, event: InvoiceIssued | CreditNoteIssued, at: datetime

@@ -21,7 +21,7 @@ from contracts.ids import aggregate_id, stream
 from contracts.message import to_milliseconds
 from contracts.money import Tender, TenderMethod
 from contracts.payments import AuthorizePayment, CaptureLine, CapturePayment
-from contracts.payments.invoices import DescribeSeller, RetryInvoice
+from contracts.payments.invoices import DescribeSeller, MoveOnAccount, RetryInvoice
 from contracts.payments.receivables import RecordBankEntry, SettleEntry, WriteOffInvoice
 from contracts.personal import Personal, PersonalContent
 from services.payments import app as payments
@@ -149,6 +149,18 @@ def test_what_was_paid_otherwise_is_paid_once_it_is_captured_whichever_is_told_f
     assert site.state("INV-2026-000002") == ("paid", 0)
     assert site.state() == ("overdue", 1_190)
     site.captured("s1", 1_190)
+    assert site.state() == ("paid", 0)
+
+
+def test_what_credit_of_an_exchange_pays_is_paid_until_it_is_charged_after_all(site: Site) -> None:
+    site.books.described()
+    site.books.later(UNTIL_NOW)
+    site.books.issue(invoice(on_account=0, credit=eur(1_190)))
+    assert site.state() == ("paid", 0)
+    # when the goods that were to come back do not, it is to be paid, and once they do it is not
+    site.books.tell(S1, MoveOnAccount(reference="c1", amount=eur(1_190)))
+    assert site.state() == ("open", 1_190)
+    site.books.tell(S1, MoveOnAccount(reference="r1", amount=eur(-1_190)))
     assert site.state() == ("paid", 0)
 
 

@@ -18,7 +18,7 @@ from contracts.fulfillment import (
     ReturnReason,
     ReturnReceived,
 )
-from contracts.ids import stream
+from contracts.ids import aggregate_id, stream
 from contracts.message import Event
 from contracts.order import (
     Bucket,
@@ -50,10 +50,19 @@ from contracts.order import (
     ReturnDecider,
     WithdrawReturn,
 )
-from contracts.payments import AuthorizeMore, CapturePayment, DeclineReason, IncreaseDeclined, PaymentIncreased
-from contracts.payments.invoices import IssueCreditNote, IssueInvoice
+from contracts.payments import (
+    AuthorizeMore,
+    CapturePayment,
+    DeclineReason,
+    IncreaseDeclined,
+    PaymentIncreased,
+    PaymentRefunded,
+    TenderRefund,
+)
+from contracts.payments.invoices import IssueCreditNote, IssueInvoice, MoveOnAccount
 from services.order.exchange_money import owed_in_money
 from services.order.exchange_money import secured as secured_in_all
+from services.order.invoicing import invoice_id
 from services.order.order import OrderStatus, status
 from services.order.refund_state import RefundStage
 from services.order.refunding import refundable
@@ -361,6 +370,8 @@ def at_once() -> Story:
     story.reserved(1)
     outcome = leaves(story)
     assert kinds(outcome) == ["LinesFulfilled", "CreditApplied", "CaptureNotNeeded"]
+    [stated] = sent(outcome, IssueInvoice)
+    assert (stated.gross, stated.on_account, stated.credit) == (eur(1000), eur(0), eur(1000))
     assert story.view.refunds.credit == -1000
     balanced(story)
     return story
@@ -414,6 +425,59 @@ def test_a_return_that_is_withdrawn_charges_what_left_for_it() -> None:
     story = at_once()
     outcome = story.tell(WithdrawReturn(number=1))
     assert found(outcome, CreditCharged).amount == eur(1000)
+
+
+# Of an order on account
+
+
+def moved(outcome: Outcome) -> dict[str, int]:
+    """By invoice, what more is to be paid of it."""
+    return {
+        sent_.stream: sent_.message.amount.amount for sent_ in outcome.sent if isinstance(sent_.message, MoveOnAccount)
+    }
+
+
+def invoice_of(story: Story, place: int) -> str:
+    """The stream of the invoice for what left first, second, or later."""
+    [key] = [key for key, left in story.view.fulfillment.fulfilled.items() if left.number == place]
+    return stream("invoice", invoice_id(story.view.order.terms, key))
+
+
+def test_what_is_over_of_an_exchange_is_owed_no_more_of_what_it_was_captured_for() -> None:
+    # given goods for 10.00 on account that are exchanged for others of 7.00
+    story = paid(("A", 1, 1000))
+    wish = ExchangeWish(line="1", quantity=1, reason=ReturnReason.CHANGED_MIND)
+    proposed(story, wish, added=(line(amount=700),))
+    confirmed(story)
+    story.reserved(1)
+    came(story)
+    # when what is over is paid out, the first invoice is 3.00 less, and no document says so
+    outcome = paid_back(story, 2)
+    assert moved(outcome) == {invoice_of(story, 0): -300}
+    assert not sent(outcome, IssueCreditNote)
+
+
+def test_what_is_charged_after_all_is_owed_of_what_left_for_it_and_goes_off_it_again() -> None:
+    # given goods that left at once, and the others of 10.00 never came
+    story = at_once()
+    outcome = expired(story)
+    charge = found(outcome, CreditCharged)
+    # then the second invoice, which credit had paid, is to be paid
+    assert moved(outcome) == {invoice_of(story, 1): 1000}
+    # and when they come after all, no more
+    taken(story)
+    came(story)
+    capture = aggregate_id("default", "capture", PAYMENT, charge.fulfillment, "0", "0")
+    decision = refund_of(story, 2).contents
+    answer = PaymentRefunded(
+        order_id=ORDER_ID,
+        refund=decision.refund,
+        amount=decision.amount,
+        refunds=(TenderRefund(refund="part", tender=0, capture=capture, amount=decision.amount),),
+        refunded=decision.amount,
+        captured=eur(2000),
+    )
+    assert moved(story.tell(answer, subject=PAYMENT)) == {invoice_of(story, 1): -1000}
 
 
 # On receipt, and not as agreed

@@ -13,6 +13,7 @@ from chassis.testing import DAWN, Outcome
 from contracts.ids import aggregate_id, stream
 from contracts.message import Event
 from contracts.money import Money
+from contracts.payments.invoices import MoveOnAccount, OnAccountMoved
 from contracts.payments.receivables import (
     EntryAssigned,
     EntryMatched,
@@ -144,6 +145,23 @@ def test_a_credit_note_leaves_less_to_pay_and_takes_no_payment() -> None:
     assert left_open(books) == 595
     comes(books, entry(595, invoice=CREDIT.partition("/")[2]))
     assert unmatched(books) == {"e1": (595, "not_issued")}
+
+
+def test_what_an_exchange_takes_off_or_adds_counts_once_for_each_capture_and_refund() -> None:
+    # given an invoice of 11.90 on account, of which 3.00 are owed no more
+    books = billed()
+    less = MoveOnAccount(reference="r1", amount=eur(-300))
+    books.tell(S1, less).then(OnAccountMoved(reference="r1", amount=eur(-300)))
+    books.tell(S1, less).then_nothing()
+    assert left_open(books) == 890
+    # when a charge adds 2.00, then as much comes as was stated at first
+    books.tell(S1, MoveOnAccount(reference="c1", amount=eur(200)))
+    comes(books, entry(1_190))
+    assert (left_open(books), unmatched(books)) == (0, {"e1": (100, "overpaid")})
+
+
+def test_of_a_document_that_was_never_asked_for_nothing_is_owed() -> None:
+    Books().tell(S1, MoveOnAccount(reference="r1", amount=eur(300))).then_nothing()
 
 
 def test_finance_gives_up_what_is_open_once() -> None:
