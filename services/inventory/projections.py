@@ -5,7 +5,7 @@ Every row is a function of its streams' events in order, whatever batches they c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, LiteralString
 
 import psycopg
@@ -85,9 +85,10 @@ class StockProjection:
     """
 
     def apply(self, connection: psycopg.Connection[Any], records: Sequence[Record]) -> None:
+        events = list(events_among(records, _STOCK))
         with connection.cursor() as cursor:
-            for envelope, event in events_among(records, _STOCK):
-                self._book(cursor, event)
+            self._book(cursor, [event for _, event in events])
+            for envelope, event in events:
                 match event:
                     case StockReserved() | DemandQueued():
                         self._claimed(cursor, event, envelope.time)
@@ -103,22 +104,31 @@ class StockProjection:
                         cursor.execute(f"delete from claim_holds where {_CLAIM}", _claim_of(event))
                         cursor.execute(f"delete from claims where {_CLAIM}", _claim_of(event))
 
-    def _book(self, cursor: psycopg.Cursor[Any], event: Any) -> None:
-        """The item, its unit (of the first goods: a demand may have asked in any), and the levels that it says."""
-        unit = event.unit if isinstance(event, (*_BOOKED, StockHandedOut)) else None
-        cursor.execute(
-            "insert into stock_items values (%s, %s) on conflict (sku) do update"
-            " set unit = coalesce(stock_items.unit, excluded.unit)",
-            [event.sku, unit],
-        )
-        for level in getattr(event, "levels", ()):
+    def _book(self, cursor: psycopg.Cursor[Any], events: Sequence[Any]) -> None:
+        """The items, the unit of each (of the first goods: a demand may have asked in any), and the levels that were said
+        last: one statement each, however many events there are, since each is a way to the database and back."""
+        units: dict[str, str | None] = {}
+        levels: dict[tuple[str, str], list[Any]] = {}
+        for event in events:
+            unit = event.unit if isinstance(event, (*_BOOKED, StockHandedOut)) else None
+            units[event.sku] = unit if units.get(event.sku) is None else units[event.sku]
+            for level in getattr(event, "levels", ()):
+                levels[event.sku, level.location] = [event.sku, *dict(level).values()]
+        if units:
             cursor.execute(
-                "insert into stock_levels values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+                "insert into stock_items select * from unnest(%s::text[], %s::text[]) on conflict (sku) do update"
+                " set unit = coalesce(stock_items.unit, excluded.unit)",
+                _columns(sorted(units.items())),
+            )
+        if levels:
+            cursor.execute(
+                "insert into stock_levels select * from unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[],"
+                " %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])"
                 " on conflict (sku, location) do update set (on_hand, sellable, suspect, damaged, on_hold, picked,"
                 " reserved, soft, available) = (excluded.on_hand, excluded.sellable, excluded.suspect,"
                 " excluded.damaged, excluded.on_hold, excluded.picked, excluded.reserved, excluded.soft,"
                 " excluded.available)",
-                [event.sku, *dict(level).values()],
+                _columns(row for _, row in sorted(levels.items())),
             )
 
     def _claimed(self, cursor: psycopg.Cursor[Any], event: StockReserved | DemandQueued, at: Any) -> None:
@@ -166,6 +176,10 @@ class StockProjection:
             " = (claims.sku, claims.kind, claims.id, claims.line, claims.sequence))",
             _claim_of(event),
         )
+
+
+def _columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def _claim_of(event: Any) -> list[Any]:
