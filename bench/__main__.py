@@ -9,6 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from bench.at_the_doors import Visits, doors
+from bench.hop import hop
 from bench.idle import idle
 from bench.life import Size, made_again, whole_life
 from bench.limit import USUAL, Shape, limit
@@ -22,6 +24,8 @@ LIFE = Size(orders=2_500, open_max=300, warm=5.0, window=20.0, limit_records=150
 BASKETS = Size(orders=1_000, open_max=150, warm=5.0, window=20.0, limit_records=100_000)
 REBUILT = Size(orders=1_500, open_max=300, warm=0.0, window=60.0, limit_records=0)
 LIMIT_RECORDS = 150_000
+HOP_COMMANDS = 30_000
+VISITS = Visits(orders=1_000, looks=200)
 IDLE_SETTLE_SECONDS, IDLE_SECONDS = 10.0, 20.0
 RUNS_MAX = 100
 
@@ -47,6 +51,8 @@ MEASURES: Mapping[str, Callable[[], dict[str, Any]]] = {
     "baskets": lambda: whole_life("baskets", BASKETS),
     "rebuild": lambda: made_again("synthetic", REBUILT),
     "idle": lambda: idle(IDLE_SETTLE_SECONDS, IDLE_SECONDS),
+    "doors": lambda: doors(VISITS),
+    "hop": lambda: hop(HOP_COMMANDS),
     "work": lambda: {"machine": describe(), **fixed_work()},
 }
 """What can be measured, in the order of the page."""

@@ -52,9 +52,9 @@ class Installation:
         running = {name: self.stack.pid_file(name).running() for name in names}
         return {name: process.pid for name, process in running.items() if process is not None}
 
-    def behind(self) -> int:
-        """How many offsets all tables of all services are behind their topics."""
-        return sum(self._behind(service) for service in topics.SERVICES)
+    def behind(self, services: Sequence[str] = topics.SERVICES) -> int:
+        """How many offsets all tables of these services are behind their topics."""
+        return sum(self._behind(service) for service in services)
 
     def _behind(self, name: str) -> int:
         service = declared(name, self.settings.namespace)
@@ -62,14 +62,14 @@ class Installation:
             there = positions_in(live, service).offsets()
         return max(0, ends_of(self.log(), service).offsets() - there)
 
-    def caught_up(self) -> float:
+    def caught_up(self, services: Sequence[str] = topics.SERVICES) -> float:
         """Wait until every store and read model is at the end of its topics twice in a row; the seconds it took.
 
         Raises NotCaughtUp.
         """
         began, still = time.monotonic(), 0
         while still < 2:
-            behind = self.behind()
+            behind = self.behind(services)
             still = 0 if behind else still + 1
             if time.monotonic() - began > CATCH_UP_SECONDS:
                 raise NotCaughtUp(f"the tables are {behind} offsets behind after {CATCH_UP_SECONDS:.0f} s")

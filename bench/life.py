@@ -8,18 +8,17 @@ broker with records and transactions of the same size.
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import ceil
 from multiprocessing.connection import Connection
-from statistics import quantiles
 from typing import Any
 
 from bench.census import Census, count
 from bench.installation import Installation, installed
 from bench.limit import Shape, limit
-from bench.machine import Meter, Reading, describe
+from bench.machine import Meter, Reading, describe, percentiles
 from bench.outside import Course, Load, NotDone, Place, be_outside
 from bench.rebuilding import rebuilt
 from contracts import topics
@@ -157,8 +156,8 @@ def _at_rate(line: Connection, meter: Meter, rate: float, size: Size) -> dict[st
     return {
         "orders_per_second": round(rate, 2),
         "orders": len(course.completed_after),
-        "placed_to_confirmed_ms": _percentiles(course.confirmed_after),
-        "placed_to_completed_ms": _percentiles(course.completed_after),
+        "placed_to_confirmed_ms": percentiles(course.confirmed_after),
+        "placed_to_completed_ms": percentiles(course.completed_after),
         "cpu_ms_per_order": _each(reading.cpu, course.completed),
     }
 
@@ -166,10 +165,3 @@ def _at_rate(line: Connection, meter: Meter, rate: float, size: Size) -> dict[st
 def _each(cpu: Mapping[str, float], orders: int) -> dict[str, float]:
     """Milliseconds of CPU an order, by process; `others` is whatever else the machine did."""
     return {name: round(1_000 * seconds / max(1, orders), 2) for name, seconds in cpu.items()}
-
-
-def _percentiles(seconds: Sequence[float]) -> dict[str, int]:
-    if len(seconds) < 2:
-        raise NotDone(f"{len(seconds)} orders in a window say nothing about how long they take")
-    cut = quantiles(seconds, n=100, method="inclusive")
-    return {name: round(1_000 * cut[at - 1]) for name, at in (("p50", 50), ("p95", 95), ("p99", 99))}

@@ -8,9 +8,10 @@ the services wrote.
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
@@ -18,7 +19,9 @@ from uuid import uuid4
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
+from bench.sending import send_all
 from chassis.kafka import KafkaLog
+from chassis.log import NewRecord
 from contracts.topics import TopicSpec
 
 __all__ = ["LOOPS", "USUAL", "Shape", "limit"]
@@ -33,11 +36,9 @@ HEADERS = 14
 SECONDS = 8.0
 """How long each figure is taken for, unless the records are used up before."""
 
-SEND_SECONDS = 30.0
 REQUEST_SECONDS = 10.0
+POLL_SECONDS = 0.2
 JOIN_SECONDS = 60.0
-WAIT_SECONDS = 5.0
-"""A loop that gets nothing for so long has done its part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,8 @@ def limit(bootstrap: str, shape: Shape, records: int, seconds: float = SECONDS) 
     name = f"bench-limit-{uuid4().hex[:8]}"
     specs = [TopicSpec(f"{name}-{part}", PARTITIONS, {}) for part in ("in", "out")]
     KafkaLog(bootstrap).create_topics(specs)
-    _fill(bootstrap, f"{name}-in", shape, records)
-    by_loops = {str(loops): _together(bootstrap, name, shape, loops, seconds) for loops in LOOPS}
+    send_all(bootstrap, _filling(f"{name}-in", shape, records))
+    by_loops = {str(loops): _together(bootstrap, name, shape, loops, records, seconds) for loops in LOOPS}
     return {
         "record_bytes": shape.record_bytes,
         "transaction_records": shape.transaction_records,
@@ -71,25 +72,14 @@ def limit(bootstrap: str, shape: Shape, records: int, seconds: float = SECONDS) 
     }
 
 
-def _fill(bootstrap: str, topic: str, shape: Shape, records: int) -> None:
-    producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 20})
+def _filling(topic: str, shape: Shape, records: int) -> Iterator[NewRecord]:
     each = max(1, shape.header_bytes // HEADERS - 7)
-    headers: list[tuple[str, str | bytes | None]] = [(f"head-{n:02}", b"h" * each) for n in range(HEADERS)]
+    headers = tuple((f"head-{n:02}", b"h" * each) for n in range(HEADERS))
     value = b"v" * max(1, shape.record_bytes - shape.header_bytes)
-    for number in range(records):
-        while True:
-            try:
-                producer.produce(
-                    topic, value=value, key=b"k%d" % number, partition=number % PARTITIONS, headers=headers
-                )
-                break
-            except BufferError:
-                producer.poll(0.1)
-    if producer.flush(SEND_SECONDS):
-        raise TimeoutError(f"the broker did not take the records of {topic} in time")
+    return (NewRecord(topic, number % PARTITIONS, b"k%d" % number, value, headers) for number in range(records))
 
 
-def _together(bootstrap: str, name: str, shape: Shape, loops: int, seconds: float) -> float:
+def _together(bootstrap: str, name: str, shape: Shape, loops: int, records: int, seconds: float) -> float:
     """Records a second of so many loops, from when the first of them began until the last of them ended."""
     group = f"{name}-{loops}"
     context = multiprocessing.get_context("spawn")
@@ -97,7 +87,7 @@ def _together(bootstrap: str, name: str, shape: Shape, loops: int, seconds: floa
     for number in range(loops):
         ours, theirs = context.Pipe()
         share = list(range(number, PARTITIONS, loops))
-        arguments = (bootstrap, name, group, share, shape.transaction_records, seconds, theirs)
+        arguments = (bootstrap, name, group, share, records, shape.transaction_records, seconds, theirs)
         process = context.Process(target=_loop, args=arguments, daemon=True)
         process.start()
         lines.append(ours)
@@ -121,9 +111,16 @@ def _hear(line: Connection) -> tuple[int, float, float]:
 
 
 def _loop(
-    bootstrap: str, name: str, group: str, share: Sequence[int], batch: int, seconds: float, line: Connection
+    bootstrap: str,
+    name: str,
+    group: str,
+    share: Sequence[int],
+    records: int,
+    batch: int,
+    seconds: float,
+    line: Connection,
 ) -> None:
-    """Move records of these partitions until nothing comes or the time is over; says how many, and when (time.time) it
+    """Move what these partitions have of all `records`, or what the time allows; says how many, and when (time.time) it
     began and ended."""
     consumer = Consumer(
         {
@@ -148,20 +145,14 @@ def _loop(
     producer.init_transactions(REQUEST_SECONDS)
     # By hand, so that the clock does not count how a group comes together, and no transaction is lost to that.
     consumer.assign([TopicPartition(f"{name}-in", number, 0) for number in share])
-    moved, began, ended, heard = 0, 0.0, 0.0, time.monotonic()
-    until: float | None = None
-    while until is None or time.monotonic() < until:
-        messages = consumer.consume(batch, 0.2)
-        if not messages:
-            if time.monotonic() - heard > WAIT_SECONDS:
-                break
-            continue
-        heard = time.monotonic()
-        if until is None:
-            until, began = heard + seconds, time.time()
-        moved += _move(consumer, producer, f"{name}-out", messages)
-        ended = time.time()
-    line.send((moved, began, ended))
+    wanted = sum(1 for number in range(records) if number % PARTITIONS in share)
+    moved, began, until = 0, 0.0, math.inf
+    while moved < wanted and time.time() < until:
+        messages = consumer.consume(batch, POLL_SECONDS)
+        if messages and not moved:
+            began, until = time.time(), time.time() + seconds
+        moved += _move(consumer, producer, f"{name}-out", messages) if messages else 0
+    line.send((moved, began, time.time()))
 
 
 def _move(consumer: Consumer, producer: Producer, topic: str, messages: list[Any]) -> int:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import quantiles
 from typing import Any
 
 import psutil
 
-__all__ = ["Meter", "Reading", "describe"]
+__all__ = ["Meter", "Reading", "describe", "percentiles"]
 
 OTHERS = "others"
 """Whatever else ran on the machine meanwhile."""
@@ -86,3 +87,11 @@ def _busy() -> float:
     """CPU seconds that the machine spent on anything since it started."""
     times = psutil.cpu_times()
     return float(sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0))
+
+
+def percentiles(seconds: Sequence[float]) -> dict[str, int]:
+    """The median, and what 95 and 99 in a hundred stay below, in milliseconds; raises ValueError of fewer than two."""
+    if len(seconds) < 2:
+        raise ValueError(f"{len(seconds)} durations say nothing about how long it takes")
+    cut = quantiles(seconds, n=100, method="inclusive")
+    return {name: round(1_000 * cut[at - 1]) for name, at in (("p50", 50), ("p95", 95), ("p99", 99))}

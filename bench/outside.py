@@ -15,13 +15,12 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 
 from bench.orders import Shop, baskets, synthetic
 from bench.people import CHANNEL, HTTP, Floor, door, goods_entry, order_entry, order_name, seller_entry
-from chassis.doors import Entry
+from bench.sending import make_producer, send
 from chassis.kafka import KafkaLog
-from chassis.log import NewRecord
 from chassis.sealing import FileMasterKey, Sealer
 from chassis.vault import PostgresVault
 from contracts import topics
@@ -32,7 +31,6 @@ __all__ = ["Course", "Load", "Place", "be_outside"]
 
 READ_AT_ONCE = 2_000
 WAIT_SECONDS = 0.005
-QUEUE_WAIT_SECONDS = 0.1
 DRAIN_SECONDS = 90.0
 FOLLOWED = ("order", "fulfillment", "shipping")
 UNWANTED = frozenset({HoldPlaced.TYPE, OrderCancelled.TYPE})
@@ -108,14 +106,7 @@ class _Outside:
         self._due: dict[bytes, float] = {}
         self._counted: set[bytes] = set()
         self._course, self._in_window = Course(), False
-        self._producer = Producer(
-            {
-                "bootstrap.servers": place.bootstrap,
-                "enable.idempotence": True,
-                "linger.ms": 2,
-                "message.max.bytes": topics.DEAD_LETTER_BYTES_MAX,
-            }
-        )
+        self._producer = make_producer(place.bootstrap)
         log = KafkaLog(place.bootstrap)
         self._consumer = Consumer(
             {
@@ -132,7 +123,7 @@ class _Outside:
     def bring_goods(self) -> None:
         """Say who sells, and have all goods received."""
         for record in self._goods:
-            self._send(record)
+            send(self._producer, record)
         self._producer.flush()
 
     def run(self, load: Load, say: Callable[[str], None]) -> Course:
@@ -170,23 +161,9 @@ class _Outside:
             self._due[name] = due
             if self._in_window:
                 self._counted.add(name)
-            self._send(record)
+            send(self._producer, record)
             self._next += 1
             self._course.sent += 1
-
-    def _send(self, record: NewRecord) -> None:
-        while True:
-            try:
-                self._producer.produce(
-                    record.topic,
-                    value=record.value,
-                    key=record.key,
-                    partition=record.partition,
-                    headers=list(record.headers),
-                )
-                return
-            except BufferError:
-                self._producer.poll(QUEUE_WAIT_SECONDS)
 
     def _turn(self) -> None:
         """Read what happened, and do what follows from it."""
@@ -209,10 +186,7 @@ class _Outside:
             self._course.completed += self._in_window
         else:
             for entry in self._floor.reports(kind, key.decode(), value, headers["ce_time"].decode()):
-                self._report(entry)
-
-    def _report(self, entry: Entry) -> None:
-        self._send(self._door.record(entry))
+                send(self._producer, self._door.record(entry))
 
     def _note(self, after: list[float], key: bytes) -> None:
         if key in self._counted and key in self._due:

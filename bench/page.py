@@ -37,6 +37,8 @@ def figures(results: Path) -> str:
         ("A whole life: real baskets", _life(read(results, "baskets"))),
         ("Tables made again", _rebuild(read(results, "rebuild"))),
         ("Nothing to do", _idle(read(results, "idle"))),
+        ("The doors", _doors(read(results, "doors"))),
+        ("One hop: inventory alone", _hop(read(results, "hop"))),
         ("A life without broker and database", _work(read(results, "work"))),
     ]
     return "\n".join(f"## {title}\n\n{body}\n" for title, body in chapters)
@@ -76,7 +78,7 @@ def _limit(runs: Runs) -> str:
     if not runs:
         return NOT_YET
     one = runs[-1]
-    rows = [_row(f"records a second, {loops} process(es)", runs, "by_loops", loops) for loops in one["by_loops"]]
+    rows = [_row(f"records a second, loops: {loops}", runs, "by_loops", loops) for loops in one["by_loops"]]
     shape = f"Records of {one['record_bytes']:,} bytes, {one['transaction_records']} a transaction."
     return "\n".join([_taken(runs), "", shape, "", HEAD, *rows])
 
@@ -147,7 +149,10 @@ def _rebuild(runs: Runs) -> str:
         _row(f"{name}, events a second", runs, "services", name, "events_per_second") for name in runs[-1]["services"]
     ]
     events = ", ".join(f"{name} {found['events']:,}" for name, found in runs[-1]["services"].items())
-    said = f"From the topic to equal tables, all read models among them, compared row by row with the live ones afterwards. Events: {events}."
+    said = (
+        "From the topic to equal tables, all read models among them, compared row by row with the live ones afterwards; "
+        f"events: {events}. Of few events, the beginning of a rebuild is much of the time."
+    )
     return "\n".join([_taken(runs), "", said, "", HEAD, *rows])
 
 
@@ -163,6 +168,41 @@ def _idle(runs: Runs) -> str:
     memory = sum(spread(runs, "memory_mib", name)[1] for name in names)
     rows.append(f"| all | {_number(100 * cores)} | {_number(memory)} |")
     return "\n".join([_taken(runs), "", "| | % of a core, median | MiB, median |", "|---|---:|---:|", *rows])
+
+
+def _doors(runs: Runs) -> str:
+    if not runs:
+        return NOT_YET
+    rows = [
+        _row("orders a second by HTTP, sixteen callers", runs, "http_orders_per_second"),
+        _row("CPU of the doors for one of them, ms", runs, "http_cpu_ms_per_order", "doors"),
+        _row("orders a second by `channel.orders`", runs, "channel_orders_per_second"),
+    ]
+    rows += [
+        _row(f"{what} by HTTP while sixteen callers order, {cut}, ms", runs, "reads_ms", what, cut)
+        for what in ("order", "timeline", "stock")
+        for cut in ("p50", "p99")
+    ]
+    said = (
+        f"{runs[-1]['orders']:,} orders of three lines by each door, sealed there, until each was answered or put into the "
+        "inbox; services, workers and what channels hear run meanwhile."
+    )
+    return "\n".join([_taken(runs), "", said, "", HEAD, *rows])
+
+
+def _hop(runs: Runs) -> str:
+    if not runs:
+        return NOT_YET
+    names = [name for name in runs[-1]["cpu_us_per_command"] if name != "others"]
+    rows = [
+        _row("commands a second", runs, "commands_per_second"),
+        *(_row(f"CPU of {name}, µs a command", runs, "cpu_us_per_command", name) for name in names),
+    ]
+    said = (
+        f"{runs[-1]['commands']:,} claims of stock in, an event and an answer of each out, with the store and read models "
+        "behind it; all of them wait already."
+    )
+    return "\n".join([_taken(runs), "", said, "", HEAD, *rows])
 
 
 def _work(runs: Runs) -> str:
