@@ -123,10 +123,12 @@ def _charge(state: OrderStream, each: Exchange, short: int) -> CreditCharged:
 def _without_waiting(state: OrderStream, each: Exchange, context: Context) -> Sequence[Event]:
     """Nothing more comes back. Of what waited for it: nothing leaves where nothing came; else what it costs more than
     was agreed is secured first."""
-    if each.send is not ExchangeSend.ON_RECEIPT or not to_leave(state, each):
+    if each.send is not ExchangeSend.ON_RECEIPT:
         return ()
     if not any_settled(state, each):
         return _nothing_came(state, each, context)
+    if not to_leave(state, each):
+        return ()
     lacking = owed_in_money(state) - secured(state)
     if lacking <= 0 or state.changes.increase is not None or _held(state, each):
         return ()

@@ -16,9 +16,11 @@ from contracts.order import (
     DeclineChange,
     DeclineRefund,
     DeclineReturn,
+    ExchangeWish,
     GrantRefund,
     HeldStep,
     LineQuantity,
+    OrderLine,
     PlaceHold,
     ProposeChange,
     RefundApprover,
@@ -116,7 +118,7 @@ def refund(day: Day, chance: Chance) -> None:
     else:
         lines = (RefundUnits(line=chance.choice(_lines(day, name)), quantity=chance.between(1, 2)),)
         cause = chance.choice((RefundCause.DAMAGED, RefundCause.MISSING))
-        to = chance.choice((RefundTo.ORIGINAL, RefundTo.ORIGINAL, RefundTo.STORE_CREDIT))
+        to = chance.choice((RefundTo.ORIGINAL, RefundTo.REPLACEMENT, RefundTo.STORE_CREDIT))
         wish = GrantRefund(cause=cause, lines=lines, reason="broken", to=to)
     day.say("order", name, wish, chance.choice((DESK, FINANCE)))
 
@@ -151,6 +153,33 @@ def want_return(day: Day, chance: Chance) -> None:
     day.say("order", name, RequestReturn(lines=(wish,), label=chance.happens(30), matches=matches), DESK)
 
 
+def exchange(day: Day, chance: Chance) -> None:
+    """Units come back for another article, at what was paid for them or dearer or cheaper; also by somebody's exception."""
+    if (name := day.some_order(chance)) is None:
+        return
+    line = chance.choice(_lines(day, name))
+    placed = day.state("order", name).order.placed
+    sku = chance.choice(tuple(sorted(one.sku for one in placed.lines))) if placed is not None else "A"
+    even = chance.happens(50)
+    wish = ExchangeWish(line=line, quantity=1, reason=chance.choice(REASONS), sku=sku if even else None)
+    other = OrderLine(
+        line="",
+        sku=sku,
+        quantity=1,
+        unit="each",
+        amount=_money(chance.choice((100, 1500, 3000))),
+        tax_included=True,
+        ship_group=placed.ship_groups[0].group if placed is not None and placed.ship_groups else "",
+    )
+    exception = "a gift" if chance.happens(50) else None
+    proposal = ProposeChange(returns=(wish,), added=() if even else (other,), exception=exception)
+    day.say("order", name, proposal, DESK)
+    day.world.run()
+    proposed = day.state("order", name).changes.proposed
+    if proposed is not None and chance.happens(90):
+        day.say("order", name, ConfirmChange(change=proposed.change), DESK)
+
+
 def decide_return(day: Day, chance: Chance) -> None:
     """The order desk approves a return or does not, or the customer keeps the goods."""
     if (name := day.some_order(chance)) is None:
@@ -183,6 +212,7 @@ DESKS: Mapping[str, Deed] = {
     "refund": Deed(8, refund),
     "decide refund": Deed(4, decide_refund),
     "want return": Deed(8, want_return),
+    "exchange": Deed(5, exchange),
     "decide return": Deed(4, decide_return),
     "settle": Deed(5, settle),
 }

@@ -83,12 +83,14 @@ def _claims(day: Day, name: str, view: Any) -> None:
 
 
 def _money(day: Day, name: str, view: Any) -> None:
-    """What was taken is what left, less what nobody could take; what was paid back is what payments paid back."""
+    """What was taken, or paid by credit of an exchange, is what left, less what nobody could take; what was paid back is what
+    payments paid back."""
     order_id = split_stream(name)[1]
     left = [event for of, event in day.world.events if of == name and isinstance(event, LinesFulfilled)]
     worth = sum(event.amount.amount for event in left)
     owed = [each for each in view.fulfillment.fulfilled.values() if each.asked and not each.captured]
-    missing = worth - view.order.captured
+    credit = sum(each.applied for each in view.exchanges.exchanges.values())
+    missing = worth - view.order.captured - credit
     must(missing >= 0 and (missing == 0 or view.order.open or bool(owed)), "not taken", f"{name}: {missing} of {worth}")
     if view.order.ended and not view.order.holds:
         must(missing == 0, "not taken", f"{name} has ended with {missing} of {worth} not taken")

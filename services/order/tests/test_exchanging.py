@@ -500,6 +500,18 @@ def test_nothing_leaves_for_goods_that_never_come() -> None:
     balanced(story)
 
 
+def test_nor_do_goods_that_cost_nothing() -> None:
+    # given a gift that is exchanged for another size, and never comes back
+    story = paid(("A", 1, 0))
+    proposed(story)
+    confirmed(story)
+    story.reserved(1)
+    outcome = expired(story)
+    # then the other is cancelled, and the order is complete again
+    assert found(outcome, LinesCancelled).moves
+    assert status(story.view.order) is OrderStatus.COMPLETED
+
+
 def test_nothing_leaves_for_a_return_that_is_withdrawn_whatever_else_was_secured() -> None:
     # given three units for 10.00 each that were secured; one left, and one is cancelled once the first is to be exchanged
     story = Story().placed(("A", 1, 1000), ("A", 1, 1000), ("A", 1, 1000))
