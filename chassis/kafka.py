@@ -247,6 +247,7 @@ class _TransactionalProducer:
     def __init__(self, bootstrap: str, transactional_id: str) -> None:
         self._written: dict[TopicPartition, int] = {}
         self._failed: str | None = None
+        self._unanswered = False
         self._producer = Producer(
             {
                 "bootstrap.servers": bootstrap,
@@ -312,10 +313,14 @@ class _TransactionalProducer:
         offsets = [KafkaTopicPartition(topic, partition, offset) for partition, offset in sorted(positions.items())]
         # Asks the group's coordinator, and never returns once that went away: its time-out is not kept (librdkafka 5456).
         with _transacting(self._producer):
-            answered(
-                lambda: self._producer.send_offsets_to_transaction(offsets, group_metadata, REQUEST_TIMEOUT),
-                ANSWER_TIMEOUT,
-            )
+            try:
+                answered(
+                    lambda: self._producer.send_offsets_to_transaction(offsets, group_metadata, REQUEST_TIMEOUT),
+                    ANSWER_TIMEOUT,
+                )
+            except Indefinite:
+                self._unanswered = True
+                raise
 
     def commit(self) -> None:
         with _transacting(self._producer):
@@ -329,6 +334,8 @@ class _TransactionalProducer:
             raise Indefinite(str(error)) from error
 
     def close(self) -> None:
+        if self._unanswered:
+            return  # a call is still inside: the client goes with its thread, if that ever returns
         # Closing aborts what is open, and the client waits for that as long as the broker is away: let it wait alone.
         # A later producer of the same id fences this one, so what it may still say then changes nothing.
         self._producer.purge()

@@ -16,7 +16,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from tests.chaos.site import installed
 
 __all__ = ["DAILY", "LONG", "main"]
 
-SINGLE = {**MESSAGE_ROWS, **PROCESS_ROWS}
+SINGLE = {**PROCESS_ROWS, **MESSAGE_ROWS}
 LONG = frozenset({"F17", "F35", "F36"})
 """Rows that `make chaos-long` adds."""
 DAILY = frozenset({*KILLED, *SINGLE}) - LONG
@@ -44,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--long", type=float, metavar="MINUTES", help="begin another pass as long as so many are not over"
     )
+    parser.add_argument("--within", type=float, metavar="MINUTES", help="make no further fault of a pass after so many")
     parser.add_argument("--record", action="store_true", help="add what was found to docs/evidence/chaos.md")
     asked = parser.parse_args(arguments)
     # One who is asked to end stops what it started.
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     until = time.monotonic() + 60 * (asked.long or 0)
     outcomes: list[Outcome] = []
     while True:
-        outcomes += _pass(rows, seed)
+        outcomes += _pass(rows, seed, asked.within)
         if time.monotonic() >= until:
             break
         seed += 1
@@ -72,7 +73,7 @@ def _rows(text: str) -> frozenset[str]:
     return rows
 
 
-def _pass(rows: frozenset[str], seed: int) -> list[Outcome]:
+def _pass(rows: frozenset[str], seed: int, within: float | None) -> list[Outcome]:
     """All rows on an installation of its own, which is removed when nothing was wrong."""
     folder = Path(tempfile.mkdtemp(prefix="orderlog-chaos-"))
     folder.chmod(0o755)  # the database runs as somebody else where root starts it
@@ -85,7 +86,7 @@ def _pass(rows: frozenset[str], seed: int) -> list[Outcome]:
         play = Play(site, seed, lambda line: print(line, flush=True))
         try:
             play.begin()
-            _make(play, rows)
+            _make(play, rows, time.monotonic() + 60 * within if within else None)
             play.end()
         finally:
             play.customers.end()
@@ -98,13 +99,21 @@ def _pass(rows: frozenset[str], seed: int) -> list[Outcome]:
     return play.outcomes
 
 
-def _make(play: Play, rows: Iterable[str]) -> None:
-    wanted = frozenset(rows)
+def _make(play: Play, rows: frozenset[str], until: float | None) -> None:
+    """Make these rows; what the time does not suffice for is said."""
+
+    def over() -> bool:
+        return until is not None and time.monotonic() > until
+
+    left = kill_rounds(play, rows & KILLED, over)
+    not_made = [f"{left} rounds of {', '.join(sorted(rows & KILLED))}"] if left else []
     for name, make in SINGLE.items():
-        if name in wanted:
+        if name in rows and over():
+            not_made.append(name)
+        elif name in rows:
             make(play)
-    if killed := wanted & KILLED:
-        kill_rounds(play, killed)
+    if not_made:
+        print(f"not made, since the time was over: {', '.join(not_made)}", flush=True)
 
 
 if __name__ == "__main__":

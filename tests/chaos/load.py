@@ -15,6 +15,9 @@ RATE = 1.5
 """Orders a second: a run takes orders for a minute, and is worked off in its last ones."""
 END_SECONDS = 600
 STOPPED_SHORT = 2
+"""How a run ends whose broker or doors were away for longer than it waits; the same command takes it up again."""
+
+TAKEN_UP_MAX = 3
 
 
 class Load:
@@ -42,13 +45,21 @@ class Load:
 
     def finish(self) -> None:
         """Wait until the run has ended, and checked its sums."""
-        if self._run is not None:
+        for _ in range(TAKEN_UP_MAX):
+            if self._run is None:
+                return
             try:
-                self._run.wait(END_SECONDS)
+                code = self._run.wait(END_SECONDS)
             except subprocess.TimeoutExpired:
                 self.stop()
                 self.troubles.append(f"the demonstration's run did not end within {END_SECONDS} s: {self._told}")
-            self._note()
+                return
+            if code != STOPPED_SHORT:
+                self._note()
+                return
+            self.go_on()
+        self.stop()
+        self.troubles.append(f"the demonstration stopped short {TAKEN_UP_MAX} times, the last in {self._told}")
 
     def stop(self) -> None:
         """End it at once."""
@@ -58,7 +69,7 @@ class Load:
             self._run = None
 
     def _note(self) -> None:
-        if self._run is not None and self._run.returncode not in (None, 0):
+        if self._run is not None and self._run.returncode not in (None, 0, STOPPED_SHORT):
             last = self._told.read_text().strip().splitlines()[-3:]
             self.troubles.append(f"the demonstration left {self._run.returncode}: {' / '.join(last)} ({self._told})")
         self._run = None

@@ -35,11 +35,15 @@ DATABASE_DEATHS = (signal.SIGQUIT, signal.SIGKILL, signal.SIGQUIT)
 """An immediate stop, a kill, and once more."""
 
 
-def kill_rounds(play: Play, rows: frozenset[str]) -> None:
+def kill_rounds(play: Play, rows: frozenset[str], over: Callable[[], bool]) -> int:
     """Every fault point of these rows in every process: one of each process dies in a round, and is started again at
-    once."""
-    for together in rounds(rows, play.seed):
+    once. How many rounds were left when the time was `over`."""
+    wanted = rounds(rows, play.seed)
+    for number, together in enumerate(wanted):
+        if over():
+            return len(wanted) - number
         _round(play, together)
+    return 0
 
 
 def _round(play: Play, together: list[Kill]) -> None:
@@ -110,10 +114,12 @@ def usurped(play: Play) -> None:
     with play.row("F11", f"another producer takes the transactional id of {name}") as one:
         older = site.running(name)
         assert older is not None, f"{name} does not run"
-        newer = site.log.producer(f"{name}-0")
+        # Which slot it has depends on who was there when it started; nobody else has the other.
+        newer = [site.log.producer(f"{name}-{slot}") for slot in range(2)]
         one.fired = 1
         code = older.wait(ENDS_SECONDS)
-        newer.close()
+        for producer in newer:
+            producer.close()
         if code != Exit.FENCED:
             one.wrong.append(f"{name} ended with {code}, not {Exit.FENCED}")
 

@@ -21,7 +21,7 @@ from chassis.settings import Settings, load_settings
 from contracts import topics
 from deploy.local.broker import start_broker
 from deploy.local.database import start_database
-from deploy.local.errors import StalePid
+from deploy.local.errors import StackError, StalePid
 from deploy.local.process import Launch, free_port, launch
 from oms.stack import PROCESSES, Process, Stack
 from oms.tokens import console_token
@@ -131,7 +131,17 @@ class Site:
     def start_database(self) -> None:
         """Start the database if it does not run."""
         parts = httpx.URL(self.settings.database)
-        start_database(self.stack.database_folder, parts.port, (parts.path.removeprefix("/"),), dies_with_parent=True)
+        until = time.monotonic() + STOP_SECONDS
+        while True:
+            try:
+                name = parts.path.removeprefix("/")
+                start_database(self.stack.database_folder, parts.port, (name,), dies_with_parent=True)
+                return
+            except StackError:
+                # What a killed server left behind may still be going.
+                if time.monotonic() > until:
+                    raise
+                time.sleep(LOOK_SECONDS)
 
     def await_running(self, names: Sequence[str] = ()) -> None:
         """Wait until these, or all, say that they run."""

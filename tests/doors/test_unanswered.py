@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from threading import Event, current_thread
+from unittest.mock import Mock
 
 import pytest
 
+from chassis import kafka
 from chassis.kafka import answered
 from chassis.log import Indefinite
 
@@ -17,6 +19,25 @@ def test_a_call_that_never_returns_has_an_unknown_outcome() -> None:
     with pytest.raises(Indefinite, match="did not answer"):
         answered(released.wait, seconds=0.05)
     # then its caller was let go, and only the thread with the call stays
+    released.set()
+
+
+def test_a_client_with_such_a_call_inside_is_let_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    # given a producer whose client never comes back from sending offsets
+    client = Mock()
+    released = Event()
+    client.send_offsets_to_transaction.side_effect = lambda *_: released.wait()
+    monkeypatch.setattr(kafka, "Producer", lambda _: client)
+    monkeypatch.setattr(kafka, "ANSWER_TIMEOUT", 0.05)
+    producer = kafka.KafkaLog("127.0.0.1:1").producer("order-0")
+    producer.begin()
+    with pytest.raises(Indefinite):
+        producer.send_offsets("order.inbox", {0: 7}, object())
+    # when it is closed, so that another takes its place
+    producer.close()
+    # then nobody takes the client away from the call that is still inside it
+    assert not client.purge.called
+    assert not client.close.called
     released.set()
 
 
