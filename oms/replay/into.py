@@ -112,7 +112,7 @@ def _make(log: SandboxLog, url: str, live: Sequence[Service], within: Sequence[S
                 raise NoSandbox(f"the schema {service.schema} is there already: choose another namespace")
     log.create_topics(specs)
     deadline = time.monotonic() + MADE_SECONDS
-    while not all(_there(log, spec.name) for spec in specs):
+    while not all(_known(log, spec) for spec in specs):
         if time.monotonic() > deadline:
             raise LogError(f"the topics of {namespace} are not there {MADE_SECONDS:.0f} s after they were made")
         time.sleep(ASK_SECONDS)
@@ -133,6 +133,14 @@ def _specs(log: Log, live: str, namespace: str) -> list[topics.TopicSpec]:
 def _there(log: Log, topic: str) -> bool:
     try:
         return log.partitions(topic) > 0
+    except LogError:
+        return False
+
+
+def _known(log: Log, spec: topics.TopicSpec) -> bool:
+    """Whether a topic that was just made can be used: it is known a moment before its partitions have leaders."""
+    try:
+        return all(log.bounds(spec.name, number)[1] >= 0 for number in range(log.partitions(spec.name)))
     except LogError:
         return False
 

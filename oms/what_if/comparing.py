@@ -41,7 +41,7 @@ class Differs:
 
 @dataclass(frozen=True)
 class WhatIf:
-    """What a run found. `streams`: those that happened in the span; `differ`: those that the control wrote otherwise."""
+    """What a run found. `streams`: those that the span or the control wrote; `differ`: those that the control wrote otherwise."""
 
     since: datetime
     until: datetime
@@ -74,7 +74,7 @@ def what_if(log: Log, services: Sequence[Service], since: datetime, until: datet
         figures(outcomes(past.events)),
         figures(of_control),
         figures(of_changed),
-        len(by_stream(past.events)),
+        len(by_stream(past.events).keys() | by_stream(control.events).keys()),
         tuple(differences(past.events, control.events)),
         most[:CHANGED_MAX],
         len(most),

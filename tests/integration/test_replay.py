@@ -76,11 +76,11 @@ def test_a_read_model_that_another_version_makes_otherwise_is_named(
 
 def test_streams_that_come_to_other_states_are_named(log: MemoryLog, database: str, namespace: str) -> None:
     def other_state(patched: pytest.MonkeyPatch) -> None:
-        kind = declared("order", "").kinds[0]
+        kind, *others = declared("order", "").kinds
         first = kind.folds[0]
         assert isinstance(first.initial, OrderState)
         changed = replace(kind, folds=(replace(first, initial=replace(first.initial, captured=1)), *kind.folds[1:]))
-        patched.setattr("services.order.app.ORDER", changed)
+        patched.setattr("services.order.app.KINDS", (changed, *others))
 
     found = replayed(log, database, namespace, other_state)
     different = {table.table for table in found.tables if not table.equal}
