@@ -43,6 +43,8 @@ def verify(
     report: Annotated[Path | None, typer.Option("--json", help="Write all of it as JSON into this file.")] = None,
 ) -> None:
     """Check from outside that every promise is kept. Exit code 1 when one is broken, 2 when something cannot be read."""
+    if report is not None and not report.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {report.parent}: make it first", param_hint="--json")
     settings = load_settings()
     try:
         of = _installation(settings, settings.namespace if namespace is None else namespace, grace, canary or [])

@@ -27,6 +27,12 @@ class _Value:
         parts = (self.available, held, self.redeemed, self.expired, *self.holds.values())
         return self.issued == self.available + held + self.redeemed + self.expired and min(parts) >= 0
 
+    def let_go(self, hold: str, amount: int) -> None:
+        """Take away from a hold; one that holds nothing is forgotten."""
+        left = self.holds.pop(hold, 0) - amount
+        if left:
+            self.holds[hold] = left
+
     def __str__(self) -> str:
         held = sum(self.holds.values())
         return f"issued {self.issued}, available {self.available}, held {held}, redeemed {self.redeemed}, expired {self.expired}"
@@ -68,10 +74,10 @@ class Ledgers:
                 ledger.available -= amount
                 ledger.holds[value["hold"]] = ledger.holds.get(value["hold"], 0) + amount
             case "ValueRedeemed":
-                ledger.holds[value["hold"]] = ledger.holds.get(value["hold"], 0) - amount
+                ledger.let_go(value["hold"], amount)
                 ledger.redeemed += amount
             case "ValueReleased":
-                ledger.holds[value["hold"]] = ledger.holds.get(value["hold"], 0) - amount
+                ledger.let_go(value["hold"], amount)
                 ledger.available += amount
             case "ValueExpired":
                 ledger.available -= amount
