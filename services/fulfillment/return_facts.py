@@ -110,6 +110,23 @@ def _said(items: Sequence[Any], state: Return) -> tuple[Any, ...]:
     return tuple(item.model_copy(update={"line": _line(item, state)}) for item in items)
 
 
+def _seen(command: RecordInspection, state: Return) -> tuple[InspectedItem, ...]:
+    """What was looked at, each by its line. Goods that no line is named for are those that lie here beside the lines, where
+    the line itself has not as many here: more came than was announced."""
+
+    def line(item: InspectedItem) -> str | None:
+        found = _line(item, state)
+        if item.line is None and found is not None:
+            of_line, beside = (
+                state.units.get(_pile(command.location, item.model_copy(update={"line": each})).key, 0)
+                for each in (found, None)
+            )
+            return None if of_line < item.quantity <= beside else found
+        return found
+
+    return tuple(item.model_copy(update={"line": line(item)}) for item in command.items)
+
+
 def _again(
     command: RecordReturnReceipt | RecordInspection,
     before: ReturnReceived | ReturnInspected,
@@ -137,7 +154,7 @@ def _inspect(command: RecordInspection, state: Return, context: Context) -> Sequ
     if before := state.inspections.get(command.document):
         return _again(command, before, state, context)
     course = _Course(state, context)
-    items: tuple[InspectedItem, ...] = _said(command.items, course.state)
+    items = _seen(command, course.state)
     if reason := _not_changeable(command.location, items, state):
         return [refused(command, state, context, reason)]
     if lacking := _lacking(command.location, items, state):

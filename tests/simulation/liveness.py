@@ -13,6 +13,7 @@ from contracts.payments import (
     CardCaptured,
     CardRefunded,
     PaymentRefunded,
+    PaymentVoided,
     RefundRefused,
 )
 from contracts.shipping import ShipmentCancelled, ShipmentCreated, Shipped
@@ -112,17 +113,23 @@ def _shipments(day: Day) -> None:
 
 
 def _lapsed_in_time(day: Day) -> set[str]:
-    """The authorisations that had lapsed before their order ended: nobody lets go of those."""
+    """The authorisations that had lapsed before their order ended, or before payments heard that they are to be let go of:
+    nobody lets go of those."""
     lapsed: set[str] = set()
     over: set[str] = set()
+    late: dict[str, set[str]] = {}
     for name, event in day.world.events:
         match event:
             case OrderCompleted() | OrderCancelled():
                 over.add(split_stream(name)[1])
             case OrderReopened():
                 over.discard(split_stream(name)[1])
-            case CardAuthorizationLapsed() if event.order_id not in over:
+            case CardAuthorizationLapsed() if event.order_id in over:
+                late.setdefault(event.order_id, set()).add(event.authorization)
+            case CardAuthorizationLapsed():
                 lapsed.add(event.authorization)
+            case PaymentVoided():
+                lapsed |= late.pop(event.order_id, set())
     return lapsed
 
 

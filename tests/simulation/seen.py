@@ -1,5 +1,5 @@
 """What simulated days reached, over many of them: steps of the sagas, messages of every decider, deadlines, faults; and
-what was never reached, which a run of the checks may not have (test_simulation.py names the exceptions)."""
+what was never reached (never_reached.py names what may be so)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.simulation.world import KINDS, Handled
 __all__ = ["DEADLINES", "Seen"]
 
 DEADLINES: Mapping[str, tuple[str, ...]] = {
-    "order": ("cancel_after", "not_before", "change", "return_decision", "refund_proposal", "notice"),
+    "order": ("cancel_after", "ship_not_before", "change", "return_decision", "refund_proposal", "notice"),
     "fulfillment": ("cancel_answer",),
     "payments": ("call", "card_lapses", "authorization_expires", "transfer_awaited"),
 }

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulation.__main__ import courses, main
+from tests.simulation.__main__ import courses, main, missed
 from tests.simulation.course import play
 from tests.simulation.deeds import DEEDS, schedule_of
+from tests.simulation.never_reached import GATE_SEEDS, NEVER_REACHED
 from tests.simulation.planted import PLANTED, Planted
 from tests.simulation.schedule import Act
+from tests.simulation.seen import Seen
 from tests.simulation.shrinking import shrunk
 from tests.simulation.trace import told
 
@@ -59,3 +61,14 @@ def test_the_command_plays_many_and_says_what_it_saw(capsys: pytest.CaptureFixtu
     assert main(["--seeds", "3", "--first", "7"]) == 0
     said = capsys.readouterr().out
     assert "3 schedules in" in said and "never reached" in said
+
+
+def test_days_enough_have_to_reach_what_no_reason_is_given_for(capsys: pytest.CaptureFixture[str]) -> None:
+    # few days are asked nothing; as many as the gate says have to reach every row that is not listed, and no more
+    seen = Seen(schedules=GATE_SEEDS - 1)
+    assert not missed(seen)
+    seen.schedules = GATE_SEEDS
+    assert missed(seen)
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == len(seen.unreached()) - len(NEVER_REACHED)
+    assert set(NEVER_REACHED) < set(seen.unreached())

@@ -36,7 +36,7 @@ from contracts.fulfillment import (
 from contracts.ids import aggregate_id, stream
 from contracts.inventory import RecordReturned
 from services.fulfillment.customer_return import RETURN
-from services.fulfillment.return_state import ReturnStage
+from services.fulfillment.return_state import ReturnStage, unseen
 
 ORDER = "order:order/o1"
 RESTOCK, SCRAP, MISSING = Disposition.RESTOCK, Disposition.SCRAP, Disposition.MISSING
@@ -272,3 +272,14 @@ def test_the_event_says_how_many_nobody_has_looked_at() -> None:
     outcome = told(back(OPEN, came(2)), looked(1))
     [event] = outcome.events
     assert isinstance(event, ReturnInspected) and event.open_units == 1
+
+
+def test_what_came_beyond_the_announced_is_looked_at_where_it_lies_and_never_received_twice() -> None:
+    # given three that came before an order announced two, so that one of them is no line's
+    spec = back(came(3), OPEN, looked(2))
+    # when a node looks at the third, and names no line
+    outcome = told(spec, looked(1, document="i2"))
+    # then nothing was received with it: stock hears of three, not of four
+    assert "ReturnReceived" not in kinds(outcome)
+    assert [fact[:3] for fact in facts(outcome)] == [("A", "north", 1)]
+    assert unseen(spec.state) == 0
