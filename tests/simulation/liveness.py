@@ -3,10 +3,12 @@ each service believes agrees with the others and with the provider's ledger."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from contracts.ids import split_stream
-from contracts.order import Bucket, LinesFulfilled, OrderCancelled, OrderCompleted, OrderReopened
+from contracts.inventory import StockFulfilled, StockHandedOut
+from contracts.order import Bucket, LinesFulfilled, OrderCancelled, OrderCompleted, OrderReopened, StepUnanswered
 from contracts.payments import (
     CallStep,
     CardAuthorizationLapsed,
@@ -25,6 +27,12 @@ from tests.simulation.safety import must
 
 __all__ = ["check"]
 
+GONE = (Bucket.FULFILLED, Bucket.DELIVERED, Bucket.RETURN_REQUESTED, Bucket.RETURNED)
+"""Buckets of units that left, wherever they are now."""
+
+OURS = ("claim", "release", "dispatch")
+"""Steps that our own services answer at once."""
+
 
 def check(day: Day) -> None:
     """Raises Broken when something does not hold."""
@@ -35,6 +43,8 @@ def check(day: Day) -> None:
         if view.order.placed is not None:
             _order(day, name, view)
     _shipments(day)
+    _gone(day)
+    _given_up(day)
     _provider(day)
     for service in ("order", "inventory", "fulfillment", "shipping", "payments"):
         world.die(service)
@@ -147,3 +157,22 @@ def _provider(day: Day) -> None:
     for name, view in day.views("order", "order"):
         held = bank.held(split_stream(name)[1], lapsed)
         must(not (view.order.ended and held), "money held", f"of {name} the provider holds {held}")
+
+
+def _gone(day: Day) -> None:
+    """I-06: of an order that has ended, as many units left the stock as it calls fulfilled."""
+    left: Counter[str] = Counter()
+    for kind in (StockFulfilled, StockHandedOut):
+        for event in day.world.of(kind):
+            left[event.demand.id] += event.quantity  # type: ignore[attr-defined]
+    for name, view in day.views("order", "order"):
+        gone, told = left[split_stream(name)[1]], sum(units(view.order, bucket) for bucket in GONE)
+        must(
+            not view.order.ended or gone == told, "not gone", f"{gone} left the stock for {name}, which tells of {told}"
+        )
+
+
+def _given_up(day: Day) -> None:
+    """On a day on which nothing went wrong, every step was answered that no person or provider has a part in."""
+    silent = [event.step for event in day.world.of(StepUnanswered) if event.step in OURS]
+    must(bool(day.faults) or not silent, "given up", f"nothing went wrong, and nobody answered {silent}")

@@ -10,7 +10,7 @@ from typing import Any
 
 from chassis.decider import Context, Fold, Outgoing, Send, StreamKind
 from contracts.chassis import DeadlinePassed
-from contracts.inventory import ClaimStock, RecordPicked, ReleaseClaim
+from contracts.inventory import ClaimStock, RecordGone, RecordPicked, ReleaseClaim
 from contracts.message import Event, Message
 from contracts.order import CaptureRecorded, LinesFulfilled
 from contracts.payments import (
@@ -18,7 +18,7 @@ from contracts.payments import (
     PaymentCaptured,
     VoidPayment,
 )
-from contracts.shipping import Shipped
+from contracts.shipping import DispatchShipment, Shipped
 from services.inventory.stock_book import StockBook
 from tests.simulation.world import KINDS, Kinds
 
@@ -135,7 +135,7 @@ def _takes_a_cent_more(right: Decider) -> Decider:
 
 
 def _deaf(right: Decider) -> Decider:
-    """A deadline passes and nothing comes of it, although it stands."""
+    """A message comes and nothing comes of it, although it should."""
     return lambda message, state, context: ()
 
 
@@ -151,6 +151,13 @@ PLANTED: tuple[Planted, ...] = (
     Planted("order", "what left is fulfilled again", _deciding("order", "order", Shipped, _fulfils_again)),
     Planted("order", "a cent more is recorded", _deciding("order", "order", PaymentCaptured, _takes_a_cent_more)),
     Planted("order", "deadlines are not heard", _deciding("order", "order", DeadlinePassed, _deaf)),
+    Planted(
+        "fulfillment", "a pick is not told to stock", _never_sends("fulfillment", "fulfillment_order", RecordPicked)
+    ),
+    Planted(
+        "fulfillment", "what left is not told to stock", _never_sends("fulfillment", "fulfillment_order", RecordGone)
+    ),
+    Planted("shipping", "a dispatch is not heard", _deciding("shipping", "shipment", DispatchShipment, _deaf)),
     Planted("payments", "what is taken is taken twice", _deciding("payments", "payment", CapturePayment, _takes_twice)),
 )
 """The bugs."""
