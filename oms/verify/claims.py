@@ -17,8 +17,9 @@ WHOLE_ENDS = frozenset({"ClaimReleased", "ClaimExpired"})
 """Events after which a claim holds nothing: what they say came free is all that it held."""
 
 
-def check_claims(story: Story, over: bool, findings: Findings) -> None:
-    """Every claim of a demand, event by event; of an order that is over, none may hold anything in the end."""
+def check_claims(story: Story, over: bool, findings: Findings) -> Counter[str]:
+    """Every claim of a demand, event by event; of an order that is over, none may hold anything in the end. What they
+    hold then, by line."""
     held: Counter[tuple[str, str, int]] = Counter()
     last: dict[tuple[str, str, int], Told] = {}
     for event in _about_claims(story.events["inventory"]):
@@ -38,6 +39,10 @@ def check_claims(story: Story, over: bool, findings: Findings) -> None:
         for claim, event in last.items():
             what = f"{held[claim]} units are still held for line {claim[1]} of an order that is over"
             findings.expect("I-03 closed", held[claim] == 0, what, event.place)
+    lines: Counter[str] = Counter()
+    for (_, line, _), quantity in held.items():
+        lines[line] += quantity
+    return lines
 
 
 def _about_claims(events: Iterable[Told]) -> Iterable[Told]:

@@ -16,6 +16,10 @@ from oms.verify.stories import Story, Told
 __all__ = ["OrderMoney", "check_money"]
 
 
+HOLDS = {"ValueHeld": 1, "ValueRedeemed": -1, "ValueReleased": -1}
+"""How events of stored value change what is held for an order."""
+
+
 @dataclass
 class OrderMoney:
     """Accounts of an order by its own events. `kept` is what was captured and not granted back; a grant moves it into
@@ -33,6 +37,7 @@ class OrderMoney:
     exchanged: int = 0
     set_against: Counter[str] = field(default_factory=Counter)
     at_once: bool = False
+    failed: set[str] = field(default_factory=set)
     owed: Counter[str] = field(default_factory=Counter)
     paid: Counter[str] = field(default_factory=Counter)
 
@@ -56,6 +61,8 @@ class OrderMoney:
 
     def _moved(self, event: Told) -> bool:
         value = event.value
+        if event.name == "RefundFailed":
+            self.failed.add(value["refund"])
         match event.name:
             case "CaptureRecorded":
                 self.captured += value["amount"]["amount"]
@@ -110,6 +117,11 @@ class OrderMoney:
     def applied(self) -> int:
         """What credit pays for in place of money."""
         return sum(self.set_against.values())
+
+    @property
+    def owed_by_failure(self) -> int:
+        """What refunds that failed, and were not paid since, still owe."""
+        return sum(self.owed[refund] - self.paid[refund] for refund in self.failed)
 
     @property
     def balanced(self) -> bool:
@@ -194,6 +206,9 @@ def _check_both(story: Story, money: OrderMoney, payment: _PaymentMoney, over: b
         what = f"refunded {back} by the order, {payment.refunded} by payments"
         expect("I-04 both", back == payment.refunded, what, place)
     if over:
+        what = f"{money.credit} are owed, {money.owed_by_failure} of that by refunds that failed"
+        expect("I-04 owed", money.credit == money.owed_by_failure, what, place)
+        _check_invoiced(story, money, findings)
         covered = money.captured + money.applied + money.not_needed
         what = f"fulfilled {money.fulfilled}, captured {money.captured}, by credit {money.applied}, neither {money.not_needed}"
         expect("I-04 worth", money.fulfilled == covered and money.credit >= 0, what, place)
@@ -201,3 +216,23 @@ def _check_both(story: Story, money: OrderMoney, payment: _PaymentMoney, over: b
         what = f"{left} of {payment.authorized} are neither captured nor given back, and the order is over"
         lapsed = any(story.named("payments", "AuthorizationExpired", "CardAuthorizationLapsed"))
         expect("I-10 secured", left <= 0 or lapsed, what, place)
+        _check_holds(story, findings)
+
+
+def _check_holds(story: Story, findings: Findings) -> None:
+    held: Counter[tuple[str, str]] = Counter()
+    for event in story.named("payments", *HOLDS):
+        value = event.value
+        held[value["value"], value["hold"]] += HOLDS[event.name] * value.get("amount", {"amount": 0})["amount"]
+    for (ledger, hold), amount in held.items():
+        what = f"{amount} of {ledger} are still held as {hold}, and the order is over"
+        findings.expect("I-10 secured", amount == 0, what, story.last.place)
+
+
+def _check_invoiced(story: Story, money: OrderMoney, findings: Findings) -> None:
+    """Where a seller issues no invoices, or was not described yet, there are none."""
+    invoices = [event.value["gross"]["amount"] for event in story.named("payments", "InvoiceIssued")]
+    if invoices:
+        paid = money.captured + money.applied
+        what = f"invoiced {sum(invoices)}, captured {money.captured}, by credit {money.applied}"
+        findings.expect("I-04 invoiced", sum(invoices) == paid, what, story.last.place)

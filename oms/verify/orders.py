@@ -19,6 +19,9 @@ ENDS = frozenset({"OrderCompleted", "OrderCancelled"})
 STARTS = frozenset({"OrderPlaced", "OrderImported"})
 GONE = ("fulfilled", "delivered", "return_requested", "returned")
 AT_WORK = ("released", "picked", "packed")
+KEPT = ("reserved", "released")
+"""Where units are that claims hold for them: until they are picked."""
+
 HANDED_OUT = "handed_out"
 
 ANSWERS = {
@@ -56,7 +59,7 @@ def check_story(story: Story, rest_before: int, findings: Findings) -> None:
     resting = story.last.time < rest_before
     order = _fold(story.events["order"], findings)
     over = order.over and resting
-    check_claims(story, over, findings)
+    held = check_claims(story, over, findings)
     if order.started is None:
         return
     _check_identity(story, findings)
@@ -65,6 +68,7 @@ def check_story(story: Story, rest_before: int, findings: Findings) -> None:
     _check_packages(story, order, findings)
     if resting:
         _check_end(story, order, findings)
+        _check_kept(story, order, held, findings)
     if over:
         _check_steps(story, findings)
         _check_gone(story, order, findings)
@@ -184,6 +188,13 @@ def _check_end(story: Story, order: _Order, findings: Findings) -> None:
     where = {line: dict(+buckets) for line, buckets in order.buckets.items()}
     what = f"the order is not over, and nobody and nothing is waited for; its units are in {where}"
     findings.expect("I-09 ends", any(reasons), what, story.last.place)
+
+
+def _check_kept(story: Story, order: _Order, held: Counter[str], findings: Findings) -> None:
+    for line, buckets in order.buckets.items():
+        kept = sum(buckets[bucket] for bucket in KEPT)
+        what = f"{kept} of line {line} are kept by the order, {held[line]} by claims"
+        findings.expect("I-03 kept", kept == held[line], what, story.last.place)
 
 
 def _unanswered(story: Story) -> list[Told]:

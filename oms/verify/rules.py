@@ -26,6 +26,7 @@ _RULES = (
     Rule("I-02 claims", "what is reserved is the sum of the claims, as each event states it"),
     Rule("I-03 units", "what is picked, released, expired or broken of a claim is at most what it holds, or all of it"),
     Rule("I-03 closed", "no claim holds anything for an order that is over"),
+    Rule("I-03 kept", "of an order that rests, what it calls reserved or released is what its claims hold"),
     Rule(
         "I-04 equation",
         "captured - refunded = kept + the customer's credit, neither below zero but credit while an exchange is out",
@@ -35,6 +36,12 @@ _RULES = (
     Rule("I-04 refunded", "no more is refunded than was captured", may_be_none=True),
     Rule("I-04 both", "order and payments agree on what was captured and refunded"),
     Rule("I-04 worth", "of an order that is over, what left is captured, paid by credit, or not to be captured"),
+    Rule(
+        "I-04 invoiced",
+        "of an order that is over and has invoices, these come to what was captured and paid by credit",
+        may_be_none=True,
+    ),
+    Rule("I-04 owed", "of an order that is over, what the customer is still owed is of a refund that failed"),
     Rule(
         "I-04 value", "stored value: issued = available + held + redeemed + expired, none below zero", may_be_none=True
     ),
@@ -54,7 +61,10 @@ _RULES = (
     Rule("I-10 steps", "of an order that is over, everything it asked for was answered"),
     Rule("I-10 shipments", "of an order that is over, each shipment was shipped or cancelled"),
     Rule("I-10 work", "of an order that is over, each fulfillment order was ended"),
-    Rule("I-10 secured", "of an order that is over, what is not captured was given back or has lapsed"),
+    Rule(
+        "I-10 secured",
+        "of an order that is over, what is not captured was given back or has lapsed, and stored value holds nothing",
+    ),
     Rule("I-11 versions", "the versions of a stream are 1, 2, 3, … in the order of offsets"),
     Rule("I-11 partition", "a stream lives in one partition, the one its key belongs to"),
     Rule("I-11 key", "the key of an event is its stream"),

@@ -131,6 +131,20 @@ def a_pick_leaves_a_unit_in_its_claim(here: MemoryInstallation) -> None:
     say(log, event, from_claim=value_of(event)["from_claim"] - 1)
 
 
+@BREAKS.of("I-03 kept")
+def an_order_believes_in_a_unit_that_no_claim_holds(here: MemoryInstallation) -> None:
+    log = here.log
+    event = first(log, "inventory.events", "StockReserved", demand=_waiting_demand(log))
+    say(log, event, quantity=value_of(event)["quantity"] - 1)
+
+
+def _waiting_demand(log: MemorySource) -> Any:
+    """What is reserved for the order that is not to leave for a long time."""
+    order = order_stream("12").removeprefix("order/")
+    reserved = (value_of(record) for record in log.all("inventory.events", "StockReserved"))
+    return next(value["demand"] for value in reserved if value["demand"]["id"] == order)
+
+
 # -- money
 
 
@@ -201,6 +215,19 @@ def goods_leave_for_a_cent_more_than_is_captured(here: MemoryInstallation) -> No
     log = here.log
     event = first(log, "order.events", "LinesFulfilled")
     say(log, event, amount=more(value_of(event)["amount"], 1))
+
+
+@BREAKS.of("I-04 owed")
+def nobody_says_that_money_went_back(here: MemoryInstallation) -> None:
+    log = here.log
+    rename(log, first(log, "order.events", "Refunded"), "StepUnanswered", step="none", key="none", asks=1)
+
+
+@BREAKS.of("I-04 invoiced")
+def an_invoice_is_of_a_cent_more_than_was_paid(here: MemoryInstallation) -> None:
+    log = here.log
+    event = first(log, "payments.events", "InvoiceIssued")
+    say(log, event, gross=more(value_of(event)["gross"], 1))
 
 
 # -- units
@@ -312,6 +339,13 @@ def a_cancelled_order_keeps_its_money_secured(here: MemoryInstallation) -> None:
     log = here.log
     event = first(log, "payments.events", "PaymentVoided", seen=True)
     say(log, event, amount={"amount": 0, "currency": "EUR"})
+
+
+@BREAKS.of("I-10 secured")
+def a_gift_card_holds_a_cent_for_an_order_that_is_over(here: MemoryInstallation) -> None:
+    log = here.log
+    event = first(log, "payments.events", "ValueRedeemed")
+    say(log, event, amount=more(value_of(event)["amount"], -1))
 
 
 def rename(log: MemorySource, record: Record, name: str, owner: str | None = None, **fields: Any) -> None:
