@@ -113,6 +113,10 @@ class Play:
         live = self.alive()
         for one in together:
             one.live = live
+        if live is not None and live > LIVE_SECONDS:
+            together[0].wrong.append(
+                f"an order placed after the heal took {live:.0f} s until the doors showed it confirmed"
+            )
         if live is None:
             unwell = self._unwell()
             together[0].wrong.append(
