@@ -19,7 +19,7 @@ from oms.verify.running import run
 from oms.verify.schemas import Schemas
 from oms.verify.tables import PostgresTables
 
-__all__ = ["verify"]
+__all__ = ["installation", "verify"]
 
 BROKEN, UNREADABLE = 1, 2
 """Exit codes: a promise is broken, or nothing was there to check it by; something could not be read."""
@@ -47,7 +47,7 @@ def verify(
         raise typer.BadParameter(f"there is no folder {report.parent}: make it first", param_hint="--json")
     settings = load_settings()
     try:
-        of = _installation(settings, settings.namespace if namespace is None else namespace, grace, canary or [])
+        of = installation(settings, settings.namespace if namespace is None else namespace, grace, canary or [])
         checker = Checker(of)
         try:
             clean = run(checker, of.broker, report, typer.echo, follow)
@@ -59,7 +59,7 @@ def verify(
     raise typer.Exit(0 if clean else BROKEN)
 
 
-def _installation(settings: Settings, namespace: str, grace: float, canaries: Sequence[str]) -> Installation:
+def installation(settings: Settings, namespace: str, grace: float, canaries: Sequence[str]) -> Installation:
     """Where the settings say that everything is. The sandbox's books are those of this machine."""
     books = settings.home / "sandbox.sqlite3"
     return Installation(

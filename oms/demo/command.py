@@ -12,23 +12,26 @@ from aiokafka.errors import KafkaError
 from rich.console import Console
 from rich.markup import escape
 
-from chassis.settings import load_settings
+from chassis.settings import Settings, load_settings
 from chassis.tokens import Tokens
 from oms.demo import report
+from oms.demo.accounts import journal_balances
 from oms.demo.badges import Badges, badges
 from oms.demo.board import board
 from oms.demo.door import DoorRefused
-from oms.demo.ledgers import journal_balances, ledgers_agree
+from oms.demo.people import PLANTED
 from oms.demo.play import Standstill, perform
+from oms.demo.promises import REST_SECONDS, Verified, promises_kept
 from oms.demo.run import Run, prepare
 from oms.demo.site import Site
 from oms.demo.summary import Summary, summarise
 from oms.demo.tail import history
 from oms.demo.till import Till
-from oms.demo.values import values_add_up
 from oms.journal.reading import journal
 from oms.reach import reach_log
 from oms.typed import typed
+from oms.verify.records import Unreadable
+from oms.verifying import installation
 
 __all__ = ["demo"]
 
@@ -41,11 +44,12 @@ def demo(
     orders: Annotated[int, typer.Option(min=1, max=ORDERS_MAX, help="How many orders to play.")] = 2_000,
     rate: Annotated[float | None, typer.Option(min=0.1, help="Orders a second at most; as fast as taken.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The summary for a program.")] = False,
+    verify: Annotated[bool, typer.Option(help="Ask `oms verify` at the end; not beside other work or faults.")] = True,
 ) -> None:
     """Play the next real baskets as orders: stock, staff, carrier and late goods come through the public doors.
 
-    Leaves 0 when every sum checks, nothing of the mix is missing, and every order is final or queued for a named supply, else 1; 2 when the run could
-    not be played to its end, and 11 when no broker answers. An interrupted run is taken up again by the same command.
+    Leaves 0 when every promise was kept (`oms verify`), nothing of the mix is missing, and every order is final or queued for a named supply, else 1; 2
+    when the run could not be played to its end or not be verified, and 11 when no broker answers. An interrupted run is taken up again by the same command.
     """
     console = Console(stderr=as_json)
     settings = load_settings()
@@ -64,16 +68,25 @@ def demo(
         console.print(f"Interrupted. `{typed()} demo --orders {orders}` goes on from here.")
         raise
     _remember(site, run)
-    with console.status("Checking the sums, from the topics"):
+    with console.status("Reading what the topics say of the run"):
         summary = summarise(run.orders, lambda source: history(site, source))
         over = run.orders.keys() - set(summary.open_orders)
         books = journal_balances(journal(log, settings.namespace), over)
-        values = values_add_up(history(site, "payments"), over)
-        checks = (*summary.checks, *asyncio.run(ledgers_agree(log, settings)), values, books)
-        summary = replace(summary, checks=checks)
-    _tell(run, summary, console, as_json)
-    if not summary.clean:
+        summary = replace(summary, checks=(*summary.checks, books))
+    verified = _verified(settings, run, console) if verify else None
+    _tell(run, summary, verified, console, as_json)
+    if not summary.clean or (verified is not None and not verified.findings.clean):
         raise typer.Exit(NOT_CLEAN)
+
+
+def _verified(settings: Settings, run: Run, console: Console) -> Verified:
+    """What the outside checker says; exits in plain words when something cannot be read."""
+    try:
+        with console.status("Checking every promise from outside"):
+            return promises_kept(installation(settings, settings.namespace, REST_SECONDS, PLANTED), len(run.orders))
+    except Unreadable as error:
+        console.print("[red]The run could not be verified:[/]", escape(str(error)))
+        raise typer.Exit(STOPPED_SHORT) from error
 
 
 def _play(site: Site, made: Badges, run: Run, rate: float | None, console: Console) -> None:
@@ -95,11 +108,11 @@ def _first(trouble: BaseException) -> BaseException:
     return trouble
 
 
-def _tell(run: Run, summary: Summary, console: Console, as_json: bool) -> None:
+def _tell(run: Run, summary: Summary, verified: Verified | None, console: Console, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(report.as_data(run, summary), indent=2))
+        typer.echo(json.dumps(report.as_data(run, summary, verified), indent=2))
     else:
-        report.show(console, run, summary)
+        report.show(console, run, summary, verified)
 
 
 def _position(site: Site) -> int:

@@ -9,7 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from hashlib import sha256
 
-__all__ = ["Person", "draw", "person"]
+__all__ = ["PLANTED", "Person", "draw", "person"]
+
+PLANTED = ("@customers.example", "-555-01")
+"""What the e-mail address and the telephone number of every customer have: it may stand in no topic of ours."""
 
 FIRST = ("Alva", "Bryn", "Corin", "Delphi", "Esmer", "Fenna", "Galen", "Hollis", "Isolde", "Jorin", "Kestrel", "Lumi")
 LAST = ("Amber", "Birch", "Clover", "Dune", "Ember", "Fern", "Gale", "Hazel", "Iris", "Juniper", "Larch", "Maple")

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from contracts.money import Money
 from oms.demo.kinds import Kind
+from oms.demo.promises import Verified
 from oms.demo.run import Run
 from oms.demo.summary import Summary
 from oms.typed import typed
@@ -34,7 +35,7 @@ BECOMES = {
 }
 
 
-def as_data(run: Run, summary: Summary) -> dict[str, Any]:
+def as_data(run: Run, summary: Summary, verified: Verified | None) -> dict[str, Any]:
     """The summary for a program: plain numbers, money in minor units."""
     tally = run.tally
     return {
@@ -63,17 +64,20 @@ def as_data(run: Run, summary: Summary) -> dict[str, Any]:
         "checks": [
             {"says": check.says, "cases": check.cases, "failures": list(check.failures)} for check in summary.checks
         ],
+        "verified": verified and verified.document,
         "clean": summary.clean,
     }
 
 
-def show(console: Console, run: Run, summary: Summary) -> None:
-    """Print the summary, and what to do next."""
+def show(console: Console, run: Run, summary: Summary, verified: Verified | None) -> None:
+    """Print the summary, what the outside checker says, and what to do next."""
     console.print(_orders(summary))
     console.print(_mapping(run))
     console.print(_mix(summary))
     console.print(_checks(summary))
-    console.print(_next(run, summary))
+    for line in verified.lines if verified else ():
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    console.print(_next(run, summary, verified))
 
 
 def _grid(title: str) -> Table:
@@ -123,7 +127,7 @@ def _mix(summary: Summary) -> Table:
 
 
 def _checks(summary: Summary) -> Table:
-    table = _grid("Sums that must check, computed from the topics")
+    table = _grid("What must be true of this run, computed from the topics")
     for check in summary.checks:
         mark = "[green]yes[/]" if check.holds else "[red]NO[/]"
         table.add_row(mark, check.says, f"{check.cases:,} cases")
@@ -134,7 +138,7 @@ def _checks(summary: Summary) -> Table:
     return table
 
 
-def _next(run: Run, summary: Summary) -> Panel:
+def _next(run: Run, summary: Summary, verified: Verified | None) -> Panel:
     some_order, oms = next(iter(run.orders), ""), escape(typed())
     lines = [
         f"[bold]{oms} order show {some_order}[/]   one order with its timeline",
@@ -144,14 +148,22 @@ def _next(run: Run, summary: Summary) -> Panel:
         f"[bold]{oms} status[/]   the services; everything keeps running",
         f"[bold]{oms} down[/] or [bold]make down[/]   stop it all",
     ]
-    return Panel("\n".join(lines), title=_verdict(summary), expand=False)
+    return Panel("\n".join(lines), title=_verdict(summary, verified), expand=False)
 
 
-def _verdict(summary: Summary) -> str:
+def _verdict(summary: Summary, verified: Verified | None) -> str:
+    if verified is not None and not verified.findings.clean:
+        return "A promise is broken"
     if not all(check.holds for check in summary.checks):
         return "Not everything checks"
     missing = [row.says for row in summary.mix if not row.holds]
-    return f"Missing of the mix: {', '.join(missing)}" if missing else "All sums check, and the mix is whole"
+    if missing:
+        return f"Missing of the mix: {', '.join(missing)}"
+    return (
+        "The mix is whole, and nobody asked whether promises were kept"
+        if verified is None
+        else "Every promise was kept, and the mix is whole"
+    )
 
 
 def _counted(kinds: Counter[str]) -> str:

@@ -1,21 +1,20 @@
-"""What became of a run, computed from the public topics alone, and the sums that must check.
+"""What became of a run, computed from the public topics alone, and what must be true of this run.
 
-No table of a service is read: what is checked here is what an outsider can know. How it looks is `report.py`.
+Whether promises were kept is asked of the outside checker (`promises.py`): here is what that cannot know, which is what
+was sent and how a run has to end. How it looks is `report.py`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from contracts.topics import CHANNEL_ORDERS, CHANNEL_UPDATES
-from oms.demo.books import StockBooks
-from oms.demo.documents import Documents
 from oms.demo.mix import Evidence, MixCount, mix_of
-from oms.demo.money_books import MoneyBooks
+from oms.demo.supplies import Supplies
 from oms.demo.tail import Seen
 
 __all__ = ["SHOWN_MAX", "Check", "OrderStory", "Summary", "summarise"]
@@ -28,10 +27,7 @@ PERCENTILES = (50, 95, 99)
 WAITING_PERCENT_MAX = 2
 """How many lines of a hundred may still wait for goods at the end of a run."""
 
-LEFT = ("fulfilled", "delivered", "return_requested", "returned")
-"""Where units are that left, whether or not they came back."""
-
-AT_REST = frozenset({"backordered", "cancelled", *LEFT})
+AT_REST = frozenset({"backordered", "cancelled", "fulfilled", "delivered", "return_requested", "returned"})
 """Where units of an open order are when nobody has anything to do but wait for goods."""
 
 CLOSING = {"OrderCompleted": "completed", "OrderCancelled": "cancelled"}
@@ -40,7 +36,7 @@ CLOSING = {"OrderCompleted": "completed", "OrderCancelled": "cancelled"}
 @dataclass(slots=True)
 class OrderStory:
     """What the topics say about one order. Money in minor units; units of a line in buckets, by line. `closed` is when it
-    was so at first; `credited` is what credit for goods that come back has paid of what left."""
+    was so at first."""
 
     placed: datetime | None = None
     confirmed: datetime | None = None
@@ -56,9 +52,6 @@ class OrderStory:
     queued: dict[str, str] = field(default_factory=dict)
     waiting: Counter[str] = field(default_factory=Counter)
     supplies: dict[str, str] = field(default_factory=dict)
-    gone: Counter[str] = field(default_factory=Counter)
-    fulfilled_value: int = 0
-    credited: int = 0
     authorised: int = 0
     captured: int = 0
     refunded: int = 0
@@ -108,7 +101,7 @@ class Summary:
 
     @property
     def clean(self) -> bool:
-        """Whether every sum checks, and nothing of the mix is missing."""
+        """Whether every check holds, and nothing of the mix is missing."""
         return all(check.holds for check in self.checks) and all(row.holds for row in self.mix)
 
 
@@ -116,24 +109,21 @@ def summarise(orders: Iterable[str], history: Callable[[str], Iterable[Seen]]) -
     """The summary of these orders (ids). `history` gives all events of a service, or what channels published or were
     told, each partition in its order."""
     stories = {order: OrderStory() for order in orders}
-    evidence, books, money, documents = Evidence(stories.keys()), StockBooks(), MoneyBooks(), Documents()
+    evidence, supplies = Evidence(stories.keys()), Supplies()
     for event in history("order"):
         evidence.note(event)
         if story := stories.get(event.id):
             _note_order(story, event)
-            money.note(event)
     for event in history("inventory"):
         evidence.note(event)
-        books.note(event)
+        supplies.note(event)
         demand = event.value.get("demand")
         if demand and demand["kind"] == "order" and (story := stories.get(demand["id"])):
             _note_claim(story, demand["line"], event)
     for event in history("payments"):
         evidence.note(event)
-        documents.note(event)
         if story := stories.get(event.id):
             _note_payment(story, event)
-            money.note_payment(event)
     for source in ("fulfillment", CHANNEL_ORDERS):
         for event in history(source):
             evidence.note(event)
@@ -141,7 +131,7 @@ def summarise(orders: Iterable[str], history: Callable[[str], Iterable[Seen]]) -
         if story := stories.get(update.id):
             story.heard[update.value["kind"]] += 1
             story.last_word = story.last_word or update.value["closed"]
-    return _summary(stories, _checks(stories, books, money, documents), evidence)
+    return _summary(stories, _checks(stories, supplies), evidence)
 
 
 def _note_order(story: OrderStory, event: Seen) -> None:
@@ -163,31 +153,17 @@ def _note_order(story: OrderStory, event: Seen) -> None:
             story.holds.pop(value["hold"], None)
         case "OrderConfirmed":
             story.confirmed = story.confirmed or event.time
-        case "LinesFulfilled":
-            story.fulfilled_value += value["amount"]["amount"]
         case "NoticeSent":
             story.told[value["kind"]] += 1
         case "OrderCompleted" | "OrderCancelled":
             story.closed, story.state = story.closed or event.time, CLOSING[event.name]
             story.holds.clear()
-        case _:
-            _note_more(story, event)
-
-
-def _note_more(story: OrderStory, event: Seen) -> None:
-    """What goes out besides what was placed, and what pays for it."""
-    value = event.value
-    match event.name:
         case "OrderReopened":
             story.state = "open"
         case "LinesAdded":
             more = {line["line"]: line["quantity"] for line in value["lines"]}
             story.ordered |= more
             story.buckets |= {line: Counter(ordered=quantity) for line, quantity in more.items()}
-        case "CreditApplied":
-            story.credited += value["amount"]["amount"]
-        case "CreditCharged":
-            story.credited -= value["amount"]["amount"]
 
 
 def _move(story: OrderStory, moves: Iterable[Mapping[str, Any]]) -> None:
@@ -230,8 +206,6 @@ def _note_claim(story: OrderStory, line: str, event: Seen) -> None:
             story.waiting[claim] -= value["withdrawn"]
         case "ClaimReleased":
             story.waiting[claim] = 0
-        case "StockFulfilled" | "StockHandedOut":
-            story.gone[line] += value["quantity"]
 
 
 def _summary(stories: Mapping[str, OrderStory], checks: tuple[Check, ...], evidence: Evidence) -> Summary:
@@ -294,37 +268,16 @@ def _percentiles(values: Iterable[int | None]) -> dict[int, int]:
     return {part: known[max(0, -(-len(known) * part // 100) - 1)] for part in PERCENTILES} if known else {}
 
 
-def _checks(
-    stories: Mapping[str, OrderStory], books: StockBooks, money: MoneyBooks, documents: Documents
-) -> tuple[Check, ...]:
+def _checks(stories: Mapping[str, OrderStory], supplies: Supplies) -> tuple[Check, ...]:
     def each(says: str, wrong: Callable[[OrderStory], str | None]) -> Check:
         found = [f"{order}: {why}" for order, story in stories.items() if (why := wrong(story))]
         return Check(says, len(stories), tuple(found[:SHOWN_MAX]))
 
-    def stated(says: str, failures: Sequence[str]) -> Check:
-        return Check(says, books.levels, tuple(failures[:SHOWN_MAX]))
-
-    def booked(says: str, failures: Sequence[str]) -> Check:
-        return Check(says, money.postings, tuple(failures[:SHOWN_MAX]))
-
     return (
         each("every published order was placed", lambda story: None if story.placed else "no OrderPlaced"),
         each("the channel heard of every order: accepted, or held", _unheard),
-        each("every order is final, or waits for a named supply alone", lambda story: _adrift(story, books)),
+        each("every order is final, or waits for a named supply alone", lambda story: _adrift(story, supplies)),
         _few_wait(stories),
-        each("the buckets of every line sum to what was ordered", _wrong_buckets),
-        each("what the orders call fulfilled is what left the stock", _wrong_gone),
-        _kept_alike(stories, books),
-        each("captured, with the credit of exchanges, is the value that was fulfilled", _wrong_captured),
-        booked("captured less refunded is what is kept and what is owed, at every prefix (I-04)", money.wrong),
-        booked("what the orders call refunded is what payments gave back", money.unlike()),
-        booked("nobody is still owed a refund", money.owing()),
-        each("captured and voided are never more than authorised", _overdrawn),
-        _all_invoiced(stories, documents),
-        Check("documents are numbered without a gap", documents.numbered, tuple(documents.wrong[:SHOWN_MAX])),
-        stated("stock is conserved at every prefix (I-02)", books.unbalanced),
-        stated("what is reserved is the sum of the claims, at every prefix (I-02)", books.overclaimed),
-        stated("nothing is available below zero, at any prefix (I-01)", books.oversold),
     )
 
 
@@ -339,7 +292,7 @@ def _waiting_lines(story: OrderStory) -> set[str]:
     return {claim.partition("/")[0] for claim, quantity in story.waiting.items() if quantity}
 
 
-def _adrift(story: OrderStory, books: StockBooks) -> str | None:
+def _adrift(story: OrderStory, supplies: Supplies) -> str | None:
     """An order that is not over waits for supplies that are still to come, and for nothing else; what is to leave
     together with what waits is kept for it."""
     if story.state in CLOSING.values():
@@ -347,7 +300,7 @@ def _adrift(story: OrderStory, books: StockBooks) -> str | None:
     if story.holds:
         return f"held: {', '.join(sorted(story.holds.values()))}"
     waiting = _waiting_lines(story)
-    nameless = [line for line in waiting if not books.supplies[story.queued[line], story.supplies.get(line, "")]]
+    nameless = [line for line in waiting if not supplies.open[story.queued[line], story.supplies.get(line, "")]]
     moving = {bucket for buckets in story.buckets.values() for bucket, count in buckets.items() if count} - AT_REST
     if story.together:
         moving.discard("reserved")
@@ -362,58 +315,3 @@ def _few_wait(stories: Mapping[str, OrderStory]) -> Check:
     few = waiting * 100 < lines * WAITING_PERCENT_MAX or not waiting
     says = f"under {WAITING_PERCENT_MAX} % of the lines still wait"
     return Check(says, lines, () if few else (f"{waiting} of {lines} lines wait",))
-
-
-def _kept_alike(stories: Mapping[str, OrderStory], books: StockBooks) -> Check:
-    """Of a line, what its order calls reserved or released and what inventory keeps for it."""
-    failures = [
-        f"{order}, line {line}: {ours} by the order, {theirs} by inventory"
-        for order, story in stories.items()
-        for line, buckets in story.buckets.items()
-        if (ours := buckets["reserved"] + buckets["released"]) != (theirs := books.held_for(order, line))
-    ]
-    lines = sum(len(story.buckets) for story in stories.values())
-    return Check("what the orders call reserved is what inventory keeps", lines, tuple(failures[:SHOWN_MAX]))
-
-
-def _wrong_buckets(story: OrderStory) -> str | None:
-    for line, quantity in story.ordered.items():
-        buckets = story.buckets[line]
-        if buckets.total() != quantity or min(buckets.values()) < 0:
-            return f"line {line} of {quantity} is in {dict(buckets)}"
-    return None
-
-
-def _wrong_gone(story: OrderStory) -> str | None:
-    """An order in progress may have left the stock before its own events say so."""
-    if story.state not in CLOSING.values():
-        return None
-    for line, buckets in story.buckets.items():
-        fulfilled = sum(buckets[bucket] for bucket in LEFT)
-        if fulfilled != story.gone[line]:
-            return f"line {line}: {fulfilled} fulfilled, {story.gone[line]} gone"
-    return None
-
-
-def _all_invoiced(stories: Mapping[str, OrderStory], documents: Documents) -> Check:
-    over = {order: story for order, story in stories.items() if story.state in CLOSING.values()}
-    failures = [
-        f"{order}: captured {story.captured}, credited {story.credited}, invoiced {documents.invoiced[order]} {story.currency}"
-        for order, story in over.items()
-        if story.captured + story.credited != documents.invoiced[order]
-    ]
-    return Check("what was captured, with the credit of exchanges, is invoiced", len(over), tuple(failures[:SHOWN_MAX]))
-
-
-def _wrong_captured(story: OrderStory) -> str | None:
-    if story.state in CLOSING.values() and story.captured + story.credited != story.fulfilled_value:
-        return (
-            f"captured {story.captured}, credited {story.credited}, fulfilled {story.fulfilled_value} {story.currency}"
-        )
-    return None
-
-
-def _overdrawn(story: OrderStory) -> str | None:
-    if story.captured + story.voided > story.authorised:
-        return f"authorised {story.authorised}, captured {story.captured}, voided {story.voided} {story.currency}"
-    return None

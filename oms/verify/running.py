@@ -13,7 +13,7 @@ from oms.verify.findings import Findings
 from oms.verify.printing import Effort, document, lines
 from oms.verify.records import Source
 
-__all__ = ["FOLLOW_SECONDS", "run"]
+__all__ = ["FOLLOW_SECONDS", "memory_mib", "run"]
 
 FOLLOW_SECONDS = 5.0
 """Between the end of one check and the next, while following."""
@@ -33,7 +33,7 @@ def run(
     clean, states = True, None
     while True:
         found = checker.check()
-        effort = Effort(checker.records, time.monotonic() - began, _memory_mib())
+        effort = Effort(checker.records, time.monotonic() - began, memory_mib())
         clean = clean and found.clean
         if found.states != states:
             states = found.states
@@ -53,5 +53,6 @@ def _write(report: Path, found: Findings, source: Source, effort: Effort) -> Non
     beside.replace(report)
 
 
-def _memory_mib() -> float:
+def memory_mib() -> float:
+    """The most memory that this process has held."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIB_A_MIB

@@ -39,7 +39,17 @@ class Load:
             return
         self._note()
         self.runs += 1
-        command = [sys.executable, "-m", "oms", "demo", "--orders", str(ORDERS_A_RUN), "--rate", str(RATE)]
+        command = [
+            sys.executable,
+            "-m",
+            "oms",
+            "demo",
+            "--orders",
+            str(ORDERS_A_RUN),
+            "--rate",
+            str(RATE),
+            "--no-verify",
+        ]
         with self._told.open("wb") as file:
             self._run = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
 

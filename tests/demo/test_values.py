@@ -1,4 +1,4 @@
-"""Gift cards and store credit of a run: given out before, once, and their books kept from the topics alone."""
+"""Gift cards and store credit of a run: given out before, once."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import pytest
 
 from contracts.channel import ChannelCustomer, ChannelLine, ChannelOrder, ChannelShipGroup, ChannelTender
 from contracts.money import TenderMethod
-from oms.demo.tail import Seen
 from oms.demo.turns import Candidate, Part, Turn, played
-from oms.demo.values import ValueBooks, by_gift_card, issue_values, values_add_up
+from oms.demo.values import by_gift_card, issue_values
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 
@@ -90,31 +89,3 @@ def test_store_credit_is_given_to_the_customer_of_the_order() -> None:
 
 def test_an_order_that_is_paid_otherwise_needs_none() -> None:
     assert issued(PAID) == []
-
-
-def moved(name: str, amount: int, **value: Any) -> Seen:
-    return Seen(name, "v", NOW, {"value": "v", "amount": {"amount": amount}, **value})
-
-
-ISSUED = moved("ValueIssued", 2000, available={"amount": 2000})
-HELD = moved("ValueHeld", 1500, hold="h", order_id="o", available={"amount": 500})
-SPENT = moved("ValueRedeemed", 1000, hold="h", order_id="o", held={"amount": 500})
-RELEASED = moved("ValueReleased", 500, hold="h", order_id="o", available={"amount": 1000})
-LAPSED = moved("ValueExpired", 1000)
-
-
-def test_the_books_of_a_ledger_add_up_at_every_event() -> None:
-    check = values_add_up([ISSUED, HELD, SPENT, RELEASED, LAPSED], {"o"})
-    assert (check.holds, check.cases) == (True, 5)
-
-
-def test_what_is_stated_otherwise_is_told() -> None:
-    books = ValueBooks()
-    for event in (ISSUED, HELD, moved("ValueHeld", 1500, hold="h2", order_id="o2", available={"amount": 500})):
-        books.note(event)
-    assert len(books.wrong) == 1
-
-
-def test_nothing_stays_held_for_an_order_that_is_over() -> None:
-    assert values_add_up([ISSUED, HELD], set()).holds
-    assert values_add_up([ISSUED, HELD], {"o"}).failures == ("o: 1500 held",)
