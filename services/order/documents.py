@@ -25,9 +25,10 @@ from contracts.order import (
     RefundTo,
     RefundWithdrawn,
 )
+from contracts.payments import TenderRefund
 from services.order.crediting import credit_note
 from services.order.invoicing import invoice
-from services.order.on_account import charged, paid_out
+from services.order.on_account import Charge, charge_of, charged, paid_out
 
 if TYPE_CHECKING:
     from services.order.stream import OrderStream
@@ -51,15 +52,17 @@ class Credit:
 @dataclass(frozen=True, slots=True)
 class DocumentsState:
     """The fulfilments that were invoiced and what was credited, in order; `parts` are what came back of refunds that
-    failed, in minor units; `applied` is the credit that pays for goods, `charges` are the captures (with the change that each is of) of what it does not
-    pay after all, and `undocumented` those and the refunds of an exchange's account that are of no goods. Else a document follows from the order's terms and what left."""
+    failed, in minor units; `applied` is the credit that pays for goods, `charges` are by their captures of what it does
+    not pay after all, and `undocumented` those and the refunds of an exchange's account that are of no goods, with the
+    parts that were `paid_out` for these. Else a document follows from the order's terms and what left."""
 
     invoiced: tuple[str, ...] = ()
     credits: tuple[Credit, ...] = ()
     parts: HashTrieMap[str, int] = HashTrieMap()
     applied: tuple[CreditApplied, ...] = ()
-    charges: HashTrieMap[str, str] = HashTrieMap()
+    charges: HashTrieMap[str, Charge] = HashTrieMap()
     undocumented: tuple[str, ...] = ()
+    paid_out: HashTrieMap[str, tuple[TenderRefund, ...]] = HashTrieMap()
 
 
 def evolve(state: DocumentsState, event: Event) -> DocumentsState:
@@ -68,7 +71,7 @@ def evolve(state: DocumentsState, event: Event) -> DocumentsState:
         case CreditApplied():
             return replace(state, applied=(*state.applied, event))
         case CreditCharged(fulfillment=key):
-            charges = state.charges.insert(key, event.change)
+            charges = state.charges.insert(key, charge_of(event, state.applied, state.charges.values()))
             return replace(state, charges=charges, undocumented=(*state.undocumented, key))
         case CreditPaidOut(refund=key):
             return replace(state, undocumented=(*state.undocumented, key))
@@ -81,6 +84,8 @@ def evolve(state: DocumentsState, event: Event) -> DocumentsState:
 
 def _credited_by(state: DocumentsState, event: Event) -> DocumentsState:
     match event:
+        case Refunded(again=False, refund=key) if key in state.undocumented:
+            return replace(state, paid_out=state.paid_out.insert(key, event.refunds))
         case RefundWithdrawn(refund=key) | Refunded(refund=key) if key in state.undocumented:
             return state
         case RefundGranted(to=RefundTo.EXCHANGE):
@@ -135,4 +140,4 @@ def react(state: OrderStream, event: Event) -> Sequence[Send]:
     return ()
 
 
-FOLD = Fold("documents", 4, DocumentsState(), evolve, react)
+FOLD = Fold("documents", 5, DocumentsState(), evolve, react)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 
@@ -63,6 +64,7 @@ from contracts.payments.invoices import IssueCreditNote, IssueInvoice, MoveOnAcc
 from services.order.exchange_money import owed_in_money
 from services.order.exchange_money import secured as secured_in_all
 from services.order.invoicing import invoice_id
+from services.order.on_account import charge_of
 from services.order.order import OrderStatus, status
 from services.order.refund_state import RefundStage
 from services.order.refunding import refundable
@@ -478,6 +480,59 @@ def test_what_is_charged_after_all_is_owed_of_what_left_for_it_and_goes_off_it_a
         captured=eur(2000),
     )
     assert moved(story.tell(answer, subject=PAYMENT)) == {invoice_of(story, 1): -1000}
+
+
+def test_goods_that_come_late_one_by_one_leave_no_invoice_to_be_paid() -> None:
+    # given two for 10.00 each that left at once and apart, and the two others never came: both are charged
+    story = trusted(("A", 1, 1000), ("A", 1, 1000))
+    proposed(story, ONE, ONE.model_copy(update={"line": "2"}))
+    confirmed(story)
+    secured(story)
+    story.reserved(2)
+    story.queued(3)
+    leaves(story, 1)
+    story.reserved(3)
+    leaves(story, 2)
+    outcome = expired(story)
+    charge = found(outcome, CreditCharged)
+    open_amounts = Counter(moved(outcome))
+    assert open_amounts == {invoice_of(story, 1): 1000, invoice_of(story, 2): 1000}
+    taken(story)
+    # when they come after all, one after the other
+    returned, capture = (
+        story.view.returns.returns["1"],
+        aggregate_id("default", "capture", PAYMENT, charge.fulfillment, "0", "0"),
+    )
+    for asked in returned.requested.lines:
+        item = ReturnedItem(line=asked.line, sku=asked.sku, quantity=1)
+        here = ReturnReceived(location="north", document=f"b{asked.line}", items=(item,), expected=0)
+        over = found(story.tell(here, subject=stream("return", returned.return_id)), CreditPaidOut)
+        part = TenderRefund(refund=over.refund, tender=0, capture=capture, amount=over.amount)
+        answer = PaymentRefunded(
+            order_id=ORDER_ID,
+            refund=over.refund,
+            amount=over.amount,
+            refunds=(part,),
+            refunded=over.amount,
+            captured=eur(4000),
+        )
+        open_amounts.update(moved(story.tell(answer, subject=PAYMENT)))
+    # then nothing more is to be paid of either
+    assert set(open_amounts.values()) == {0}
+
+
+def test_a_charge_takes_the_place_of_credit_that_no_charge_before_it_took_the_place_of() -> None:
+    # given goods that left for 6.00 and for 4.00, and a charge of 3.00 which is of those that left last
+    applied = [
+        CreditApplied(change="1", fulfillment="f1", amount=eur(600)),
+        CreditApplied(change="1", fulfillment="f2", amount=eur(400)),
+        CreditApplied(change="2", fulfillment="f2", amount=eur(900)),
+    ]
+    first = charge_of(CreditCharged(change="1", fulfillment="c1", amount=eur(300)), applied, [])
+    assert first.shares == (("f2", 300),)
+    # then of the next one as much as is left is of the same
+    second = charge_of(CreditCharged(change="1", fulfillment="c2", amount=eur(700)), applied, [first])
+    assert second.shares == (("f2", 100), ("f1", 600))
 
 
 # On receipt, and not as agreed
