@@ -16,7 +16,8 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,12 +27,14 @@ from tests.chaos.results import HEADING, Outcome, recorded
 from tests.chaos.rows import KILLED, PROCESS_ROWS, kill_rounds
 from tests.chaos.site import installed
 
-__all__ = ["DAILY", "LONG", "main"]
+__all__ = ["DAILY", "LONG", "clients_apart", "main"]
 
 SINGLE = {**PROCESS_ROWS, **MESSAGE_ROWS}
 LONG = frozenset({"F17", "F35", "F36"})
 """Rows that `make chaos-long` adds."""
 DAILY = frozenset({*KILLED, *SINGLE}) - LONG
+STDERR = 2
+"""Where Kafka's client writes, whatever Python's own stream is."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -79,10 +82,7 @@ def _pass(rows: frozenset[str], seed: int, within: float | None) -> list[Outcome
     folder.chmod(0o755)  # the database runs as somebody else where root starts it
     print(f"seed {seed}, in {folder}", flush=True)
     print(HEADING, flush=True)
-    # What Kafka's client says of a broker that was killed on purpose would bury the table.
-    with (folder / "clients.log").open("ab") as clients:
-        os.dup2(clients.fileno(), sys.stderr.fileno())
-    with installed(folder / "home") as site:
+    with clients_apart(folder / "clients.log"), installed(folder / "home") as site:
         play = Play(site, seed, lambda line: print(line, flush=True))
         try:
             play.begin()
@@ -97,6 +97,22 @@ def _pass(rows: frozenset[str], seed: int, within: float | None) -> list[Outcome
     else:
         shutil.rmtree(folder, ignore_errors=True)
     return play.outcomes
+
+
+@contextmanager
+def clients_apart(log: Path) -> Iterator[None]:
+    """What Kafka's client says of a broker that was killed on purpose would bury the table: it goes to a file of its own,
+    until the pass is over. Why a pass ended before its time is said to whoever started it."""
+    sys.stderr.flush()
+    ours = os.dup(STDERR)
+    with log.open("ab") as clients:
+        os.dup2(clients.fileno(), STDERR)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(ours, STDERR)
+        os.close(ours)
 
 
 def _make(play: Play, rows: frozenset[str], until: float | None) -> None:

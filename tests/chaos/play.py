@@ -21,7 +21,7 @@ from tests.chaos.results import Outcome
 from tests.chaos.site import LOOK_SECONDS, Site
 from tests.waiting import eventually
 
-__all__ = ["LIVE_SECONDS", "Play"]
+__all__ = ["LIVE_SECONDS", "TROUBLES", "Play"]
 
 LIVE_SECONDS = 60.0
 """After a heal: an order placed then is confirmed within this time, and shown by the doors."""
@@ -35,6 +35,7 @@ GRACE_SECONDS = 15
 
 CONFIRMED = ("OrderConfirmed",)
 TROUBLES = (AssertionError, LogError, OSError, StackError, psutil.Error, httpx.HTTPError, ValueError)
+"""What a fault may lead to that is told as wrong in its row, while the next rows are made all the same."""
 
 
 class Play:

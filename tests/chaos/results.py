@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -87,11 +87,3 @@ def _in_order(seeds: Iterable[str]) -> list[str]:
 def _commit() -> str:
     done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     return done.stdout.strip() or "unknown"
-
-
-def counted(outcomes: Iterable[Outcome]) -> Mapping[str, int]:
-    """Faults that fired, by row."""
-    found: dict[str, int] = {}
-    for one in outcomes:
-        found[one.row] = found.get(one.row, 0) + one.fired
-    return found

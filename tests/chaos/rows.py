@@ -13,7 +13,7 @@ import psutil
 from chassis.runtime import Exit
 from contracts.topics import SERVICES
 from oms.stack import DOORS
-from tests.chaos.play import Play
+from tests.chaos.play import TROUBLES, Play
 from tests.chaos.points import Kill, rounds
 from tests.chaos.results import Outcome
 from tests.chaos.site import LOOK_SECONDS, SECOND, Site, health_of, pause
@@ -65,8 +65,9 @@ def _round(play: Play, together: list[Kill]) -> None:
     outcomes = list(told.values())
     try:
         play.recover(outcomes)
-    except AssertionError as error:
-        outcomes[0].wrong.append(str(error))
+    except TROUBLES as error:
+        outcomes[0].wrong.append(f"{type(error).__name__}: {error}")
+        play.site.heal()
     outcomes[0].events = max(0, play.site.written() - before)
     for one in outcomes:
         play.told(one)

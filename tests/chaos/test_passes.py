@@ -1,0 +1,83 @@
+"""What becomes of a pass in which something goes wrong that no fault explains."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from chassis.log import LogError
+from tests.chaos import rows
+from tests.chaos.__main__ import STDERR, clients_apart
+from tests.chaos.play import Play
+from tests.chaos.points import Kill
+from tests.chaos.results import Outcome
+
+
+def test_why_a_pass_ended_is_said_on_standard_error_and_what_clients_said_is_not(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    # given a pass that ends in the middle, while a client writes
+    log = tmp_path / "clients.log"
+    with pytest.raises(AssertionError), clients_apart(log):
+        os.write(STDERR, b"broker down\n")
+        raise AssertionError
+    # when what ended it is told afterwards
+    print("nothing was confirmed", file=sys.stderr)
+    # then it stands where it is looked for
+    assert capfd.readouterr().err == "nothing was confirmed\n"
+    assert log.read_text() == "broker down\n"
+
+
+class Dying:
+    """A process that was killed, as it was to be."""
+
+    def poll(self) -> int:
+        return -9
+
+    wait = poll
+
+
+class Away:
+    """A site, its load and its play in one, whose broker is away when all is to be well again."""
+
+    def __init__(self) -> None:
+        self.site = self.load = self
+        self.seed, self.healed, self.outcomes = 1, 0, list[Outcome]()
+
+    def written(self) -> int:
+        return 0
+
+    def arm(self, faults: dict[str, str]) -> dict[str, Dying]:
+        return {name: Dying() for name in faults}
+
+    def launched(self, name: str) -> None:
+        pass
+
+    def stop(self, names: Any) -> None:
+        pass
+
+    def go_on(self) -> None:
+        pass
+
+    def heal(self) -> None:
+        self.healed += 1
+
+    def recover(self, together: list[Outcome]) -> None:
+        raise LogError("the broker does not answer")
+
+    def told(self, one: Outcome) -> None:
+        self.outcomes.append(one)
+
+
+def test_a_round_after_which_nothing_answers_is_told_and_the_next_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "pause", lambda seconds: None)
+    kill = Kill("F01", "order", "loop.polled", 1)
+    monkeypatch.setattr(rows, "rounds", lambda wanted, seed: [[kill], [kill]])
+    play = Away()
+    assert rows.kill_rounds(cast(Play, play), frozenset({"F01"}), lambda: False) == 0
+    assert [(one.fired, one.wrong) for one in play.outcomes] == [(1, ["LogError: the broker does not answer"])] * 2
+    assert play.healed == 2
