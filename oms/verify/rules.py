@@ -38,7 +38,7 @@ _RULES = (
     Rule("I-04 worth", "of an order that is over, what left is captured, paid by credit, or not to be captured"),
     Rule(
         "I-04 invoiced",
-        "of an order that is over and has invoices, these come to what was captured and paid by credit",
+        "of an order that is over and whose invoices are issued, these come to what was captured and paid by credit",
         may_be_none=True,
     ),
     Rule("I-04 owed", "of an order that is over, what the customer is still owed is of a refund that failed"),
