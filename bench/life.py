@@ -23,7 +23,7 @@ from bench.outside import Course, Load, NotDone, Place, be_outside
 from bench.rebuilding import rebuilt
 from contracts import topics
 
-__all__ = ["Size", "made_again", "whole_life"]
+__all__ = ["PARTS", "Size", "at_rate", "made_again", "orders_made", "whole_life"]
 
 PARTS = (0.5, 0.8)
 """Of the highest rate, those at which it is looked how long orders take."""
@@ -48,11 +48,11 @@ def whole_life(what: str, size: Size) -> dict[str, Any]:
     """One run, of `synthetic` orders or `baskets`."""
     machine = describe()
     with installed() as here:
-        with outside(here, what, ceil((1 + sum(PARTS)) * size.orders)) as (line, pid):
+        with outside(here, what, orders_made(size)) as (line, pid):
             here.caught_up()
             meter = Meter({**here.pids(), "outside": pid})
             most = _most(here, line, meter, size)
-            steps = {str(part): _at_rate(line, meter, part * most["orders_per_second"], size) for part in PARTS}
+            steps = {str(part): at_rate(line, meter, part, most["orders_per_second"], size) for part in PARTS}
         census: Census = most.pop("census")
         for process in here.stack.wanted:
             _stop(here, process.name)
@@ -150,9 +150,20 @@ def _most(here: Installation, line: Connection, meter: Meter, size: Size) -> dic
     }
 
 
-def _at_rate(line: Connection, meter: Meter, rate: float, size: Size) -> dict[str, Any]:
-    """How long orders take when so many a second are sent."""
-    course, reading = _run(line, meter, Load(rate, size.orders, size.open_max, size.warm, size.window))
+def orders_made(size: Size) -> int:
+    """As many as all loads of a whole life may send."""
+    return size.orders + sum(_orders_at(part, size) for part in PARTS)
+
+
+def _orders_at(part: float, size: Size) -> int:
+    """The orders that are made for a part of the highest rate: where the machine would take more, its window is shorter."""
+    return ceil(part * size.orders)
+
+
+def at_rate(line: Connection, meter: Meter, part: float, most: float, size: Size) -> dict[str, Any]:
+    """How long orders take when a part of the most that it takes a second are sent."""
+    rate = part * most
+    course, reading = _run(line, meter, Load(rate, _orders_at(part, size), size.open_max, size.warm, size.window))
     return {
         "orders_per_second": round(rate, 2),
         "orders": len(course.completed_after),
