@@ -21,7 +21,7 @@ from tests.chaos.results import Outcome
 from tests.chaos.site import LOOK_SECONDS, Site
 from tests.waiting import eventually
 
-__all__ = ["LIVE_SECONDS", "TROUBLES", "Play"]
+__all__ = ["LIVE_SECONDS", "TROUBLES", "Play", "at_rest"]
 
 LIVE_SECONDS = 60.0
 """After a heal: an order placed then is confirmed within this time, and shown by the doors."""
@@ -36,6 +36,20 @@ GRACE_SECONDS = 15
 CONFIRMED = ("OrderConfirmed",)
 TROUBLES = (AssertionError, LogError, OSError, StackError, psutil.Error, httpx.HTTPError, ValueError)
 """What a fault may lead to that is told as wrong in its row, while the next rows are made all the same."""
+
+
+def at_rest(written: Callable[[], int]) -> bool:
+    """Wait until nothing is `written` for a while; False when that does not come. Of what never rests `oms verify` asks
+    less: it may still be on its way."""
+    last, since = written(), time.monotonic()
+    until = since + DRAIN_SECONDS
+    while time.monotonic() - since < REST_SECONDS:
+        if time.monotonic() >= until:
+            return False
+        time.sleep(1.0)
+        if (now := written()) != last:
+            last, since = now, time.monotonic()
+    return True
 
 
 class Play:
@@ -160,17 +174,10 @@ class Play:
             eventually(drained, DRAIN_SECONDS, "no message waits in any inbox", 1.0)
         except AssertionError as error:
             one.wrong.append(str(error))
-        self.await_rest()
-
-    def await_rest(self) -> None:
-        """Wait until nothing was written for a while."""
-        last, since = self.site.written(), time.monotonic()
-        until = since + DRAIN_SECONDS
-        while time.monotonic() - since < REST_SECONDS and time.monotonic() < until:
-            time.sleep(1.0)
-            now = self.site.written()
-            if now != last:
-                last, since = now, time.monotonic()
+        if not at_rest(self.site.written):
+            one.wrong.append(
+                f"events were written all the time for {DRAIN_SECONDS:.0f} s after nobody ordered any more"
+            )
 
     def _verify(self) -> None:
         one = Outcome("verify", "oms verify: every promise, from outside", self.seed)

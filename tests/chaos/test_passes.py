@@ -10,9 +10,10 @@ from typing import Any, cast
 import pytest
 
 from chassis.log import LogError
+from tests.chaos import play as playing
 from tests.chaos import rows
 from tests.chaos.__main__ import STDERR, clients_apart
-from tests.chaos.play import Play
+from tests.chaos.play import Play, at_rest
 from tests.chaos.points import Kill
 from tests.chaos.results import Outcome
 
@@ -81,3 +82,24 @@ def test_a_round_after_which_nothing_answers_is_told_and_the_next_is_made(monkey
     assert rows.kill_rounds(cast(Play, play), frozenset({"F01"}), lambda: False) == 0
     assert [(one.fired, one.wrong) for one in play.outcomes] == [(1, ["LogError: the broker does not answer"])] * 2
     assert play.healed == 2
+
+
+class Wall:
+    """A clock that only waiting moves."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+
+
+@pytest.mark.parametrize(("lasts", "rests"), [(60.0, True), (1e9, False)])
+def test_what_goes_on_for_ever_is_not_at_rest(monkeypatch: pytest.MonkeyPatch, lasts: float, rests: bool) -> None:
+    # given events that are written every ten seconds, for a minute or without end
+    wall = Wall()
+    monkeypatch.setattr(playing, "time", wall)
+    assert at_rest(lambda: int(min(wall.seconds, lasts) // 10)) is rests
