@@ -169,13 +169,18 @@ def is_card_number(digits: str) -> bool:
 
 
 def mask_text(text: str) -> str:
-    """The text with the digits of every card number in it but the last four as `*`; of the same length."""
+    """The text with the digits of every card number in it but the last four as `*`; of the same length.
+
+    Looked at again after each mask, until nothing is found: the four digits that stay may begin another number, which
+    stood within a longer group before. Each time ten digits fewer are left.
+    """
     if sum(map(str.isdecimal, text)) < LENGTH_MIN:
         return text
     masked = list(text)
     for place in _places(text):
         masked[place] = "*"
-    return "".join(masked)
+    again = "".join(masked)
+    return text if again == text else mask_text(again)
 
 
 def _places(text: str) -> Iterator[int]:
