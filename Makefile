@@ -47,7 +47,7 @@ check: $(STAMP)  ## format, lint, types, import rules, generated contracts curre
 
 test: check  ## everything the checks run, on a stack of its own that ends with it
 	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; trap 'exit 130' INT TERM; export TMPDIR="$$folder"; \
-	run="$(BIN)/python -m pytest --dist loadgroup --no-loadscope-reorder"; \
+	run="$(BIN)/python -m pytest --dist loadscope --no-loadscope-reorder"; \
 	$$run -m 'not servers' --numprocesses $(IN_MEMORY) --basetemp="$$folder/memory" && \
 	$$run -m servers --numprocesses $(WITH_SERVERS) --basetemp="$$folder/servers"
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 # A machine may be busy. Benchmarks measure speed.
 settings.register_profile("untimed", deadline=None)
@@ -16,31 +18,31 @@ SERVED = tuple(ROOT / "tests" / name for name in ("e2e", "integration", "guides"
 SERVERS = {"broker", "database"}
 """Fixtures that start a server, for specifications of other folders."""
 
-FIRST = SERVED[0]
-"""Takes longest, so it begins first."""
+LONGEST = (ROOT / "tests/e2e/test_demo_killed.py", ROOT / "tests/integration/test_payment_worker.py")
+"""They begin first, so that no process is left with one of them at the end."""
+
+ALONE = "tests/integration/test_chassis_"
+"""Files whose specifications each make a world of their own, and take long: any process may do any of them."""
+
+
+class _InGroups(LoadScopeScheduling):  # type: ignore[misc]  # xdist's schedulers have no types that mypy may follow
+    """Keeps together what one process has to do: a file, whose specifications may share a fixture, and all that the
+    services specify, because the last of these (`services/test_reached.py`) asks what the others reached."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        if nodeid.startswith("services/"):
+            return "services"
+        return nodeid if nodeid.startswith(ALONE) else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    return _InGroups(config, log)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs `servers`, and keep together what one process has to do: all that shares a fixture of its file,
-    and all that the services specify, because the last of these (`services/test_reached.py`) asks what the others
-    reached."""
+    """Mark what needs `servers`, before these are chosen or left out; the longest first."""
     for item in items:
-        file = item.path.relative_to(ROOT)
-        fixtures = _fixtures(item)
-        served = not SERVERS.isdisjoint(fixtures) or any(map(item.path.is_relative_to, SERVED))
-        if served:
+        if not SERVERS.isdisjoint(getattr(item, "fixturenames", ())) or any(map(item.path.is_relative_to, SERVED)):
             item.add_marker("servers")
-        if file.parts[0] == "services":
-            item.add_marker(pytest.mark.xdist_group("services"))
-        elif not served or str(file) in fixtures.values():
-            item.add_marker(pytest.mark.xdist_group(str(file)))
-    items.sort(key=lambda item: not item.path.is_relative_to(FIRST))
-
-
-def _fixtures(item: pytest.Item) -> dict[str, str]:
-    """The fixtures of an item that live longer than it does, each with where it is made."""
-    if not isinstance(item, pytest.Function):
-        return {}
-    made = item._fixtureinfo.name2fixturedefs.items()
-    return {name: found[-1].baseid for name, found in made if found and found[-1].scope != "function"}
+    items.sort(key=lambda item: item.path not in LONGEST)
