@@ -122,15 +122,18 @@ def redrive_letters(
     chosen = {key: value for key, value in asked.items() if value is not None}
     if sum((name is not None, every, bool(chosen or offsets))) != 1:
         raise typer.BadParameter("name one, or choose some by options, or say --all")
-    rows = [call("GET", f"/dead-letters/{part(name)}")] if name is not None else list(islice(_rows(chosen), CHOSEN_MAX))
-    if offsets is not None:
-        rows = [row for row in rows if _within(row["name"], offsets)]
+    found = iter([call("GET", f"/dead-letters/{part(name)}")]) if name is not None else _rows(chosen)
+    wanted = found if offsets is None else (row for row in found if _within(row["name"], offsets))
+    rows = list(islice(wanted, CHOSEN_MAX))
+    more = next(wanted, None) is not None
     done = 0
     for row in _once_a_stream(rows):
         _act(row["name"], "redrive", None if why is None else {"reason": why}, dry_run)
         done += 1
     if not done:
         console.print("Nothing that waits is among them.")
+    if more:
+        console.print(f"There are more: those were the oldest {CHOSEN_MAX}. Ask again.")
 
 
 def _rows(chosen: Mapping[str, str]) -> Iterator[dict[str, Any]]:

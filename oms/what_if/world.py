@@ -171,7 +171,10 @@ class World:
         model = CATALOGUE.get(letter.envelope.type)
         if model is None:
             return letter
-        message = model.decode(letter.value)
+        try:
+            message = model.decode(letter.value)
+        except ValueError:
+            return letter  # its stream parks it, as the loop did
         changed = self._policies.incoming(message)
         return letter if changed is message else replace(letter, value=changed.encode())
 

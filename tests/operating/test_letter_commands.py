@@ -92,6 +92,15 @@ def test_a_range_of_offsets_is_of_one_place(doors: Doors) -> None:
     oms("redrive", "--service", "order", "--offsets", "seven", code=2)
 
 
+def test_more_than_is_tried_at_a_time_is_said_and_a_range_is_looked_for_among_all(
+    doors: Doors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "CHOSEN_MAX", 2)
+    assert "There are more: those were the oldest 2." in oms("redrive", "--all")
+    assert "There are more" not in oms("redrive", "--service", "order", "--offsets", "1:5-5")
+    assert doors.posted[-1] == ("order:1:5/redrive", None)
+
+
 @pytest.mark.parametrize(
     "typed", [("redrive",), ("redrive", HERE, "--all"), ("redrive", "--all", "--service", "order")]
 )

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 
 import pytest
 
+from chassis.kafka import partition_of
+from chassis.log import NewRecord
 from chassis.memory import MemoryLog
 from chassis.testing import DAWN
 from contracts import topics
+from contracts.envelope import Envelope
 from contracts.message import to_milliseconds
-from contracts.order import Bucket, CancelReason, LinesCancelled, OrderCancelled, ShortagePolicy, SourcingDecided
+from contracts.order import (
+    Bucket,
+    CancelReason,
+    LinesCancelled,
+    OrderCancelled,
+    PlaceHold,
+    ShortagePolicy,
+    SourcingDecided,
+)
 from contracts.topics import SERVICES
 from oms.declared import declared
 from oms.what_if import history as reading
@@ -153,6 +165,25 @@ def test_a_span_that_memory_is_not_meant_for_is_refused(a_month: Month, monkeypa
     monkeypatch.setattr(reading, "RECORDS_MAX", 100)
     with pytest.raises(TooMuch, match="more than 100 records"):
         run(a_month)
+
+
+def test_a_message_that_nobody_can_read_is_parked_as_it_was_and_ends_no_run() -> None:
+    world, log = month(1, DAYS)
+    taken = next(
+        one.letter for one in world.handled if one.letter.service == "order" and is_of_door(one.letter.envelope)
+    )
+    unread = replace(taken.envelope, id="019f0000-0000-5000-8000-000000000001", type=PlaceHold.TYPE)
+    inbox, key = topics.inbox("order"), taken.stream.encode()
+    producer = log.producer("a door")
+    producer.begin()
+    producer.send([NewRecord(inbox, partition_of(key, log.partitions(inbox)), key, b"no", unread.headers())])
+    producer.commit()
+    found = run((world, log))
+    assert found.happened == found.control
+
+
+def is_of_door(envelope: Envelope) -> bool:
+    return envelope.source.startswith("/door/")
 
 
 def test_the_first_field_that_differs_is_named() -> None:
