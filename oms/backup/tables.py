@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -24,6 +25,11 @@ PROGRAM_SECONDS_MAX = 6 * 60 * 60
 
 LOCK_WAIT = "30s"
 """How long a dump waits for a table that somebody makes anew."""
+
+
+LEAVING_SECONDS_MAX = 5.0
+LOOK_SECONDS = 0.1
+"""A process that has ended is seen in the database for a moment more."""
 
 
 def schemas_of(namespace: str) -> list[str]:
@@ -54,7 +60,7 @@ def restore_tables(url: str, folder: Path, schemas: Sequence[str]) -> list[str]:
     if not found:
         raise FolderMissing(f"{folder} has no backup of tables: it would have {_file(folder, schemas[0]).name}")
     with psycopg.connect(url, autocommit=True) as connection:
-        if users := list(_others(connection)):
+        if users := _who_stays(connection):
             raise Busy(
                 f"the database is in use by {', '.join(users)}: stop everything first (`oms down`), and ask again; "
                 "what is needed of it is started here"
@@ -63,6 +69,13 @@ def restore_tables(url: str, folder: Path, schemas: Sequence[str]) -> list[str]:
             connection.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(schema)))
             _run("pg_restore", url, ["--single-transaction", "--no-owner", str(_file(folder, schema))])
     return found
+
+
+def _who_stays(connection: psycopg.Connection[tuple[object, ...]]) -> list[str]:
+    until = time.monotonic() + LEAVING_SECONDS_MAX
+    while (users := list(_others(connection))) and time.monotonic() < until:
+        time.sleep(LOOK_SECONDS)
+    return users
 
 
 def _others(connection: psycopg.Connection[tuple[object, ...]]) -> Iterator[str]:
