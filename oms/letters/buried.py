@@ -32,7 +32,8 @@ READ_MAX = 25
 
 POLL_SECONDS = 0.2
 READ_SECONDS = 5.0
-"""How long a caller waits for what came since the last look; what is not read then is read by the next."""
+"""How long a caller waits for what came since the last look. Who is not served then is told so, and the next one goes on
+from there."""
 
 REASON_SHOWN = 500
 """Characters of a reason that a list keeps."""
@@ -59,17 +60,21 @@ class DeadLetter:
 
 @dataclass
 class _Grave:
-    """One service's dead letters, as far as they are read. `beyond`: places of waiting ones that are not listed."""
+    """One service's dead letters, as far as they are read. `beyond`: places of waiting ones that are not listed. Read
+    once more, of those before the offset `known_to` the ones in `known` wait and no others, whatever `settled` forgot."""
 
     reader: TopicReader
     position: int
     waiting: dict[str, DeadLetter] = field(default_factory=dict)
     settled: dict[str, Settlement] = field(default_factory=dict)
     beyond: set[str] = field(default_factory=set)
+    known: frozenset[str] = frozenset()
+    known_to: int = 0
 
 
 class Buried:
-    """Dead letters of these services. Methods raise LogError while the broker is away. `clock`: UTC."""
+    """Dead letters of these services. Methods raise LogError while the broker is away, and while what is there is not
+    read to its end: one that was settled might still be taken for one that waits. `clock`: UTC."""
 
     def __init__(
         self,
@@ -126,31 +131,49 @@ class Buried:
         """All that is there now."""
         topic = topics.dead_letters(service, self._namespace)
         first, end = self._reached().bounds(topic, 0)
-        grave = self._graves.get(service)
-        if grave is None or (grave.beyond and len(grave.waiting) < LISTED_MAX // 2):
-            grave = self._graves[service] = self._new(topic, first, grave)
         until = monotonic() + READ_SECONDS
-        while grave.position < end and monotonic() < until:
+        grave = self._graves.get(service)
+        if grave is None:
+            grave = self._graves[service] = _Grave(self._reader(topic, first), first)
+        self._read(service, grave, end, until)
+        if grave.beyond and len(grave.waiting) < LISTED_MAX // 2:
+            grave = self._graves[service] = self._again(topic, first, grave)
+            self._read(service, grave, end, until)
+        self._let_go(grave, first)
+        return grave
+
+    def _read(self, service: str, grave: _Grave, end: int, until: float) -> None:
+        """Read on to the end; raises LogError when it is not reached in time."""
+        topic = topics.dead_letters(service, self._namespace)
+        while grave.position < end:
+            if monotonic() >= until:
+                raise LogError(
+                    f"the dead letters of {service} are still being read, up to offset {grave.position} of {end}"
+                )
             records, moved = grave.reader.poll(READ_MAX, POLL_SECONDS)
             for record in records:
                 self._take(service, grave, record)
             grave.position = moved.get((topic, 0), grave.position)
-        self._let_go(grave, first)
-        return grave
+        if grave.position >= grave.known_to:
+            grave.known = frozenset()
 
-    def _new(self, topic: str, first: int, before: _Grave | None) -> _Grave:
-        if before is not None:
-            before.reader.close()
+    def _again(self, topic: str, first: int, before: _Grave) -> _Grave:
+        """From the beginning, for those that were not listed: there is room for them now."""
+        known, known_to = frozenset(before.waiting) | before.beyond, before.position
+        reader = self._reader(topic, first)
+        before.reader.close()
+        return _Grave(reader, first, settled=before.settled, known=known, known_to=known_to)
+
+    def _reader(self, topic: str, first: int) -> TopicReader:
         reader = self._reached().reader()
         reader.assign({(topic, 0): first})
-        # What is settled is passed over, so that there is room for those that were not listed.
-        return _Grave(reader, first, settled={} if before is None else before.settled)
+        return reader
 
     def _take(self, service: str, grave: _Grave, record: Record) -> None:
         settlement = settlement_of(record.headers)
         if settlement is None:
             letter = _letter(service, record)
-            if letter.place in grave.settled:
+            if letter.place in grave.settled or (letter.offset < grave.known_to and letter.place not in grave.known):
                 return
             if len(grave.waiting) < LISTED_MAX:
                 grave.waiting[letter.place] = letter

@@ -2,7 +2,7 @@
 among the dead letters says so, with who and why.
 
 The message goes first and the settlement after it, so that whatever dies between them leaves a letter that waits and
-is sent again, and never one that is gone. A message that is sent twice has one id and counts once.
+is sent again, and never one that is gone. A door's message that is sent twice has one id and counts once.
 """
 
 from __future__ import annotations
