@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from chassis.description import SCHEME, describe
 from chassis.problems import Problem, ProblemKind
 from chassis.tokens import Grant, Role, Tokens, TokensRefused
-from chassis.web import GRANT, BodyLimit, add_problems, grant_of
+from chassis.web import GRANT, BodyLimit, add_problems, grant_of, without_nul
 
 __all__ = ["Rules", "guarded_app"]
 
@@ -44,7 +44,7 @@ def guarded_app(title: str, description: str, tokens: Tokens, rules: Rules) -> F
         description=description,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
-        dependencies=[Depends(_authorise_by(rules, refusals))],
+        dependencies=[Depends(_authorise_by(rules, refusals)), Depends(without_nul)],
     )
     described = frozenset(path for path in (app.docs_url, app.openapi_url) if path)
     # The last one added is asked first: no body is read of who is unknown.

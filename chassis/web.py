@@ -60,6 +60,7 @@ __all__ = [
     "stream_of",
     "submit",
     "timeline",
+    "without_nul",
 ]
 
 WAIT_SECONDS_MAX = 30.0
@@ -91,6 +92,17 @@ def grant_of(request: Request) -> Grant:
     if not isinstance(grant, Grant):
         raise RuntimeError(f"no guard stands before {request.url.path}")
     return grant
+
+
+def without_nul(request: Request) -> None:
+    """Raises Problem where an address or a parameter holds the character U+0000, which no table can be asked for."""
+    for name, value in (*request.path_params.items(), *request.query_params.multi_items()):
+        if "\0" in str(value):
+            raise Problem(
+                ProblemKind.BAD_REQUEST,
+                "A parameter holds the character U+0000",
+                f"No text here has it. Leave it out of {name[:128]!a}.",
+            )
 
 
 @dataclass(frozen=True, slots=True)

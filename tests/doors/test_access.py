@@ -169,6 +169,17 @@ def test_who_is_known_may_ask_in_vain(site: Site) -> None:
     assert site.call("DELETE", "/orders", Role.VIEWER).status_code == 405
 
 
+def test_an_address_or_a_parameter_with_a_character_that_no_table_keeps_is_a_bad_request_on_every_route(
+    site: Site,
+) -> None:
+    for method, path in RULES:
+        addresses = [f"{_address(path)}?stream=a%00b", *([path.replace("{", "%00{")] if "{" in path else [])]
+        for address in addresses:
+            answer = site.call(method, address, Role.ADMIN)
+            assert (answer.status_code, "U+0000" in answer.text) == (400, True), (method, address, answer.text)
+    assert site.writer.records == []
+
+
 def test_the_body_of_who_is_unknown_is_not_read(site: Site) -> None:
     def body() -> Iterator[bytes]:
         raise AssertionError("the body was read")
