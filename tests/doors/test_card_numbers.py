@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+import contracts.chassis
 import contracts.fulfillment
 import contracts.inventory
 import contracts.payments
