@@ -21,7 +21,7 @@ OUTCOMES = (BookingConfirmed, BookingRefused, BookingExpired)
 
 
 def book_until(
-    world: World, halls: Sequence[str], done: Callable[[], bool], first: int = 0, seconds: float = 60
+    world: World, halls: Sequence[str], done: Callable[[], bool], first: int = 0, seconds: float = 120
 ) -> list[str]:
     """Keep booking one seat after the other, hall by hall, until `done`; the names of the bookings, from number `first`.
 
