@@ -26,6 +26,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from chassis.seller_settings import ByCurrency, Named, RefundLimitSettings, ReturnRulesByName
+
 __all__ = ["SenderSettings", "Settings", "SettingsRefused", "load_settings"]
 
 CONFIG_VARIABLE = "OMS_CONFIG"
@@ -150,6 +152,15 @@ class Settings(BaseSettings):
     )
     senders: Mapping[str, SenderSettings] = Field(
         default={}, description="who messages are from, by brand or seller; `*` for all others"
+    )
+    return_rules: Mapping[Named, ReturnRulesByName] = Field(
+        default={}, description="rules of returns, by seller and name; `*` for all other sellers"
+    )
+    label_fees: Mapping[Named, ByCurrency] = Field(
+        default={}, description="what a label for the way back costs a customer, by seller and currency"
+    )
+    refund_limits: Mapping[Named, Mapping[Literal["csr", "finance"], RefundLimitSettings]] = Field(
+        default={}, description="how much may be given back, by seller and role"
     )
 
     @field_validator("bootstrap")

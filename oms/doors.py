@@ -36,6 +36,7 @@ from oms.letters.settling import Settling
 from oms.process import Life, run_process
 from oms.providers import notices_of
 from oms.reach import reach_log
+from oms.seller_terms import seller_terms
 from oms.serving import serve
 from services.fulfillment import api as fulfillment_api
 from services.fulfillment import app as fulfillment
@@ -98,12 +99,13 @@ def make_app(
         placed: OrderPlaced | None = orders.reads.stream(stream(ORDER.kind, order_id)).stream.view(ORDER).order.placed
         return placed
 
+    sellers = seller_terms(settings)
     app.include_router(order_api.router(orders, door(CHANNEL_DOOR), seal))
     app.include_router(holds_api.router(orders))
-    app.include_router(astray_api.router(orders))
-    app.include_router(refunds_api.router(orders))
-    app.include_router(returns_api.router(orders))
-    app.include_router(changes_api.router(orders, seal))
+    app.include_router(astray_api.router(orders, sellers))
+    app.include_router(refunds_api.router(orders, sellers))
+    app.include_router(returns_api.router(orders, sellers))
+    app.include_router(changes_api.router(orders, seal, sellers))
     app.include_router(customers_api.router(orders, forget))
     stock = gate(inventory.declare(namespace))
     app.include_router(inventory_api.router(stock))

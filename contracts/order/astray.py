@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from contracts.message import Command, Event, Instant, Value
-from contracts.order.refunds import IfShort, RefundApprover
+from contracts.order.refunds import IfShort, RefundApprover, RefundLimits
 
 __all__ = [
     "AstrayLine",
@@ -49,7 +49,7 @@ class PackageWentAstray(Event):
 class SettlePackage(Command):
     """A person has done what was to be done about a package that went astray; `detail` says what. With `refund` its
     units are paid back, as far as they were not, with `reship` sent again; above what `approver` may give alone a second
-    person has to approve. `if_short` says what becomes of units to be sent again that nobody has."""
+    person has to approve; `limits` say how much, where the seller's settings do. `if_short` says what becomes of units to be sent again that nobody has."""
 
     package: str
     detail: str
@@ -57,6 +57,7 @@ class SettlePackage(Command):
     reship: bool | None = None
     if_short: IfShort | None = None
     approver: RefundApprover = RefundApprover.CSR
+    limits: RefundLimits | None = None
 
 
 class PackageSettled(Event):

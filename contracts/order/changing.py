@@ -18,7 +18,7 @@ from contracts.message import Command, Event, Instant, Value
 from contracts.money import Charge, Money, Tender
 from contracts.order.cancelling import CancelLine
 from contracts.order.exchanging import ExchangeSend, ExchangeWish
-from contracts.order.returns import ReturnLine
+from contracts.order.returns import ReturnLine, ReturnTerms
 from contracts.order.terms import OrderLine, ShipGroup, ShipMethod
 from contracts.order.units import QuantityMoved
 
@@ -76,7 +76,7 @@ class ProposeChange(Command):
     """Show what a change comes to: other quantities, lines that are `added` (they get ids of ours), other ways for ship
     groups. `returns` are units that are to come back for lines that go out: an exchange, also of an order that is
     complete; `send` and `label` as the customer wishes. `exception` is why somebody lets units come back that the rules
-    leave to a person. `tenders` pay what more it costs; without them the last tender does, if it is one of ours. Takes the place of a
+    leave to a person; `terms` what the seller's settings say of returns. `tenders` pay what more it costs; without them the last tender does, if it is one of ours. Takes the place of a
     proposal that is still open."""
 
     lines: tuple[LineQuantity, ...] = ()
@@ -88,6 +88,7 @@ class ProposeChange(Command):
     send: ExchangeSend | None = None
     label: bool | None = None
     exception: str | None = None
+    terms: ReturnTerms | None = None
 
 
 class ConfirmChange(Command):
@@ -107,7 +108,7 @@ class ChangeProposed(Event):
     """A change (`change` is its number in the order) as it would be done: units that would be `cancelled`, `lines` added
     (of kits with their components), ship groups as they would be, and `tenders` added. `before` and `after` are what is
     owed, `difference` what that is more, less the `credit` for `returns`: the units that are to come back in an exchange,
-    of which the lines leave as `send` says; `exception` is why those come back that the rules leave to a person. Nothing is done; after `expires` it cannot be confirmed. `hold` is the one that
+    of which the lines leave as `send` says; `label_fee` is what our label costs, where a seller set it; `exception` is why those come back that the rules leave to a person. Nothing is done; after `expires` it cannot be confirmed. `hold` is the one that
     asks about it, should there be one."""
 
     change: str
@@ -128,6 +129,7 @@ class ChangeProposed(Event):
     send: ExchangeSend | None = None
     credit: Money | None = None
     exception: str | None = None
+    label_fee: Money | None = None
 
 
 class IncreaseRequested(Event):

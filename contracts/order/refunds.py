@@ -30,6 +30,7 @@ __all__ = [
     "RefundDeclined",
     "RefundFailed",
     "RefundGranted",
+    "RefundLimits",
     "RefundLine",
     "RefundProposed",
     "RefundTo",
@@ -87,6 +88,15 @@ class RefundApprover(StrEnum):
 
     CSR = "csr"
     FINANCE = "finance"
+
+
+class RefundLimits(Value):
+    """How much somebody may give back of one order, where a seller's settings say it: `alone`, and of what another
+    proposed (`approves`), by currency; in others nothing. `approves_any`: whatever another proposed."""
+
+    alone: tuple[Money, ...]
+    approves: tuple[Money, ...] = ()
+    approves_any: bool = False
 
 
 class RefundUnits(Value):
@@ -150,8 +160,8 @@ class RefundContents(Value):
 class GrantRefund(Command):
     """Somebody wants the customer to get money back: for `lines` that need not come back, or an `amount` or `percent`
     (of what was taken and not given back) as an appeasement. Above what `approver` may give alone, a second person has
-    to approve. No name of a person in `reason`. With `to` a replacement the units are sent again instead, and `if_short`
-    says what becomes of those that nobody has."""
+    to approve; `limits` say how much, where the seller's settings do. No name of a person in `reason`. With `to` a
+    replacement the units are sent again instead, and `if_short` says what becomes of those that nobody has."""
 
     cause: RefundCause
     lines: tuple[RefundUnits, ...] = ()
@@ -161,14 +171,16 @@ class GrantRefund(Command):
     reason: str
     approver: RefundApprover = RefundApprover.CSR
     if_short: IfShort | None = None
+    limits: RefundLimits | None = None
 
 
 class ApproveRefund(Command):
-    """A second person agrees to a refund that was proposed, by its id or number."""
+    """A second person agrees to a refund that was proposed, by its id or number; `limits` as when one is granted."""
 
     refund: str
     detail: str | None = None
     approver: RefundApprover = RefundApprover.CSR
+    limits: RefundLimits | None = None
 
 
 class DeclineRefund(Command):
@@ -196,28 +208,32 @@ class WithdrawRefund(Command):
 
 
 class RefundProposed(RefundContents, Event):
-    """A refund above what `by` may give alone: nothing is owed until another person approves it, by `decide_by`."""
+    """A refund above what `by` may give alone: nothing is owed until another person approves it, by `decide_by`.
+    `limits` were set by the seller."""
 
     by: str | None = None
     decide_by: Instant
+    limits: RefundLimits | None = None
 
 
 class RefundGranted(RefundContents, Event):
     """The decision: the customer is owed `amount`. `by` granted it, `approved_by` agreed; absent where a rule did.
-    Payments should have answered by `answer_by`."""
+    Payments should have answered by `answer_by`. `limits`, of who granted or agreed last, were set by the seller."""
 
     by: str | None = None
     approved_by: str | None = None
     answer_by: Instant
+    limits: RefundLimits | None = None
 
 
 class ReplacementGranted(RefundContents, Event):
     """The decision: the customer gets the goods again, and no money. `replaced` are the units claimed, each with the line
-    that it is sent again as. Those lines are owed nothing; what was paid stays where it was."""
+    that it is sent again as; `limits` as of a `RefundGranted`. Those lines are owed nothing; what was paid stays where it was."""
 
     replaced: tuple[ReplacedUnits, ...]
     by: str | None = None
     approved_by: str | None = None
+    limits: RefundLimits | None = None
 
 
 class ReplacementGivenUp(Event):

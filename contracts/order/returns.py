@@ -38,6 +38,8 @@ __all__ = [
     "ReturnReckoned",
     "ReturnRequested",
     "ReturnResumed",
+    "ReturnRule",
+    "ReturnTerms",
     "ReturnUnitsInspected",
     "ReturnUnitsReceived",
     "ReturnWish",
@@ -108,10 +110,37 @@ class RefundMoment(StrEnum):
     INSPECTION = "inspection"
 
 
+class ReturnRule(Value):
+    """Rules that a seller set, by the name that lines carry: days that goods may come back for, days after that in which a
+    person may make an exception, days where we are at fault; whether all of it is sold for good; what is kept for
+    restocking and of what comes back worn, in hundredths of a per cent; when the money is granted; whether what is sent
+    for it may leave at once; and who pays for our label where the customer is at fault: `ours` or `deducted`."""
+
+    name: str
+    window_days: int
+    grace_days: int
+    fault_days: int
+    final_sale: bool
+    restocking: int
+    damaged: int
+    refund_at: RefundMoment
+    at_once: bool
+    label: Postage
+
+
+class ReturnTerms(Value):
+    """What a seller's settings said when somebody asked: the rules that they set, and what our label costs, by currency,
+    where it is set. Of what is not in here the table of the order service says it."""
+
+    rules: tuple[ReturnRule, ...] = ()
+    label_fees: tuple[Money, ...] | None = None
+
+
 class ReturnLine(Value):
     """Units of a line that are to come back, and what the policy says of them: what is kept of their price for restocking
     (`restocking`), and if they come back damaged (`damaged`), in hundredths of a per cent; `refund_at` is when their money
-    is granted, at inspection if it says nothing; `question` is for a person."""
+    is granted, at inspection if it says nothing; `question` is for a person. `rule` is what was decided by where a seller
+    set it."""
 
     line: str
     sku: str
@@ -124,15 +153,18 @@ class ReturnLine(Value):
     damaged: int = 0
     refund_at: RefundMoment | None = None
     question: ReturnQuestion | None = None
+    rule: ReturnRule | None = None
 
 
 class DeclinedReturnLine(Value):
-    """Units of a line that will not come back, and why; `most` is how many could."""
+    """Units of a line that will not come back, and why; `most` is how many could, `rule` what was decided by where a
+    seller set it."""
 
     line: str
     quantity: int
     denial: ReturnDenial
     most: int | None = None
+    rule: ReturnRule | None = None
 
 
 class ReturnedRange(Value):
@@ -157,11 +189,12 @@ class InspectedRange(Value):
 
 class RequestReturn(Command):
     """Units are to come back. `label`: the customer wants our label; `matches` is the id of a return that came without an
-    order, and turns out to be of this one."""
+    order, and turns out to be of this one; `terms` what the seller's settings say."""
 
     lines: Annotated[tuple[ReturnWish, ...], Field(min_length=1)]
     label: bool = False
     matches: str | None = None
+    terms: ReturnTerms | None = None
 
 
 class ApproveReturn(Command):
@@ -191,7 +224,7 @@ class WithdrawReturn(Command):
 class ReturnRequested(QuantityMoved, Event):
     """Units are to come back: they are no longer free for another return. `approved` by the policy of `version`, or else
     a person answers by `answer_by`. `return_id` names the stream in which the goods come back; `exchange` the change that
-    sends other goods for them."""
+    sends other goods for them. `label_fee` is what our label costs the customer, where a seller set it."""
 
     return_id: str
     number: int
@@ -202,6 +235,7 @@ class ReturnRequested(QuantityMoved, Event):
     approved: bool
     answer_by: Instant | None = None
     exchange: str | None = None
+    label_fee: Money | None = None
 
 
 class ReturnDeclined(QuantityMoved, Event):

@@ -106,7 +106,7 @@ def _settled(
             return (SettlementRefused(package=message.package, reason=SettlementRefusal.NO_WAY),)
     if not due.lines or (due.amount <= 0 and not message.reship):
         return (SettlementRefused(package=message.package, reason=SettlementRefusal.NOTHING_DUE),)
-    wish = Wish(RefundCause.LOST, message.detail, message.approver, to, message.if_short)
+    wish = Wish(RefundCause.LOST, message.detail, message.approver, to, message.if_short, message.limits)
     events = decided(wish, inside, due, state, context)
     refund = next(event.refund for event in events if isinstance(event, DECISIONS))
     return settled.model_copy(update={"refund": refund}), *events

@@ -13,6 +13,7 @@ from chassis.web import Caller, Gate, caller_of, submit
 from contracts.order import IfShort, SettlementRefused, SettlePackage
 from services.order.finding import NAMED, find_order, location_of
 from services.order.refunds_api import approver_of
+from services.order.seller_terms import SellerTerms
 
 __all__ = ["router"]
 
@@ -38,8 +39,8 @@ class Settlement(BaseModel):
         return self
 
 
-def router(gate: Gate) -> APIRouter:
-    """The route below an order."""
+def router(gate: Gate, sellers: SellerTerms) -> APIRouter:
+    """The route below an order; `sellers` is what sellers say of who may give how much."""
     routes = APIRouter(tags=["orders"])
 
     @routes.post("/orders/{name}/packages/{package}/settle", status_code=202, openapi_extra=NAMED)
@@ -54,6 +55,7 @@ def router(gate: Gate) -> APIRouter:
             reship=body.reship or None,
             if_short=body.if_short,
             approver=approver,
+            limits=await asyncio.to_thread(sellers.of_refunds, gate.reads, target, approver),
         )
         return await submit(gate, caller, target, command, location_of(target), refusals=(SettlementRefused,))
 

@@ -31,6 +31,7 @@ from contracts.order import (
     LineQuantity,
     OrderPlaced,
     ProposeChange,
+    ReturnTerms,
     ShipMethod,
 )
 from services.order.intake import Intake, Seal, charges_of, missing_of, naming_ledger, order_line, ship_to_of, tender_of
@@ -87,8 +88,11 @@ class NewChange(Value):
     exception: Text | None = None
 
 
-def propose_change(wish: NewChange, placed: OrderPlaced, key: str, seal: Seal) -> ProposeChange:
-    """The request that a wish becomes; `key` tells whoever goods go to now from whoever they went to before."""
+def propose_change(
+    wish: NewChange, placed: OrderPlaced, key: str, seal: Seal, terms: ReturnTerms | None
+) -> ProposeChange:
+    """The request that a wish becomes; `key` tells whoever goods go to now from whoever they went to before, `terms` is
+    what the seller says of returns."""
     tenders = (naming_ledger(each, placed.customer, placed.currency, placed.tenant, seal) for each in wish.tenders)
     wish, _ = mask_texts(wish.model_copy(update={"tenders": tuple(tenders)}))
     intake = Intake(placed.channel, None, placed.tenant, placed.order_id, placed.currency, seal)
@@ -111,6 +115,7 @@ def propose_change(wish: NewChange, placed: OrderPlaced, key: str, seal: Seal) -
         send=wish.send,
         label=wish.label or None,
         exception=wish.exception,
+        terms=terms,
     )
 
 

@@ -311,7 +311,7 @@ def _check_returned(proposed: ChangeProposed, state: OrderStream) -> None:
     returned = proposed.returns or ()
     gone = any(without(line.ranges, free(state, line.line)) for line in returned)
     if returned and proposed.credit is not None and proposed.postage is not None:
-        fee = label_fee(proposed.postage, proposed.credit.currency)
+        fee = label_fee(proposed.postage, proposed.credit.currency, proposed.label_fee)
         gone = gone or credit_for(state, returned, fee) != proposed.credit.amount
     if gone:
         raise Refused(ChangeRefusal.OUTDATED, "what was to come back is not what it was: propose it again")

@@ -17,6 +17,7 @@ from contracts.order import ChangeRefused, ConfirmChange, DeclineChange, OrderPl
 from services.order.change_intake import NewChange, propose_change
 from services.order.finding import NAMED, find_order, location_of, unknown_order
 from services.order.intake import Seal
+from services.order.seller_terms import SellerTerms
 from services.order.stream import ORDER
 
 __all__ = ["router"]
@@ -43,8 +44,9 @@ class Declined(BaseModel):
     detail: Text | None = None
 
 
-def router(gate: Gate, seal: Seal) -> APIRouter:
-    """The routes below an order; `seal` is for the address of whoever goods go to instead."""
+def router(gate: Gate, seal: Seal, sellers: SellerTerms) -> APIRouter:
+    """The routes below an order; `seal` is for the address of whoever goods go to instead, `sellers` is what sellers say of
+    returns."""
     routes = APIRouter(tags=["orders"])
 
     async def change(caller: Caller, target: str, command: Command) -> Any:
@@ -63,7 +65,8 @@ def router(gate: Gate, seal: Seal) -> APIRouter:
         if placed is None:
             raise unknown_order(name)
         try:
-            return propose_change(body, placed, caller.key, seal)
+            terms = sellers.of_returns(gate.reads, target) if body.returns else None
+            return propose_change(body, placed, caller.key, seal, terms)
         except ValueError as error:
             raise Problem(
                 ProblemKind.UNREADABLE, "The change cannot be stored", f"{error}. Mend it and send it again."

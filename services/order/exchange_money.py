@@ -114,7 +114,8 @@ def expected(state: OrderStream, each: Exchange) -> int:
     returning = state.returns.returns[str(each.number)]
     parts = [(line.asked, _open(line)) for _, line in sorted(returning.lines.items()) if _open(line)]
     kept = returning.label_kept
-    label = 0 if kept else label_fee(returning.requested.postage, state.order.terms.currency)
+    asked, currency = returning.requested, state.order.terms.currency
+    label = 0 if kept else label_fee(asked.postage, currency, asked.label_fee)
     return _credit(state, parts, label) if parts else 0
 
 

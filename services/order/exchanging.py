@@ -29,7 +29,7 @@ from contracts.order import (
 from services.order.exchange_money import credit_for, value_for, waiting, worth_nothing
 from services.order.order import line_of
 from services.order.refused import Refused
-from services.order.return_policy import POLICIES, label_fee, postage_for
+from services.order.return_policy import POLICIES, label_fee, label_fee_set, postage_for
 from services.order.returning import asked_lines, requested_with
 from services.order.value import own_value, rated_among
 
@@ -50,7 +50,7 @@ def coming(message: ProposeChange, state: OrderStream, context: Context) -> tupl
         return ()
     named = [ReturnWish(line=wish.line, quantity=wish.quantity, reason=wish.reason) for wish in wishes]
     lines: list[ReturnLine] = []
-    for line in asked_lines(named, state, context):
+    for line in asked_lines(named, message.terms, state, context):
         if isinstance(line, DeclinedReturnLine):
             detail = f"line {line.line} may not come back by the rules ({line.denial}): ask for the return by itself"
             raise Refused(ChangeRefusal.NOT_RETURNABLE, detail)
@@ -123,13 +123,15 @@ def terms_of(message: ProposeChange, returned: Sequence[ReturnLine], state: Orde
     if not returned:
         return {}
     label = bool(message.label)
-    postage = postage_for((line.reason for line in returned), label)
+    postage = postage_for(returned, label)
     currency = state.order.terms.currency
-    credit = credit_for(state, returned, label_fee(postage, currency))
+    fee = label_fee_set(message.terms, currency)
+    credit = credit_for(state, returned, label_fee(postage, currency, fee))
     return {
         "returns": tuple(returned),
         "postage": postage,
         "label": label,
+        "label_fee": fee,
         "send": _send(message.send, returned),
         "credit": Money(amount=credit, currency=currency),
         "exception": message.exception if any(line.question for line in returned) else None,
@@ -138,7 +140,7 @@ def terms_of(message: ProposeChange, returned: Sequence[ReturnLine], state: Orde
 
 def _send(wished: ExchangeSend | None, returned: Iterable[ReturnLine]) -> ExchangeSend:
     """At once where the rules of all lines that come back let them, unless somebody wishes otherwise."""
-    allowed = all(POLICIES[line.policy].at_once for line in returned)
+    allowed = all((line.rule or POLICIES[line.policy]).at_once for line in returned)
     if wished is ExchangeSend.AT_ONCE and not allowed:
         raise Refused(ChangeRefusal.NOT_AT_ONCE, "the rules of what comes back have it come first")
     return wished or (ExchangeSend.AT_ONCE if allowed else ExchangeSend.ON_RECEIPT)
@@ -157,6 +159,7 @@ def for_exchange(proposed: ChangeProposed, state: OrderStream, context: Context)
         context,
         postage=proposed.postage,
         label=bool(proposed.label),
+        label_fee=proposed.label_fee,
         exchange=proposed.change,
         exception=proposed.exception,
     )

@@ -27,6 +27,7 @@ from contracts.order import (
     RefundDecline,
     RefundDeclined,
     RefundGranted,
+    RefundLimits,
     RefundProposed,
     RefundTo,
     RefundUnits,
@@ -61,13 +62,14 @@ __all__ = ["Wish", "appeased", "decide", "decided", "from_top"]
 
 class Wish(NamedTuple):
     """Why somebody wants the customer to get something, in which form, and for whom they speak who want it; `if_short` is
-    of a replacement."""
+    of a replacement, `limits` are those that a seller set."""
 
     cause: RefundCause
     reason: str
     approver: RefundApprover
     to: RefundTo = RefundTo.ORIGINAL
     if_short: IfShort | None = None
+    limits: RefundLimits | None = None
 
 
 # Grant
@@ -172,7 +174,7 @@ def _granted(
     """Goods that were given away are sent again as well."""
     if due.amount <= 0 and not (message.to is RefundTo.REPLACEMENT and due.lines):
         return (_refused(RefundChangeRefusal.NOTHING_DUE),)
-    wish = Wish(message.cause, message.reason, message.approver, message.to, message.if_short)
+    wish = Wish(message.cause, message.reason, message.approver, message.to, message.if_short, message.limits)
     return decided(wish, asked, due, state, context)
 
 
@@ -184,11 +186,11 @@ def decided(wish: Wish, asked: Sequence[Units], due: Due, state: OrderStream, co
     made = contents(state, due, wish.cause, state.refunds.count + 1, wish.reason, wish.to, if_short)
     by = _subject(context)
     together = Money(amount=due.amount + _given_alone(state, by), currency=state.order.terms.currency)
-    if by is None or not may_grant(wish.approver, together):
-        return (RefundProposed(**made, by=by, decide_by=context.now + APPROVE_WITHIN),)
+    if by is None or not may_grant(wish.approver, together, wish.limits):
+        return (RefundProposed(**made, by=by, decide_by=context.now + APPROVE_WITHIN, limits=wish.limits),)
     if again:
-        return sent_again(made, asked, state, by, None)
-    return (RefundGranted(**made, by=by, answer_by=context.now + ANSWER_WITHIN),)
+        return sent_again(made, asked, state, by, None, wish.limits)
+    return (RefundGranted(**made, by=by, answer_by=context.now + ANSWER_WITHIN, limits=wish.limits),)
 
 
 def _given_alone(state: OrderStream, by: str | None) -> int:
@@ -228,16 +230,16 @@ def _approve(message: ApproveRefund, state: OrderStream, context: Context) -> Se
     proposed, by = refund.contents, _subject(context)
     if by is None or by == refund.by:
         return (_refused(RefundChangeRefusal.SAME_PERSON, refund=proposed.refund),)
-    if not may_approve(message.approver, proposed.amount):
+    if not may_approve(message.approver, proposed.amount, message.limits):
         return (_refused(RefundChangeRefusal.ABOVE_LIMIT, refund=proposed.refund),)
     if _overtaken(proposed, state):
         detail = "it was paid back otherwise since it was proposed"
         return (_declined(proposed, RefundDecline.OVERTAKEN, by, detail),)
     fields = {name: getattr(proposed, name) for name in RefundContents.model_fields}
     if proposed.to is RefundTo.REPLACEMENT:
-        return sent_again(fields, _asked(proposed), state, refund.by, by)
+        return sent_again(fields, _asked(proposed), state, refund.by, by, message.limits)
     answer_by = context.now + ANSWER_WITHIN
-    return (RefundGranted(**fields, by=refund.by, approved_by=by, answer_by=answer_by),)
+    return (RefundGranted(**fields, by=refund.by, approved_by=by, answer_by=answer_by, limits=message.limits),)
 
 
 def _asked(proposed: RefundContents) -> list[Units]:

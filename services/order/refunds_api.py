@@ -34,6 +34,7 @@ from contracts.order import (
 from services.order.finding import NAMED, find_order, location_of
 from services.order.refund_state import RefundStage
 from services.order.refunds_projection import RefundsProjection
+from services.order.seller_terms import SellerTerms
 
 __all__ = ["REFUNDS", "approver_of", "router"]
 
@@ -128,19 +129,21 @@ def approver_of(caller: Caller) -> RefundApprover:
     return RefundApprover.FINANCE if caller.grant.roles & money else RefundApprover.CSR
 
 
-def router(gate: Gate) -> APIRouter:
-    """The routes."""
+def router(gate: Gate, sellers: SellerTerms) -> APIRouter:
+    """The routes; `sellers` is what sellers say of who may give how much."""
     routes = APIRouter(tags=["refunds"])
 
+    async def told(target: str, command: Command, caller: Caller) -> Any:
+        return await submit(gate, caller, target, command, location_of(target), refusals=(RefundChangeRefused,))
+
     async def change(name: str, command: Command, caller: Caller) -> Any:
-        target = await asyncio.to_thread(find_order, gate.reads, name)
-        location = location_of(target)
-        return await submit(gate, caller, target, command, location, refusals=(RefundChangeRefused,))
+        return await told(await asyncio.to_thread(find_order, gate.reads, name), command, caller)
 
     @routes.post("/orders/{name}/refunds", status_code=202, openapi_extra=NAMED)
     async def grant(name: str, caller: Annotated[Caller, Depends(caller_of)], body: NewRefund) -> Any:
         """Give a customer money back for units that need not come back, or the goods again, or an appeasement. Above what your roles may
         give alone it is proposed to a second person."""
+        target, approver = await asyncio.to_thread(find_order, gate.reads, name), approver_of(caller)
         command = GrantRefund(
             cause=body.cause,
             lines=tuple(RefundUnits(line=each.line, quantity=each.quantity) for each in body.lines),
@@ -149,17 +152,21 @@ def router(gate: Gate) -> APIRouter:
             to=body.to,
             if_short=body.if_short,
             reason=body.reason,
-            approver=approver_of(caller),
+            approver=approver,
+            limits=await asyncio.to_thread(sellers.of_refunds, gate.reads, target, approver),
         )
-        return await change(name, command, caller)
+        return await told(target, command, caller)
 
     @routes.post("/orders/{name}/refunds/{refund}/approve", status_code=202, openapi_extra=NAMED)
     async def approve(
         name: str, refund: Name, caller: Annotated[Caller, Depends(caller_of)], body: Agreed | None = None
     ) -> Any:
         """Agree, as the second person, to a refund that was proposed, by its number or id."""
+        target, approver = await asyncio.to_thread(find_order, gate.reads, name), approver_of(caller)
+        limits = await asyncio.to_thread(sellers.of_refunds, gate.reads, target, approver)
         detail = body.detail if body else None
-        return await change(name, ApproveRefund(refund=refund, detail=detail, approver=approver_of(caller)), caller)
+        command = ApproveRefund(refund=refund, detail=detail, approver=approver, limits=limits)
+        return await told(target, command, caller)
 
     @routes.post("/orders/{name}/refunds/{refund}/decline", status_code=202, openapi_extra=NAMED)
     async def decline(

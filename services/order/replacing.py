@@ -21,6 +21,7 @@ from contracts.order import (
     OrderLine,
     OrderReopened,
     RefundCause,
+    RefundLimits,
     RelatesTo,
     RelationKind,
     ReopenCause,
@@ -58,7 +59,12 @@ def can_be_sent(state: OrderStream, asked: Iterable[Units]) -> bool:
 
 
 def sent_again(
-    contents: Mapping[str, Any], asked: Sequence[Units], state: OrderStream, by: str | None, approved_by: str | None
+    contents: Mapping[str, Any],
+    asked: Sequence[Units],
+    state: OrderStream,
+    by: str | None,
+    approved_by: str | None,
+    limits: RefundLimits | None,
 ) -> Sequence[Event]:
     """The goods once more: a line of its own for each line that is claimed. An order that was complete goes on."""
     lines: list[OrderLine] = []
@@ -73,7 +79,7 @@ def sent_again(
         lines.append(
             _line(str(number), at, _worth(state, here, contents["cause"]), line_of(state.order, name), contents)
         )
-    decided = ReplacementGranted(**contents, replaced=tuple(replaced), by=by, approved_by=approved_by)
+    decided = ReplacementGranted(**contents, replaced=tuple(replaced), by=by, approved_by=approved_by, limits=limits)
     added = LinesAdded(lines=tuple(lines))
     if state.order.open:
         return decided, added

@@ -1,17 +1,28 @@
 """By which rules goods may come back: the table, and what it says of units of a line.
 
 Rules by name, which a line carries from its placement (`return_policy`); a name that is not here means the standard
-ones. Change the table, raise VERSION: a return keeps the version that it was decided by.
+ones. Change the table, raise VERSION: a return keeps the version that it was decided by. What a seller's settings say
+instead comes with what is asked (`ReturnTerms`), and is kept with what was decided: nothing here reads a setting.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from contracts.fulfillment import Disposition, Postage, ReturnReason
-from contracts.order import OrderLine, RefundCause, RefundMoment, ReturnDenial, ReturnLine, ReturnQuestion
+from contracts.money import Money
+from contracts.order import (
+    OrderLine,
+    RefundCause,
+    RefundMoment,
+    ReturnDenial,
+    ReturnLine,
+    ReturnQuestion,
+    ReturnRule,
+    ReturnTerms,
+)
 
 __all__ = [
     "DECIDE_WITHIN",
@@ -21,11 +32,13 @@ __all__ = [
     "LABEL_FEES",
     "OPEN_WITHIN",
     "POLICIES",
+    "STANDARD",
     "VERSION",
     "ReturnPolicy",
     "cause_of",
     "fee_of",
     "label_fee",
+    "label_fee_set",
     "policy_of",
     "postage_for",
     "ruled",
@@ -67,7 +80,7 @@ class ReturnPolicy:
     where we are at fault (`fault_window`) and where not; for how long after that a person may make an exception; what is
     kept of the price (hundredths of a per cent) in any case and of goods that come back worn; when the money is granted.
     Fees are of returns of which we are not at fault. `at_once`: what is sent for them in an exchange may leave before they
-    come."""
+    come. `final_sale`: all of it is sold for good. `label`: who pays for our label where we are not at fault."""
 
     window: timedelta = timedelta(days=30)
     grace: timedelta = timedelta(days=14)
@@ -76,6 +89,8 @@ class ReturnPolicy:
     damaged: int = 3_000
     refund_at: RefundMoment = RefundMoment.INSPECTION
     at_once: bool = False
+    final_sale: bool = False
+    label: Postage = Postage.DEDUCTED
 
 
 STANDARD = "standard"
@@ -89,20 +104,37 @@ POLICIES: Mapping[str, ReturnPolicy] = {
 """The rules by name."""
 
 
-def policy_of(line: OrderLine) -> tuple[str, ReturnPolicy]:
-    """The rules of a line, and what they are called."""
-    name = line.return_policy if line.return_policy in POLICIES else STANDARD
-    return name or STANDARD, POLICIES[name or STANDARD]
+def policy_of(line: OrderLine, terms: ReturnTerms | None) -> tuple[str, ReturnPolicy, ReturnRule | None]:
+    """The rules of a line, and what they are called; the last is what a seller set, None where the table says them."""
+    set_rules = {rule.name: rule for rule in terms.rules} if terms else {}
+    known = line.return_policy in POLICIES or line.return_policy in set_rules
+    name = line.return_policy if known and line.return_policy else STANDARD
+    rule = set_rules.get(name)
+    return name, POLICIES[name] if rule is None else _policy(rule), rule
+
+
+def _policy(rule: ReturnRule) -> ReturnPolicy:
+    return ReturnPolicy(
+        window=timedelta(days=rule.window_days),
+        grace=timedelta(days=rule.grace_days),
+        fault_window=timedelta(days=rule.fault_days),
+        restocking=rule.restocking,
+        damaged=rule.damaged,
+        refund_at=rule.refund_at,
+        at_once=rule.at_once,
+        final_sale=rule.final_sale,
+        label=rule.label,
+    )
 
 
 def ruled(
-    line: OrderLine, reason: ReturnReason, since: datetime, now: datetime
+    policy: ReturnPolicy, final_sale: bool, reason: ReturnReason, since: datetime, now: datetime
 ) -> ReturnDenial | ReturnQuestion | None:
-    """What the rules say of a line that is with the customer since then: no, a person decides, or (None) yes."""
-    _, policy = policy_of(line)
+    """What the rules say of a line that is with the customer since then: no, a person decides, or (None) yes.
+    `final_sale`: it was sold for good."""
     if reason in FAULTS:
         return None if now <= since + policy.fault_window else ReturnDenial.TOO_LATE
-    if line.final_sale:
+    if final_sale or policy.final_sale:
         return ReturnDenial.FINAL_SALE
     if now > since + policy.window + policy.grace:
         return ReturnDenial.TOO_LATE
@@ -111,11 +143,15 @@ def ruled(
     return ReturnQuestion.OTHER_REASON if reason is ReturnReason.OTHER else None
 
 
-def postage_for(reasons: Iterable[ReturnReason], label: bool) -> Postage:
-    """Who pays for the way back: we do as soon as one of the reasons is our fault."""
-    if FAULTS.intersection(reasons):
+def postage_for(lines: Collection[ReturnLine], label: bool) -> Postage:
+    """Who pays for the way back: we do as soon as one of the reasons is our fault, and for our label where the rules of
+    all lines say so."""
+    if any(line.reason in FAULTS for line in lines):
         return Postage.OURS
-    return Postage.DEDUCTED if label else Postage.CUSTOMERS
+    if not label:
+        return Postage.CUSTOMERS
+    ours = all(line.rule is not None and line.rule.label is Postage.OURS for line in lines)
+    return Postage.OURS if ours else Postage.DEDUCTED
 
 
 def cause_of(line: ReturnLine) -> RefundCause:
@@ -123,9 +159,19 @@ def cause_of(line: ReturnLine) -> RefundCause:
     return RefundCause.RETURNED_AT_FAULT if line.reason in FAULTS else RefundCause.RETURNED
 
 
-def label_fee(postage: Postage, currency: str) -> int:
-    """What our label costs, in minor units, where the customer pays for it."""
-    return LABEL_FEES.get(currency, 0) if postage is Postage.DEDUCTED else 0
+def label_fee_set(terms: ReturnTerms | None, currency: str) -> Money | None:
+    """What our label costs where a seller set it; None where the table says it."""
+    if terms is None or terms.label_fees is None:
+        return None
+    found = (fee for fee in terms.label_fees if fee.currency == currency)
+    return next(found, Money(amount=0, currency=currency))
+
+
+def label_fee(postage: Postage, currency: str, fee: Money | None) -> int:
+    """What our label costs, in minor units, where the customer pays for it; `fee` is what a seller set."""
+    if postage is not Postage.DEDUCTED:
+        return 0
+    return LABEL_FEES.get(currency, 0) if fee is None else fee.amount
 
 
 def fee_of(amount: int, reason: ReturnReason, disposition: Disposition | None, restocking: int, damaged: int) -> int:

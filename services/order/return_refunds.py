@@ -71,7 +71,7 @@ def _reckoned(
     each: Returning, parts: Sequence[_Part], cause: RefundCause, state: OrderStream, context: Context
 ) -> Sequence[Event]:
     currency = state.order.terms.currency
-    label = 0 if each.label_kept else label_fee(each.requested.postage, currency)
+    label = 0 if each.label_kept else label_fee(each.requested.postage, currency, each.requested.label_fee)
     of_goods = sum(_fee(part, state) for part in parts)
     due = refund_due(state, _units(parts), cause, of_goods + label)
     label = max(0, due.fee - of_goods)

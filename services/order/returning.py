@@ -16,6 +16,7 @@ from contracts.chassis import DeadlinePassed
 from contracts.fulfillment import Postage
 from contracts.ids import aggregate_id
 from contracts.message import Event, Message
+from contracts.money import Money
 from contracts.order import (
     ApproveReturn,
     Bucket,
@@ -33,6 +34,8 @@ from contracts.order import (
     ReturnLine,
     ReturnQuestion,
     ReturnRequested,
+    ReturnRule,
+    ReturnTerms,
     ReturnWish,
     ReturnWithdrawn,
     StepAskedAgain,
@@ -48,6 +51,7 @@ from services.order.return_policy import (
     GOODS_WITHIN,
     OPEN_WITHIN,
     VERSION,
+    label_fee_set,
     policy_of,
     postage_for,
     ruled,
@@ -126,7 +130,7 @@ def _request(message: RequestReturn, state: OrderStream, context: Context) -> Se
         return [ReturnDeclined(lines=tuple(matched), by=ReturnDecider.POLICY)]
     instead = () if message.matches is None else _in_place_of(_by_components(message.lines, state), state)
     state = _without(state, instead)
-    decided = asked_lines(message.lines, state, context)
+    decided = asked_lines(message.lines, message.terms, state, context)
     if denials := tuple(line for line in decided if isinstance(line, DeclinedReturnLine)):
         return [ReturnDeclined(lines=denials, by=ReturnDecider.POLICY)]
     lines = tuple(line for line in decided if isinstance(line, ReturnLine))
@@ -161,18 +165,25 @@ def _without(state: OrderStream, given_up: Iterable[ReturnWithdrawn]) -> OrderSt
 
 
 def asked_lines(
-    wishes: Iterable[ReturnWish], state: OrderStream, context: Context
+    wishes: Iterable[ReturnWish], terms: ReturnTerms | None, state: OrderStream, context: Context
 ) -> list[ReturnLine | DeclinedReturnLine]:
     """What the policy says of each line that units are to come back of; of a kit of its components."""
     named = _by_components(wishes, state)
-    return [_line(wish, named, state, context) for wish in named]
+    return [_line(wish, named, terms, state, context) for wish in named]
 
 
 def _requested(
     message: RequestReturn, lines: tuple[ReturnLine, ...], state: OrderStream, context: Context
 ) -> Sequence[Event]:
-    postage = postage_for((line.reason for line in lines), message.label)
-    return requested_with(lines, state, context, postage=postage, label=message.label, matches=message.matches)
+    return requested_with(
+        lines,
+        state,
+        context,
+        postage=postage_for(lines, message.label),
+        label=message.label,
+        label_fee=label_fee_set(message.terms, state.order.terms.currency),
+        matches=message.matches,
+    )
 
 
 def requested_with(
@@ -182,6 +193,7 @@ def requested_with(
     *,
     postage: Postage,
     label: bool,
+    label_fee: Money | None,
     matches: str | None = None,
     exchange: str | None = None,
     exception: str | None = None,
@@ -197,6 +209,7 @@ def requested_with(
         lines=lines,
         postage=postage,
         label=label,
+        label_fee=label_fee,
         exchange=exchange,
         version=VERSION,
         approved=approved,
@@ -237,7 +250,7 @@ def _by_components(wishes: Iterable[ReturnWish], state: OrderStream) -> list[Ret
 
 
 def _line(
-    wish: ReturnWish, wishes: Sequence[ReturnWish], state: OrderStream, context: Context
+    wish: ReturnWish, wishes: Sequence[ReturnWish], terms: ReturnTerms | None, state: OrderStream, context: Context
 ) -> ReturnLine | DeclinedReturnLine:
     """What the policy says of units of a line."""
     if wish.line not in state.order.lines:
@@ -248,10 +261,10 @@ def _line(
     since = state.returns.since.get(wish.line)
     if count(there) < wish.quantity or since is None:
         return _denied(wish, ReturnDenial.NOT_WITH_CUSTOMER, count(there))
-    ruling = ruled(line, wish.reason, since, context.now)
+    name, policy, rule = policy_of(line, terms)
+    ruling = ruled(policy, bool(line.final_sale), wish.reason, since, context.now)
     if isinstance(ruling, ReturnDenial):
-        return _denied(wish, ruling)
-    name, policy = policy_of(line)
+        return _denied(wish, ruling, rule=rule)
     return ReturnLine(
         line=wish.line,
         sku=line.sku,
@@ -264,11 +277,14 @@ def _line(
         damaged=policy.damaged,
         refund_at=policy.refund_at,
         question=ruling if isinstance(ruling, ReturnQuestion) else None,
+        rule=rule,
     )
 
 
-def _denied(wish: ReturnWish, denial: ReturnDenial, most: int | None = None) -> DeclinedReturnLine:
-    return DeclinedReturnLine(line=wish.line, quantity=wish.quantity, denial=denial, most=most)
+def _denied(
+    wish: ReturnWish, denial: ReturnDenial, most: int | None = None, rule: ReturnRule | None = None
+) -> DeclinedReturnLine:
+    return DeclinedReturnLine(line=wish.line, quantity=wish.quantity, denial=denial, most=most, rule=rule)
 
 
 # What people decide

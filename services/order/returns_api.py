@@ -27,6 +27,7 @@ from contracts.order import (
     WithdrawReturn,
 )
 from services.order.finding import NAMED, find_order, location_of
+from services.order.seller_terms import SellerTerms
 
 __all__ = ["router"]
 
@@ -68,25 +69,27 @@ class Refusal(BaseModel):
     detail: Words
 
 
-def router(gate: Gate) -> APIRouter:
-    """The routes."""
+def router(gate: Gate, sellers: SellerTerms) -> APIRouter:
+    """The routes; `sellers` is what sellers say of returns."""
     routes = APIRouter(prefix="/orders/{name}/returns", tags=["returns"])
 
-    async def told(name: str, command: Command, caller: Caller, *, created: bool = False) -> Any:
+    async def told(name: str, command: Command, caller: Caller) -> Any:
         target = await asyncio.to_thread(find_order, gate.reads, name)
-        location = location_of(target)
-        refusals = (ReturnDeclined,) if created else (ReturnChangeRefused,)
-        return await submit(gate, caller, target, command, location, created=created, refusals=refusals)
+        return await submit(gate, caller, target, command, location_of(target), refusals=(ReturnChangeRefused,))
 
     @routes.post("", status_code=202, openapi_extra=NAMED)
     async def request(name: str, body: NewReturn, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
         """Ask whether units may come back. All of them may, or a person decides, or it says of each line why not."""
+        target = await asyncio.to_thread(find_order, gate.reads, name)
         command = RequestReturn(
             lines=tuple(ReturnWish(**dict(wish)) for wish in body.lines),
             label=body.label,
             matches=None if body.matches is None else str(body.matches),
+            terms=await asyncio.to_thread(sellers.of_returns, gate.reads, target),
         )
-        return await told(name, command, caller, created=True)
+        return await submit(
+            gate, caller, target, command, location_of(target), created=True, refusals=(ReturnDeclined,)
+        )
 
     @routes.post("/{number}/approve", status_code=202, openapi_extra=NAMED)
     async def approve(
@@ -98,7 +101,7 @@ def router(gate: Gate) -> APIRouter:
     @routes.post("/{number}/decline", status_code=202, openapi_extra=NAMED)
     async def decline(name: str, number: int, body: Refusal, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
         """Do not agree to a return that the rules left to a person."""
-        return await told(name, DeclineReturn(number=number, detail=body.detail), caller, created=False)
+        return await told(name, DeclineReturn(number=number, detail=body.detail), caller)
 
     @routes.post("/{number}/withdraw", status_code=202, openapi_extra=NAMED)
     async def withdraw(

@@ -12,10 +12,19 @@ from chassis.reading import Reads
 from chassis.waiters import Waiters
 from chassis.web import Gate
 from contracts.money import TenderMethod
-from contracts.order import CancelLine, CancelOrder, ConfirmChange, DeclineChange, ProposeChange, ShipMethod
+from contracts.order import (
+    CancelLine,
+    CancelOrder,
+    ConfirmChange,
+    DeclineChange,
+    ProposeChange,
+    ReturnTerms,
+    ShipMethod,
+)
 from contracts.personal import Personal, PersonalContent
 from services.order import api, changes_api
 from services.order.app import declare
+from services.order.seller_terms import SellerTerms
 from services.order.tests.story import Story, eur
 from tests.doors.fakes import KeptWriter, guarded_client
 from tests.doors.test_order_http import Unlisted
@@ -39,10 +48,15 @@ def sealed(subject: str, content: PersonalContent) -> Personal:
     return Personal(subject=subject, ciphertext=content.model_dump_json(exclude_none=True))
 
 
-def post(path: str, body: dict[str, Any] | None, stored: bool = True) -> tuple[Any, KeptWriter]:
+NOTHING_SET = SellerTerms()
+
+
+def post(
+    path: str, body: dict[str, Any] | None, stored: bool = True, sellers: SellerTerms = NOTHING_SET
+) -> tuple[Any, KeptWriter]:
     writer = KeptWriter()
     gate = Gate(declare(), Door("http", writer, 4), cast(Reads, Placed(stored)), Waiters(10))
-    client, _ = guarded_client(changes_api.router(gate, sealed))
+    client, _ = guarded_client(changes_api.router(gate, sealed, sellers))
     return client.post(ORDER + path, json=body, headers={"Idempotency-Key": "k1"}), writer
 
 
@@ -79,6 +93,15 @@ def test_an_address_is_sealed_for_whoever_goods_go_to_now() -> None:
     assert other.status_code == 202, other.text
     [group] = ProposeChange.decode(again.records[0].value).groups
     assert (group.method, group.location, group.ship_to) == (ShipMethod.PICKUP, "berlin", None)
+
+
+def test_what_comes_back_is_asked_with_what_the_seller_set() -> None:
+    set_terms = SellerTerms(label_fees={"*": (eur(200),)})
+    _, writer = post("/changes", {"returns": [{"line": "1", "quantity": 1, "sku": "B"}]}, sellers=set_terms)
+    assert ProposeChange.decode(writer.records[0].value).terms == ReturnTerms(label_fees=(eur(200),))
+    # and what nothing comes back by is not
+    _, writer = post("/changes", {"lines": [{"line": "1", "quantity": 1}]}, sellers=set_terms)
+    assert ProposeChange.decode(writer.records[0].value).terms is None
 
 
 def test_card_numbers_are_masked_here_too() -> None:

@@ -22,6 +22,7 @@ from contracts.envelope import Envelope
 from contracts.order import CancelOrder, PlaceOrder, SettlePackage
 from services.order import api, astray_api
 from services.order.app import declare
+from services.order.seller_terms import SellerTerms
 from services.order.stream import ORDER
 from services.order.tests.story import AT_NORTH, Story
 from tests.doors.fakes import KeptWriter, ToldReads, guarded_client, seal
@@ -64,7 +65,7 @@ class Unlisted(ToldReads):
 def _settle(body: dict[str, Any]) -> tuple[Any, KeptWriter]:
     writer = KeptWriter()
     gate = Gate(declare(), Door("http", writer, 4), cast(Reads, Unlisted()), Waiters(10))
-    client, _ = guarded_client(astray_api.router(gate))
+    client, _ = guarded_client(astray_api.router(gate, SellerTerms()))
     path = "/orders/bdebd2b8-5485-59e2-b9dd-65081be601f6/packages/package-0/settle"
     return client.post(path, json=body, headers={"Idempotency-Key": "k1"}), writer
 

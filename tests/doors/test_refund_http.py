@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -19,21 +20,36 @@ from contracts.order import (
     GrantRefund,
     RefundApprover,
     RefundCause,
+    RefundLimits,
     RetryRefund,
     WithdrawRefund,
 )
 from services.order import refunds_api
 from services.order.app import declare
+from services.order.seller_terms import SellerTerms
+from services.order.tests.story import Story
 from tests.doors.fakes import KeptWriter, guarded_client
 from tests.doors.test_order_http import Unlisted
 
 ORDER = "/orders/bdebd2b8-5485-59e2-b9dd-65081be601f6/refunds"
 
 
-def post(path: str, body: dict[str, Any] | None, role: Role = Role.ADMIN) -> tuple[Any, KeptWriter]:
+class Placed(Unlisted):
+    """A store that has read the order."""
+
+    def stream(self, name: str) -> Any:
+        return SimpleNamespace(stream=Story().placed().stream)
+
+
+NOTHING_SET = SellerTerms()
+
+
+def post(
+    path: str, body: dict[str, Any] | None, role: Role = Role.ADMIN, sellers: SellerTerms = NOTHING_SET
+) -> tuple[Any, KeptWriter]:
     writer = KeptWriter()
-    gate = Gate(declare(), Door("http", writer, 4), cast(Reads, Unlisted()), Waiters(10))
-    client, tokens = guarded_client(refunds_api.router(gate))
+    gate = Gate(declare(), Door("http", writer, 4), cast(Reads, Placed()), Waiters(10))
+    client, tokens = guarded_client(refunds_api.router(gate, sellers))
     tokens.tell("t", "anna", role)
     headers = {"Idempotency-Key": "k1", "Authorization": "Bearer t"}
     return client.post(ORDER + path, json=body, headers=headers), writer
@@ -47,6 +63,19 @@ def test_a_claim_is_for_lines_and_as_much_as_the_role_may_give(role: Role, appro
     wish = GrantRefund.decode(writer.records[0].value)
     assert (wish.cause, wish.approver, wish.reason) == (RefundCause.DAMAGED, approver, "it came broken")
     assert [(each.line, each.quantity) for each in wish.lines] == [("1", 2)]
+
+
+def test_how_much_a_role_may_give_goes_with_what_is_asked_where_the_seller_set_it() -> None:
+    little = RefundLimits(alone=(Money(amount=100, currency="EUR"),))
+    sellers = SellerTerms(limits={"acme": {RefundApprover.CSR: little}})
+    body = {"cause": "appeasement", "amount": 500, "currency": "EUR", "reason": "late"}
+    _, writer = post("", body, Role.CSR, sellers)
+    assert GrantRefund.decode(writer.records[0].value).limits == little
+    _, writer = post("/1/approve", None, Role.CSR, sellers)
+    assert ApproveRefund.decode(writer.records[0].value).limits == little
+    # of a role of which nothing is set the table says it
+    _, writer = post("", body, Role.FINANCE, sellers)
+    assert GrantRefund.decode(writer.records[0].value).limits is None
 
 
 def test_an_appeasement_is_an_amount_or_a_percentage() -> None:

@@ -22,13 +22,16 @@ from contracts.fulfillment import (
 )
 from contracts.ids import aggregate_id
 from contracts.message import Message
-from contracts.order import ApproveReturn, DeclineReturn, RequestReturn, WithdrawReturn
+from contracts.money import Money
+from contracts.order import ApproveReturn, DeclineReturn, RequestReturn, ReturnTerms, WithdrawReturn
 from services.fulfillment import returns_api as node_api
 from services.fulfillment.app import declare as declare_fulfillment
 from services.fulfillment.customer_return import RETURN
 from services.fulfillment.tests.test_returns import OPEN, SENT, back, came, looked
 from services.order import returns_api as order_api
 from services.order.app import declare as declare_order
+from services.order.seller_terms import SellerTerms
+from services.order.stream import ORDER as ORDER_STREAM
 from tests.doors.fakes import KeptWriter, ToldReads, guarded_client
 
 RETURN_ID = "bdebd2b8-5485-59e2-b9dd-65081be601f6"
@@ -45,24 +48,39 @@ class Returns(ToldReads):
 
     def stream(self, name: str) -> Seen:
         known = back(OPEN, SENT, came(1), looked(1)).stream
-        return Seen(known if name.endswith(RETURN_ID) else fresh(RETURN, name), Followed("t.events", {0: 0}, 0.0))
+        other = fresh(ORDER_STREAM if name.startswith("order/") else RETURN, name)
+        return Seen(
+            known if name.startswith("return/") and name.endswith(RETURN_ID) else other,
+            Followed("t.events", {0: 0}, 0.0),
+        )
+
+
+NOTHING_SET = SellerTerms()
 
 
 class Doors:
     """The routes of both services, and the inboxes behind them."""
 
-    def __init__(self) -> None:
+    def __init__(self, sellers: SellerTerms = NOTHING_SET) -> None:
         self.writer = KeptWriter()
         door = Door("http", self.writer, 4)
         reads = cast(Reads, Returns())
         self.node, _ = guarded_client(node_api.router(Gate(declare_fulfillment(), door, reads, Waiters(1))))
-        self.desk, _ = guarded_client(order_api.router(Gate(declare_order(), door, reads, Waiters(1))))
+        self.desk, _ = guarded_client(order_api.router(Gate(declare_order(), door, reads, Waiters(1)), sellers))
 
     @property
     def value(self) -> bytes:
         [record] = self.writer.records
         assert record.value is not None
         return record.value
+
+
+def test_what_the_seller_set_goes_with_the_wish() -> None:
+    fees = (Money(amount=200, currency="EUR"),)
+    doors = Doors(SellerTerms(label_fees={"*": fees}))
+    answer = doors.desk.post(ORDER, json={"lines": [{"line": "1", "quantity": 1}]}, headers=KEY)
+    assert answer.status_code == 202
+    assert RequestReturn.decode(doors.value).terms == ReturnTerms(label_fees=fees)
 
 
 def test_a_wish_names_lines_and_reasons() -> None:

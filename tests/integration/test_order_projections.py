@@ -52,6 +52,7 @@ from services.order.finding import find_order
 from services.order.kits import Kit, kit_key
 from services.order.projections import AvailabilityLoader, AvailabilityProjection, OrdersProjection, WorkProjection
 from services.order.refunds_projection import RefundsProjection
+from services.order.seller_terms import SellerTerms
 from services.order.sourcing import Availability
 from services.order.sourcing_rules import UNDESCRIBED, Place
 from services.order.tests.refund_story import asks, claim, grant, paid, paid_back, refused
@@ -185,7 +186,7 @@ def test_a_refund_that_was_withdrawn_is_nobody_s(schema: Connection) -> None:
 def refunds_shown(schema: Connection, **asked: Any) -> list[dict[str, Any]]:
     door = Door("http", KeptWriter(), 4)
     gate = Gate(declare(), door, cast(Reads, Reader(schema)), Waiters(1))
-    client, _ = guarded_client(refunds_api.router(gate))
+    client, _ = guarded_client(refunds_api.router(gate, SellerTerms()))
     refunds: list[dict[str, Any]] = client.get("/refunds", params=asked).json()["refunds"]
     return refunds
 

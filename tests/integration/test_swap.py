@@ -40,7 +40,7 @@ def test_tables_are_swapped_under_load_and_the_live_system_goes_on_from_them(wor
     for number, name in enumerate(before):
         world.book(name, halls[number % HALLS])
     world.flush()
-    await_outcomes(world, before, 120)
+    await_outcomes(world, before)
     with connect(world.database, world.declared("venue").schema) as connection:
         planted = connection.execute("update tally set events = events + 100 where stream = %s", [halls[0]])
         assert planted.rowcount == 1

@@ -243,7 +243,7 @@ def test_an_open_order_of_who_was_forgotten_is_somebodys_until_it_is_said_where_
     # When it is said where it goes now
     [placed] = town.world.of(OrderPlaced)
     wish = NewChange(groups=(WantedWay(group="1", ship_to=party("zoe")),))
-    town.world.tell("order", order, propose_change(wish, placed, "k1", town.sealer.seal), actor=ANNA)
+    town.world.tell("order", order, propose_change(wish, placed, "k1", town.sealer.seal, None), actor=ANNA)
     change = town.world.of(ChangeProposed)[-1].change
     town.world.tell("order", order, ConfirmChange(change=change), actor=ANNA)
     town.floor.work()
