@@ -30,6 +30,7 @@ from contracts.order import (
     SettlePackage,
 )
 from contracts.shipping import PackageLost, PackageReturned
+from services.order.exchange_money import counted_on
 from services.order.fulfillment_answers import contents_of, of_shipment
 from services.order.order import ORDER_DESK
 from services.order.refund_granting import Wish, decided, from_top
@@ -99,7 +100,7 @@ def _settled(
     if not (message.refund or message.reship):
         return (settled,)
     inside = _inside(astray, state)
-    due, to = refund_due(state, inside, RefundCause.LOST), RefundTo.ORIGINAL
+    due, to = refund_due(state, inside, RefundCause.LOST, counted_on=counted_on(state)), RefundTo.ORIGINAL
     if message.reship:
         to = RefundTo.REPLACEMENT
         if not can_be_sent(state, inside):

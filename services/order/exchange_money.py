@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "any_settled",
+    "counted_on",
     "credit_for",
     "exchanges",
     "expected",
@@ -53,7 +54,8 @@ def exchanges(state: OrderStream) -> list[Exchange]:
 
 def value_for(state: OrderStream, lines: Iterable[ReturnLine]) -> int:
     """What was paid for units that are to come back, as far as it comes back with them."""
-    return sum(due.amount for due in _dues(state, [(line, line.ranges) for line in lines]))
+    mine = [(line, line.ranges) for line in lines]
+    return sum(due.amount for due in _dues(state, mine, others=counted_on(state)))
 
 
 def worth_nothing(state: OrderStream, lines: Iterable[ReturnLine]) -> bool:
@@ -67,26 +69,29 @@ def waiting(state: OrderStream, lines: Iterable[ReturnLine]) -> bool:
     return any(due.waiting for due in _dues(state, [(line, line.ranges) for line in lines]))
 
 
-def _dues(state: OrderStream, parts: Sequence[tuple[ReturnLine, Ranges]], fee: int = 0) -> Iterator[Due]:
-    """What is due for units, where we are not at fault and where we are; a fee is kept of the first alone."""
+def _dues(
+    state: OrderStream, parts: Sequence[tuple[ReturnLine, Ranges]], fee: int = 0, others: int = 0
+) -> Iterator[Due]:
+    """What is due for units, where we are not at fault and where we are; a fee is kept of the first alone. `others` is
+    what other exchanges have counted on."""
     for cause in (RefundCause.RETURNED, RefundCause.RETURNED_AT_FAULT):
         mine = [(line.line, ranges) for line, ranges in parts if cause_of(line) is cause]
         if mine:
-            yield refund_due(state, _units(mine), cause, fee if cause is RefundCause.RETURNED else 0)
+            yield refund_due(state, _units(mine), cause, fee if cause is RefundCause.RETURNED else 0, others)
 
 
 def credit_for(state: OrderStream, lines: Sequence[ReturnLine], label: int) -> int:
     """What the customer is credited for units that come back as good as they went, `label` is kept for our label."""
-    return _credit(state, [(line, line.ranges) for line in lines], label)
+    return _credit(state, [(line, line.ranges) for line in lines], label, counted_on(state))
 
 
-def _credit(state: OrderStream, parts: Sequence[tuple[ReturnLine, Ranges]], label: int) -> int:
+def _credit(state: OrderStream, parts: Sequence[tuple[ReturnLine, Ranges]], label: int, others: int) -> int:
     fee = label
     for line, ranges in parts:
         due = refund_due(state, _units([(line.line, ranges)]), RefundCause.RETURNED)
         own = sum(each.amount.amount for each in due.lines)
         fee += fee_of(own, line.reason, Disposition.RESTOCK, line.restocking, line.damaged)
-    return sum(due.amount for due in _dues(state, parts, fee))
+    return sum(due.amount for due in _dues(state, parts, fee, others))
 
 
 def _units(parts: Iterable[tuple[str, Ranges]]) -> list[Units]:
@@ -109,14 +114,30 @@ def any_settled(state: OrderStream, each: Exchange) -> bool:
     return any(line.settled for line in returning.lines.values())
 
 
+def counted_on(state: OrderStream, but: int | None = None) -> int:
+    """What exchanges expect to be credited, but for the one of this return: it pays for goods that were agreed, so that
+    nothing else is given back out of it."""
+    total = 0
+    for each in exchanges(state):
+        if each.number != but:
+            total += _expected(state, each, total)
+    return total
+
+
 def expected(state: OrderStream, each: Exchange) -> int:
     """What more is expected to be credited: for units that have still to come, or to be looked at."""
+    return _expected(
+        state, each, sum(expected(state, other) for other in exchanges(state) if other.number < each.number)
+    )
+
+
+def _expected(state: OrderStream, each: Exchange, others: int) -> int:
     returning = state.returns.returns[str(each.number)]
     parts = [(line.asked, _open(line)) for _, line in sorted(returning.lines.items()) if _open(line)]
     kept = returning.label_kept
     asked, currency = returning.requested, state.order.terms.currency
     label = 0 if kept else label_fee(asked.postage, currency, asked.label_fee)
-    return _credit(state, parts, label) if parts else 0
+    return _credit(state, parts, label, others) if parts else 0
 
 
 # What goes out

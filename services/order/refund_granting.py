@@ -35,7 +35,7 @@ from contracts.order import (
     RetryRefund,
     WithdrawRefund,
 )
-from services.order.exchange_money import lines_still_out
+from services.order.exchange_money import counted_on
 from services.order.order import WITH_CUSTOMER, line_units
 from services.order.refund_limits import may_approve, may_grant
 from services.order.refund_saga import asked_again
@@ -98,7 +98,9 @@ def _grant(message: GrantRefund, state: OrderStream, context: Context) -> Sequen
         return (_refused(_why_short(state, short), short),)
     if message.to is RefundTo.REPLACEMENT and not can_be_sent(state, ranges):
         return (_refused(RefundChangeRefusal.NO_WAY, sorted(wanted)),)
-    return _granted(message, ranges, refund_due(state, ranges, message.cause), state, context)
+    return _granted(
+        message, ranges, refund_due(state, ranges, message.cause, counted_on=counted_on(state)), state, context
+    )
 
 
 def _by_component(state: OrderStream, lines: Sequence[RefundUnits]) -> Mapping[str, int]:
@@ -157,10 +159,9 @@ def _appease(message: GrantRefund, state: OrderStream, context: Context) -> Sequ
 
 
 def _given_off(state: OrderStream) -> int:
-    """What can be given off at most, in minor units. Goods that left for others that have still to come are paid by these:
-    what was captured is of one of the two."""
-    ahead = sum(each.applied - (each.earned - each.paid_out) for each in lines_still_out(state))
-    return max(0, refundable(state) - ahead)
+    """What can be given off at most, in minor units. What is to come back in an exchange pays for what is sent for it,
+    whichever of the two is first: given off as well, it would have to be asked for again."""
+    return max(0, refundable(state) - counted_on(state))
 
 
 def appeased(amount: int) -> Due:
@@ -254,7 +255,7 @@ def _overtaken(proposed: RefundContents, state: OrderStream) -> bool:
         return proposed.amount.amount > _given_off(state)
     ranges = _asked(proposed)
     fee = proposed.fee.amount if proposed.fee else 0
-    due = refund_due(state, ranges, proposed.cause, fee)
+    due = refund_due(state, ranges, proposed.cause, fee, counted_on(state))
     return bool(due.paid_back) or due.amount < proposed.amount.amount
 
 

@@ -119,10 +119,12 @@ def percent_of(amount: int, percent: DecimalText) -> int:
 # What is due
 
 
-def refund_due(state: OrderStream, ranges: Iterable[Units], cause: RefundCause, fee: int = 0) -> Due:
+def refund_due(
+    state: OrderStream, ranges: Iterable[Units], cause: RefundCause, fee: int = 0, counted_on: int = 0
+) -> Due:
     """What is due for units that left; for those that were sent in the place of others what was paid for these. Of each charge by its rule: with its units, when all that it was charged for has
     come back, or never; a discount goes with its units always. `fee` (minor units) is kept, as far as it goes; together
-    with what was granted before it is never more than was captured."""
+    with what was granted before, and what exchanges have `counted_on`, it is never more than was captured."""
     captured, elsewhere = captured_units(state), _units_of(state, lambda key, _: key == BEFORE)
     now: list[Units] = []
     asked_for, again = _sent_again(state, ranges)
@@ -141,7 +143,7 @@ def refund_due(state: OrderStream, ranges: Iterable[Units], cause: RefundCause, 
     lines = tuple(parts.line(units, cause) for units in now)
     withheld = parts.come_back(now, cause)
     other = sum(parts.other(units, cause) for units in now) + withheld
-    value = max(0, min(sum(line.amount.amount for line in lines) + other, refundable(state)))
+    value = max(0, min(sum(line.amount.amount for line in lines) + other, refundable(state) - counted_on))
     kept = max(0, min(fee, value))
     claimed = tuple(asked_for) if any(units.line in state.refunds.origins for units in asked_for) else ()
     return Due(lines, other, withheld, kept, value - kept, tuple(waiting), tuple(back), tuple(before), claimed)
@@ -159,14 +161,14 @@ def _sent_again(state: OrderStream, ranges: Iterable[Units]) -> tuple[list[Units
     return live, again
 
 
-def charges_due(state: OrderStream) -> Due:
+def charges_due(state: OrderStream, counted_on: int) -> Due:
     """What is due for no units: charges that come back once all that they were charged for has, where that came about by
-    a cancel of the last units that could still leave. Once a person took such a refund back it is for people."""
+    a cancel of the last units that could still leave. Once a person took such a refund back it is for people. `counted_on` is what exchanges wait for."""
     paid_back = any(refund.lines for refund in state.refunds.standing())
     if not paid_back or _left_to_people(state) or not _later(_charges(state)):
         return Due((), 0, 0, 0, 0)
     withheld = _Parts(state).come_back((), RefundCause.CANCELLED)
-    return Due((), withheld, withheld, 0, max(0, min(withheld, refundable(state))))
+    return Due((), withheld, withheld, 0, max(0, min(withheld, refundable(state) - counted_on)))
 
 
 def _left_to_people(state: OrderStream) -> bool:

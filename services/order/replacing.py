@@ -31,6 +31,7 @@ from contracts.order import (
     ShortagePolicy,
 )
 from services.order.change_plan import OFFERED, next_line
+from services.order.exchange_money import counted_on
 from services.order.order import line_of, line_units
 from services.order.refund_state import Range, Refund, RefundStage, evolve, in_order, without
 from services.order.refunding import granted, in_returns, refund_due
@@ -157,7 +158,7 @@ def _given_up(state: OrderStream, refund: Refund, gone: Sequence[Units], context
     if contents.if_short is not IfShort.REFUND:
         return (given_up,)
     after = state._replace(refunds=evolve(state.refunds, given_up))
-    due = refund_due(after, _not_in_returns(after, gone), contents.cause)
+    due = refund_due(after, _not_in_returns(after, gone), contents.cause, counted_on=counted_on(after))
     reason = f"replacement {contents.number}: nobody has the goods"
     paid = granted(after, context, due, contents.cause, reason=reason, by=refund.by)
     if paid is None:

@@ -14,6 +14,7 @@ from contracts.fulfillment import Disposition
 from contracts.message import Event
 from contracts.money import Money
 from contracts.order import RefundCause, RefundTo, ReturnedRange, ReturnReckoned, UnitRange
+from services.order.exchange_money import counted_on
 from services.order.refunding import Units, charges_due, granted, refund_due
 from services.order.return_policy import cause_of, fee_of, label_fee
 from services.order.return_state import LineReturn, Returning
@@ -49,7 +50,9 @@ def advance(state: OrderStream, context: Context) -> Sequence[Event]:
         for cause in (RefundCause.RETURNED, RefundCause.RETURNED_AT_FAULT):
             if parts := [part for part in _parts(each, state) if part.cause is cause]:
                 return _reckoned(each, parts, cause, state, context)
-    late = granted(state, context, charges_due(state), RefundCause.CANCELLED, reason="nothing of it is kept")
+    late = granted(
+        state, context, charges_due(state, counted_on(state)), RefundCause.CANCELLED, reason="nothing of it is kept"
+    )
     return () if late is None else [late]
 
 
@@ -73,7 +76,7 @@ def _reckoned(
     currency = state.order.terms.currency
     label = 0 if each.label_kept else label_fee(each.requested.postage, currency, each.requested.label_fee)
     of_goods = sum(_fee(part, state) for part in parts)
-    due = refund_due(state, _units(parts), cause, of_goods + label)
+    due = refund_due(state, _units(parts), cause, of_goods + label, counted_on(state, but=each.number))
     label = max(0, due.fee - of_goods)
     to = RefundTo.ORIGINAL if each.requested.exchange is None else RefundTo.EXCHANGE
     refund = granted(state, context, due, cause, reason=f"return {each.number}", to=to)

@@ -276,6 +276,65 @@ def test_what_is_cheaper_pays_out_the_difference_once_the_goods_are_back() -> No
     balanced(story)
 
 
+# Beside an exchange
+
+
+def test_what_is_to_come_back_for_goods_that_were_agreed_is_not_given_off_as_well() -> None:
+    # given a unit for 10.00 that is to come back for one of 15.00, whose 5.00 more are secured
+    story, wish = paid(("A", 1, 1000)), ExchangeWish(line="1", quantity=1, reason=ReturnReason.CHANGED_MIND)
+    proposed(story, wish, added=(line(amount=1500),))
+    confirmed(story)
+    secured(story)
+    story.reserved(1)
+    # when an amount is given off, then it is refused: it would be asked for again when the goods are back
+    refused = found(asks(story, grant(200)), RefundChangeRefused)
+    assert (refused.reason, refused.possible) == (RefundChangeRefusal.ABOVE_CAPTURED, eur(0))
+    assert not sent(came(story), AuthorizeMore)
+    leaves(story)
+    taken(story)
+    assert story.view.order.captured == 1500
+    # and once the others have left it is given off of what was paid for those
+    assert found(asks(story, grant(200)), RefundGranted).amount == eur(200)
+    paid_back(story, 2)
+    balanced(story)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_what_is_kept_beside_an_exchange_bears_what_is_given_off(late: bool) -> None:
+    # given one of two units for 20.00 that is to come back for one of 15.00
+    story, wish = paid(("A", 2, 2000)), ExchangeWish(line="1", quantity=1, reason=ReturnReason.CHANGED_MIND)
+    shown = proposed(story, wish, added=(line(amount=1500),))
+    assert (shown.credit, shown.difference) == (eur(1000), eur(500))
+    confirmed(story)
+    secured(story)
+    story.reserved(1)
+    # when 8.00 are given off, and the other unit came broken
+    assert found(asks(story, grant(1001)), RefundChangeRefused).possible == eur(1000)
+    asks(story, grant(800))
+    paid_back(story)
+    if not late:
+        assert found(asks(story, claim(1)), RefundGranted).amount == eur(200)
+    # then no more than was agreed is asked for
+    outcome = came(story)
+    assert not sent(outcome, AuthorizeMore) and found(outcome, RefundGranted).amount == eur(1000)
+    leaves(story)
+    taken(story)
+    if late:
+        assert found(asks(story, claim(1)), RefundGranted).amount == eur(1000)
+    balanced(story)
+
+
+def test_two_exchanges_do_not_count_on_the_same_money() -> None:
+    # given two units for 20.00, of which 15.00 were given off
+    story = paid(("A", 2, 2000))
+    asks(story, grant(1500))
+    paid_back(story)
+    # then the first exchange counts on what is left, and the second on nothing
+    assert proposed(story).credit == eur(500)
+    confirmed(story)
+    assert proposed(story).credit == eur(0)
+
+
 # What the rules let
 
 
