@@ -13,14 +13,12 @@ from typing import Any
 from pycamt.parser import Camt053ParseError, Camt053Parser
 
 from contracts.money import Money
+from services.payments.bank_account import PLACEHOLDERS
 
 __all__ = ["COLUMNS", "FILE_BYTES_MAX", "StatementRefused", "read_statement"]
 
 COLUMNS = ("account", "entry", "booked_on", "amount", "currency", "reference")
 """The columns of a CSV, in any order; others are left alone. Amounts are decimal, dates ISO 8601."""
-
-PLACEHOLDERS = frozenset({"NONREF", "NOTPROVIDED"})
-"""What banks write where they name an entry by nothing: it names every entry alike."""
 
 FILE_BYTES_MAX = 50 * 1024 * 1024
 """The largest statement that is read."""
@@ -55,12 +53,12 @@ def _of_csv(path: Path, content: bytes) -> Iterator[Mapping[str, Any]]:
     for number, row in enumerate(rows, start=2):
         amount = _minor(f"{path}, row {number}", row["amount"], row["currency"])
         name = (row["entry"] or "").strip()
-        if name.upper() in {"", *PLACEHOLDERS}:
+        if unnamed := name.upper() in {"", *PLACEHOLDERS}:
             name = _unnamed({key: row[key] or "" for key in COLUMNS})
             seen[name] += 1
             name = name if seen[name] == 1 else f"{name}/{seen[name]}"
         if amount > 0:
-            yield {**{key: row[key] or "" for key in COLUMNS}, "entry": name, "amount": amount}
+            yield {**{key: row[key] or "" for key in COLUMNS}, "entry": name, "amount": amount, "unnamed": unnamed}
 
 
 def _of_camt(path: Path, content: bytes) -> Iterator[Mapping[str, Any]]:
@@ -74,7 +72,8 @@ def _of_camt(path: Path, content: bytes) -> Iterator[Mapping[str, Any]]:
         if paid.get("Status") not in (None, "BOOK"):
             continue
         name = (paid.get("TransactionID") or "").strip()
-        name = _unnamed(paid) if name.upper() in {"", *PLACEHOLDERS} else name
+        unnamed = name.upper() in {"", *PLACEHOLDERS}
+        name = _unnamed(paid) if unnamed else name
         seen[name] += 1
         if paid.get("CreditDebitIndicator") != "CRDT" or paid.get("ReversalIndicator") == "true":
             continue
@@ -89,6 +88,7 @@ def _of_camt(path: Path, content: bytes) -> Iterator[Mapping[str, Any]]:
             "amount": amount,
             "currency": paid.get("Currency"),
             "reference": " ".join(dict.fromkeys(paid[key] for key in texts if paid.get(key)))[:1_000],
+            "unnamed": unnamed,
         }
 
 

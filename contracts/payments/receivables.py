@@ -69,10 +69,12 @@ class UnmatchedReason(StrEnum):
 
 class RecordBankEntry(BankEntry, Command):
     """Money came. `invoice` is the id of the one invoice that it names; without it `unmatched` says why. What the payer
-    wrote is sealed in `reference`."""
+    wrote is sealed in `reference`. `unnamed`: the bank gave the entry no name, or a placeholder, and `entry` is one of
+    ours."""
 
     invoice: str | None = None
     unmatched: UnmatchedReason | None = None
+    unnamed: bool | None = None
     reference: Personal | None = None
 
 
@@ -114,10 +116,12 @@ class EntryUnmatched(BankEntry, Event):
 
 
 class EntryRepeated(Event):
-    """An entry came again; nothing was done."""
+    """An entry came again; nothing was done. `before` is the placeholder under which it was booked, of one that the bank
+    gave no name."""
 
     account: str
     entry: str
+    before: str | None = None
 
 
 class EntryRefusal(StrEnum):

@@ -48,7 +48,8 @@ Detail = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 
 
 class Entry(BaseModel):
-    """A credit of a bank account, by the bank's name of it; `amount` in minor units, `reference` as the payer wrote it."""
+    """A credit of a bank account, by the bank's name of it; `amount` in minor units, `reference` as the payer wrote it.
+    `unnamed`: the bank gave it no name, or a placeholder such as NONREF, and `entry` is one of yours."""
 
     model_config = shown(
         {
@@ -67,6 +68,7 @@ class Entry(BaseModel):
     currency: Currency
     booked_on: date
     reference: Annotated[str, StringConstraints(max_length=1_000)] = ""
+    unnamed: bool = False
 
 
 class Settling(BaseModel):
@@ -114,6 +116,7 @@ def router(gate: Gate, seal: Seal, opened: Opened) -> APIRouter:
             invoice=invoice,
             unmatched=unmatched,
             reference=seal(subject, text) if body.reference and invoice is None else None,
+            unnamed=body.unnamed or None,
         )
         return await submit(gate, caller, target, command, "/bank-entries")
 

@@ -42,7 +42,7 @@ def test_a_csv_gives_its_credits_in_minor_units(tmp_path: Path) -> None:
         ("e1", 1190, "EUR"),
         ("e3", 300, "JPY"),
     ]
-    assert found[0]["reference"] == "INV-2026-000001"
+    assert found[0]["reference"] == "INV-2026-000001" and not found[0]["unnamed"]
 
 
 def test_a_camt_gives_what_is_booked_to_the_account_each_payment_by_a_name(tmp_path: Path) -> None:
@@ -67,6 +67,7 @@ def test_entries_that_a_bank_names_by_a_placeholder_are_told_apart_and_known_aga
     days = {"2026-01-20": ntry(name, "11.90"), "2026-01-21": ntry(name, "25.00")}
     texts = [CAMT.format(entries=entry).replace("2026-01-20", day) for day, entry in days.items()]
     first, second = (read_statement(written(tmp_path, text))[0]["entry"] for text in texts)
+    assert read_statement(written(tmp_path, texts[0]))[0]["unnamed"]
     # then they are two entries, and the same statement read again names its own alike
     assert first != second
     assert read_statement(written(tmp_path, texts[0]))[0]["entry"] == first
@@ -78,6 +79,7 @@ def test_so_are_those_of_a_csv(tmp_path: Path, name: str) -> None:
     day = f"DE1,{name},2026-01-20,11.90,EUR,thanks\n"
     other = f"DE1,{name},2026-01-20,25.00,EUR,thanks\n"
     found = [one["entry"] for one in read_statement(written(tmp_path, HEAD + day + other + day))]
+    assert all(one["unnamed"] for one in read_statement(written(tmp_path, HEAD + day)))
     # then each is an entry, and the first is known again when it comes with another statement
     assert len(set(found)) == 3
     assert [one["entry"] for one in read_statement(written(tmp_path, HEAD + day))] == found[:1]

@@ -107,6 +107,36 @@ def test_an_entry_that_comes_again_changes_nothing_whatever_it_says() -> None:
     assert left_open(books) == 690
 
 
+def test_what_was_booked_under_a_placeholder_is_known_again_by_its_day_and_amount() -> None:
+    # given two entries that the bank gave no name, which were booked as it wrote them
+    books = billed()
+    comes(books, entry(500, "NONREF"))
+    comes(books, entry(500, "nonref/2"))
+    # when their statement is read again, and names them apart
+    for name, before in (("sha256:a", "NONREF"), ("sha256:b", "nonref/2")):
+        comes(books, entry(500, name, unnamed=True)).then(EntryRepeated(account=IBAN, entry=name, before=before))
+    # then both are known by those names, and a third of that day and amount is another
+    comes(books, entry(500, "sha256:a", unnamed=True)).then(EntryRepeated(account=IBAN, entry="sha256:a"))
+    assert [type(event) for event in comes(books, entry(190, "sha256:c", unnamed=True)).events] == [EntryMatched]
+    assert left_open(books) == 0
+
+
+def test_another_day_or_amount_or_a_name_of_the_bank_s_is_another_entry() -> None:
+    books = billed()
+    comes(books, entry(100, "NOTPROVIDED"))
+    for other in (
+        entry(100, "sha256:a", unnamed=True, booked_on=date(2026, 1, 21)),
+        entry(101, "sha256:b", unnamed=True),
+        entry(100, "e9"),
+    ):
+        assert [type(event) for event in comes(books, other).events] == [EntryMatched]
+    # and what a placeholder stood for once stands for nothing else
+    comes(books, entry(100, "sha256:c", unnamed=True)).then(
+        EntryRepeated(account=IBAN, entry="sha256:c", before="NOTPROVIDED")
+    )
+    assert [type(event) for event in comes(books, entry(100, "sha256:d", unnamed=True)).events] == [EntryMatched]
+
+
 def test_what_names_no_invoice_waits_and_a_person_says_whose_it_is() -> None:
     books = billed()
     comes(books, entry(1_190, to=None, unmatched=UnmatchedReason.UNKNOWN_NUMBER))
