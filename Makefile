@@ -76,6 +76,8 @@ bench: $(STAMP)  ## measure RUNS=5 times (ONLY=limit,life for some of it) and wr
 lock: $(STAMP)  ## choose and lock the versions of all packages, and the jars
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet --output-file requirements.lock
+	$(BIN)/uv pip compile bench/peers/requirements.in --universal --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet --output-file bench/peers/requirements.lock
 	$(BIN)/python -m deploy.local.jars deploy/local/jgo.toml tests/documents/verapdf.toml
 
 clean:  ## remove the environment and what tools left behind; never the state in .oms

@@ -16,6 +16,8 @@ from bench.life import Size, made_again, whole_life
 from bench.limit import USUAL, Shape, limit
 from bench.machine import describe
 from bench.page import PAGE, write_page
+from bench.peers.hop import streams
+from bench.peers.running import Span, dbos, restate
 from bench.results import RESULTS, read, write
 from bench.work import compared, fixed_work
 from deploy.local.broker import start_broker
@@ -26,6 +28,8 @@ REBUILT = Size(orders=1_500, open_max=300, warm=0.0, window=60.0, limit_records=
 LIMIT_RECORDS = 150_000
 HOP_COMMANDS = 30_000
 VISITS = Visits(orders=1_000, looks=200)
+STREAMS_CLAIMS = 200_000
+PEERS = Span(warm=5.0, seconds=15.0)
 IDLE_SETTLE_SECONDS, IDLE_SECONDS = 10.0, 20.0
 RUNS_MAX = 100
 
@@ -53,6 +57,9 @@ MEASURES: Mapping[str, Callable[[], dict[str, Any]]] = {
     "idle": lambda: idle(IDLE_SETTLE_SECONDS, IDLE_SECONDS),
     "doors": lambda: doors(VISITS),
     "hop": lambda: hop(HOP_COMMANDS),
+    "streams": lambda: streams(STREAMS_CLAIMS),
+    "restate": lambda: restate(PEERS),
+    "dbos": lambda: dbos(PEERS),
     "work": lambda: {"machine": describe(), **fixed_work()},
 }
 """What can be measured, in the order of the page."""

@@ -25,7 +25,7 @@ from oms.demo.baskets import WAREHOUSES
 from oms.demo.site import TENANT
 from oms.stack import PROCESSES
 
-__all__ = ["hop"]
+__all__ = ["claim", "hop"]
 
 SERVICE = "inventory"
 WARM_PART = 0.2
@@ -41,7 +41,7 @@ def hop(commands: int) -> dict[str, Any]:
         goods = door(HTTP, here.settings.partitions)
         send_all(here.settings.bootstrap, [goods.record(goods_entry(each)) for each in _goods()])
         here.caught_up((SERVICE,))
-        claims = [_claim(here.settings.partitions, number) for number in range(commands)]
+        claims = [claim(here.settings.partitions, number) for number in range(commands)]
         before = _handled(here)
         send_all(here.settings.bootstrap, claims)
         begun = _until(here, before + round(WARM_PART * commands))
@@ -64,7 +64,7 @@ def _goods() -> list[ReceiveStock]:
     ]
 
 
-def _claim(partitions: int, number: int) -> NewRecord:
+def claim(partitions: int, number: int, inbox: str = topics.inbox(SERVICE)) -> NewRecord:
     """A claim of one unit, as the order service asks for it."""
     order, sku = aggregate_id(TENANT, "order", "bench-hop", str(number)), f"B{number % ARTICLES}"
     identifier, target = (
@@ -87,7 +87,7 @@ def _claim(partitions: int, number: int) -> NewRecord:
         reply_to=f"order:{asks}",
     )
     key = target.encode()
-    return NewRecord(topics.inbox(SERVICE), partition_of(key, partitions), key, command.encode(), envelope.headers())
+    return NewRecord(inbox, partition_of(key, partitions), key, command.encode(), envelope.headers())
 
 
 def _handled(here: Installation) -> int:

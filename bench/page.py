@@ -39,6 +39,9 @@ def figures(results: Path) -> str:
         ("Nothing to do", _idle(read(results, "idle"))),
         ("The doors", _doors(read(results, "doors"))),
         ("One hop: inventory alone", _hop(read(results, "hop"))),
+        ("The same hop in Kafka Streams", _streams(read(results, "streams"), read(results, "hop"))),
+        ("The same saga on Restate", _peer(read(results, "restate"), read(results, "life"))),
+        ("The same saga on DBOS Transact", _peer(read(results, "dbos"), read(results, "life"))),
         ("A life without broker and database", _work(read(results, "work"))),
     ]
     return "\n".join(f"## {title}\n\n{body}\n" for title, body in chapters)
@@ -109,8 +112,7 @@ def _life(runs: Runs) -> str:
 
 def _alone(run: dict[str, Any]) -> dict[str, float]:
     """How many orders a second all cores would do at the CPU that an order costs, whoever is outside among it."""
-    cost = sum(value for name, value in run["most"]["cpu_ms_per_order"].items() if name != "others")
-    return {"alone": 1_000 * run["machine"]["cores"] / cost}
+    return {"alone": 1_000 * run["machine"]["cores"] / _cpu_of_life(run)["cpu"]}
 
 
 def _waits(runs: Runs) -> str:
@@ -203,6 +205,74 @@ def _hop(runs: Runs) -> str:
         "behind it; all of them wait already."
     )
     return "\n".join([_taken(runs), "", said, "", HEAD, *rows])
+
+
+def _streams(runs: Runs, ours: Runs) -> str:
+    """The reserve hop of a Kafka Streams program, beside ours."""
+    if not runs:
+        return NOT_YET
+    if absent := [run["absent"] for run in runs if "absent" in run]:
+        return f"Left out: {absent[-1]}."
+    rows = []
+    for threads, found in runs[-1]["by_threads"].items():
+        names = [name for name in found["cpu_us_per_command"] if name != "others"]
+        rows.append(_row(f"commands a second, threads: {threads}", runs, "by_threads", threads, "commands_per_second"))
+        rows += [
+            _row(
+                f"CPU of {name}, µs a command, threads: {threads}",
+                runs,
+                "by_threads",
+                threads,
+                "cpu_us_per_command",
+                name,
+            )
+            for name in names
+        ]
+    if ours:
+        rows.append(_row("Orderlog's hop, commands a second", ours, "commands_per_second"))
+    said = (
+        f"{runs[-1]['commands']:,} of the same claims in, an event and an answer of each out, exactly once, levels in a RocksDB store "
+        "with its changelog; nothing is remembered of who claimed, no tables follow (bench/peers/streams)."
+    )
+    return "\n".join([_taken(runs), "", said, "", HEAD, *rows])
+
+
+def _peer(runs: Runs, ours: Runs) -> str:
+    """A peer at its best, with what its order leaves out, beside the orders of three lines."""
+    if not runs:
+        return NOT_YET
+    if absent := [run["absent"] for run in runs if "absent" in run]:
+        return f"Left out: {absent[-1]}."
+    names = [name for name in runs[-1]["best"]["cpu_ms_per_order"] if name != "others"]
+    rows = [
+        _row("orders a second, from placed to completed", runs, "best", "orders_per_second"),
+        _row("CPU of an order, ms", [_cpu_of_best(run) for run in runs], "cpu"),
+        *(_row(f"of it {name}", runs, "best", "cpu_ms_per_order", name) for name in names),
+        *(
+            _row(f"placed to completed, {cut}, ms", runs, "best", "placed_to_completed_ms", cut)
+            for cut in ("p50", "p95", "p99")
+        ),
+    ]
+    if ours:
+        rows.append(_row("Orderlog's whole life of three lines, orders a second", ours, "most", "orders_per_second"))
+        rows.append(_row("CPU of an order of Orderlog, ms", [_cpu_of_life(run) for run in ours], "cpu"))
+    best = runs[-1]["best"]
+    said = (
+        "Three lines reserved, authorised, accepted, picked, packed, labelled, handed over, delivered, left the stock, captured: each "
+        "durable, none waiting for a disk. No messages from outside, no events, addresses, taxes, invoices, read models (bench/peers). "
+        f"The best of several loads counts, in the last run {best['under_way']} orders at once and processes: {best['workers']}."
+    )
+    return "\n".join([_taken(runs), "", said, "", HEAD, *rows])
+
+
+def _cpu_of_best(run: dict[str, Any]) -> dict[str, float]:
+    """What an order of a peer costs in all its processes, whoever sends orders among them."""
+    return {"cpu": sum(value for name, value in run["best"]["cpu_ms_per_order"].items() if name != "others")}
+
+
+def _cpu_of_life(run: dict[str, Any]) -> dict[str, float]:
+    """What an order of ours costs in all processes, whoever is outside among them."""
+    return {"cpu": sum(value for name, value in run["most"]["cpu_ms_per_order"].items() if name != "others")}
 
 
 def _work(runs: Runs) -> str:

@@ -74,6 +74,44 @@ def test_a_run_beside_others_is_marked_so(tmp_path: Path, page: Path) -> None:
     assert "load before each (a minute's average): 0.2, 7.4. **Taken on a busy machine" in page.read_text()
 
 
+def test_a_peer_stands_at_its_best_beside_orders_of_ours(tmp_path: Path, page: Path) -> None:
+    # given a peer whose order costs 30 ms, and orders of ours that cost 8
+    best = {
+        "workers": 2,
+        "under_way": 128,
+        "orders_per_second": 60.0,
+        "placed_to_completed_ms": WAITS,
+        "cpu_ms_per_order": {"server": 18.0, "saga": 11.5, "load": 0.5, "others": 9.0},
+    }
+    write(tmp_path, "restate", [{"machine": MACHINE, "best": best, "all": [best]}])
+    write(tmp_path, "life", [life(20)])
+    # when the page is written, then both stand there, and what the peer's order leaves out
+    write_page(tmp_path, page)
+    chapter = page.read_text().partition("## The same saga on Restate")[2].partition("\n## ")[0]
+    assert "| orders a second, from placed to completed | 60.0 | 60.0 | 60.0 |" in chapter
+    assert "| CPU of an order, ms | 30.0 | 30.0 | 30.0 |" in chapter
+    assert "| CPU of an order of Orderlog, ms | 8 | 8 | 8 |" in chapter
+    assert "No messages from outside" in chapter
+
+
+def test_the_hop_of_kafka_streams_stands_beside_ours(tmp_path: Path, page: Path) -> None:
+    found = {"threads": 1, "commands_per_second": 20_000.0, "cpu_us_per_command": {"broker": 20.0, "others": 3.0}}
+    write(tmp_path, "streams", [{"machine": MACHINE, "commands": 100, "by_threads": {"1": found}, "best": found}])
+    write(
+        tmp_path, "hop", [{"machine": MACHINE, "commands": 9, "commands_per_second": 500.0, "cpu_us_per_command": {}}]
+    )
+    write_page(tmp_path, page)
+    chapter = page.read_text().partition("## The same hop in Kafka Streams")[2].partition("\n## ")[0]
+    assert "| commands a second, threads: 1 | 20,000 | 20,000 | 20,000 |" in chapter
+    assert "| Orderlog's hop, commands a second | 500 | 500 | 500 |" in chapter
+
+
+def test_a_peer_that_is_not_there_is_left_out_and_says_why(tmp_path: Path, page: Path) -> None:
+    write(tmp_path, "restate", [{"machine": MACHINE, "absent": "Node's npm is not on this machine"}])
+    write_page(tmp_path, page)
+    assert "## The same saga on Restate\n\nLeft out: Node's npm is not on this machine." in page.read_text()
+
+
 def test_what_was_not_measured_is_said_to_be_so(tmp_path: Path, page: Path) -> None:
     write_page(tmp_path, page)
     assert "## The limit\n\nNot measured yet." in page.read_text()
