@@ -191,7 +191,9 @@ class CreditInvoice(Command):
 class MoveOnAccount(Command):
     """So much more of this invoice is to be paid by its buyer, or less (below zero), since credit of an exchange that paid
     for goods was charged after all, or what was over of it was paid out. `reference` is the id of that capture or refund: it
-    counts once. No document says it: what was sold and what came back stay as they were stated."""
+    counts once. No document says it: what was sold and what came back stay as they were stated. So it is of a refund for
+    goods that were credited before, and then paid back otherwise: `reference` is the id that its credit note has, or
+    would have."""
 
     reference: str
     amount: Money
@@ -323,8 +325,8 @@ class InvoiceCredited(Event):
 
 
 class OnAccountMoved(Event):
-    """So much more of the invoice is open, or less (below zero), by the capture or refund of an exchange that `reference`
-    names."""
+    """So much more of the invoice is open, or less (below zero), by the capture or refund of an exchange, or the credit
+    note, that `reference` names."""
 
     reference: str
     amount: Money

@@ -20,6 +20,7 @@ from contracts.payments.invoices import (
     DocumentKind,
     InvoiceCharge,
     IssueCreditNote,
+    MoveOnAccount,
 )
 from services.order.credited import Amounts, Ledger, rule_of
 from services.order.invoice_content import Content, Tax, content_of, not_owed, prices_of, taxed_parts
@@ -35,12 +36,13 @@ if TYPE_CHECKING:
 __all__ = ["credit_note", "owed_no_more"]
 
 REST = "rest"
-"""Part of the id of a second credit note of a refund: its money came after it was withdrawn."""
+"""Part of the id of a further credit note of a refund: its money came after it was withdrawn."""
 
 
-def credit_note(state: OrderStream, refund: str, parts: Sequence[TenderRefund] = ()) -> Sequence[Send]:
-    """What payments are told of a refund of which something came back, by these parts where they are known; nothing
-    where nothing did, or what it is for was never invoiced here."""
+def credit_note(state: OrderStream, refund: str) -> Sequence[Send]:
+    """What payments are told of a refund of which something came back: a credit note, unless it was credited before, and
+    what buyers on account owe less beside that. Nothing where nothing came back, or what it is for was never invoiced
+    here."""
     known = state.documents.credits
     if not known or known[-1].refund != refund:
         return ()
@@ -48,13 +50,14 @@ def credit_note(state: OrderStream, refund: str, parts: Sequence[TenderRefund] =
     for credit in known[:-1]:
         sofar.credited(credit)
     stated = sofar.credited(known[-1])
-    return () if stated is None else (_send(state, known[-1], stated, parts),)
+    return () if stated is None else tuple(_sends(state, known[-1], stated))
 
 
 class _Stated(NamedTuple):
-    """What a credit note says, and of each invoice (by its fulfilment) what of the gross corrects it, in minor units."""
+    """What a credit note says, and of each invoice (by its fulfilment) what of the gross corrects it, in minor units;
+    without `content` there is none, since as much was credited for its goods before."""
 
-    content: Content
+    content: Content | None
     gross: Mapping[str, int]
 
 
@@ -72,7 +75,7 @@ class _Sofar:
         self._units: dict[str, list[Range]] = {}
 
     def credited(self, credit: Credit) -> _Stated | None:
-        """One more credit; nothing where no invoice is about it, or where as much was credited for its goods before."""
+        """One more credit; nothing where no invoice is about it."""
         for key in self._state.documents.invoiced[len(self._room) : credit.invoices]:
             self._invoiced(key)
         refund = self._state.refunds.refunds[credit.refund].contents
@@ -84,7 +87,7 @@ class _Sofar:
             return None
         credit = replace(credit, amount=self._not_credited_before(credit.amount, refund))
         if not credit.amount:
-            return None
+            return _Stated(None, dict.fromkeys(weights, 0))
         gross = _within(credit.amount, weights, self._room)
         for key, part in gross.items():
             self._room[key] -= part
@@ -211,24 +214,40 @@ def _common(ranges: Iterable[CaptureLine], refund: RefundContents) -> Sequence[C
 # The message
 
 
-def _send(state: OrderStream, credit: Credit, stated: _Stated, parts: Sequence[TenderRefund]) -> Send:
+def _sends(state: OrderStream, credit: Credit, stated: _Stated) -> Iterator[Send]:
+    """A credit note says no more on account than its gross: what was credited before is owed less beside it."""
     terms, refund = state.order.terms, state.refunds.refunds[credit.refund].contents
-    owed = _on_account(state, stated.gross, parts)
-    note = IssueCreditNote(
+    number = () if not credit.earlier else (REST,) if credit.earlier == 1 else (REST, str(credit.earlier))
+    document = aggregate_id(terms.tenant, "credit_note", terms.order_id, refund.refund, *number)
+    owed, said, left = _on_account(state, stated.gross, credit.parts), dict[str, int](), sum(stated.gross.values())
+    for key, amount in owed.items():
+        said[key] = min(amount, left)
+        left -= said[key]
+    if stated.content is not None:
+        yield Send("payments", stream("invoice", document), _note(terms, refund, stated.content, stated.gross, said))
+    for key, amount in owed.items():
+        if less := amount - said[key]:
+            money = Money(amount=-less, currency=terms.currency)
+            yield Send(
+                "payments", stream("invoice", invoice_id(terms, key)), MoveOnAccount(reference=document, amount=money)
+            )
+
+
+def _note(
+    terms: OrderPlaced, refund: RefundContents, content: Content, gross: Mapping[str, int], owed: Mapping[str, int]
+) -> IssueCreditNote:
+    return IssueCreditNote(
         kind=DocumentKind.CREDIT_NOTE,
         refund=refund.refund,
         **heading(terms, [part.line for part in refund.lines] or [line.line for line in terms.lines]),
-        **sums(stated.content, terms.currency),
+        **sums(content, terms.currency),
         on_account=Money(amount=sum(owed.values()), currency=terms.currency),
-        corrects=_corrections(state, stated.gross, owed),
+        corrects=_corrections(terms, gross, owed),
     )
-    names = (terms.order_id, refund.refund) if credit.first else (terms.order_id, refund.refund, REST)
-    return Send("payments", stream("invoice", aggregate_id(terms.tenant, "credit_note", *names)), note)
 
 
-def _corrections(state: OrderStream, gross: Mapping[str, int], owed: Mapping[str, int]) -> tuple[Correction, ...]:
+def _corrections(terms: OrderPlaced, gross: Mapping[str, int], owed: Mapping[str, int]) -> tuple[Correction, ...]:
     """The gross goes by the units, and what is owed no more by the captures that it is given back out of."""
-    terms = state.order.terms
     return tuple(
         Correction(
             invoice=invoice_id(terms, key),

@@ -39,14 +39,15 @@ __all__ = ["FOLD", "Credit", "DocumentsState"]
 @dataclass(frozen=True, slots=True)
 class Credit:
     """What is to be credited of a refund (its id), in minor units: `amount` came back, beside a `fee` that was kept, when
-    there were so many `invoices`; below zero, that was credited and is not back after all. `first` says that nothing of it
-    was credited before."""
+    there were so many `invoices`; below zero, that was credited and is not back after all. So many of it were credited
+    `earlier`; `parts` are those of payments that no earlier one has, where they are known."""
 
     refund: str
     amount: int
     fee: int
     invoices: int
-    first: bool
+    earlier: int = 0
+    parts: tuple[TenderRefund, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,8 @@ def _credited_by(state: DocumentsState, event: Event) -> DocumentsState:
         case RefundWithdrawn():
             return _withdrawn(state, event.refund)
         case Refunded():
-            return _credited(state, event.refund, event.amount.amount, event.fee.amount if event.fee else 0)
+            fee = event.fee.amount if event.fee else 0
+            return _credited(state, event.refund, event.amount.amount, fee, event.refunds)
     return state
 
 
@@ -105,18 +107,24 @@ def _withdrawn(state: DocumentsState, refund: str) -> DocumentsState:
     before = sum(one.amount for one in state.credits if one.refund == refund)
     if back >= before:
         return _credited(state, refund, back, 0)
-    less = Credit(refund, back - before, 0, len(state.invoiced), first=False)
+    less = Credit(
+        refund, back - before, 0, len(state.invoiced), len([one for one in state.credits if one.refund == refund])
+    )
     return replace(state, credits=(*state.credits, less))
 
 
-def _credited(state: DocumentsState, refund: str, back: int, fee: int) -> DocumentsState:
+def _credited(
+    state: DocumentsState, refund: str, back: int, fee: int, parts: Sequence[TenderRefund] = ()
+) -> DocumentsState:
     """A refund is credited when no more of it is to come: a part when it is withdrawn, and should the rest come all the
     same, the rest."""
-    before = sum(one.amount for one in state.credits if one.refund == refund)
+    earlier = [one for one in state.credits if one.refund == refund]
+    before = sum(one.amount for one in earlier)
     if back <= before:
         return state
-    first = all(one.refund != refund for one in state.credits)
-    credit = Credit(refund, back - before, fee, len(state.invoiced), first)
+    told = {part.refund for one in earlier for part in one.parts}
+    new = tuple(part for part in parts if part.refund not in told)
+    credit = Credit(refund, back - before, fee, len(state.invoiced), len(earlier), new)
     return replace(state, credits=(*state.credits, credit))
 
 
@@ -134,10 +142,18 @@ def react(state: OrderStream, event: Event) -> Sequence[Send]:
         case Refunded(again=False, refund=key) if key in state.documents.undocumented:
             return paid_out(state, event)
         case Refunded(again=False):
-            return credit_note(state, event.refund, event.refunds)
+            return credit_note(state, event.refund)
+        case Refunded(again=True) if _was_withdrawn(state.documents, event.refund):
+            return credit_note(state, event.refund)
         case RefundWithdrawn():
             return credit_note(state, event.refund)
     return ()
 
 
-FOLD = Fold("documents", 5, DocumentsState(), evolve, react)
+def _was_withdrawn(documents: DocumentsState, refund: str) -> bool:
+    """Whether a refund that had been credited was taken back and withdrawn: should it be paid after all, that is credited
+    anew, as far as nothing else was in its place."""
+    return any(credit.refund == refund and credit.amount < 0 for credit in documents.credits)
+
+
+FOLD = Fold("documents", 6, DocumentsState(), evolve, react)

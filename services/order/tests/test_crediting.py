@@ -23,8 +23,8 @@ from contracts.order import (
     ShipMethod,
     WithdrawRefund,
 )
-from contracts.payments import TenderRefund
-from contracts.payments.invoices import DocumentKind, DocumentLine, InvoiceCharge, IssueCreditNote
+from contracts.payments import PaymentRefunded, TenderRefund
+from contracts.payments.invoices import DocumentKind, DocumentLine, InvoiceCharge, IssueCreditNote, MoveOnAccount
 from services.order.crediting import credit_note
 from services.order.fulfillment_state import fulfilled_in_order
 from services.order.invoicing import invoice_id
@@ -82,7 +82,7 @@ def told(story: Story, event: Refunded) -> Sequence[Send]:
     names = set(RefundContents.model_fields) & set(Refunded.model_fields)
     contents = {name: getattr(event, name) for name in names}
     story.given(RefundGranted(**contents, answer_by=story.log[-1][2]), event)
-    return credit_note(story.view, event.refund, event.refunds)
+    return credit_note(story.view, event.refund)
 
 
 def fulfillment_of(story: Story) -> str:
@@ -257,6 +257,89 @@ def test_what_was_credited_and_taken_back_counts_when_the_same_units_are_paid_ba
     note = note_of(credited(story, 2))
     assert note.gross == eur(1_725 - first)
     assert sum(line.quantity for line in note.lines) == 1
+
+
+CARD, LATER = (
+    Tender(method=TenderMethod.COUPON, amount=eur(1_000), rank=0),
+    Tender(method=TenderMethod.INVOICE, amount=eur(725), rank=1),
+)
+
+
+def back_by(story: Story, number: int, other: int, on_account: int, part: str) -> Outcome:
+    """Payments paid a refund back: so much to the first tender, and so much was owed on account."""
+    refund, capture = refund_of(story, number).contents.refund, fulfillment_of(story)
+    parts = [
+        TenderRefund(
+            refund=f"{part}{place}",
+            tender=place,
+            capture=aggregate_id("default", "capture", PAYMENT, capture, "0", str(place)),
+            amount=eur(cents),
+        )
+        for place, cents in enumerate((other, on_account))
+        if cents
+    ]
+    answer = PaymentRefunded(
+        order_id=ORDER_ID,
+        refund=refund,
+        amount=eur(other + on_account),
+        refunds=tuple(parts),
+        refunded=eur(story.view.refunds.refunded + other + on_account),
+        captured=eur(1_725),
+    )
+    return story.tell(answer, subject=PAYMENT)
+
+
+def moved(outcome: Outcome) -> list[int]:
+    return [send.message.amount.amount for send in outcome.sent if isinstance(send.message, MoveOnAccount)]
+
+
+def taken_back_and_withdrawn() -> Story:
+    """A unit that 5.76 went back for by the first tender, which took them back again; then it was owed no more."""
+    story = taxed(customer=ADA, tenders=(CARD, LATER))
+    asks(story, claim())
+    assert notes(back_by(story, 1, 576, 0, "a")) == [576]
+    taken_back(story, 576)
+    assert notes(asks(story, WithdrawRefund(refund="1", detail="he keeps it"))) == []
+    return story
+
+
+def test_no_credit_note_says_more_on_account_than_its_gross_and_the_invoice_owes_less_beside_it() -> None:
+    story = taken_back_and_withdrawn()
+    # when it is granted anew with another unit, 11.51 in all, of which 7.25 were owed on account
+    asks(story, claim(2))
+    outcome = back_by(story, 2, 426, 725, "b")
+    # then the note states what was not credited before, and the rest of what is owed no more is told beside it
+    note = note_of(outcome)
+    assert (note.gross, note.on_account, note.corrects[0].on_account) == (eur(575), eur(575), eur(575))
+    assert moved(outcome) == [575 - 725]
+    # and once, however often payments say it
+    assert (notes(back_by(story, 2, 426, 725, "b")), moved(back_by(story, 2, 426, 725, "b"))) == ([], [])
+
+
+def test_what_was_credited_before_has_no_second_note_and_is_owed_no_more_all_the_same() -> None:
+    story = taken_back_and_withdrawn()
+    asks(story, claim())
+    outcome = back_by(story, 2, 0, 576, "b")
+    assert (notes(outcome), moved(outcome)) == ([], [-576])
+
+
+def test_a_refund_that_is_paid_after_all_is_credited_where_another_took_its_place() -> None:
+    # given a refund that was withdrawn, and another for the same unit
+    story = taken_back_and_withdrawn()
+    asks(story, claim())
+    back_by(story, 2, 576, 0, "b")
+    # when the first is paid after all, then it is credited too, by a note of its own
+    outcome = back_by(story, 1, 576, 0, "c")
+    assert notes(outcome) == [576]
+    [send] = [send for send in outcome.sent if isinstance(send.message, IssueCreditNote)]
+    refund = refund_of(story).contents.refund
+    assert send.stream == stream("invoice", aggregate_id("default", "credit_note", ORDER_ID, refund, "rest", "2"))
+
+
+def test_a_refund_that_is_paid_after_all_and_had_no_other_in_its_place_was_credited() -> None:
+    story = taken_back_and_withdrawn()
+    outcome = back_by(story, 1, 0, 576, "c")
+    assert (notes(outcome), moved(outcome)) == ([], [-576])
 
 
 def test_small_amounts_off_bear_together_the_tax_of_their_sum() -> None:
