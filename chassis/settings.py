@@ -150,6 +150,9 @@ class Settings(BaseSettings):
     stripe_url: str = Field(
         default="https://api.stripe.com", pattern=r"^https?://\S+[^/]$", description="where stripe answers"
     )
+    stripe_incremental: bool = Field(
+        default=False, description="whether the account there may raise what is held of a card"
+    )
     senders: Mapping[str, SenderSettings] = Field(
         default={}, description="who messages are from, by brand or seller; `*` for all others"
     )

@@ -27,7 +27,8 @@ def providers_of(settings: Settings) -> Mapping[str, Provider]:
         key = first_line("sandbox_key_file", settings.sandbox_key)
         providers += [SandboxProvider(settings.sandbox_address, key, account) for account in SANDBOX_ACCOUNTS]
     if settings.stripe_key_file is not None:
-        providers.append(StripeProvider(first_line("stripe_key_file", settings.stripe_key_file), settings.stripe_url))
+        key = first_line("stripe_key_file", settings.stripe_key_file)
+        providers.append(StripeProvider(key, settings.stripe_url, incremental=settings.stripe_incremental))
     return {provider.name: provider for provider in providers}
 
 

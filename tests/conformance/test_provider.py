@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,7 @@ def _sandbox(account: str) -> Callable[[Path], Iterator[Bench]]:
     return bench
 
 
-def _localstripe(folder: Path) -> Iterator[Bench]:
+def _localstripe(folder: Path, incremental: bool = False) -> Iterator[Bench]:
     port = free_port()
     with _process(folder, [sys.executable, "-m", "localstripe", "--from-scratch", "--port", str(port)]) as running:
         url = f"http://127.0.0.1:{port}"
@@ -89,7 +90,7 @@ def _localstripe(folder: Path) -> Iterator[Bench]:
         with faulty_proxy(url) as proxy:
             yield Bench(
                 proxy,
-                lambda address, seconds: StripeProvider(STRIPE_KEY, address, seconds),
+                lambda address, seconds: StripeProvider(STRIPE_KEY, address, seconds, incremental=incremental),
                 token=card("4242424242424242"),
                 declined=card("4000000000000341"),
                 reason=CardDecline.DO_NOT_HONOR,
@@ -128,6 +129,7 @@ BENCHES: dict[str, Callable[[Path], Iterator[Bench]]] = {
     "sandbox": _sandbox("multi"),
     "sandbox-single": _sandbox("single"),
     "stripe on localstripe": _localstripe,
+    "stripe that may raise, on localstripe": partial(_localstripe, incremental=True),
     "stripe on stripe-stateful-mock": _stateful_mock,
 }
 

@@ -51,12 +51,23 @@ CLOSED = {"canceled": "voided", "succeeded": "closed"}
 
 
 class StripeProvider:
-    """One account there, by its secret key; closed with `close`."""
+    """One account there, by its secret key; closed with `close`. `incremental`: it may raise what is held, which Stripe
+    lets some accounts do, and some cards, once it is asked for with the intent."""
 
     name = NAME
     keys_kept = KEYS_KEPT
 
-    def __init__(self, key: str, url: str = "https://api.stripe.com", answer_seconds: float = ANSWER_SECONDS) -> None:
+    def __init__(
+        self,
+        key: str,
+        url: str = "https://api.stripe.com",
+        answer_seconds: float = ANSWER_SECONDS,
+        *,
+        incremental: bool = False,
+    ) -> None:
+        self._wishes = {"request_multicapture": "if_available"}
+        if incremental:
+            self._wishes["request_incremental_authorization"] = "if_available"
         timeout = httpx.Timeout(answer_seconds, connect=CONNECT_SECONDS)
         self._client = stripe.HTTPXClient(timeout=timeout)
         self._api = stripe.StripeClient(
@@ -113,7 +124,7 @@ class StripeProvider:
             "capture_method": "manual",
             "confirm": True,
             "metadata": _metadata(call),
-            "payment_method_options": {"card": {"request_multicapture": "if_available"}},
+            "payment_method_options": {"card": self._wishes},
             "expand": EXPANDED,
         }
         if customer:
