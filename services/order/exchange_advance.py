@@ -90,6 +90,10 @@ def set_against(
 def advance(state: OrderStream, context: Context) -> Sequence[Event]:
     """The next step of an exchange, if there is one; nothing where there is no exchange."""
     for each in exchanges(state):
+        # What waits for goods that never came goes first: until it is cancelled, it would be paid by the others.
+        if state.order.open and not open_units(state, each) and (events := _nothing_came(state, each, context)):
+            return events
+    for each in exchanges(state):
         over = each.earned - each.paid_out - each.applied - to_leave(state, each)
         if over > 0:
             return _pay_out(state, each, over, context)
@@ -97,7 +101,7 @@ def advance(state: OrderStream, context: Context) -> Sequence[Event]:
             continue
         if (short := -room(state, each)) > 0:
             return (_charge(state, each, short),)
-        if not open_units(state, each) and (events := _without_waiting(state, each, context)):
+        if not open_units(state, each) and (events := _lacking(state, each, context)):
             return events
     return ()
 
@@ -120,14 +124,9 @@ def _charge(state: OrderStream, each: Exchange, short: int) -> CreditCharged:
     return CreditCharged(change=each.change, fulfillment=key, amount=Money(amount=short, currency=terms.currency))
 
 
-def _without_waiting(state: OrderStream, each: Exchange, context: Context) -> Sequence[Event]:
-    """Nothing more comes back. Of what waited for it: nothing leaves where nothing came; else what it costs more than
-    was agreed is secured first."""
-    if each.send is not ExchangeSend.ON_RECEIPT:
-        return ()
-    if not any_settled(state, each):
-        return _nothing_came(state, each, context)
-    if not to_leave(state, each):
+def _lacking(state: OrderStream, each: Exchange, context: Context) -> Sequence[Event]:
+    """Nothing more comes back, and something did: what waited for it and costs more than was agreed is secured first."""
+    if each.send is not ExchangeSend.ON_RECEIPT or not any_settled(state, each) or not to_leave(state, each):
         return ()
     lacking = owed_in_money(state) - secured(state)
     if lacking <= 0 or state.changes.increase is not None or _held(state, each):
@@ -136,6 +135,9 @@ def _without_waiting(state: OrderStream, each: Exchange, context: Context) -> Se
 
 
 def _nothing_came(state: OrderStream, each: Exchange, context: Context) -> Sequence[Event]:
+    """Nothing more comes back, and nothing did: nothing leaves of what waited for it."""
+    if each.send is not ExchangeSend.ON_RECEIPT or any_settled(state, each):
+        return ()
     wanted = {name: cancellable(state, name) for name in each.lines if name in state.order.lines}
     at_nodes = any(line_units(state.order.lines[name], *IN_FULFILLMENT) for name in wanted)
     if at_nodes or not any(wanted.values()) or state.reservation.unanswered:

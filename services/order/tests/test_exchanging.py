@@ -335,6 +335,24 @@ def test_two_exchanges_do_not_count_on_the_same_money() -> None:
     assert proposed(story).credit == eur(0)
 
 
+def test_what_never_comes_of_one_exchange_is_not_asked_for_by_another() -> None:
+    # given two exchanges: the goods of the first came, and what goes out for them has still to leave
+    story = paid(("A", 2, 2000))
+    for number in (1, 2):
+        proposed(story)
+        confirmed(story)
+        story.reserved(number)
+    came(story)
+    # when those of the second never come
+    outcome = expired(story, 2)
+    # then what was to leave for them is cancelled, and nothing more is secured
+    assert units_of(story, "3") == {Bucket.CANCELLED: 1}
+    assert not [event for event in outcome.events if isinstance(event, IncreaseRequested)]
+    leaves(story)
+    assert status(story.view.order) is OrderStatus.PARTLY_RETURNED
+    balanced(story)
+
+
 # What the rules let
 
 
@@ -457,11 +475,11 @@ def test_an_amount_off_while_goods_are_out_both_ways_is_of_what_was_paid_once() 
     assert found(asks(story, grant(percent="10")), RefundGranted).amount == eur(100)
 
 
-def expired(story: Story) -> Outcome:
-    returning = story.view.returns.returns["1"]
+def expired(story: Story, number: int = 1) -> Outcome:
+    returning = story.view.returns.returns[str(number)]
     assert returning.goods_by is not None
     story.later(STEPS["return_goods"].answer_within)
-    return story.tell(DeadlinePassed(name="return_goods/1", due=returning.goods_by))
+    return story.tell(DeadlinePassed(name=f"return_goods/{number}", due=returning.goods_by))
 
 
 def test_goods_that_never_come_back_are_charged() -> None:
