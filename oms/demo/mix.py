@@ -352,6 +352,7 @@ MIX = (
     Row("orders of which money was given back for what came back", "refunded: returned"),
     Row("orders whose goods left for others that came back", "exchanged"),
     Row("orders of which the difference of an exchange was taken", "difference taken"),
+    Row("orders of which the difference of an exchange was paid back", "refunded: exchanged"),
     Row("lines that were sent again", "sent again"),
     Row("invoices", "invoice"),
 )

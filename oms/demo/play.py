@@ -99,8 +99,9 @@ class _Stage:
     def __init__(self, site: Site, run: Run, till: Door, floor: Floor, goods: Goods, board: Board) -> None:
         self._site, self._run, self._till, self._floor, self._goods = site, run, till, floor, goods
         self._board = board
-        repaid = (*run.taking(Turn.APPEASED), *run.taking(Turn.RETURNED))
-        reopened = (*run.taking(Turn.EXCHANGED), *run.taking(Turn.REPLACED))
+        for_less = run.taking(Turn.EXCHANGED_FOR_LESS)
+        repaid = (*run.taking(Turn.APPEASED), *run.taking(Turn.RETURNED), *for_less)
+        reopened = (*run.taking(Turn.EXCHANGED), *run.taking(Turn.REPLACED), *for_less)
         self._progress = Progress(run.orders, run.taking(Turn.NEVER_SUPPLIED), repaid, reopened)
         self._late = LateGoods(run.plan.late)
         self._published = 0

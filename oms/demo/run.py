@@ -21,7 +21,7 @@ from oms.demo.prices import priced, tariff_of
 from oms.demo.site import TENANT
 from oms.demo.stock import LineDemand, StockPlan, Supplied, plan_stock
 from oms.demo.till import Till, TillBasket
-from oms.demo.turns import Candidate, Part, Turn, cast, counter_of, other_size, played
+from oms.demo.turns import EXCHANGES, Candidate, Part, Turn, cast, counter_of, other_size, played
 
 __all__ = ["Run", "prepare"]
 
@@ -110,7 +110,7 @@ def _demands(
             location = counter_of(order)
         for sku in _articles(line, kits):
             yield LineDemand(order_id, wave, sku, line.quantity, line.unit, location, _supplied(sku, part))
-        if part is not None and part.turn is Turn.EXCHANGED and line.sku in part.skus:
+        if part is not None and part.turn in EXCHANGES and line.sku in part.skus:
             yield LineDemand(order_id, wave, other_size(line.sku), 1, line.unit, location)
 
 
@@ -123,6 +123,7 @@ _SUPPLIED = {
     Turn.PARTLY_CANCELLED: (Supplied.NEVER,),
     Turn.RETURNED: (Supplied.TWICE,),
     Turn.EXCHANGED: (Supplied.TWICE,),
+    Turn.EXCHANGED_FOR_LESS: (Supplied.TWICE,),
     Turn.REPLACED: (Supplied.TWICE,),
     Turn.ALL_OR_NOTHING: (Supplied.NEVER,),
     Turn.BROKEN: (Supplied.LATE, Supplied.TWICE),

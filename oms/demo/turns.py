@@ -45,7 +45,7 @@ class Turn(StrEnum):
     cart before. `two_groups`: a line is collected at a store. `carried_out`: bought at a till. `too_late`: cancelled once
     it is picked. `partly_cancelled`: what is missing of a line is cancelled, the rest is wanted. `appeased`: once all has left,
     a part of the money is given back. `returned`: once it is delivered, a unit comes back. `exchanged`: the same,
-    and the article goes out in another size, which costs more. `replaced`: a unit came broken, and is sent again. `declined`: the
+    and the article goes out in another size, which costs more. `exchanged_for_less`: in one that costs half. `replaced`: a unit came broken, and is sent again. `declined`: the
     card is refused for good. `soft_declined`: it is refused, and a while later it is not. `unknown`: nobody can tell at first
     whether the card was charged. `gift_card`, `store_credit`: the customer pays by these. `two_tenders`: half by a gift
     card, half by a card. `charged_once`: a line leaves in parts, and what holds the money is used up by the first; `charged_in_parts`: and
@@ -67,6 +67,7 @@ class Turn(StrEnum):
     APPEASED = "appeased"
     RETURNED = "returned"
     EXCHANGED = "exchanged"
+    EXCHANGED_FOR_LESS = "exchanged_for_less"
     REPLACED = "replaced"
     DECLINED = "declined"
     SOFT_DECLINED = "soft_declined"
@@ -80,6 +81,10 @@ class Turn(StrEnum):
     NO_ADDRESS = "no_address"
     SENT_TWICE = "sent_twice"
     REVISED = "revised"
+
+
+EXCHANGES = frozenset({Turn.EXCHANGED, Turn.EXCHANGED_FOR_LESS})
+"""Turns in which another size goes out for what comes back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +147,7 @@ def _one_that_cost_something(_: Candidate, own: _Own) -> tuple[str, ...] | None:
 
 
 def _one_that_a_card_pays(candidate: Candidate, own: _Own) -> tuple[str, ...] | None:
-    """The customer's card takes the difference. Nothing but the unit's own price is credited: no charge of the order."""
+    """The customer's card takes the difference, or gets it back. Nothing but the unit's own price is credited: no charge of the order."""
     if candidate.order.charges or len(candidate.order.tenders) > 1 or _by_one_customer(candidate, own) is None:
         return None
     return _one_that_cost_something(candidate, own)
@@ -203,6 +208,7 @@ _CHOICES: dict[Turn, _Choice] = {
     Turn.PARTLY_CANCELLED: _one_of_several,
     Turn.TWO_GROUPS: _one_beside_others,
     Turn.EXCHANGED: _one_that_a_card_pays,
+    Turn.EXCHANGED_FOR_LESS: _one_that_a_card_pays,
     Turn.RETURNED: _one_that_cost_something,
     Turn.REPLACED: _one_that_cost_little,
     Turn.SHORT_PICK: _one,
@@ -364,6 +370,7 @@ _CHANGES: dict[Turn, Callable[[Candidate, Sequence[str]], ChannelOrder]] = {
     Turn.CARRIED_OUT: _carried_out,
     Turn.ROUNDED: _rounded,
     Turn.EXCHANGED: _with_card("tok_ok"),
+    Turn.EXCHANGED_FOR_LESS: _with_card("tok_ok"),
     Turn.DECLINED: _with_card("tok_decline_expired_card", "tok_decline_stolen_card"),
     Turn.SOFT_DECLINED: _with_card("tok_soft_decline_then_ok"),
     Turn.UNKNOWN: _with_card("tok_timeout_after", "tok_error_after"),

@@ -13,7 +13,7 @@ from contracts.order import CancelReason, ExchangeSend, RefundCause, RefundTo
 from oms.demo.desk import Do
 from oms.demo.door import Door
 from oms.demo.tail import Seen
-from oms.demo.turns import Part, Turn, other_size
+from oms.demo.turns import EXCHANGES, Part, Turn, other_size
 
 __all__ = ["Wishes"]
 
@@ -22,8 +22,12 @@ PERCENT_OFF = "10"
 DEARER = 50
 """What the other size of an article costs more than was paid for a unit, in minor units."""
 
-OF_A_LINE = frozenset({Turn.PARTLY_CANCELLED, Turn.RETURNED, Turn.EXCHANGED, Turn.REPLACED})
+OF_A_LINE = frozenset({Turn.PARTLY_CANCELLED, Turn.RETURNED, Turn.REPLACED, *EXCHANGES})
 """Turns in which customers want something of one line, that of the turn's article."""
+
+
+HAVE_ANOTHER = frozenset({Turn.REPLACED, *EXCHANGES})
+"""Turns in which another unit is wanted for one of the line."""
 
 
 class Wishes:
@@ -52,9 +56,9 @@ class Wishes:
             case "LinesDelivered", Turn.RETURNED:
                 if self._is_of_the_line(event):
                     await self._send_back(event.id)
-            case (("LinesDelivered" | "OrderCompleted"), (Turn.EXCHANGED | Turn.REPLACED)):
+            case (("LinesDelivered" | "OrderCompleted"), turn) if turn in HAVE_ANOTHER:
                 await self._have_another(event)
-            case "ChangeProposed", Turn.EXCHANGED:
+            case "ChangeProposed", turn if turn in EXCHANGES:
                 number = event.value["change"]
                 await self._ask(f"/orders/{event.id}/changes/{number}/confirm", {}, f"agree-{event.id}-{number}")
 
@@ -84,14 +88,15 @@ class Wishes:
         elif self._is_of_the_line(event):
             self._delivered.add(order)
         if order in self._completed and order in self._delivered:
-            await (self._exchange(order) if self._turn[order] is Turn.EXCHANGED else self._send_again(order))
+            await (self._exchange(order) if self._turn[order] in EXCHANGES else self._send_again(order))
 
     async def _exchange(self, order: str) -> None:
+        paid = self._paid[order]
         other = {
             "line_id": "other-size",
             "sku": other_size(self._of_turn[order]),
             "quantity": 1,
-            "amount": self._paid[order] + DEARER,
+            "amount": paid + DEARER if self._turn[order] is Turn.EXCHANGED else paid // 2,
             "tax_included": True,
         }
         back = {"line": self._line[order], "quantity": 1, "reason": ReturnReason.DID_NOT_FIT.value}

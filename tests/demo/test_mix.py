@@ -144,6 +144,7 @@ SHOWN_BY: dict[str, list[Seen]] = {
     "orders of which money was given back for what came back": [seen("Refunded", cause="returned")],
     "orders whose goods left for others that came back": [CREDIT, seen("OrderCompleted")],
     "orders of which the difference of an exchange was taken": [CREDIT, charged("s-2")],
+    "orders of which the difference of an exchange was paid back": [seen("Refunded", cause="exchanged")],
     "lines that were sent again": [AGAIN, added("2"), left(line="2")],
     "invoices": [seen("InvoiceIssued", "i-1", order_id="o-1")],
 }
@@ -188,6 +189,7 @@ NOT_QUITE: dict[str, list[Seen]] = {
     "orders of which money was given back for what came back": [seen("Refunded", cause="appeasement")],
     "orders whose goods left for others that came back": [seen("OrderCompleted"), CREDIT],
     "orders of which the difference of an exchange was taken": [CREDIT, charged("s-1")],
+    "orders of which the difference of an exchange was paid back": [seen("Refunded", cause="returned")],
     "lines that were sent again": [AGAIN, added("2"), added("3"), left(), left(line="3")],
 }
 """What looks like it, and is not."""

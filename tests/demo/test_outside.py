@@ -237,6 +237,18 @@ def test_a_unit_goes_back_for_another_size_that_costs_more_once_it_is_here_and_p
     assert (agreed[0], agreed[2]) == ("/orders/o-1/changes/1/confirm", "agree-o-1-1")
 
 
+def test_or_for_one_that_costs_half() -> None:
+    exchange, agreed = wants(
+        Turn.EXCHANGED_FOR_LESS,
+        delivered("2"),
+        COMPLETED,
+        Seen("ChangeProposed", "o-1", WHEN, {"change": "1"}),
+    )
+
+    assert [(line["sku"], line["amount"]) for line in exchange[1]["added"]] == [("P2-LARGE", 469 // 2)]
+    assert agreed[0] == "/orders/o-1/changes/1/confirm"
+
+
 def test_what_came_broken_is_sent_again_once_it_is_here_and_paid() -> None:
     ((path, body, key),) = wants(Turn.REPLACED, COMPLETED, delivered("1"), delivered("2"))
 
@@ -244,7 +256,7 @@ def test_what_came_broken_is_sent_again_once_it_is_here_and_paid() -> None:
     assert (body["lines"], body["to"]) == ([{"line": "2", "quantity": 1}], "replacement")
 
 
-@pytest.mark.parametrize("turn", [Turn.EXCHANGED, Turn.REPLACED])
+@pytest.mark.parametrize("turn", [Turn.EXCHANGED, Turn.EXCHANGED_FOR_LESS, Turn.REPLACED])
 def test_what_is_not_here_or_not_paid_is_neither_exchanged_nor_sent_again(turn: Turn) -> None:
     assert wants(turn, delivered("2")) == wants(turn, delivered("1"), COMPLETED) == []
 
