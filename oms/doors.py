@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from typing import Any
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from chassis.access import guarded_app
 from chassis.doors import Door
@@ -22,10 +24,10 @@ from chassis.streaming import AWAY, KafkaWriter, Writer, keep_trying, make_broke
 from chassis.tokens import Tokens
 from chassis.vault import PostgresVault
 from chassis.waiters import EventsWatch, Waiters
-from chassis.web import Gate, stream_of
+from chassis.web import Gate, stream_of, timeline
 from contracts import topics
 from contracts.fulfillment import ReturnMatched, ReturnOpened
-from contracts.ids import aggregate_id, stream
+from contracts.ids import aggregate_id, split_stream, stream
 from contracts.inventory import LocationDescribed
 from contracts.order import OrderPlaced
 from oms.access import RULES
@@ -38,6 +40,9 @@ from oms.providers import notices_of
 from oms.reach import reach_log
 from oms.seller_terms import seller_terms
 from oms.serving import serve
+from services.console import app as console
+from services.console.questions import Questions
+from services.console.site import beside_doors, make_site
 from services.fulfillment import api as fulfillment_api
 from services.fulfillment import app as fulfillment
 from services.fulfillment import returns_api as goods_back_api
@@ -139,6 +144,22 @@ def make_app(
     return app
 
 
+def console_over(app: FastAPI, settings: Settings) -> ASGIApp:
+    """The doors with the console beside them, which asks them, and shows events as they do."""
+    desk: Desk = app.state.desk
+    by_kind = {kind: gate for gate in desk.gates.values() for kind in gate.service.by_kind}
+    tables = Reads(settings.database, console.declare(settings.namespace), settings.partitions)
+
+    def history(stream: str, after: int = 0) -> Sequence[Mapping[str, Any]]:
+        gate = by_kind.get(split_stream(stream)[0])
+        found: Sequence[Mapping[str, Any]] = (
+            () if gate is None else timeline(gate.reads.history(stream, after))["events"]
+        )
+        return found
+
+    return beside_doors(app, make_site(app, Tokens(settings.tokens), Questions(tables.rows), history))
+
+
 def desk_of(settings: Settings, gates: Sequence[Gate]) -> Desk:
     """What waits for a person in the services of these gates."""
     by_name = {gate.service.name: gate for gate in gates}
@@ -183,7 +204,7 @@ async def _open(settings: Settings, life: Life) -> None:
         counting = asyncio.create_task(_count_letters(app.state.desk, life), name="count-letters")
         ends.callback(counting.cancel)
         notices = Door(NOTICE_DOOR, writer, settings.partitions, settings.namespace)
-        open_to_providers = NoticeDoor(app, notices, readers)
+        open_to_providers = NoticeDoor(console_over(app, settings), notices, readers)
         await serve(open_to_providers, settings.http_host, settings.http_port, life, CONNECTIONS_MAX)
 
 

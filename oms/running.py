@@ -35,7 +35,8 @@ def up() -> None:
     except KeyboardInterrupt:
         _say("Interrupted. What was started until now goes on: `oms up` goes on from here, `oms down` stops it.")
         raise
-    _say(f"All of it runs: {stack.door_address}/docs, files in {stack.settings.home}.")
+    _say(f"All of it runs: the console {stack.door_address}/console/, the doors {stack.door_address}/docs.")
+    _say(f"Files are in {stack.settings.home}.")
     _say(f"`{typed()} status` shows it, `{typed()} down` stops it.")
 
 

@@ -90,6 +90,7 @@ PROCESSES = (
     DOORS,
     Process("workers", "oms.workers"),
     Process("channels", "oms.channels"),
+    Process("console", "oms.console"),
     SANDBOX,
 )
 """In the order of their start; they stop in reverse: what channels hear, workers and doors first."""

@@ -11,10 +11,13 @@ from chassis.tokens import Kind, Role, Tokens
 from contracts.message import to_milliseconds
 from oms.demo.baskets import CHANNEL_ACCOUNT
 
-__all__ = ["Badges", "badges"]
+__all__ = ["VISITOR", "Badges", "badges", "visitor"]
 
 COUNTS_FOR = timedelta(days=1)
 """A run that is killed takes nothing back: its tokens end by themselves."""
+
+VISITOR = "demo-visitor"
+"""Whoever looks at a run in the console afterwards."""
 
 STAFF, DRIVER, DESK, FINANCE = "demo-staff", "demo-driver", "demo-desk", "demo-finance"
 
@@ -52,3 +55,12 @@ def badges(tokens: Tokens) -> Iterator[Badges]:
 def _take_back(tokens: Tokens, parts: tuple[tuple[str, Kind, Role], ...]) -> None:
     for subject, _, _ in parts:
         tokens.revoke(subject)
+
+
+def visitor(tokens: Tokens) -> str:
+    """A token to look at the run with, and to do in the console what the parts of the demonstration do, for a day. That
+    of an earlier run counts no more."""
+    tokens.revoke(VISITOR)
+    until = to_milliseconds(datetime.now(UTC) + COUNTS_FOR)
+    roles = frozenset({Role.CSR, Role.WAREHOUSE, Role.FINANCE, Role.ADMIN})
+    return tokens.issue(VISITOR, Kind.PERSON, roles, until)

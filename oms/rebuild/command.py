@@ -18,25 +18,30 @@ from chassis.log import Log
 from chassis.settings import Settings, load_settings
 from chassis.tokens import Role
 from contracts.topics import SERVICES
-from oms.channels import schema_of
 from oms.declared import declared
 from oms.reach import reach_log
 from oms.rebuild.channels import NAME as CHANNELS
-from oms.rebuild.channels import NOT_OF_TOPICS, rebuild_channels
+from oms.rebuild.channels import NOT_OF_TOPICS, channel_models
+from oms.rebuild.read_models import ReadModels, rebuild_read_models
 from oms.rebuild.running import Rebuilt, Watcher, rebuild_and_compare
 from oms.rebuild.showing import checked_services, compared_table, first_difference
 from oms.tokens import at_console
+from services.console import app as console_app
 
 __all__ = ["rebuild"]
 
 DIFFERENT = 1
+
+CONSOLE = "console"
+READ_MODELS = (CHANNELS, CONSOLE)
+"""Tables of no service with streams; they are compared, and never put in place of the live ones."""
 
 console = Console()
 
 
 def rebuild(
     services: Annotated[
-        list[str] | None, typer.Argument(help=f"Of {', '.join(SERVICES)} and {CHANNELS}; all without.")
+        list[str] | None, typer.Argument(help=f"Of {', '.join((*SERVICES, *READ_MODELS))}; all without.")
     ] = None,
     swap: Annotated[
         bool, typer.Option("--swap", help="Put the new tables in the place of the live ones, also where they differ.")
@@ -64,19 +69,26 @@ def rebuild(
 
 def _named(services: Sequence[str] | None, swap: bool) -> Sequence[str]:
     """What is made again. Raises BadParameter."""
-    if swap and CHANNELS in (services or ()):
-        raise typer.BadParameter(f"{CHANNELS} cannot be swapped; docs/operating.md says how they are made again")
+    named = set(services or ()).intersection(READ_MODELS)
+    if swap and named:
+        raise typer.BadParameter(f"{min(named)} cannot be swapped; docs/operating.md says how it is made again")
     if not services:
-        return SERVICES if swap else (*SERVICES, CHANNELS)
-    checked_services([name for name in services if name != CHANNELS] or None)
+        return SERVICES if swap else (*SERVICES, *READ_MODELS)
+    checked_services([name for name in services if name not in READ_MODELS] or None)
     return services
 
 
 def _rebuilt(settings: Settings, log: Log, name: str, watcher: Watcher, swap: bool) -> Rebuilt:
-    if name == CHANNELS:
-        schema = schema_of(settings.namespace)
-        return rebuild_channels(log, settings.database, schema, settings.namespace, watcher)
+    if name in READ_MODELS:
+        return rebuild_read_models(_models(name, settings.namespace), log, settings.database, watcher)
     return rebuild_and_compare(declared(name, settings.namespace), log, settings.database, watcher, swapping=swap)
+
+
+def _models(name: str, namespace: str) -> ReadModels:
+    if name == CHANNELS:
+        return channel_models(namespace)
+    service = console_app.declare(namespace)
+    return ReadModels(CONSOLE, service.schema, namespace, lambda: service.projections)
 
 
 class _Bar:

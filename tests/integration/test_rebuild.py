@@ -21,9 +21,11 @@ from chassis.snapshots import state_version
 from chassis.store import StoreAway, connect
 from contracts import topics
 from oms.declared import declared
-from oms.rebuild.channels import rebuild_channels
+from oms.rebuild.channels import channel_models
 from oms.rebuild.outside import CallRefused, no_calls_outside
+from oms.rebuild.read_models import ReadModels, rebuild_read_models
 from oms.rebuild.running import Rebuilt, rebuild_and_compare
+from services.console.app import declare as declare_console
 from services.order.channel_availability import StockToSell
 from services.order.channel_follower import ChannelUpdates, Written
 from services.order.channel_out import ChannelOut
@@ -259,12 +261,40 @@ def channels(log: MemoryLog, database: str, namespace: str) -> Iterator[str]:
 def test_what_channels_hear_is_a_function_of_the_topics_but_for_what_they_were_told(
     log: MemoryLog, database: str, channels: str
 ) -> None:
-    found = rebuild_channels(log, database, channels, "", Silence())
+    found = rebuild_read_models(channel_models("", channels), log, database, Silence())
     assert found.equal and found.calls_outside == 0 and found.offsets > 0
     rows = {one.table: one.live.rows for one in found.tables if one.live is not None}
     assert rows["channel_orders"] > 10 and rows["stock_to_sell"] == 3 and rows["channel_accounts"] == 1
     with connect(database, channels) as connection:
         connection.execute("update stock_to_sell set available = available + 1 where sku = 'A'")
-    found = rebuild_channels(log, database, channels, "", Silence())
+    found = rebuild_read_models(channel_models("", channels), log, database, Silence())
     [different] = [one for one in found.tables if not one.equal]
     assert different.table == "stock_to_sell" and different.first is not None
+
+
+@pytest.fixture
+def console(log: MemoryLog, database: str, namespace: str) -> Iterator[ReadModels]:
+    """What the console reads, as it is after the month."""
+    models = ReadModels("console", f"{namespace}_console", "", lambda: declare_console().projections)
+    for each in models.projections():
+        follower_ = ProjectionFollower(log, database, models.schema, each, "")
+        while follower_.step():
+            pass
+        follower_.close()
+    yield models
+    with connect(database, models.schema) as connection:
+        connection.execute(f"drop schema {models.schema} cascade")
+
+
+def test_what_the_console_reads_is_a_function_of_the_topics(log: MemoryLog, database: str, console: ReadModels) -> None:
+    # given orders with their work, when the tables are made again, then they are the live ones, row by row
+    found = rebuild_read_models(console, log, database, Silence())
+    assert found.equal and found.calls_outside == 0
+    rows = {one.table: one.live.rows for one in found.tables if one.live is not None}
+    assert rows["cards"] > 10 and rows["names"] > rows["cards"] and rows["standing"] > rows["cards"]
+    assert rows["visits"] > rows["standing"]
+    # and a row that is wrong is named
+    with connect(database, console.schema) as connection:
+        connection.execute("update standing set step = 'to_pack' where thing = (select min(thing) from standing)")
+    [different] = [one for one in rebuild_read_models(console, log, database, Silence()).tables if not one.equal]
+    assert different.table == "standing" and different.first is not None

@@ -1,0 +1,79 @@
+"""Pages are told when the read models move, and ask for themselves again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from chassis.store import StoreAway
+from services.console.answering import Refused, who_of
+from services.console.questions import Questions
+
+__all__ = ["ROUTES", "Watch"]
+
+LISTENERS_MAX = 200
+"""Pages that are told of changes at once; the next one stands still."""
+
+LOOK_SECONDS = 0.5
+"""How often the read models are asked whether they moved, while any page is open."""
+
+SAY_AGAIN_SECONDS = 20.0
+"""So that nobody between takes a quiet connection for a dead one."""
+
+
+class Watch:
+    """Looks whether the read models moved, once for all pages that are open."""
+
+    def __init__(self, questions: Questions) -> None:
+        self._questions = questions
+        self._moved = asyncio.Event()
+        self._looking: asyncio.Task[None] | None = None
+        self.listeners = 0
+
+    async def next(self) -> None:
+        """Return when something moved. Raises TimeoutError after a while without."""
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look(), name="console-watch")
+        await asyncio.wait_for(self._moved.wait(), SAY_AGAIN_SECONDS)
+
+    async def _look(self) -> None:
+        seen: object = None
+        while self.listeners:
+            try:
+                now: object = await asyncio.to_thread(self._questions.positions)
+            except StoreAway:
+                now = seen  # pages that are loaded meanwhile say so; here nothing moved
+            if now != seen:
+                moved, self._moved = self._moved, asyncio.Event()
+                moved.set()
+                seen = now
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _changes(request: Request) -> Response:
+    """Says each time that something moved. What moved is not said: a page asks for itself again."""
+    who_of(request)
+    watch: Watch = request.app.state.watch
+    if watch.listeners >= LISTENERS_MAX:
+        raise Refused(503, "Too many pages are open", "This one stands still; load it again by hand.")
+
+    async def told() -> AsyncIterator[str]:
+        watch.listeners += 1
+        try:
+            while not await request.is_disconnected():
+                try:
+                    await watch.next()
+                    yield "data: moved\n\n"
+                except TimeoutError:
+                    yield ": still here\n\n"
+        finally:
+            watch.listeners -= 1
+
+    return StreamingResponse(told(), media_type="text/event-stream")
+
+
+ROUTES = (Route("/changes", _changes),)

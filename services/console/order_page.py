@@ -1,0 +1,244 @@
+"""The page of one order: what it is, what became of it in every service, why, and what may be done about it.
+
+What is shown comes from the HTTP doors and from the streams of the services; what is done is asked of the doors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from chassis.tokens import Role
+from contracts.order import Bucket
+from services.console.histories import Histories
+from services.console.inside import Answer, Inside
+from services.console.questions import Questions
+
+__all__ = ["ACTIONS", "Action", "Entry", "Field", "Page", "act", "order_page"]
+
+Entry = dict[str, Any]
+"""An event on the timeline: as the doors tell it, with its service, and the entry that caused it."""
+
+STREAMS_MAX = 200
+"""Streams whose events one timeline shows: an order, its payment, the work of nodes, shipments."""
+
+SERVED = frozenset({Role.CSR, Role.ADMIN})
+KEPT = frozenset({Role.CSR, Role.FINANCE, Role.ADMIN})
+
+ENDED = frozenset({"completed", "cancelled", "partly_returned", "returned"})
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """An order as it is shown, or `trouble`: why it is not, with the `status` of that."""
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    trouble: str = ""
+    status: int = 200
+
+
+async def order_page(
+    inside: Inside, questions: Questions, histories: Histories, token: str, name: str, at: str | None
+) -> Page:
+    """Everything about an order, as it was recorded `at` a moment where that is given. Raises StoreAway."""
+    shown = await inside.get(token, f"/orders/{name}", at=at)
+    if not shown.fine:
+        return Page(trouble=shown.trouble, status=shown.status)
+    order = shown.said
+    identifier = order["order_id"]
+    why, payment = await asyncio.gather(
+        inside.get(token, f"/orders/{identifier}/why"), inside.get(token, f"/payments/{identifier}", at=at)
+    )
+    visits = await asyncio.to_thread(questions.visits, identifier)
+    things = sorted({visit.thing for visit in visits if visit.thing != f"order/{identifier}"})
+    shipments = await _shipments(inside, token, order)
+    streams = [
+        f"order/{identifier}",
+        f"payment/{identifier}",
+        *things,
+        *(f"shipment/{each['id']}" for each in shipments),
+    ]
+    entries = await asyncio.to_thread(_timeline, histories, streams[:STREAMS_MAX])
+    moments = list(dict.fromkeys(entry["when"] for entry in entries))
+    if at is not None:
+        entries = [entry for entry in entries if _moment(entry["when"]) <= _moment(at)]
+        visits = [visit for visit in visits if visit.entered <= _moment(at)]
+    return Page(
+        {
+            "order": order,
+            "why": why.said if why.fine else {"sentence": why.trouble},
+            "payment": payment.said if payment.fine else None,
+            "shipments": shipments if at is None else (),
+            "visits": visits,
+            "timeline": entries,
+            "moments": moments,
+            "chosen": _chosen(moments, at),
+            "at": at,
+            "buckets": _buckets(order),
+        }
+    )
+
+
+async def _shipments(inside: Inside, token: str, order: Mapping[str, Any]) -> list[Any]:
+    asked = [each["shipment"] for each in order["fulfillment_orders"] if each.get("shipment")]
+    answers = await asyncio.gather(*(inside.get(token, f"/shipments/{name}") for name in asked[:STREAMS_MAX]))
+    return [answer.said for answer in answers if answer.fine]
+
+
+def _buckets(order: Mapping[str, Any]) -> list[str]:
+    """Those in which any unit stands, in the order in which units pass them."""
+    used = {name for line in order["lines"] for name in line["units"]}
+    return [bucket.value for bucket in Bucket if bucket.value in used]
+
+
+def _timeline(histories: Histories, streams: Sequence[str]) -> list[Entry]:
+    """Events of all these streams in the order in which they were recorded, those of one moment by what caused what."""
+    found: list[Entry] = []
+    for stream in streams:
+        for event in histories(stream):
+            kind = stream.partition("/")[0]
+            found.append({**event, "service": kind.replace("_", " "), "reason": _decided(event)})
+    found.sort(key=lambda entry: (entry["when"], entry["version"]))
+    by_id = {entry["id"]: entry for entry in found}
+    for entry in found:
+        cause = by_id.get(entry["caused_by"])
+        entry["cause"] = None if cause is None else {"id": cause["id"], "what": cause["what"]}
+    return found
+
+
+def _decided(event: Mapping[str, Any]) -> str:
+    """Of an event that is a decision: what was decided and by what, in a sentence."""
+    data = event["data"]
+    match event["what"]:
+        case "SourcingDecided":
+            return _sourced(data)
+        case "HoldPlaced":
+            return f"Held ({data.get('kind')}): {data.get('detail') or 'no more is said'}. Blocks {', '.join(data.get('blocks', ()))}."
+        case "LineBackordered":
+            return f"{data.get('quantity', '')} of {data.get('sku', 'the line')} wait for supply."
+        case "PaymentDeclined" | "CardDeclined":
+            return f"Declined: {data.get('reason')}."
+        case "ReturnRequested":
+            return "Approved by the policy." if data.get("approved") else "Waits for a person to approve it."
+    return ""
+
+
+def _sourced(data: Mapping[str, Any]) -> str:
+    """Which locations were looked at, which won, and why the others lost."""
+    plan = ", ".join(f"{row['quantity']} of line {row['line']} from {row['location']}" for row in data["allocations"])
+    short = ", ".join(f"{row['quantity']} of line {row['line']}: {row['policy']}" for row in data["shortages"])
+    ranked = ", ".join(
+        f"{row['rank']}. {row['location']} ({row['units']} units)"
+        + (f" lost by {row.get('lost_by') or 'rank'}: {row['lost_because']}" if row.get("lost_because") else "")
+        for row in sorted(data["candidates"], key=lambda row: row["rank"])
+    )
+    said = {"Planned": plan, "Missing": short, "Looked at": ranked}
+    return " ".join(f"{name}: {text}." for name, text in said.items() if text)
+
+
+def _moment(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _chosen(moments: Sequence[str], at: str | None) -> int:
+    if at is None:
+        return max(0, len(moments) - 1)
+    return max(0, sum(_moment(moment) <= _moment(at) for moment in moments) - 1)
+
+
+# What may be done
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of an action's form."""
+
+    name: str
+    title: str
+    required: bool = True
+    numeric: bool = False
+    options: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something that may be done to an order: by whom, when it fits, and the request that it becomes."""
+
+    name: str
+    title: str
+    says: str
+    roles: frozenset[Role]
+    fits: Callable[[Mapping[str, Any]], bool]
+    fields: Sequence[Field]
+    path: Callable[[Mapping[str, str]], str]
+    body: Callable[[Mapping[str, str]], dict[str, Any]]
+
+
+REASON = Field("reason", "Why (recorded for ever; no names of people)")
+CAUSES = (
+    ("customer", "the customer wants it"),
+    ("fraud", "fraud"),
+    ("out_of_stock", "out of stock"),
+    ("other", "other"),
+)
+
+
+def _open(order: Mapping[str, Any]) -> bool:
+    return order["status"] not in ENDED
+
+
+ACTIONS = (
+    Action(
+        "hold",
+        "Put on hold",
+        "Sourcing, payment and release wait until somebody releases it.",
+        KEPT,
+        _open,
+        (REASON,),
+        lambda fields: "/holds",
+        lambda fields: {"detail": fields["reason"]},
+    ),
+    Action(
+        "release",
+        "Release a hold",
+        "The order goes on from where it was.",
+        KEPT,
+        lambda order: bool(order["holds"]),
+        (Field("hold", "Which hold"), REASON),
+        lambda fields: f"/holds/{fields['hold']}/release",
+        lambda fields: {"detail": fields["reason"]},
+    ),
+    Action(
+        "cancel",
+        "Cancel what has not left",
+        "Stock goes back and what was secured is given back; nodes that have accepted are asked.",
+        SERVED,
+        _open,
+        (Field("cause", "Cause", options=CAUSES), REASON),
+        lambda fields: "/cancel",
+        lambda fields: {"cause": fields["cause"], "detail": fields["reason"]},
+    ),
+    Action(
+        "refund",
+        "Give something back",
+        "An appeasement in percent of what was paid, to what it was paid with. Above a sum a second person approves it.",
+        KEPT,
+        lambda order: order["captured"] > order["refunded"],
+        (Field("percent", "Percent", numeric=True), REASON),
+        lambda fields: "/refunds",
+        lambda fields: {"cause": "appeasement", "percent": fields["percent"], "reason": fields["reason"]},
+    ),
+)
+
+
+async def act(inside: Inside, token: str, action: Action, name: str, fields: Mapping[str, str]) -> Answer:
+    """Have it done; what the door said of it."""
+    missing = [each.title for each in action.fields if each.required and not fields.get(each.name, "").strip()]
+    if missing:
+        return Answer(422, {"title": f"Say: {', '.join(missing)}."})
+    path = f"/orders/{name}{action.path(fields)}"
+    return await inside.post(token, path, action.body(fields), fields.get("reason"))

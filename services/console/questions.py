@@ -1,0 +1,266 @@
+"""What pages ask the console's read models: search, where work stands now, how long steps take, what holds the flow back.
+
+SQL and the rows that it gives, nothing of HTML. Durations are seconds; times are ours, UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, LiteralString
+
+from services.console.flow import ABOUT, ENDS, Step
+
+__all__ = ["PAGE_ROWS", "Card", "Flow", "Found", "Questions", "Stand", "Visit", "held_back"]
+
+PAGE_ROWS = 50
+"""Orders on one page of a list."""
+
+EXPORT_ROWS_MAX = 50_000
+"""Rows of one CSV file."""
+
+QUERY_CHARS_MAX = 200
+WORKS_MAX = 50
+WINDOW = timedelta(hours=24)
+"""Steps left within this time are what durations are taken from."""
+
+HOUR = timedelta(hours=1)
+OLD = timedelta(minutes=1)
+"""What stands at a step for less has just come."""
+
+ORDER_STEPS = [step.value for step in Step if step not in ENDS]
+
+AT_NODE: LiteralString = (
+    "exists (select from standing as work where work.order_id = cards.order_id and work.location = %s"
+    " and work.step <> 'done')"
+)
+
+Rows = Callable[[LiteralString, Sequence[Any]], list[Any]]
+"""Asks the console's tables; raises chassis.store.StoreAway while they do not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """An order as lists show it. `total` in minor units; `step` None while only its first record was seen."""
+
+    order_id: str
+    number: str
+    external_id: str
+    channel: str
+    channel_account: str
+    seller: str
+    currency: str
+    total: int
+    placed_at: datetime
+    recorded_at: datetime
+    step: Step | None
+    since: datetime | None
+    holds: int
+    because: str | None = None
+    """Which of its names was found, and what that is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page of a list: `more` names where the next one begins (recorded_at, order id)."""
+
+    cards: Sequence[Card]
+    more: tuple[datetime, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """A step now: how many things stand there, the oldest and since when; how many left it within the last hour and the
+    hour before, and how long those of a day stood there."""
+
+    step: Step
+    count: int
+    oldest: datetime | None
+    oldest_order: str | None
+    left_hour: int
+    left_hour_before: int
+    p50: float | None
+    p90: float | None
+    p99: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Orders recorded and ended: within the last hour, the same hour a day before, a week before, and within a day."""
+
+    arrived: Mapping[str, int]
+    completed: Mapping[str, int]
+    cancelled: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A step at which an order, or a node's work for it, stood; `left` None where it still does."""
+
+    thing: str
+    location: str | None
+    step: Step
+    entered: datetime
+    left: datetime | None
+
+
+class Questions:
+    """The read models of one installation."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    def orders(
+        self,
+        query: str = "",
+        step: Step | None = None,
+        channel: str = "",
+        location: str = "",
+        after: tuple[datetime, str] | None = None,
+        limit: int = PAGE_ROWS,
+    ) -> Found:
+        """Orders, the last recorded first. `query`: what any of its names begins with, or words of its goods."""
+        wanted = query.strip().lower()[:QUERY_CHARS_MAX]
+        matched: LiteralString = (
+            "select order_id, min(kind || ' ' || name) as because from names where folded like %s group by order_id"
+            " union all select order_id, 'goods' from cards where words @@ websearch_to_tsquery('simple', %s)"
+        )
+        source: LiteralString = (
+            "(select order_id, min(because) as because from (" + matched + ") as each group by order_id) as hit"
+            " join cards using (order_id)"
+            if wanted
+            else "(select null::text as because) as hit cross join cards"
+        )
+        parameters: list[Any] = [_prefix(wanted), wanted] if wanted else []
+        conditions: list[LiteralString] = ["true"]
+        wishes: tuple[tuple[LiteralString, str | None], ...] = (
+            ("standing.step = %s", step.value if step else None),
+            ("cards.channel_account = %s", channel or None),
+            (AT_NODE, location or None),
+        )
+        for condition, value in wishes:
+            if value is not None:
+                conditions.append(condition)
+                parameters.append(value)
+        if after is not None:
+            conditions.append("(cards.recorded_at, cards.order_id) < (%s, %s)")
+            parameters += after
+        rows = self._rows(
+            "select cards.order_id, number, external_id, channel, channel_account, seller, currency, total, placed_at,"
+            " recorded_at, step, since, coalesce(holds, 0), because from " + source + " left join standing on"
+            " standing.thing = 'order/' || cards.order_id where " + " and ".join(conditions) + " order by"
+            " cards.recorded_at desc, cards.order_id desc limit %s",
+            [*parameters, limit + 1],
+        )
+        cards = [_card(row) for row in rows[:limit]]
+        last = cards[-1] if cards else None
+        return Found(cards, (last.recorded_at, last.order_id) if last and len(rows) > limit else None)
+
+    def channels(self) -> list[str]:
+        """The channel accounts that orders came from."""
+        return [name for (name,) in self._rows("select distinct channel_account from cards order by 1 limit 200", [])]
+
+    def stands(self, now: datetime) -> list[Stand]:
+        """Every step at which something stands or stood within a day, in the order in which an order passes them."""
+        standing = {
+            step: (count, since, order)
+            for step, count, since, order in self._rows(
+                "select step, count(*), min(since), (array_agg(order_id order by since, order_id))[1] from standing"
+                " where step = any(%s) group by step",
+                [ORDER_STEPS],
+            )
+        }
+        left = {
+            step: numbers
+            for step, *numbers in self._rows(
+                "select step, count(*) filter (where left_at > %s), count(*) filter (where left_at <= %s and left_at > %s),"
+                " percentile_cont(array[0.5, 0.9, 0.99]) within group (order by extract(epoch from left_at - entered))"
+                " from visits where left_at > %s group by step",
+                [now - HOUR, now - HOUR, now - 2 * HOUR, now - WINDOW],
+            )
+        }
+        found = []
+        for step in ABOUT:
+            count, oldest, order = standing.get(step.value, (0, None, None))
+            hour, before, percentiles = left.get(step.value, (0, 0, (None, None, None)))
+            if count or percentiles[0] is not None:
+                found.append(Stand(step, count, oldest, order, hour, before, *percentiles))
+        return found
+
+    def flow(self, now: datetime) -> Flow:
+        """Orders that came and ended, in the windows that people compare."""
+        windows = {
+            "last hour": (now - HOUR, now),
+            "the same hour yesterday": (now - WINDOW - HOUR, now - WINDOW),
+            "the same hour a week ago": (now - timedelta(days=7) - HOUR, now - timedelta(days=7)),
+            "last 24 hours": (now - WINDOW, now),
+        }
+
+        def counted(query: LiteralString) -> dict[str, int]:
+            return {name: int(self._rows(query, list(window))[0][0]) for name, window in windows.items()}
+
+        return Flow(
+            counted("select count(*) from cards where recorded_at > %s and recorded_at <= %s"),
+            counted("select count(*) from standing where step = 'completed' and since > %s and since <= %s"),
+            counted("select count(*) from standing where step = 'cancelled' and since > %s and since <= %s"),
+        )
+
+    def locations(self) -> list[str]:
+        """Nodes that ever had work."""
+        rows = self._rows("select distinct location from standing where location is not null order by 1 limit 500", [])
+        return [name for (name,) in rows]
+
+    def works(self, scanned: str, location: str = "") -> list[str]:
+        """Open work of nodes by what somebody scanned: its id, or any name of its order; WORKS_MAX at most."""
+        wanted = scanned.strip().lower()[:QUERY_CHARS_MAX]
+        rows = self._rows(
+            "select thing from standing where thing like 'fulfillment_order/%%' and step <> 'done'"
+            " and (%s = '' or location = %s) and (split_part(thing, '/', 2) = %s or order_id in"
+            " (select order_id from names where folded = %s)) order by since, thing limit %s",
+            [location, location, wanted, wanted, WORKS_MAX],
+        )
+        return [thing.partition("/")[2] for (thing,) in rows]
+
+    def visits(self, order_id: str) -> list[Visit]:
+        """How long an order and the work of nodes for it stood where."""
+        rows = self._rows(
+            "select thing, location, step, entered, left_at from visits where order_id = %s union all"
+            " select thing, location, step, since, null from standing where order_id = %s order by 4, 1",
+            [order_id, order_id],
+        )
+        return [Visit(thing, location, Step(step), *times) for thing, location, step, *times in rows]
+
+    def positions(self) -> dict[str, int]:
+        """How far each read model is: the sum of its offsets."""
+        rows = self._rows("select projection, sum(position) from projection_tracking group by projection", [])
+        return {name: int(position) for name, position in rows}
+
+    def latest(self) -> datetime | None:
+        """When the last thing was recorded that moved anything."""
+        rows = self._rows("select max(since) from standing", [])
+        found: datetime | None = rows[0][0]
+        return found
+
+
+def _card(row: tuple[Any, ...]) -> Card:
+    *known, step, since, holds, because = row
+    return Card(*known, Step(step) if step else None, since, holds, because)  # type: ignore[call-arg]  # as selected
+
+
+def _prefix(wanted: str) -> str:
+    """A pattern for names that begin so."""
+    escaped = wanted.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"{escaped}%"
+
+
+def held_back(stands: Sequence[Stand], now: datetime) -> tuple[Stand, float | None] | None:
+    """The step that holds the flow back, and the hours that it takes to empty at the rate of the last hour (None where
+    nothing left it): by Little's law what stands there over what leaves it. A step where nothing is old is none, nor is
+    that at nodes, whose work is told apart."""
+    told_apart = (each for each in stands if each.step is not Step.AT_NODES)
+    old = [each for each in told_apart if each.count and each.oldest and now - each.oldest > OLD]
+    if not old:
+        return None
+    worst = max(old, key=lambda each: (each.count / max(each.left_hour, 0.5), each.count))
+    return worst, (worst.count / worst.left_hour if worst.left_hour else None)

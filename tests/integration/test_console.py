@@ -1,0 +1,178 @@
+"""The console in a real browser, on a real broker and database with every service running: what five people do with it.
+
+Chromium is taken from the machine (Debian's package `chromium`); where there is none, these specifications are skipped.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from chassis.tokens import Kind, Role, Tokens
+from tests.integration.test_doors import MODULES, Site, site_of
+from tests.waiting import eventually
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is on this machine: the console was not walked")
+
+SEEN_MS = 20_000
+"""How long something may take to be on a page, on a machine that has other work."""
+
+
+@pytest.fixture(scope="module")
+def site(broker: str, database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with site_of((*MODULES, "oms.console"), broker, database, tmp_path_factory.mktemp("console")) as made:
+        made.receive("SKU-1", 50)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playing:
+        running = playing.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+@contextmanager
+def signed_in(browser: Browser, site: Site, *roles: Role, width: int = 1280, dark: bool = False) -> Iterator[Page]:
+    """A page of somebody with these roles; no error may have been told to the browser in the end."""
+    token = Tokens(site.settings.tokens).issue("ada", Kind.PERSON, frozenset(roles))
+    context = browser.new_context(
+        base_url=f"http://127.0.0.1:{site.settings.http_port}",
+        viewport={"width": width, "height": 900},
+        color_scheme="dark" if dark else "light",
+    )
+    context.set_default_timeout(SEEN_MS)
+    expect.set_options(timeout=SEEN_MS)
+    page, errors = context.new_page(), list[str]()
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+    page.goto("/")
+    page.get_by_label("Access token").fill(token)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    try:
+        yield page
+    finally:
+        context.close()
+    assert errors == []
+
+
+def known(site: Site, external_id: str) -> str:
+    """Place an order; its id, once it is confirmed."""
+    site.placed(external_id)
+    eventually(lambda: site.status(external_id) in {"confirmed", "in_fulfillment"}, because="the order confirmed")
+    return str(site.get(f"/orders/{external_id}")["order_id"])
+
+
+def test_customer_service_finds_an_order_holds_it_and_sees_why(site: Site, browser: Browser) -> None:
+    # given an order, and somebody of the order desk
+    known(site, "shop-4711")
+    with signed_in(browser, site, Role.CSR) as page:
+        # when they look for the beginning of the shop's id, until the console has it
+        page.get_by_role("link", name="Orders").click()
+
+        def found() -> bool:
+            page.get_by_label("Find").fill("shop-47")
+            page.get_by_role("button", name="Show").click()
+            return page.get_by_role("cell", name="shop-4711", exact=True).count() == 1
+
+        eventually(found, 30, "the order in the console")
+        page.locator("tbody th a").first.click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("Order")
+        # then the page says where its units are, and why they come from there
+        expect(page.get_by_text("Looked at: 1. dc-1")).to_be_visible()
+        # and when they hold it with a reason, it is held, and the timeline says by whom and why
+        page.get_by_text("Put on hold", exact=True).first.click()
+        page.locator("details[open] input[name=reason]").fill("the customer called")
+        page.locator("details[open] button").click()
+        expect(page.get_by_text("Put on hold: HoldPlaced.")).to_be_visible()
+        expect(page.locator("ol.timeline")).to_contain_text("person ada")
+        # and as it was after its first step, nothing of that is there
+        slider = page.locator("input[type=range]")
+        slider.focus()
+        slider.press("Home")
+        expect(page.get_by_text("As it was recorded at")).to_be_visible()
+        expect(page.locator("ol.timeline")).not_to_contain_text("HoldPlaced")
+
+
+def test_a_picker_with_a_scanner_takes_an_order_to_the_van_without_a_mouse(site: Site, browser: Browser) -> None:
+    # given work that a node has on its list
+    order_id = known(site, "shop-4712")
+    work = eventually(lambda: site.get("/orders/shop-4712").get("fulfillment_orders"), because="work")[0]["id"]
+    with signed_in(browser, site, Role.WAREHOUSE) as page:
+        page.goto("/console/warehouse")
+
+        # when they scan the order's id, as soon as the console has it
+        def scanned() -> bool:
+            page.goto("/console/warehouse")
+            page.get_by_label("Scan or type").fill(order_id)
+            with page.expect_navigation():
+                page.keyboard.press("Enter")
+            return work in page.url
+
+        eventually(scanned, 30, "the work by its order")
+        # and press Enter for each step
+        for step, stage in (
+            ("Accept", "accepted"),
+            ("Picked", "picked"),
+            ("Packed", "packed"),
+            ("Handed", "handed_over"),
+        ):
+            expect(page.locator("form button:focus")).to_contain_text(step)
+            with page.expect_navigation():
+                page.keyboard.press("Enter")
+
+            def there(stage: str = stage) -> bool:
+                page.goto(f"/console/warehouse/{work}")
+                return stage in page.locator("h1").inner_text()
+
+            eventually(there, 30, f"the work {stage}")
+    # then the goods have left
+    eventually(lambda: site.get(f"/fulfillment-orders/{work}")["stage"] == "handed_over", because="handed over")
+
+
+def test_a_page_that_stands_open_follows_what_happens(site: Site, browser: Browser) -> None:
+    # given the page of what goes on now, open
+    with signed_in(browser, site, Role.VIEWER) as page:
+        expect(page.get_by_role("heading", name="Now")).to_be_visible()
+        arrived = page.locator(".card b").first
+        before = int(arrived.inner_text())
+        # when an order comes in, then the page says so without being loaded again
+        known(site, "shop-4713")
+        expect(arrived).not_to_have_text(str(before))
+
+
+def test_a_planner_sees_who_holds_an_article_and_adjusts_it_with_a_reason(site: Site, browser: Browser) -> None:
+    order_id = known(site, "shop-4714")
+    with signed_in(browser, site, Role.WAREHOUSE, Role.VIEWER) as page:
+        page.goto("/console/stock/SKU-1")
+        expect(page.get_by_role("link", name=f"order {order_id[:8]}").first).to_be_visible()
+        page.get_by_text("Adjust the stock").click()
+        page.get_by_label("Units").fill("1")
+        page.get_by_label("What happened").select_option("damaged")
+        page.get_by_label("Why").fill("fell off the shelf")
+        page.get_by_role("button", name="Adjust").click()
+        expect(page.get_by_text("Adjusted: StockAdjusted.")).to_be_visible()
+        expect(page.get_by_role("region", name="Movements")).to_contain_text("fell off the shelf")
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
+def test_everybody_can_use_the_pages(site: Site, browser: Browser, width: int, dark: bool) -> None:
+    # given whoever may do everything, on a large screen by day or a phone by night
+    order_id = known(site, f"shop-{width}")
+    pages = ("", "orders", f"orders/{order_id}", "exceptions", "stock", "stock/SKU-1", "warehouse", "operators")
+    with signed_in(browser, site, Role.ADMIN, width=width, dark=dark) as page:
+        for name in pages:
+            page.goto(f"/console/{name}")
+            # then no rule of axe is broken (WCAG 2.2 AA and its best practices), and nothing runs out of the screen
+            found = Axe().run(page)
+            assert found.violations_count == 0, (name, found.generate_report())
+            assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), name
