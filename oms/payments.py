@@ -33,7 +33,7 @@ def show(name: Named, as_json: AsJson = False) -> None:
         return
     secured, taken = payment["authorization"], payment["charge"]
     console.print(f"secured: {secured}, taken: {taken}{', voided' if payment['voided'] else ''}", highlight=False)
-    sums = ", ".join(f"{word} {payment[word]}" for word in ("authorized", "captured", "refunded"))
+    sums = ", ".join(f"{word} {payment[word]}" for word in ("authorized", "prepaid", "captured", "refunded"))
     console.print(f"{sums} {payment['currency'] or ''} (minor units)", highlight=False)
     tenders = Table("method", "authorized", "remaining", box=None, pad_edge=False)
     for tender in payment["tenders"]:

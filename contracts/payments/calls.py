@@ -100,7 +100,7 @@ class ProviderCall(Value):
     authorisation, `token` the stored method (authorise), `reference` the provider's name of the authorisation (capture,
     void) or of the charge (refund); to authorise with it is to raise that authorisation by the amount. `final`: no capture
     of this authorisation follows. `part` is the id of the capture or of the part of a refund that it is for, `increase`
-    that of the increase."""
+    that of the increase. `prepaid`: of the money that is taken at the order, before any capture draws on it."""
 
     step: CallStep
     key: str
@@ -113,6 +113,7 @@ class ProviderCall(Value):
     final: bool = False
     part: str | None = None
     increase: str | None = None
+    prepaid: bool = False
 
 
 # Intents
@@ -258,7 +259,8 @@ class CardDeclined(Event):
 
 
 class CardCaptured(Event):
-    """The provider took the amount: `capture` is our id of it, `reference` the provider's name of the charge."""
+    """The provider took the amount: `capture` is our id of it, `reference` the provider's name of the charge. `prepaid`:
+    at the order, for captures that will draw on it."""
 
     order_id: str
     key: str
@@ -269,6 +271,7 @@ class CardCaptured(Event):
     provider: str
     reference: str | None = None
     settlement: Settled | None = None
+    prepaid: bool = False
 
 
 class CardVoided(Event):
@@ -282,7 +285,8 @@ class CardVoided(Event):
 
 
 class CardRefunded(Event):
-    """The provider gave the amount back: `refund` is our id of the part, `reference` the provider's name of it."""
+    """The provider gave the amount back: `refund` is our id of the part, `reference` the provider's name of it.
+    `prepaid`: of what was taken at the order and no capture drew on."""
 
     order_id: str
     key: str
@@ -292,6 +296,7 @@ class CardRefunded(Event):
     provider: str
     reference: str | None = None
     settlement: Settled | None = None
+    prepaid: bool = False
 
 
 class CardAuthorizationLapsed(Event):

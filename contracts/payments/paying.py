@@ -117,12 +117,13 @@ class CaptureLine(Value):
 
 class Capture(Value):
     """What one tender (its place among the tenders) paid of a capture. `capture` is its id, uuid5 of
-    (tenant, `capture`, payment, fulfillment, sequence, tender)."""
+    (tenant, `capture`, payment, fulfillment, sequence, tender). `prepaid`: drawn on what the provider took at the order."""
 
     capture: str
     tender: int
     authorization: str
     amount: Money
+    prepaid: bool = False
 
 
 # Commands

@@ -114,7 +114,8 @@ class RefundRefused(Event):
 class RefundReversed(Event):
     """The provider took back a part of a refund that it had made: `reversed` is with us again, `refunds` are the parts that
     went back still, `refunded` is the total so far of refunds that are whole. The refund rests until it is asked for again.
-    Answers the order, unless the refund was under way: then `RefundRefused` does."""
+    Answers the order, unless the refund was under way: then `RefundRefused` does. `prepaid`: what went back was taken at the
+    order, and no refund of the order's."""
 
     order_id: str
     refund: str
@@ -124,4 +125,5 @@ class RefundReversed(Event):
     refunded: Money
     provider: str
     code: str | None = None
+    prepaid: bool = False
     reply_to: str | None = None

@@ -211,7 +211,8 @@ def _tender(book: Book, order: str, place: int) -> Account:
 def _captured(book: Book, envelope: Envelope, event: PaymentCaptured) -> Found:
     amounts = Counter({Account.ORDERS: -event.amount.amount})
     for part in event.captures:
-        amounts[_tender(book, event.order_id, part.tender)] += part.amount.amount
+        paid = Account.PREPAID if part.prepaid else _tender(book, event.order_id, part.tender)
+        amounts[paid] += part.amount.amount
     return event.order_id, event.fulfillment, {event.amount.currency: amounts}
 
 
@@ -238,6 +239,8 @@ def _refund_reversed(book: Book, envelope: Envelope, event: RefundReversed) -> F
     """The customer is owed it again. Of a refund that was whole the tenders are known; of one of which a part was back
     they were not told. Nothing was booked of one that was under way."""
     amount, amounts = event.reversed.amount.amount, Counter[Account]()
+    if event.prepaid:
+        return moved(event.order_id, event.refund, event.reversed.amount, Account.CARD, Account.PREPAID)
     if event.refund in book._whole:
         book._whole.discard(event.refund)
         for part in (event.reversed, *event.refunds):

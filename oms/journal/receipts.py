@@ -72,11 +72,16 @@ def _sent_back(envelope: Envelope, event: TransferReturned) -> Found:
 
 
 def _by_provider(envelope: Envelope, event: CardCaptured | CardRefunded) -> Found:
-    """What a provider keeps, and what reaches the account in another currency: of a refund, leaves it."""
+    """What a provider keeps, and what reaches the account in another currency: of a refund, leaves it. What is taken at the
+    order, or goes back of that, no capture or refund of the order tells."""
     settled, taken = event.settlement, isinstance(event, CardCaptured)
+    found: dict[str, Counter[Account]] = {event.amount.currency: Counter()}
+    if event.prepaid:
+        size = event.amount.amount if taken else -event.amount.amount
+        found[event.amount.currency].update({Account.CARD: size, Account.PREPAID: -size})
     if settled is None:
-        return None
-    found: dict[str, Counter[Account]] = {event.amount.currency: Counter(), settled.amount.currency: Counter()}
+        return (event.order_id, event.reference or event.key, found) if event.prepaid else None
+    found.setdefault(settled.amount.currency, Counter())
     if settled.amount.currency != event.amount.currency:
         sign = 1 if taken else -1
         for money, way in ((event.amount, sign), (settled.amount, -sign)):

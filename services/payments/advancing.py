@@ -28,6 +28,7 @@ from services.payments.card_calls import CallStage, Secured, raises
 from services.payments.going_back import Refunding
 from services.payments.methods import by_ledger, by_provider
 from services.payments.payment_state import Capturing, Payment
+from services.payments.prepaid import give_back_unwanted
 from services.payments.securing import secure, secure_more
 from services.payments.transfers import unmatched
 from services.payments.value_asking import put_back, release_unwanted, spend
@@ -58,7 +59,8 @@ def _order(context: Context) -> str:
 
 
 def _let_go(state: Payment, context: Context) -> Iterator[Event]:
-    """Void what is secured and nobody wants, and what still waits for the payer to confirm it."""
+    """Void what is secured and nobody wants, and what still waits for the payer to confirm it; give back what was taken of it
+    at the order."""
     number = 0
     for name, row in sorted(state.cards.secured.items()):
         if row.open and row.unwanted and not state.cards.capturing(name):
@@ -72,6 +74,7 @@ def _let_go(state: Payment, context: Context) -> Iterator[Event]:
                 context, number, state, call.tender, call.authorization, call.amount, call.provider, each.reference
             )
             number += 1
+    yield from give_back_unwanted(state, context, number)
     yield from release_unwanted(state, context)
 
 
@@ -90,9 +93,8 @@ def _take(state: Payment, context: Context) -> Iterator[Event]:
 def _take_of(state: Payment, each: Capturing, context: Context) -> Iterator[Event]:
     """Ask for the parts that are neither taken nor asked for; of all that are taken, say so."""
     asked, number, used = each.asked, 0, Counter[str]()
-    open_ = [
-        part for part in asked.captures if by_provider(state.tenders[part.tender]) and part.capture not in each.done
-    ]
+    cards = [part for part in asked.captures if by_provider(state.tenders[part.tender]) and not part.prepaid]
+    open_ = [part for part in cards if part.capture not in each.done]
     for part in open_:
         if any(state.cards.call_for(part.capture, step) for step in (CallStep.AUTHORIZE, CallStep.CAPTURE)):
             continue

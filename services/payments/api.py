@@ -25,6 +25,7 @@ from contracts.payments import (
 from services.payments.card_calls import CardCall
 from services.payments.payment import PAYMENT
 from services.payments.payment_state import Payment, authorization_status, charge_status, split_capture_key
+from services.payments.prepaid import held
 from services.payments.projections import PaymentsProjection, PaymentStage
 
 __all__ = ["PAYMENTS", "router"]
@@ -91,7 +92,8 @@ def router(gate: Gate) -> APIRouter:
 
     @routes.get("/{order_id}")
     def show(order_id: str, at: At = None) -> Any:
-        """What is authorised, captured and refunded for an order; amounts in minor units."""
+        """What is authorised, captured and refunded for an order; `prepaid` was taken at the order and nothing has left for it
+        yet. Amounts in minor units."""
         seen = seen_at(gate.reads, stream_of(PAYMENT.kind, order_id), at)
         if seen.stream.version == 0:
             raise Problem(
@@ -141,6 +143,7 @@ def _view(state: Payment) -> dict[str, Any]:
             {"fulfillment": fulfillment, "sequence": sequence, "amount": amount}
             for (fulfillment, sequence), amount in sorted((split_capture_key(k), v) for k, v in state.captures.items())
         ],
+        "prepaid": held(state.prepaid),
         "refunded": state.refunded,
         "refunds": [{"refund": refund, "amount": each.amount.amount} for refund, each in sorted(state.refunds.items())],
         "tenders": [

@@ -20,6 +20,7 @@ from contracts.payments import (
 )
 from services.payments.methods import asks_others
 from services.payments.payment_state import Capturing, Payment, capture_key
+from services.payments.prepaid import usable
 
 __all__ = ["capture"]
 
@@ -33,7 +34,7 @@ def capture(command: CapturePayment, state: Payment, context: Context) -> Sequen
     if (reason := _capture_refusal(command, state)) is not None:
         return [_capture_refused(command, state, context, reason)]
     parts = _drawn(command, state, context)
-    if any(asks_others(state.tenders[part.tender]) for part in parts):
+    if any(asks_others(state.tenders[part.tender]) and not part.prepaid for part in parts):
         return [_started(command, parts, context)]
     return [
         PaymentCaptured(
@@ -133,15 +134,17 @@ def _drawn(command: CapturePayment, state: Payment, context: Context) -> tuple[C
                     tender=row.tender,
                     authorization=source or row.authorization,
                     amount=state.money(amount),
+                    prepaid=source is not None and source in state.prepaid,
                 )
             )
     return tuple(captures)
 
 
 def _sources(state: Payment, tender: int, amount: int, used: Counter[str]) -> list[tuple[str | None, int]]:
-    """What is taken of which authorisation or hold of a tender: of one that covers it, else of several. What none of them
+    """What is taken of which authorisation, charge at the order or hold of a tender: of one that covers it, else of several. What none of them
     has is secured anew (None). `used` is what the same capture takes of each for other tenders."""
     have = {each.row.authorization: each.left for each in state.cards.usable(tender)}
+    have |= usable(state.prepaid, tender)
     have |= {each.asked.authorization: each.left for each in state.values.usable(tender)}
     have = {name: left - used[name] for name, left in have.items() if left > used[name]}
     for name, left in have.items():

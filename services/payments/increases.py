@@ -19,7 +19,7 @@ from contracts.payments import (
     PaymentAuthorized,
     PaymentIncreased,
 )
-from services.payments import transfers, value_calls
+from services.payments import prepaid, transfers, value_calls
 from services.payments.card_calls import give_up_increase
 
 if TYPE_CHECKING:
@@ -103,6 +103,7 @@ def declined(state: Payment, event: IncreaseDeclined) -> Payment:
     return replace(
         state,
         cards=give_up_increase(state.cards, event.increase),
+        prepaid=prepaid.unwanted(state.prepaid, event.increase),
         values=value_calls.give_up(state.values, event.increase),
         transfers=transfers.without(state.transfers, event.increase, idle=came),
     )

@@ -58,7 +58,7 @@ from services.payments.methods import (
     TRY_AGAIN_AFTER,
 )
 from services.payments.payment_state import Payment
-from services.payments.reversing import refund_reversed
+from services.payments.reversing import prepaid_reversed, refund_reversed
 
 __all__ = ["declined", "record_outcome", "resolve", "unresolved"]
 
@@ -70,11 +70,13 @@ def record_outcome(message: RecordProviderOutcome, state: Payment, context: Cont
     known = state.cards.calls.get(message.key)
     if known is None or known.call.step is not message.step:
         return [ignored(message, IgnoredBecause.UNKNOWN_CALL)]
-    if not known.open:
+    if not known.open or (known.taken_back and message.result is CallResult.DONE):
         return _late(message, state, known, context)
     match message.result:
         case CallResult.DONE:
             return _done(message, state, known, context)
+        case CallResult.DECLINED if known.call.prepaid and known.call.step is CallStep.REFUND:
+            return _not_given_back(message, known)
         case CallResult.DECLINED:
             reason = message.reason or CardDecline.OTHER
             return declined(state, known, context, message.provider, reason, message.soft, message.code)
@@ -118,6 +120,8 @@ def _late(message: RecordProviderOutcome, state: Payment, known: CardCall, conte
             return [_voided(message, known)]
         return [unresolved(message, known, f"{known.call.step} happened after it was declined")]
     if known.stage is CallStage.DONE and known.call.step is CallStep.REFUND and message.result is CallResult.DECLINED:
+        if known.call.prepaid:
+            return [prepaid_reversed(message, state, known.call), *_not_given_back(message, known)]
         return refund_reversed(message, state, known.call)
     return [ignored(message, IgnoredBecause.NOTHING_NEW if happened else IgnoredBecause.SETTLED)]
 
@@ -135,6 +139,14 @@ def unresolved(message: RecordProviderOutcome, known: CardCall, detail: str) -> 
         detail=detail,
         provider=message.provider,
     )
+
+
+def _not_given_back(message: RecordProviderOutcome, known: CardCall) -> Sequence[Event]:
+    """What was taken at the order and nobody needs is the customer's, and the provider refuses: a person gives it back
+    otherwise and says so, or says that it did not happen, and it is tried again."""
+    if known.stage is CallStage.UNRESOLVED:
+        return [ignored(message, IgnoredBecause.NOTHING_NEW)]
+    return [unresolved(message, known, f"{message.provider} refused to give back what was taken at the order")]
 
 
 # It happened
@@ -161,6 +173,7 @@ def _done(message: RecordProviderOutcome, state: Payment, known: CardCall, conte
                 provider=message.provider,
                 reference=message.reference,
                 settlement=message.settlement,
+                prepaid=call.prepaid,
             )
         ]
     return [
@@ -173,6 +186,7 @@ def _done(message: RecordProviderOutcome, state: Payment, known: CardCall, conte
             provider=message.provider,
             reference=message.reference,
             settlement=message.settlement,
+            prepaid=call.prepaid,
         )
     ]
 
@@ -261,9 +275,11 @@ def declined(
         return [said]
     if call.step is CallStep.REFUND:
         return [said, *refund_refused(state, call.part, RefundRefusal.PROVIDER, reason)]
+    if call.prepaid and state.prepaid[call.authorization].unwanted:
+        return [said]
     if call.increase is not None:
         return [said, *increase_declined(state, call.increase, DeclineReason.CARD_DECLINED, reason)]
-    if first:
+    if first or call.prepaid:
         return [said, *payment_declined(state, DeclineReason.CARD_DECLINED, reason)]
     return [said, *_capture_refused(state, call)]
 

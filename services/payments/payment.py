@@ -62,7 +62,7 @@ def _react(state: Payment, event: Event) -> Sequence[Outgoing]:
 
 PAYMENT = StreamKind(
     kind="payment",
-    folds=(Fold("payment", 11, Payment(), evolve, _react, deadlines_of),),
+    folds=(Fold("payment", 12, Payment(), evolve, _react, deadlines_of),),
     advance=advance,
     decide={
         AuthorizePayment: authorize,

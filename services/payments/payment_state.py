@@ -45,7 +45,7 @@ from contracts.payments import (
     StoredValueMoved,
     ValuePart,
 )
-from services.payments import going_back, increases
+from services.payments import going_back, increases, prepaid
 from services.payments.card_calls import Cards, give_up
 from services.payments.card_calls import deadlines_of as deadlines_of_cards
 from services.payments.card_calls import evolve as evolve_cards
@@ -117,6 +117,7 @@ class Payment:
     cards: Cards = field(default_factory=Cards)
     transfers: Transfers = field(default_factory=Transfers)
     values: Values = field(default_factory=Values)
+    prepaid: prepaid.Charges = field(default_factory=HashTrieMap)
     increases: Increases = field(default_factory=Increases)
 
     @property
@@ -154,7 +155,7 @@ def authorization_status(state: Payment) -> str:
 def charge_status(state: Payment) -> str:
     """How much of what is owed, less what was given back, is taken and kept: `none`, `partial`, `full`, `overcharged`."""
     owed = 0 if state.authorized is None else state.authorized.amount.amount - state.refunded
-    return _part(state.captured - state.refunded, owed)
+    return _part(state.captured - state.refunded + prepaid.held(state.prepaid), owed)
 
 
 def _part(amount: int, whole: int) -> str:
@@ -172,6 +173,7 @@ def evolve(state: Payment, event: Event) -> Payment:
     """The payment after one more event."""
     cards, transfers = evolve_cards(state.cards, event, state.round), evolve_transfers(state.transfers, event)
     state = replace(state, cards=cards, transfers=transfers, values=evolve_values(state.values, event))
+    state = replace(state, prepaid=prepaid.evolve(state.prepaid, event, cards))
     match event:
         case PaymentStarted():
             return replace(state, started=event, round=event.round, secured=HashTrieMap())
@@ -180,11 +182,11 @@ def evolve(state: Payment, event: Event) -> Payment:
             return replace(state, authorized=event, remaining=HashTrieMap(rows), started=None, secured=HashTrieMap())
         case PaymentDeclined() if event.reason in ENDS_THE_ROUND:
             cards, transfers = give_up(state.cards, whole=True), let_go(state.transfers, _held(state))
-            state = replace(state, values=give_up_values(state.values))
+            state = replace(state, values=give_up_values(state.values), prepaid=prepaid.unwanted(state.prepaid))
             return replace(state, started=None, secured=HashTrieMap(), cards=cards, transfers=transfers)
         case PaymentVoided():
             cards, transfers = give_up(state.cards, whole=False), let_go(state.transfers, _held(state))
-            state = replace(state, values=give_up_values(state.values))
+            state = replace(state, values=give_up_values(state.values), prepaid=prepaid.unwanted(state.prepaid))
             state = replace(state, increases=replace(state.increases, under_way=None))
             return replace(state, voided=True, remaining=HashTrieMap(), started=None, cards=cards, transfers=transfers)
         case AuthorizationExpired():
@@ -193,7 +195,7 @@ def evolve(state: Payment, event: Event) -> Payment:
             return _capture(state, event)
         case RefundStarted() | PaymentRefunded() | RefundRefused():
             return going_back.asked_or_answered(state, event)
-        case RefundReversed():
+        case RefundReversed() if not event.prepaid:
             return going_back.reversed_(state, event)
         case DisputeOpened():
             return replace(state, disputes=state.disputes.insert(event.capture, DisputeStage.OPENED))
@@ -303,18 +305,25 @@ def _capture(state: Payment, event: CaptureStarted | PaymentCaptured | CaptureRe
     if isinstance(event, CaptureStarted):
         if known is not None:
             return _capturing(state, key, replace(known, asked=event, refused=False, declines=0))
-        return _capturing(replace(state, remaining=_less(state, event.captures)), key, Capturing(event))
+        return _capturing(_drawn(replace(state, remaining=_less(state, event.captures)), event), key, Capturing(event))
     if isinstance(event, CaptureRefused):
         ends = known is not None and event.reason in (CaptureRefusal.CARD_DECLINED, CaptureRefusal.VALUE_REFUSED)
         return _capturing(state, key, replace(known, refused=True)) if known is not None and ends else state
+    if known is None:
+        state = _drawn(replace(state, remaining=_less(state, event.captures)), event)
     return replace(
         state,
-        remaining=_less(state, event.captures) if known is None else state.remaining,
         capturing=state.capturing.discard(key),
         captures=state.captures.insert(key, event.amount.amount),
         captured=state.captured + event.amount.amount,
         taken=(*state.taken, *(Taken(row.capture, row.tender, row.amount.amount) for row in event.captures)),
     )
+
+
+def _drawn(state: Payment, event: CaptureStarted | PaymentCaptured) -> Payment:
+    """What was taken at the order pays for what left."""
+    charges, cards = prepaid.draw(state.prepaid, state.cards, event.captures)
+    return replace(state, prepaid=charges, cards=cards)
 
 
 def _less(state: Payment, captures: Sequence[Capture]) -> HashTrieMap[str, int]:

@@ -42,6 +42,26 @@ def refund_reversed(message: RecordProviderOutcome, state: Payment, call: Provid
     return []
 
 
+def prepaid_reversed(message: RecordProviderOutcome, state: Payment, call: ProviderCall) -> RefundReversed:
+    """What was given back of a charge at the order, and that no refund of the order asked for, is with us again."""
+    assert call.part is not None, "what goes back of a charge is a part"
+    return RefundReversed(
+        order_id=message.order_id,
+        refund=call.part,
+        key=call.key,
+        reversed=TenderRefund(
+            refund=call.part,
+            tender=call.tender,
+            capture=state.prepaid[call.authorization].charge,
+            amount=call.amount,
+        ),
+        refunded=call.amount.model_copy(update={"amount": state.refunded}),
+        provider=message.provider,
+        code=message.code,
+        prepaid=True,
+    )
+
+
 def _refunds(state: Payment) -> list[tuple[str, tuple[TenderRefund, ...], frozenset[str], bool, str | None]]:
     """Every refund by its id, with its parts, those that went back, and whether it is under way."""
     whole = [

@@ -21,6 +21,7 @@ from services.payments.card_calls import CardCall, Secured, raises
 from services.payments.increases import Increasing
 from services.payments.methods import asks_others, by_provider, by_transfer
 from services.payments.payment_state import Payment
+from services.payments.prepaid import at_order, charge, charged
 from services.payments.transfers import await_transfer, awaits_key
 from services.payments.value_asking import hold_all, hold_more
 
@@ -48,6 +49,10 @@ def secure(state: Payment, context: Context) -> Iterator[Event]:
             state.secured[str(place)] if asks_others(tender) else at_once(place, tender, context)
             for place, tender in enumerate(started.tenders)
         )
+        charges = tuple(charge(state, context, started.tenders, rows))
+        yield from charges
+        if charges or not charged(state, rows):
+            return
         yield PaymentAuthorized(
             order_id=started.order_id,
             amount=started.amount,
@@ -82,6 +87,11 @@ def secure_more(state: Payment, context: Context) -> Iterator[Event]:
     if last is not None:
         place, row = last
         yield raise_request(state, context, place, asked.tenders[place], row, asked.increase)
+        return
+    secured = tuple(under_way.secured.values())
+    charges = tuple(charge(state, context, asked.tenders, secured, asked.increase))
+    yield from charges
+    if charges or not charged(state, secured):
         return
     yield PaymentIncreased(
         order_id=asked.order_id,
@@ -146,6 +156,6 @@ def _to_raise(state: Payment, under_way: Increasing) -> tuple[int, Secured] | No
 def _may_raise(state: Payment, row: Secured, tender: Tender) -> bool:
     """Whether an authorisation can be raised for a tender: it is of the same stored method, and allows it."""
     of = state.tenders[row.row.tender]
-    same = (of.reference, of.provider) == (tender.reference, tender.provider)
+    same = (of.reference, of.provider) == (tender.reference, tender.provider) and not at_order(tender)
     allowed = Capability.INCREMENTAL in row.row.capabilities and row.row.reference is not None
     return same and allowed and row.usable and not row.row.final

@@ -15,9 +15,11 @@ from contracts.message import Event
 from contracts.money import Charge, ChargeKind, Money, TaxLine, TaxRemitter
 from contracts.order import LinesFulfilled, OrderPlaced, RelatesTo, RelationKind, ShipGroup, ShipGroupChanged
 from contracts.payments import (
+    CallResult,
     CaptureLine,
     CardCaptured,
     CardRefunded,
+    CardRefundRequested,
     Settled,
     TransferReceived,
     TransferReturned,
@@ -32,6 +34,8 @@ from services.payments.bank_account import BankAccount, bank_stream
 from services.payments.invoice import Invoice
 from services.payments.invoice_series import series_stream
 from services.payments.tests.documents import DESCRIBED
+from services.payments.tests.test_payment import VOID, capture
+from services.payments.tests.test_prepaid import CHARGED, paid
 from tests.journal.test_journal import balanced, balances, bought, entries, eur, standing, taxed
 from tests.simulation.people import order_stream
 from tests.simulation.world import World
@@ -182,6 +186,26 @@ def test_what_a_provider_keeps_is_an_expense_and_its_currency_its_own(
     fees = 0 if fee is None else fee.amount
     assert {account for account, _ in both} <= {Account.PROVIDER_FEES, Account.CARD}
     assert sum(amount for (account, _), amount in both.items() if account is Account.PROVIDER_FEES) == 2 * fees
+
+
+def test_what_a_card_is_charged_at_the_order_is_owed_until_goods_leave_or_it_goes_back() -> None:
+    # given an order of 10.00 that is charged
+    payment = paid(CHARGED)
+    found = of_payment(*payment.events)
+    assert balanced(found)
+    assert standing(found) == {Account.CARD: 1_000, Account.PREPAID: -1_000}
+    # when goods for 4.00 leave, and the rest is cancelled
+    payment.when(capture(400))
+    payment.when(VOID)
+    back = payment.asked(CardRefundRequested)
+    payment.said(back)
+    gone = {Account.CARD: 400, Account.ORDERS: -400}
+    assert standing(of_payment(*payment.events)) == gone
+    # then what the provider takes back of what it gave back is owed again
+    payment.said(back, CallResult.DECLINED)
+    found = of_payment(*payment.events)
+    assert balanced(found)
+    assert standing(found) == {**gone, Account.CARD: 1_000, Account.PREPAID: -600}
 
 
 def test_what_a_changed_ship_group_charges_bears_the_tax_that_it_says_then() -> None:

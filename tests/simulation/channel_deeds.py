@@ -9,7 +9,7 @@ from typing import Any
 from contracts.channel import ChannelCustomer, ChannelOrder, ChannelShipGroup, ChannelTender
 from contracts.ids import aggregate_id, stream
 from contracts.inventory import DescribeItem, KitComponent
-from contracts.money import ExternalState, Money, RefundExecutor, TenderMethod
+from contracts.money import CaptureTime, ExternalState, Money, RefundExecutor, TenderMethod
 from contracts.order import ShipMethod, ShortagePolicy
 from contracts.payments import IssueCause, IssueValue, ValueKind
 from tests.simulation.day import CODE, LEDGER, PLACES, SKUS, Day, Deed
@@ -76,10 +76,15 @@ OTHERS = (
 )
 
 
+AT_ORDER_OF = 3
+"""Of so many orders that a card pays, by their turn, one is charged at the order."""
+
+
 def _tender(day: Day, chance: Chance, method: TenderMethod, amount: int) -> ChannelTender:
     more: dict[str, Any] = {"rank": 1}
     if method is TenderMethod.CARD:
         more["reference"] = "tok_1"
+        more["capture"] = CaptureTime.AT_ORDER if len(day.orders) % AT_ORDER_OF == 0 else CaptureTime.AT_FULFILLMENT
     if method is TenderMethod.EXTERNAL:
         more["state"] = chance.choice((ExternalState.AUTHORIZED, ExternalState.CAPTURED))
         more["refunds_by"] = chance.choice((RefundExecutor.MERCHANT, RefundExecutor.CHANNEL))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from contracts.channel import ChannelTender
 from contracts.fulfillment import ReturnReason
-from contracts.money import Money, Tender, TenderMethod
+from contracts.money import CaptureTime, Money, Tender, TenderMethod
 from contracts.order import (
     ApproveRefund,
     ApproveReturn,
@@ -94,7 +94,8 @@ def change(day: Day, chance: Chance) -> None:
         placed = state.order.terms
         intake = Intake(placed.channel, None, placed.tenant, placed.order_id, placed.currency, sealed)
         method = chance.choice((TenderMethod.CARD, TenderMethod.INVOICE))
-        tender = ChannelTender(method=method, amount=more, reference="tok_2")
+        time = CaptureTime.AT_ORDER if more < 2000 else CaptureTime.AT_FULFILLMENT
+        tender = ChannelTender(method=method, amount=more, capture=time, reference="tok_2")
         tenders = (tender_of(tender, intake),)
     day.say("order", name, ProposeChange(lines=(wish,), tenders=tenders), DESK)
     if chance.happens(60):

@@ -14,6 +14,7 @@ from contracts.payments import (
     CardAuthorizationLapsed,
     CardCaptured,
     CardRefunded,
+    PaymentCaptured,
     PaymentRefunded,
     PaymentVoided,
     RefundRefused,
@@ -157,6 +158,17 @@ def _provider(day: Day) -> None:
     for name, view in day.views("order", "order"):
         held = bank.held(split_stream(name)[1], lapsed)
         must(not (view.order.ended and held), "money held", f"of {name} the provider holds {held}")
+        kept = _prepaid(day, split_stream(name)[1])
+        must(not (view.order.ended and kept), "money kept", f"of {name} {kept} was taken at the order for nothing")
+
+
+def _prepaid(day: Day, order_id: str) -> int:
+    """What was taken at the order, pays for nothing that left, and did not go back, in minor units."""
+    world = day.world
+    taken = sum(e.amount.amount for e in world.of(CardCaptured) if e.order_id == order_id and e.prepaid)
+    back = sum(e.amount.amount for e in world.of(CardRefunded) if e.order_id == order_id and e.prepaid)
+    captures = (part for e in world.of(PaymentCaptured) if e.order_id == order_id for part in e.captures)
+    return taken - back - sum(part.amount.amount for part in captures if part.prepaid)
 
 
 def _gone(day: Day) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from hypothesis import given, settings
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from chassis.testing import Spec
 from contracts.chassis import DeadlinePassed, MessageParked
 from contracts.message import Event
-from contracts.money import Tender
+from contracts.money import CaptureTime, Tender
 from contracts.payments import (
     AuthorizeMore,
     CallResult,
@@ -29,13 +30,23 @@ from contracts.payments import (
     ProviderCall,
     RecordProviderOutcome,
     RefundReversed,
+    ResolveProviderOutcome,
 )
-from services.payments.card_calls import raises
-from services.payments.payment_state import deadlines_of
+from services.payments.card_calls import CallStage, raises
+from services.payments.payment_state import Payment, deadlines_of
+from services.payments.prepaid import held
 from services.payments.tests.test_cards import CARD, SECOND
 from services.payments.tests.test_payment import COUPON, ORDER, VOID, after, authorize, capture, eur, refund
 
 TENDERS = (CARD, SECOND, COUPON)
+AT_ORDER = {"capture": CaptureTime.AT_ORDER}
+WAYS = [
+    TENDERS,
+    (CARD.model_copy(update=AT_ORDER), SECOND, COUPON),
+    (CARD, SECOND.model_copy(update=AT_ORDER), COUPON),
+    (CARD.model_copy(update=AT_ORDER), SECOND.model_copy(update=AT_ORDER), COUPON),
+]
+"""Cards that are charged as goods leave, and at the order."""
 RESULTS = [*[CallResult.DONE] * 6, *CallResult]
 acts = st.one_of(
     st.tuples(st.just("said"), st.integers(0, 30), st.sampled_from(RESULTS), st.booleans()),
@@ -50,9 +61,9 @@ acts = st.one_of(
 )
 
 
-def more(name: str, amounts: tuple[int, ...]) -> AuthorizeMore:
+def more(name: str, amounts: tuple[int, ...], of: Sequence[Tender]) -> AuthorizeMore:
     """More by the tenders of the order, and by one that comes with the increase, on the first's stored method."""
-    rows = zip((*TENDERS, CARD), amounts, strict=True)
+    rows = zip((*of, of[0]), amounts, strict=True)
     tenders: tuple[Tender, ...] = tuple(tender.model_copy(update={"amount": eur(n)}) for tender, n in rows)
     return AuthorizeMore(order_id="o1", increase=name, amount=eur(sum(amounts)), tenders=tenders)
 
@@ -131,7 +142,7 @@ class Bank:
         return sum(call.amount.amount for call in done if call.step is step)
 
 
-def act(spec: Spec, bank: Bank, what: Any) -> tuple[Event, ...]:
+def act(spec: Spec, bank: Bank, what: Any, of: Sequence[Tender] = TENDERS) -> tuple[Event, ...]:
     """One thing happens."""
     match what:
         case ("said", number, result, several):
@@ -152,12 +163,14 @@ def act(spec: Spec, bank: Bank, what: Any) -> tuple[Event, ...]:
         case ("refund", name, amount):
             return spec.when(refund(amount, name), reply_to=ORDER).events
         case ("more", name, amounts):
-            return spec.when(more(name, amounts), reply_to=ORDER).events
+            return spec.when(more(name, amounts, of), reply_to=ORDER).events
         case ("give_up", name):
             return spec.when(CancelIncrease(order_id="o1", increase=name, amount=eur(1)), reply_to=ORDER).events
+        case ("nothing_happened", key):
+            return spec.when(ResolveProviderOutcome(order_id="o1", key=key, happened=False), reply_to=ORDER).events
         case ("void",):
             return spec.when(VOID, reply_to=ORDER).events
-    return spec.when(authorize(*TENDERS), reply_to=ORDER).events
+    return spec.when(authorize(*of), reply_to=ORDER).events
 
 
 def total(events: list[Event], kind: type[Any]) -> int:
@@ -165,11 +178,11 @@ def total(events: list[Event], kind: type[Any]) -> int:
 
 
 @settings(max_examples=250)
-@given(st.lists(acts, min_size=5, max_size=60))
-def test_the_provider_and_we_agree_on_every_cent(course: list[Any]) -> None:
+@given(st.lists(acts, min_size=5, max_size=60), st.sampled_from(WAYS))
+def test_the_provider_and_we_agree_on_every_cent(course: list[Any], of: Sequence[Tender]) -> None:
     spec, bank, known = after(), Bank(), list[Event]()
     for what in [("authorize",), *course]:
-        for event in act(spec, bank, what):
+        for event in act(spec, bank, what, of):
             assert not isinstance(event, MessageParked), event
             bank.hear(event)
             known.append(event)
@@ -190,6 +203,7 @@ def test_the_provider_and_we_agree_on_every_cent(course: list[Any]) -> None:
         assert all(left >= 0 for left in state.remaining.values())
         assert sum(isinstance(event, PaymentAuthorized) for event in known) <= 1
         _answered_once(known)
+        _nothing_lost_of_what_was_taken_at_the_order(spec.state, known)
         # never more of an authorisation than it is for
         for row in state.cards.secured.values():
             assert 0 <= row.left <= row.row.amount.amount
@@ -207,14 +221,28 @@ def _answered_once(known: list[Event]) -> None:
     assert len(done) == len(set(done)) and not declined & set(done)
 
 
+def _nothing_lost_of_what_was_taken_at_the_order(state: Payment, known: list[Event]) -> None:
+    """It pays for what left, is given back, or is held; what a person decides about counts as asked back."""
+    taken = sum(event.amount.amount for event in known if isinstance(event, CardCaptured) and event.prepaid)
+    drawn = [event.captures for event in known if isinstance(event, PaymentCaptured)]
+    drawn += [each.asked.captures for each in state.capturing.values()]
+    used = sum(part.amount.amount for parts in drawn for part in parts if part.prepaid)
+    calls = (each for each in state.cards.calls.values() if each.call.prepaid and each.call.step is CallStep.REFUND)
+    back = sum(each.call.amount.amount for each in calls if each.stage is not CallStage.DECLINED)
+    assert taken == used + back + held(state.prepaid)
+    assert all(row.left >= 0 for row in state.prepaid.values())
+
+
 @settings(max_examples=150)
-@given(st.lists(acts, min_size=5, max_size=40))
-def test_once_the_provider_does_everything_that_it_is_asked_nothing_is_left_open(course: list[Any]) -> None:
+@given(st.lists(acts, min_size=5, max_size=40), st.sampled_from(WAYS))
+def test_once_the_provider_does_everything_that_it_is_asked_nothing_is_left_open(
+    course: list[Any], of: Sequence[Tender]
+) -> None:
     # given any course, after which all that was wanted is void
     spec, bank, known = after(), Bank(), list[Event]()
 
     def happen(what: Any) -> None:
-        for event in act(spec, bank, what):
+        for event in act(spec, bank, what, of):
             bank.hear(event)
             known.append(event)
 
@@ -225,10 +253,13 @@ def test_once_the_provider_does_everything_that_it_is_asked_nothing_is_left_open
         for number, key in enumerate(list(bank.calls)):
             if spec.state.cards.calls[key].open:
                 happen(("said", number, CallResult.DONE, True))
+            if spec.state.cards.calls[key].open and bank.ends[key] is CallResult.DECLINED:
+                happen(("nothing_happened", key))  # what it refuses to give back a person has tried again
     # then nothing is open, nothing that was secured is still held, and what was asked for is answered
     state = spec.state
     assert not any(each.open for each in state.cards.calls.values())
     assert not any(row.open and (row.left or row.surplus or row.unwanted) for row in state.cards.secured.values())
+    assert not held(state.prepaid)
     # but for what it refused to let go of, which lapses there
     refused = {bank.calls[key].authorization for key, end in bank.ends.items() if end is CallResult.DECLINED}
     assert not any(held for name, held in bank.held.items() if name not in bank.closed | refused)
