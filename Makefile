@@ -14,7 +14,7 @@ IN_MEMORY := 2
 WITH_SERVERS := 3
 
 .DEFAULT_GOAL := help
-.PHONY: help up down demo test check format contracts lives simulate chaos chaos-long bench lock clean
+.PHONY: help up down demo test check format contracts lives pictures simulate chaos chaos-long bench lock clean
 
 help:  ## what there is to run
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ contracts: $(STAMP)  ## write JSON Schemas and AsyncAPI from the messages
 
 lives: $(STAMP)  ## write docs/order-lives.md from runs of the services in memory
 	$(BIN)/python -m tests.simulation.order_lives
+
+pictures: $(STAMP)  ## take the screenshots of docs/console.md of the installation that runs (needs Chromium)
+	$(BIN)/python -m tests.pictures
 
 simulate: $(STAMP)  ## play SEEDS=1000 days of all services in one process (FIRST=0, or one SEED=), and tell what breaks
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --first $(FIRST) $(if $(SEED),--seed $(SEED))

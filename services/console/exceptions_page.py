@@ -185,7 +185,7 @@ async def _exceptions(request: Request) -> Response:
         if answer.status == 403:
             continue
         rows = answer.said[queue.rows] if answer.fine else []
-        shown = [_row(row) for row in rows]
+        shown = sorted((_row(row) for row in rows), key=_oldest)
         found.append(
             {"queue": queue, "rows": shown, "more": answer.fine and "next" in answer.said, "trouble": _trouble(answer)}
         )
@@ -199,10 +199,19 @@ def _trouble(answer: Any) -> str:
     return "" if answer.fine else answer.trouble
 
 
+TIMES = ("changed_at", "claimed_at", "proposed_at", "opened_at", "drafted_at", "at")
+"""Fields that say since when a row waits."""
+
+
 def _row(row: dict[str, Any]) -> dict[str, Any]:
-    """A claim names its order as what it is for."""
+    """A claim names its order as what it is for; moments are told to the second."""
     demand = row.get("demand") or {}
-    return {**row, "order": demand["id"]} if demand.get("kind") == "order" else row
+    order = {"order": demand["id"]} if demand.get("kind") == "order" else {}
+    return {**row, **order, **{name: row[name][:19].replace("T", " ") for name in TIMES if row.get(name)}}
+
+
+def _oldest(row: dict[str, Any]) -> str:
+    return min((row[name] for name in TIMES if row.get(name)), default="")
 
 
 ROUTES = (Route("/exceptions", _exceptions),)

@@ -91,9 +91,9 @@ class About:
 ABOUT: Mapping[Step, About] = {
     Step.RESERVING: About("Reserving stock", StepKind.WORKING, "Orderlog"),
     Step.BACKORDERED: About("Waiting for goods", StepKind.WAITING, "suppliers"),
-    Step.AUTHORIZING: About("Securing the payment", StepKind.WORKING, "payment providers, payers"),
+    Step.AUTHORIZING: About("Securing the payment", StepKind.WORKING, "providers, payers"),
     Step.HELD: About("On hold", StepKind.WAITING, "the order desk"),
-    Step.CONFIRMED: About("Confirmed, to be released", StepKind.WAITING, "Orderlog, or the date it waits for"),
+    Step.CONFIRMED: About("To be released", StepKind.WAITING, "Orderlog, its date"),
     Step.AT_NODES: About("At warehouses and stores", StepKind.WORKING, "the nodes"),
     Step.ON_THE_WAY: About("On the way", StepKind.WORKING, "carriers"),
     Step.DELIVERED: About("Delivered, to be closed", StepKind.WORKING, "Orderlog"),
