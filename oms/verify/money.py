@@ -217,6 +217,7 @@ def _check_both(story: Story, money: OrderMoney, payment: _PaymentMoney, over: b
         lapsed = any(story.named("payments", "AuthorizationExpired", "CardAuthorizationLapsed"))
         expect("I-10 secured", left <= 0 or lapsed, what, place)
         _check_holds(story, findings)
+        _check_prepaid(story, findings)
 
 
 def _check_holds(story: Story, findings: Findings) -> None:
@@ -227,6 +228,27 @@ def _check_holds(story: Story, findings: Findings) -> None:
     for (ledger, hold), amount in held.items():
         what = f"{amount} of {ledger} are still held as {hold}, and the order is over"
         findings.expect("I-10 secured", amount == 0, what, story.last.place)
+
+
+def _check_prepaid(story: Story, findings: Findings) -> None:
+    """What a card was charged at the order paid for what left, or is asked back: what became of that is for the rules of
+    calls to a provider."""
+    left = 0
+    back: dict[str, int] = {}
+    for event in story.events["payments"]:
+        value = event.value
+        match event.name:
+            case "CardCaptured" if value.get("prepaid"):
+                left += value["amount"]["amount"]
+            case "PaymentCaptured":
+                left -= sum(part["amount"]["amount"] for part in value["captures"] if part.get("prepaid"))
+            case "CardRefundRequested" if value["call"].get("prepaid"):
+                back[value["call"]["key"]] = value["call"]["amount"]["amount"]
+            case "CardDeclined":
+                back.pop(value["key"], None)
+    kept = left - sum(back.values())
+    what = f"{kept} of what was charged at the order are kept for nothing, and the order is over"
+    findings.expect("I-10 secured", kept == 0, what, story.last.place)
 
 
 def _check_invoiced(story: Story, money: OrderMoney, findings: Findings) -> None:

@@ -63,7 +63,7 @@ _RULES = (
     Rule("I-10 work", "of an order that is over, each fulfillment order was ended"),
     Rule(
         "I-10 secured",
-        "of an order that is over, what is not captured was given back or has lapsed, and stored value holds nothing",
+        "of an order that is over, what is not captured was given back or has lapsed, stored value holds nothing, and nothing is kept of what was charged at the order",
     ),
     Rule("I-11 versions", "the versions of a stream are 1, 2, 3, … in the order of offsets"),
     Rule("I-11 partition", "a stream lives in one partition, the one its key belongs to"),

@@ -9,7 +9,7 @@ from typing import Any
 from contracts.channel import ChannelOrder, ChannelTender
 from contracts.envelope import Actor
 from contracts.ids import stream
-from contracts.money import Money, TenderMethod
+from contracts.money import CaptureTime, Money, TenderMethod
 from contracts.order import CancelOrder, GrantRefund, RefundCause
 from contracts.payments import (
     CallResult,
@@ -126,6 +126,10 @@ def tender(method: TenderMethod, amount: int, reference: str | None = None, rank
     return ChannelTender(method=method, amount=amount, reference=reference, rank=rank)
 
 
+AT_ORDER = [tender(TenderMethod.CARD, 2000, "4242").model_copy(update={"capture": CaptureTime.AT_ORDER})]
+"""A card that is charged at the order."""
+
+
 def _begin() -> Days:
     """Goods, a seller that may issue invoices, a gift card."""
     days = Days()
@@ -154,16 +158,19 @@ def _published(days: Days) -> None:
     # split over two locations, so in two shipments
     days.publish(channel_order("8", ("B", 30, 30_000)))
     days.publish(channel_order("10", ("A", 2, 2000), tenders=gift))
+    days.publish(channel_order("13", ("A", 2, 2000), tenders=AT_ORDER))
     days.publish(channel_order("11", ("A", 1, 1000), tenders=[tender(TenderMethod.CARD, 1000, DECLINED)]))
 
 
 def _cancelled(days: Days) -> None:
-    """An order that is reserved and authorised, and cancelled before anybody worked on it."""
+    """Orders that are reserved and authorised, or charged, and cancelled before anybody worked on them."""
     later = "2026-02-01T09:00:00Z"
     by_card = [tender(TenderMethod.CARD, 1000, "4242")]
     name = days.publish(channel_order("9", ("A", 1, 1000), ship_not_before=later, tenders=by_card))
+    charged = days.publish(channel_order("14", ("A", 2, 2000), ship_not_before=later, tenders=AT_ORDER))
     days.work()
     days.says(name, CancelOrder())
+    days.says(charged, CancelOrder())
 
 
 def _nonsense(log: MemoryBroker) -> None:

@@ -348,6 +348,14 @@ def a_gift_card_holds_a_cent_for_an_order_that_is_over(here: MemoryInstallation)
     say(log, event, amount=more(value_of(event)["amount"], -1))
 
 
+@BREAKS.of("I-10 secured")
+def what_was_charged_at_the_order_is_kept_and_pays_for_nothing(here: MemoryInstallation) -> None:
+    log = here.log
+    captured = [record for record in log.all("payments.events", "PaymentCaptured") if b'"prepaid":true' in record.value]
+    captures = [{**part, "prepaid": False} for part in value_of(captured[0])["captures"]]
+    say(log, captured[0], captures=captures)
+
+
 def rename(log: MemorySource, record: Record, name: str, owner: str | None = None, **fields: Any) -> None:
     """Another event stands in its place, in its topic alone."""
     owner = owner or dict(record.headers)["ce_type"].decode().split(".")[1]
