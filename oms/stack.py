@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ from deploy.local.process import (
     stop,
 )
 from oms.forgetting import forget_again
+from oms.kept import Again, read_again
 from oms.secrets import create_sandbox_secrets
 from oms.tokens import create_console_token
 
@@ -73,7 +75,7 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Process:
-    """A process of ours: its name in run and log files, and the module that `python -m` runs.
+    """A process of ours: its name in run and log files, and the module that is run.
 
     `service` is whose inbox it reads, for the lag; None where it reads none.
     """
@@ -81,6 +83,11 @@ class Process:
     name: str
     module: str
     service: str | None = None
+
+    @property
+    def command(self) -> list[str]:
+        """How it is started here, and kept going when it is fenced (oms/kept.py)."""
+        return [sys.executable, "-m", "oms.kept", self.name, self.module]
 
 
 DOORS = Process("doors", "oms.doors")
@@ -185,7 +192,7 @@ class Stack:
         if pid_file.running() is not None:
             return None
         plan = Launch(
-            [sys.executable, "-m", process.module],
+            process.command,
             self._log(process),
             {"PYTHONUNBUFFERED": "1"},
             parent_death_signal=signal.SIGTERM if self.dies_with_parent else None,
@@ -224,7 +231,8 @@ class Stack:
             raise NotReady("not all of it runs. " + "; ".join(unwell))
 
     def health(self, process: Process) -> dict[str, Any]:
-        """What a process says of itself now (chassis.runtime.Health); `state` and `last_error` are always there.
+        """What a process says of itself now (chassis.runtime.Health); `state` and `last_error` are always there, and
+        `again` (oms.kept.Again) where it has begun again since it was started.
 
         Of one that says nothing the state is `stopped` (no pid file), `died` (a stale one), `starting` (for its first
         START_SECONDS) or `silent`.
@@ -235,17 +243,28 @@ class Stack:
             return {"state": "died", "last_error": f"{error} The last line of its log: {last_line(self._log(process))}"}
         if running is None:
             return {"state": "stopped", "last_error": None}
+        again = self._again(process, running)
         try:
             said = read_health(self.settings.run_folder, process.name)
             if said["pid"] == running.pid:
-                return said
+                return {**said, **again}
             trouble = UNSAID
         except FileNotFoundError:
             trouble = UNSAID
         except (OSError, ValueError, KeyError, HTTPException) as error:
             trouble = f"its health answer cannot be read: {error}"
+        if again and time.time() - _seconds(again["again"]) < START_SECONDS:
+            return {"state": "starting", "last_error": "the broker had fenced it", "pid": running.pid, **again}
         young = time.time() - running.create_time() < START_SECONDS
-        return {"state": "starting" if young else "silent", "last_error": trouble, "pid": running.pid}
+        return {"state": "starting" if young else "silent", "last_error": trouble, "pid": running.pid, **again}
+
+    def _again(self, process: Process, running: psutil.Process) -> dict[str, Again]:
+        """What it said when it last began again; what another process of that name said is over."""
+        try:
+            said = read_again(self.settings.run_folder, process.name)
+        except (OSError, ValueError, TypeError):
+            return {}  # written by another version, or half gone: of a process that answers nothing else is wrong
+        return {"again": said} if said is not None and said.pid == running.pid else {}
 
     def _log(self, process: Process) -> Path:
         return self.settings.logs_folder / f"{process.name}.log"
@@ -292,6 +311,11 @@ class Stack:
 
     def _end_broker(self, name: str, running: psutil.Process) -> None:
         Broker(self.settings.bootstrap, self.broker_folder, running).stop()
+
+
+def _seconds(again: Again) -> float:
+    """When it began again, in seconds as time.time() counts."""
+    return datetime.fromisoformat(again.fenced_at).timestamp() + again.pause_seconds
 
 
 def is_local(host: str | None) -> bool:

@@ -21,6 +21,7 @@ from chassis.settings import Settings
 from deploy.local.broker import broker_answers
 from deploy.local.database import database_refusal
 from deploy.local.errors import FolderMissing, NotReady, NotRunning, StalePid
+from oms.kept import BEGINNINGS_MAX, Again
 from oms.lag import read_lags
 from oms.stack import DOORS, Process, Stack, is_local
 
@@ -38,6 +39,7 @@ class Row:
     pid file is stale), silent (its process runs and does not answer), external (answers, not ours to start). `lag` is
     the records of each inbox partition that are not handled yet, `followed_lag` the events not yet in the database.
     `letters` is what waits for a person in this service, as the doors count it; empty where they do not.
+    `again`: that it began again since it was started, and when; None where it did not.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Row:
     lag: Mapping[int, int] = field(default_factory=dict)
     followed_lag: Mapping[int, int] = field(default_factory=dict)
     letters: Mapping[str, int] = field(default_factory=dict)
+    again: Again | None = None
 
     def document(self) -> dict[str, Any]:
         """The row as JSON has it."""
@@ -106,6 +109,7 @@ def _process(stack: Stack, process: Process, lag: Mapping[int, int], letters: Ma
         lag,
         {int(number): told["followed_lag"] for number, told in partitions.items() if "followed_lag" in told},
         letters,
+        health.get("again"),
     )
 
 
@@ -142,7 +146,20 @@ def status_table(rows: Sequence[Row]) -> Group:
             _by_partition(row.lag),
             _by_partition(row.followed_lag),
         )
-    return Group(table, *(_said(row) for row in rows if row.last_error), *_waiting(rows))
+    return Group(table, *(_said(row) for row in rows if row.last_error), *_begun_again(rows), *_waiting(rows))
+
+
+def _begun_again(rows: Sequence[Row]) -> list[Text]:
+    """Who was fenced by the broker and began again, how often in a row, and when that was."""
+    return [
+        Text(
+            f"{row.name}: fenced by the broker at {row.again.fenced_at}, began again, "
+            f"time {row.again.times} of {BEGINNINGS_MAX} in a row",
+            style="dim" if row.state == "running" else "yellow",
+        )
+        for row in rows
+        if row.again
+    ]
 
 
 def _waiting(rows: Sequence[Row]) -> list[Text]:
