@@ -30,9 +30,15 @@ from deploy.local.process import (
     stop,
 )
 
-__all__ = ["Broker", "broker_answers", "start_broker"]
+__all__ = ["Broker", "broker_answers", "patience", "start_broker"]
 
 START_SECONDS = 60.0
+RECOVERY_SECONDS = 900.0
+"""For a broker that did not end properly: before it answers it reads the ends of all its logs. Who stops it in the middle
+of that lets it begin again at each start."""
+
+ENDED_PROPERLY = ".kafka_cleanshutdown"
+OF_THE_CONTROLLER = "__cluster_metadata"
 STOP_SECONDS = 30.0
 FORMAT_SECONDS = 60.0
 PROBE_SECONDS = 1.0
@@ -96,7 +102,7 @@ def start_broker(folder: Path, port: int | None = None, dies_with_parent: bool =
     require_folder(folder)
     pid_file = PidFile(folder / "broker.pid")
     if running := pid_file.running_or_clear():
-        return _await(Broker(_address_of(folder), folder, running))
+        return _await(Broker(_address_of(folder), folder, running), START_SECONDS)
     require_disk(folder)
     chosen = port or free_port()
     require_free_port("the broker", chosen)
@@ -107,6 +113,7 @@ def start_broker(folder: Path, port: int | None = None, dies_with_parent: bool =
 
 
 def _start(folder: Path, address: str, properties: Path, jars: str, pid_file: PidFile, dies: bool) -> Broker:
+    seconds = patience(folder)
     process = launch(
         Launch(
             command=[*_java(jars), "kafka.Kafka", str(properties)],
@@ -119,15 +126,22 @@ def _start(folder: Path, address: str, properties: Path, jars: str, pid_file: Pi
     )
     broker = Broker(address, folder, process)
     try:
-        return _await(broker)
+        return _await(broker, seconds)
     except BaseException:
         broker.stop()
         raise
 
 
-def _await(broker: Broker) -> Broker:
+def patience(folder: Path) -> float:
+    """How many seconds the broker of this folder may take until it answers, by how it ended; asked before it starts."""
+    data = folder / "data"
+    logs = any(entry.is_dir() and not entry.name.startswith(OF_THE_CONTROLLER) for entry in data.glob("*-*"))
+    return RECOVERY_SECONDS if logs and not (data / ENDED_PROPERLY).exists() else START_SECONDS
+
+
+def _await(broker: Broker, seconds: float) -> Broker:
     log = broker.folder / LOG
-    await_ready("the broker", broker.process, log, lambda: broker_answers(broker.address), START_SECONDS)
+    await_ready("the broker", broker.process, log, lambda: broker_answers(broker.address), seconds)
     return broker
 
 
