@@ -130,7 +130,14 @@ class Customers:
         self._producer.flush(PATIENCE_SECONDS)
 
     def _order_on(self) -> None:
-        """In a thread of its own, with a client of its own."""
+        """In a thread of its own; what ends that before its time is told with what was refused."""
+        try:
+            self._order_until_over()
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody orders any more, and the run has to say so
+            self.refused.append(f"nobody ordered any more after {self.ordered} orders: {error!r}")
+
+    def _order_until_over(self) -> None:
+        """With a client of its own."""
         token = self._site.http.headers["Authorization"]
         address = self._site.stack.door_address
         with httpx.Client(base_url=address, headers={"Authorization": token}, timeout=20, trust_env=False) as http:

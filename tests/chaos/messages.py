@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import islice
+from typing import Any
 
 from chassis.doors import Door, Entry
 from chassis.streaming import KafkaWriter
@@ -15,10 +16,11 @@ from contracts.chassis import RedriveStream
 from contracts.envelope import Actor
 from contracts.ids import aggregate_id
 from contracts.message import format_instant
+from contracts.topics import SERVICES
 from oms.demo.site import TENANT
 from oms.demo.site import Site as Place
 from oms.demo.tail import Seen, history
-from tests.chaos.customers import ACCOUNT, FIRM
+from tests.chaos.customers import ACCOUNT, FIRM, SKU
 from tests.chaos.play import LIVE_SECONDS, Play
 from tests.chaos.site import pause
 from tests.poison import ODD_ORDERS, POISON
@@ -27,6 +29,15 @@ from tests.waiting import eventually
 __all__ = ["MESSAGE_ROWS"]
 
 OFTEN = 50
+REVISIONS = 3
+MIB = 2**20
+MEMORY_BYTES_MAX = 1024 * MIB
+"""Of a service's process after a burst."""
+
+BURST = 1_000
+BURST_SECONDS = 300.0
+"""Until the last order of a burst has its answer, at the few orders a second that two busy cores do."""
+
 ANSWERS_SECONDS = 150.0
 """Until an order has its answer whose provider misbehaves: it may leave such a provider alone for a while."""
 
@@ -86,17 +97,30 @@ def reordered(play: Play) -> None:
     with play.row("F14", "revisions out of order, cancels before their orders") as one:
         for number in range(8):
             name = f"revised-{play.seed}-{number}"
-            revisions = [play.customers.order(name, revision=revision) for revision in (1, 2, 3)]
+            revisions = [_revised(play, name, revision) for revision in range(1, REVISIONS + 1)]
             play.customers.publish(*chance.sample(revisions, 3))
             early = f"early-{play.seed}-{number}"
             cancel = {"channel_account": ACCOUNT, "external_id": early, "cancel": "c1"}
             play.customers.publish(cancel, play.customers.order(early))
             one.fired += 2
         for number in range(8):
-            _firm(play, f"revised-{play.seed}-{number}")
-            early = f"early-{play.seed}-{number}"
+            name, early = f"revised-{play.seed}-{number}", f"early-{play.seed}-{number}"
+            _firm(play, name)
+            eventually(partial(_newest, play, name), LIVE_SECONDS, f"revision {REVISIONS} the newest of {name}", 0.5)
             if play.watch.await_any(early, {"OrderCancelled"}, LIVE_SECONDS) is None:
                 one.wrong.append(f"{early} was cancelled before it came, and is not")
+
+
+def _revised(play: Play, name: str, revision: int) -> dict[str, Any]:
+    """Each revision asks for something else: the same order again would say nothing of which came last."""
+    line = {"line_id": "a", "sku": SKU, "quantity": revision, "amount": 1000}
+    return play.customers.order(name, revision=revision, lines=[line])
+
+
+def _newest(play: Play, name: str) -> bool:
+    """Whether the last revision is the one that the order knows, whatever came after it."""
+    answer = play.site.http.get(f"/orders/{name}")
+    return answer.is_success and answer.json()["revision"] == REVISIONS
 
 
 def poisoned(play: Play) -> None:
@@ -113,21 +137,45 @@ def poisoned(play: Play) -> None:
             one.wrong.append(f"{delivered} undecodable records became {dead} dead letters")
 
 
+def burst(play: Play) -> None:
+    """F19: far more orders at once than come in a minute of the load; all have their answer, and nobody grows for it."""
+    with play.row("F19", f"{BURST} orders come at once") as one:
+        names = [f"burst-{play.seed}-{number}" for number in range(BURST)]
+        for name in names:
+            play.customers.publish(play.customers.order(name))
+            one.fired += 1
+        for name in names:
+            _firm(play, name, BURST_SECONDS)
+        for name in SERVICES:
+            process = play.site.running(name)
+            grown = 0 if process is None else process.memory_info().rss
+            if grown > MEMORY_BYTES_MAX:
+                one.wrong.append(f"{name} uses {grown // MIB} MiB after the burst, more than {MEMORY_BYTES_MAX // MIB}")
+
+
 def bewitched(play: Play) -> None:
     """F16: the decider raises for one stream, always: that one parks, in order; all others go on."""
     site, name = play.site, f"bewitched-{play.seed}"
     stream = f"order/{play.watch.id_of(name)}"
     with play.row("F16", "the decider of one order always raises") as one:
         site.arm({"order": f"handling.decide@{stream}:1+:raise"})
-        play.customers.publish(play.customers.order(name))
-        eventually(lambda: play.watch.of(name)[PARKED], LIVE_SECONDS, f"{name} parked", 0.2)
+        cancel = {"channel_account": ACCOUNT, "external_id": name, "cancel": "c1"}
+        play.customers.publish(play.customers.order(name), cancel)
+        eventually(lambda: play.watch.of(name)[PARKED] >= 2, LIVE_SECONDS, f"{name} and its cancel parked", 0.2)
         one.fired = play.watch.of(name)[PARKED]
         if play.alive() is None:
             one.wrong.append("other orders were not confirmed meanwhile")
         site.stop(["order"])
         site.launched("order")
         asyncio.run(_redrive(play, stream))
-        _firm(play, name)
+        # The order first: a cancel before it would be remembered, and recalled when the order came.
+        if (
+            play.watch.await_any(name, {"OrderCancelled"}, LIVE_SECONDS) is None
+            or play.watch.of(name)["CancelRemembered"]
+        ):
+            one.wrong.append(
+                f"the parked messages of {name} were not taken in their order: {dict(play.watch.of(name))}"
+            )
 
 
 def provider(play: Play) -> None:
@@ -167,6 +215,13 @@ def carrier(play: Play) -> None:
                     }
                     play.customers.asked(f"/shipments/{shipment.id}/tracking", body, f"{body['event_id']}-{status}")
                     one.fired += 1
+        told = {shipment.id: len(shipment.value["packages"]) for shipment in shipments}
+        eventually(
+            lambda: _arrived(play, told).keys() == told.keys(), LIVE_SECONDS, "all that was told of arrived", 1.0
+        )
+        for shipment_id, count in _arrived(play, told).items():
+            if count != told[shipment_id]:
+                one.wrong.append(f"{told[shipment_id]} packages of {shipment_id} arrived {count} times")
 
 
 def _held(play: Play, stream: str) -> bool:
@@ -196,9 +251,18 @@ def _dead_letters(play: Play) -> int:
 
 
 def _shipped(play: Play) -> list[Seen]:
+    return list(islice((event for event in _events(play, "shipping") if event.name == "Shipped"), SHIPMENTS_TOLD))
+
+
+def _events(play: Play, service: str) -> Iterator[Seen]:
     settings = play.site.settings
     place = Place(settings.bootstrap, settings.namespace, play.site.stack.door_address, settings.home)
-    return list(islice((event for event in history(place, "shipping") if event.name == "Shipped"), SHIPMENTS_TOLD))
+    return iter(history(place, service))
+
+
+def _arrived(play: Play, told: Mapping[str, int]) -> Counter[str]:
+    """How many packages arrived, by those shipments that were told of."""
+    return Counter(seen.id for seen in _events(play, "shipping") if seen.name == "Delivered" and seen.id in told)
 
 
 async def _redrive(play: Play, stream: str) -> None:
@@ -218,6 +282,7 @@ MESSAGE_ROWS: Mapping[str, Callable[[Play], None]] = {
     "F14": reordered,
     "F15": poisoned,
     "F16": bewitched,
+    "F19": burst,
     "F26": provider,
     "F27": carrier,
 }

@@ -44,7 +44,7 @@ class Kill(NamedTuple):
         return f"{self.point}:{self.nth}:kill9"
 
 
-_PROJECTING = (*SERVICES, "channels")
+_PROJECTING = (*SERVICES, "channels", "console")
 
 POINTS: Mapping[str, Point] = {
     "loop.polled": Point("F01", SERVICES),

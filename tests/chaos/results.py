@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 __all__ = ["HEADING", "Outcome", "recorded"]
 
@@ -17,6 +18,9 @@ ROW = re.compile(
     re.MULTILINE,
 )
 SEEDS_NAMED_MAX = 20
+"""Of a row; how many there are more is said behind them, and every one stands below, beside its run."""
+
+MORE = re.compile(r" and (\d+) more$")
 
 
 @dataclass
@@ -39,21 +43,39 @@ class Outcome:
         return f"{self.row:<5} {self.what[:58]:<58} {self.seed:>5} {self.fired:>6} {self.events:>7} {live:>7}  {said}"
 
 
+class Summed(NamedTuple):
+    """What all recorded runs of a row came to; `more` seeds than those named."""
+
+    faults: int
+    seeds: tuple[str, ...]
+    more: int
+    bad: int
+
+    def seeds_named(self) -> str:
+        """As the table has them."""
+        return ", ".join(self.seeds) + (f" and {self.more} more" if self.more else "")
+
+
 def recorded(outcomes: Iterable[Outcome], day: str) -> None:
     """Add these to the page of evidence: faults, seeds and violations by row, over all recorded runs."""
     text = EVIDENCE.read_text()
-    before: dict[str, tuple[int, set[str], int]] = {
-        found["row"]: (int(found["faults"]), {seed for seed in found["seeds"].split(", ") if seed}, int(found["bad"]))
-        for found in ROW.finditer(text)
-    }
+    counted: set[tuple[str, str]] = set()
+    before = {found["row"]: _summed(found) for found in ROW.finditer(text)}
     outcomes = list(outcomes)
     for one in outcomes:
-        faults, seeds, bad = before.get(one.row, (0, set(), 0))
-        before[one.row] = (faults + one.fired, seeds | {str(one.seed)}, bad + len(one.wrong))
+        known = before.get(one.row, Summed(0, (), 0, 0))
+        seed = str(one.seed)
+        named, more = known.seeds, known.more
+        if seed not in named and len(named) < SEEDS_NAMED_MAX:
+            named = _in_order((*named, seed))
+        elif seed not in named and (one.row, seed) not in counted:
+            more += 1
+        counted.add((one.row, seed))
+        before[one.row] = Summed(known.faults + one.fired, named, more, known.bad + len(one.wrong))
     head = text.partition("| row | faults fired | seeds | violations |")[0]
     rows = [
-        f"| {row} | {faults} | {', '.join(_in_order(seeds))} | {bad} |"
-        for row, (faults, seeds, bad) in sorted(before.items())
+        f"| {row} | {all_of_it.faults} | {all_of_it.seeds_named()} | {all_of_it.bad} |"
+        for row, all_of_it in sorted(before.items())
     ]
     table = ["| row | faults fired | seeds | violations |", "|---|---|---|---|", *rows]
     runs = text.partition("## Runs\n\n")[2].strip().splitlines()
@@ -64,6 +86,13 @@ def recorded(outcomes: Iterable[Outcome], day: str) -> None:
         ]
     runs.append(_run_row(outcomes, day))
     EVIDENCE.write_text(f"{head}{chr(10).join(table)}\n\n## Runs\n\n{chr(10).join(runs)}\n")
+
+
+def _summed(found: re.Match[str]) -> Summed:
+    more = MORE.search(found["seeds"])
+    named = MORE.sub("", found["seeds"])
+    seeds = tuple(seed for seed in named.split(", ") if seed)
+    return Summed(int(found["faults"]), seeds, int(more[1]) if more else 0, int(found["bad"]))
 
 
 def _run_row(outcomes: list[Outcome], day: str) -> str:
@@ -80,8 +109,8 @@ def _run_row(outcomes: list[Outcome], day: str) -> str:
     return f"| {' | '.join(map(str, cells))} |"
 
 
-def _in_order(seeds: Iterable[str]) -> list[str]:
-    return sorted(seeds, key=int)[:SEEDS_NAMED_MAX]
+def _in_order(seeds: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(seeds, key=int))
 
 
 def _commit() -> str:

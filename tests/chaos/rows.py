@@ -6,12 +6,12 @@ import json
 import signal
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 
 import psutil
 
 from chassis.runtime import Exit
 from contracts.topics import SERVICES
+from oms.kept import read_again
 from oms.stack import DOORS
 from tests.chaos.play import TROUBLES, Play
 from tests.chaos.points import Kill, rounds
@@ -28,6 +28,9 @@ STALL_SECONDS = 13.0
 """Longer than a session and a transaction may last at the broker (10 s each)."""
 
 ENDS_SECONDS = 60.0
+FENCED = "this process ends, the other goes on"
+"""What a process that the broker fenced says last."""
+
 KILLED = frozenset({"F01", "F02", "F03", "F04"})
 """Rows whose faults are kills at fault points; they are made together, round by round."""
 
@@ -67,7 +70,7 @@ def _round(play: Play, together: list[Kill]) -> None:
         play.recover(outcomes)
     except TROUBLES as error:
         outcomes[0].wrong.append(f"{type(error).__name__}: {error}")
-        play.site.heal()
+        play.mend(outcomes[0])
     outcomes[0].events = max(0, play.site.written() - before)
     for one in outcomes:
         play.told(one)
@@ -99,10 +102,12 @@ def zombie(play: Play) -> None:
         if play.confirmed() is None:
             one.wrong.append(f"nothing was confirmed while the second {name} had taken over")
         first.send_signal(signal.SIGCONT)
-        with suppress(psutil.TimeoutExpired):
+        try:
             code = first.wait(STALL_SECONDS * 2)
             if code != Exit.FENCED:
                 one.wrong.append(f"the one that woke ended with {code}, not {Exit.FENCED}")
+        except psutil.TimeoutExpired:
+            one.wrong.append(f"the one that woke still ran after {STALL_SECONDS * 2:.0f} s")
         if play.alive() is None:
             one.wrong.append("nothing was confirmed after the first woke")
         second.terminate()
@@ -110,19 +115,21 @@ def zombie(play: Play) -> None:
 
 
 def usurped(play: Play) -> None:
-    """F11: somebody takes the transactional id of a process: the older one ends, and says why by its exit code."""
+    """F11: somebody takes the transactional id of a process: the older one ends, and begins again in its place."""
     site, name = play.site, play.chance("F11").choice(SERVICES)
     with play.row("F11", f"another producer takes the transactional id of {name}") as one:
-        older = site.running(name)
+        older, mark = site.running(name), site.size(name)
         assert older is not None, f"{name} does not run"
         # Which slot it has depends on who was there when it started; nobody else has the other.
         newer = [site.log.producer(f"{name}-{slot}") for slot in range(2)]
         one.fired = 1
-        code = older.wait(ENDS_SECONDS)
+        eventually(lambda: site.said(name, FENCED, mark), ENDS_SECONDS, f"{name} fenced")
         for producer in newer:
             producer.close()
-        if code != Exit.FENCED:
-            one.wrong.append(f"{name} ended with {code}, not {Exit.FENCED}")
+        eventually(lambda: site.said(name, "begins again", mark), ENDS_SECONDS, f"{name} begins again")
+        again = read_again(site.settings.run_folder, name)
+        if again is None or site.running(name) != older:
+            one.wrong.append(f"{name} did not begin again in its place: {again}")
 
 
 def slow(play: Play) -> None:
@@ -133,11 +140,10 @@ def slow(play: Play) -> None:
         process = site.arm({name: f"loop.produced:2:sleep={STALL_SECONDS}"})[name]
         eventually(lambda: site.said(name, "fault point loop.produced", mark), FIRE_SECONDS, f"{name} in a transaction")
         one.fired = 1
-        pause(STALL_SECONDS)
-        with suppress(psutil.TimeoutExpired):
-            code = process.wait(STALL_SECONDS)
-            if code != Exit.FENCED:
-                one.wrong.append(f"{name} ended with {code}, not {Exit.FENCED}")
+        # It may throw its producer away and go on, or end as fenced; it may not end in another way, nor stand still.
+        pause(STALL_SECONDS * 2)
+        if (code := process.poll()) not in (None, Exit.FENCED):
+            one.wrong.append(f"{name} ended with {code}, not {Exit.FENCED}")
 
 
 def database(play: Play) -> None:
@@ -176,6 +182,29 @@ def _broker(play: Play, row: str, what: str, death: signal.Signals) -> None:
         server.wait(ENDS_SECONDS)
         one.fired = 1
         pause(play.chance(row).uniform(0.5, 4))
+
+
+def without_broker(play: Play) -> None:
+    """F25: the broker is not there when all others start: they wait and say so, and begin when it comes."""
+    site = play.site
+
+    def waits(name: str) -> bool:
+        said = health_of(site.settings.run_folder / f"{name}.json")
+        return said.get("state") == "waiting" and "no broker answers" in str(said["last_error"])
+
+    with play.row("F25", "everything starts while the broker is away") as one:
+        server = site.running("broker")
+        assert server is not None, "the broker does not run"
+        server.terminate()
+        server.wait(ENDS_SECONDS)
+        names = [process.name for process in site.stack.wanted]
+        site.stop(names)
+        started = {name: site.launched(name) for name in names}
+        one.fired = len(started)
+        eventually(lambda: all(map(waits, SERVICES)), ENDS_SECONDS, "all services saying what they wait for", 1.0)
+        ended = [f"{name} ({process.poll()})" for name, process in started.items() if process.poll() is not None]
+        if ended:
+            one.wrong.append(f"ended instead of waiting: {', '.join(ended)}")
 
 
 def swapped(play: Play) -> None:
@@ -226,7 +255,7 @@ def combined(play: Play) -> None:
     with play.row("F36", "kills, halts and restarted servers, by chance") as one:
         for _ in range(20):
             site.heal()
-            name = chance.choice([*SERVICES, DOORS.name, "workers", "channels", "database", "broker"])
+            name = chance.choice([*SERVICES, DOORS.name, "workers", "channels", "console", "database", "broker"])
             process = site.running(name)
             if process is None:
                 continue
@@ -250,6 +279,7 @@ PROCESS_ROWS: Mapping[str, Callable[[Play], None]] = {
     "F18": slow,
     "F20": database,
     "F22": swapped,
+    "F25": without_broker,
     "F35": swizzled,
     "F36": combined,
 }

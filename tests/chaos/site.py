@@ -70,12 +70,15 @@ class Site:
         return self.stack.pid_file(name).running_or_clear()
 
     def launched(self, name: str, fault: str = "", home: Path | None = None) -> psutil.Popen:
-        """Start a process, armed or not, and do not wait for it. With a `home` it is a second one of its kind."""
+        """Start a process, armed or not, and do not wait for it. With a `home` it is a second one of its kind. The only
+        one of its kind is kept going as by `oms up`, unless it is armed: how that ends is looked at."""
         more = {"PYTHONUNBUFFERED": "1", "OMS_FAULT": fault}
         if home is not None:
             (home / "run").mkdir(parents=True, exist_ok=True)
             more["OMS_HOME"] = str(home)
-        command = [sys.executable, "-m", _BY_NAME[name].module]
+        process_meant = _BY_NAME[name]
+        kept = home is None and not fault
+        command = process_meant.command if kept else [sys.executable, "-m", process_meant.module]
         plan = Launch(command, self.logged(name), more, parent_death_signal=signal.SIGTERM)
         pid_file = self.stack.pid_file(name if home is None else SECOND)
         process = launch(plan, pid_file)

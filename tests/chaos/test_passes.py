@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 
 from chassis.log import LogError
+from deploy.local.errors import NotReady
 from tests.chaos import play as playing
 from tests.chaos import rows
 from tests.chaos.__main__ import STDERR, clients_apart
@@ -67,6 +68,9 @@ class Away:
     def heal(self) -> None:
         self.healed += 1
 
+    def mend(self, one: Outcome) -> None:
+        self.heal()
+
     def recover(self, together: list[Outcome]) -> None:
         raise LogError("the broker does not answer")
 
@@ -82,6 +86,24 @@ def test_a_round_after_which_nothing_answers_is_told_and_the_next_is_made(monkey
     assert rows.kill_rounds(cast(Play, play), frozenset({"F01"}), lambda: False) == 0
     assert [(one.fired, one.wrong) for one in play.outcomes] == [(1, ["LogError: the broker does not answer"])] * 2
     assert play.healed == 2
+
+
+class Unhealed:
+    """A site whose broker does not come back."""
+
+    def release(self) -> None:
+        pass
+
+    def heal(self) -> None:
+        raise NotReady("the broker did not answer")
+
+
+def test_what_cannot_be_healed_is_told_and_the_pass_goes_on() -> None:
+    one = Outcome("F36", "kills", 1)
+    play = Play.__new__(Play)
+    play.site = cast(Any, Unhealed())
+    play.mend(one)
+    assert one.wrong == ["not healed: NotReady: the broker did not answer"]
 
 
 class Wall:
