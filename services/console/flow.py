@@ -28,31 +28,42 @@ from contracts.fulfillment import (
     Picked,
     ReadyForPickup,
 )
-from contracts.ids import split_stream
 from contracts.message import Event
 from contracts.order import (
     AuthorizationRequested,
+    Bucket,
+    FulfillmentDeclined,
+    FulfillmentWithdrawn,
     HoldPlaced,
     HoldReleased,
     LineBackordered,
     LineReserved,
+    LinesCancelled,
     LinesDelivered,
     LinesFulfilled,
+    LinesPacked,
+    LinesPicked,
+    LinesShort,
+    LinesWithdrawn,
+    Move,
     OrderCancelled,
     OrderCompleted,
     OrderConfirmed,
     OrderImported,
     OrderPlaced,
     OrderReopened,
+    QuantityMoved,
     ReleasedToFulfillment,
+    ReservationLost,
+    ShipGroupChanged,
 )
 
 __all__ = ["ABOUT", "ENDS", "FlowProjection", "Step", "StepKind"]
 
 
 class Step(StrEnum):
-    """The last thing that an order, or the work of a node, came to. An order that goes in parts stands where the last of
-    them got to."""
+    """Where an order, or the work of a node, stands. An order that goes in parts stands at the first of these that any of
+    its open units has not left."""
 
     RESERVING = "reserving"
     BACKORDERED = "backordered"
@@ -108,19 +119,7 @@ ABOUT: Mapping[Step, About] = {
 ENDS = frozenset({Step.COMPLETED, Step.CANCELLED, Step.DONE})
 """Steps that nothing leaves by itself."""
 
-_STEPS: Mapping[type[Event], Step] = {
-    OrderPlaced: Step.RESERVING,
-    OrderImported: Step.RESERVING,
-    LineReserved: Step.RESERVING,
-    LineBackordered: Step.BACKORDERED,
-    AuthorizationRequested: Step.AUTHORIZING,
-    OrderConfirmed: Step.CONFIRMED,
-    OrderReopened: Step.CONFIRMED,
-    ReleasedToFulfillment: Step.AT_NODES,
-    LinesFulfilled: Step.ON_THE_WAY,
-    LinesDelivered: Step.DELIVERED,
-    OrderCompleted: Step.COMPLETED,
-    OrderCancelled: Step.CANCELLED,
+_WORK: Mapping[type[Event], Step] = {
     FulfillmentOrderCreated: Step.TO_ACCEPT,
     FulfillmentAccepted: Step.TO_PICK,
     Picked: Step.TO_PACK,
@@ -131,23 +130,62 @@ _STEPS: Mapping[type[Event], Step] = {
     FulfillmentRejected: Step.DONE,
     FulfillmentCancelled: Step.DONE,
 }
+"""What an event of a node's work leads to."""
 
-_BEFORE_CONFIRMED = frozenset({Step.RESERVING, Step.BACKORDERED, Step.AUTHORIZING})
-"""What lines of stock say counts only here: units that are sourced again later do not take the order back."""
+_PLACED = (OrderPlaced, OrderImported)
 
-_FOLDED: Sequence[type[Event]] = (*_STEPS, HoldPlaced, HoldReleased)
+_MOVING: tuple[type[Event], ...] = (
+    OrderImported,
+    LineReserved,
+    LineBackordered,
+    ReservationLost,
+    LinesCancelled,
+    LinesWithdrawn,
+    FulfillmentWithdrawn,
+    ShipGroupChanged,
+    ReleasedToFulfillment,
+    FulfillmentDeclined,
+    LinesPicked,
+    LinesShort,
+    LinesPacked,
+    LinesFulfilled,
+    LinesDelivered,
+    OrderCancelled,
+)
+"""Events that move units of an order from one bucket to another."""
+
+_MARKS: tuple[type[Event], ...] = (
+    OrderPlaced,
+    AuthorizationRequested,
+    OrderConfirmed,
+    OrderReopened,
+    OrderCompleted,
+    HoldPlaced,
+    HoldReleased,
+)
+
+_FOLDED: Sequence[type[Event]] = (*_WORK, *_MOVING, *_MARKS)
+
+_AT_NODES = (Bucket.RELEASED, Bucket.PICKED, Bucket.PACKED)
+
+COUNTED = (Bucket.BACKORDERED, Bucket.RESERVED, *_AT_NODES, Bucket.FULFILLED, Bucket.DELIVERED)
+"""Buckets whose units decide where an order stands; `ordered` is whatever is in none of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
-    """Where something stands: `under` is the step that it goes on from once its last hold is released."""
+    """Where something stands. Of an order: its holds, whether its payment was asked for, whether it was confirmed, whether
+    it ended, and its units by the buckets of COUNTED."""
 
     order_id: str
     location: str | None
     step: Step
     since: datetime
-    holds: int
-    under: Step
+    holds: int = 0
+    asked: bool = False
+    confirmed: bool = False
+    ended: str = ""
+    units: tuple[int, ...] = (0,) * len(COUNTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +204,9 @@ class FlowProjection:
     tables: LiteralString = """
     create table if not exists standing (
         thing text primary key, order_id text not null, location text, step text not null,
-        since timestamptz not null, holds int not null, under text not null);
+        since timestamptz not null, holds int not null, asked bool not null, confirmed bool not null,
+        ended text not null, backordered bigint not null, reserved bigint not null, released bigint not null,
+        picked bigint not null, packed bigint not null, fulfilled bigint not null, delivered bigint not null);
     create index if not exists standing_step on standing (step, since);
     create index if not exists standing_order on standing (order_id);
     create table if not exists visits (
@@ -194,12 +234,13 @@ class FlowProjection:
 
     def _standing(self, connection: psycopg.Connection[Any], things: Sequence[str]) -> dict[str, _Standing]:
         rows = connection.execute(
-            "select thing, order_id, location, step, since, holds, under from standing where thing = any(%s)",
+            "select thing, order_id, location, step, since, holds, asked, confirmed, ended, backordered, reserved,"
+            " released, picked, packed, fulfilled, delivered from standing where thing = any(%s)",
             [list(things)],
         )
         return {
-            thing: _Standing(order, location, Step(step), since, holds, Step(under))
-            for thing, order, location, step, since, holds, under in rows
+            thing: _Standing(order, location, Step(step), since, holds, asked, confirmed, ended, tuple(units))
+            for thing, order, location, step, since, holds, asked, confirmed, ended, *units in rows
         }
 
     def _write(
@@ -224,37 +265,92 @@ class FlowProjection:
             )
         if changed:
             rows_ = [
-                (thing, each.order_id, each.location, each.step.value, each.since, each.holds, each.under.value)
+                (
+                    thing,
+                    each.order_id,
+                    each.location,
+                    each.step.value,
+                    each.since,
+                    each.holds,
+                    each.asked,
+                    each.confirmed,
+                    each.ended,
+                    *each.units,
+                )
                 for thing, each in sorted(changed.items())
             ]
             connection.execute(
                 "insert into standing select * from unnest(%s::text[], %s::text[], %s::text[], %s::text[],"
-                " %s::timestamptz[], %s::int[], %s::text[]) on conflict (thing) do update set"
-                " (step, since, holds, under) = (excluded.step, excluded.since, excluded.holds, excluded.under)",
+                " %s::timestamptz[], %s::int[], %s::bool[], %s::bool[], %s::text[], %s::bigint[], %s::bigint[],"
+                " %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[]) on conflict (thing) do update"
+                " set (step, since, holds, asked, confirmed, ended, backordered, reserved, released, picked, packed,"
+                " fulfilled, delivered) = (excluded.step, excluded.since, excluded.holds, excluded.asked,"
+                " excluded.confirmed, excluded.ended, excluded.backordered, excluded.reserved, excluded.released,"
+                " excluded.picked, excluded.packed, excluded.fulfilled, excluded.delivered)",
                 [list(column) for column in zip(*rows_, strict=True)],
             )
 
 
 def _moved(was: _Standing | None, envelope: Envelope, event: Event) -> _Standing | None:
     """Where something stands after an event; None where that says nothing of it."""
+    if (step := _WORK.get(type(event))) is not None:
+        order, location = str(getattr(event, "order_id", "")), getattr(event, "location", None)
+        work = _Standing(order, location, step, envelope.time) if was is None else replace(was, step=step)
+        return work if was is None or was.step == step else replace(work, since=envelope.time)
     if was is None:
-        step = _STEPS.get(type(event))
-        if step is None:
+        if not isinstance(event, _PLACED):
             return None
-        order = str(getattr(event, "order_id", "")) or split_stream(envelope.subject)[1]
-        return _Standing(order, getattr(event, "location", None), step, envelope.time, 0, step)
-    if isinstance(event, HoldPlaced | HoldReleased):
-        holds = was.holds + (1 if isinstance(event, HoldPlaced) else -1)
-        return _at(replace(was, holds=max(0, holds)), was.under, envelope.time)
-    step = _STEPS[type(event)]
-    if was.under in ENDS and not isinstance(event, OrderReopened):
-        return None  # a parcel may arrive after its order was closed
-    if isinstance(event, LineReserved | LineBackordered) and was.under not in _BEFORE_CONFIRMED:
-        return None
-    return _at(was, step, envelope.time)
+        was = _Standing(event.order_id, None, Step.RESERVING, envelope.time)
+    now = _with(was, event)
+    step = _step_of(now)
+    return replace(now, step=step, since=was.since if step == was.step else envelope.time)
 
 
-def _at(was: _Standing, under: Step, time: datetime) -> _Standing:
-    """Held as long as a hold is there, but for what has ended; `since` moves only with the step."""
-    step = Step.HELD if was.holds and under not in ENDS else under
-    return replace(was, step=step, under=under, since=was.since if step == was.step else time)
+def _with(was: _Standing, event: Event) -> _Standing:
+    """An order after an event, but for its step."""
+    now = replace(was, units=_units(was.units, event.moves)) if isinstance(event, QuantityMoved) else was
+    match event:
+        case HoldPlaced():
+            return replace(now, holds=now.holds + 1)
+        case HoldReleased():
+            return replace(now, holds=max(0, now.holds - 1))
+        case AuthorizationRequested():
+            return replace(now, asked=True)
+        case OrderConfirmed():
+            return replace(now, confirmed=True)
+        case OrderReopened():
+            return replace(now, ended="")
+        case OrderCompleted():
+            return replace(now, ended=Step.COMPLETED)
+        case OrderCancelled():
+            return replace(now, ended=Step.CANCELLED)
+    return now
+
+
+def _units(units: tuple[int, ...], moves: Sequence[Move]) -> tuple[int, ...]:
+    counts = dict(zip(COUNTED, units, strict=True))
+    for move in moves:
+        for bucket, by in ((move.source, -move.quantity), (move.target, move.quantity)):
+            if bucket in counts:
+                counts[bucket] += by
+    return tuple(counts.values())
+
+
+def _step_of(order: _Standing) -> Step:
+    """Where an order stands: ended, held, or at what its open units have not left."""
+    if order.ended:
+        return Step(order.ended)
+    if order.holds:
+        return Step.HELD
+    units = dict(zip(COUNTED, order.units, strict=True))
+    if units[Bucket.BACKORDERED] > 0:
+        return Step.BACKORDERED
+    if not order.confirmed:
+        return Step.AUTHORIZING if order.asked else Step.RESERVING
+    if units[Bucket.RESERVED] > 0:
+        return Step.CONFIRMED
+    if any(units[bucket] > 0 for bucket in _AT_NODES):
+        return Step.AT_NODES
+    if units[Bucket.FULFILLED] > 0:
+        return Step.ON_THE_WAY
+    return Step.DELIVERED if units[Bucket.DELIVERED] > 0 else Step.CONFIRMED

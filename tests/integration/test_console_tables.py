@@ -1,0 +1,108 @@
+"""What the console reads of a busy month says what the order service knows, order by order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from chassis.bounded import BoundedLog
+from chassis.log import TopicPartition
+from chassis.memory import MemoryLog
+from chassis.projection import ProjectionFollower
+from chassis.snapshots import evolve_recorded
+from chassis.store import connect
+from chassis.stream import Stream, fresh
+from contracts.envelope import Envelope
+from contracts.order import Bucket
+from oms.past import event_of, records
+from services.console.app import declare
+from services.console.flow import Step
+from services.console.questions import Questions
+from services.order.app import declare as declare_order
+from services.order.order import BUCKETS, OrderState
+from services.order.stream import ORDER
+from tests.simulation.busy import busy_month, log_of
+
+
+@pytest.fixture(scope="module")
+def log() -> MemoryLog:
+    return log_of(busy_month(2, days=15))
+
+
+@pytest.fixture
+def questions(log: MemoryLog, database: str, namespace: str) -> Iterator[Questions]:
+    service = declare(namespace)
+    for projection in service.projections:
+        bounded = BoundedLog(log)
+        bounded.until({where: end for topic in projection.topics for where, end in half(log, topic).items()})
+        follower = ProjectionFollower(bounded, database, service.schema, projection, "")
+        while follower.step():
+            pass
+        follower.close()
+    with connect(database, service.schema) as connection:
+        yield Questions(lambda query, parameters: connection.execute(query, parameters).fetchall())
+        connection.execute(f"drop schema {service.schema} cascade")
+
+
+def half(log: MemoryLog, topic: str) -> dict[TopicPartition, int]:
+    """The middle of each partition: where work is under way."""
+    return {(topic, number): log.bounds(topic, number)[1] // 2 for number in range(log.partitions(topic))}
+
+
+def orders(log: MemoryLog) -> dict[str, OrderState]:
+    """Every order as its stream leaves it there."""
+    service, ends = declare_order(""), half(log, "order.events")
+    streams: dict[str, Stream] = {}
+    for record in records(log, service.events):
+        name = (record.key or b"").decode()
+        if record.offset < ends[record.topic, record.partition] and name.startswith(f"{ORDER.kind}/"):
+            event = event_of(record, Envelope.parse(record.headers))
+            streams[name] = evolve_recorded(ORDER, streams.get(name) or fresh(ORDER, name), event)
+    found = {name.partition("/")[2]: stream.view(ORDER).order for name, stream in streams.items()}
+    return {name: order for name, order in found.items() if order.placed is not None}
+
+
+def units(order: OrderState) -> Counter[Bucket]:
+    counts: Counter[Bucket] = Counter()
+    for line in order.lines.values():
+        counts.update(dict(zip(BUCKETS, line.units, strict=True)))
+    return counts
+
+
+def test_each_order_stands_where_its_units_are(log: MemoryLog, questions: Questions) -> None:
+    known = orders(log)
+    shown = {card.order_id: card for card in questions.orders(limit=10_000).cards}
+    assert shown.keys() == known.keys() and len(known) > 10
+    steps: Counter[Step] = Counter()
+    for name, order in known.items():
+        step, held = shown[name].step, shown[name].holds
+        assert step is not None
+        steps[step] += 1
+        assert held == len(order.holds), name
+        # an order is over here as there
+        assert (step in (Step.COMPLETED, Step.CANCELLED)) == (not order.open), (name, step)
+        # and one that waits for goods, or whose goods are at nodes, stands there
+        counts = units(order)
+        if order.open and not order.holds and counts[Bucket.BACKORDERED]:
+            assert step is Step.BACKORDERED, name
+        if step is Step.AT_NODES:
+            assert counts[Bucket.RELEASED] + counts[Bucket.PICKED] + counts[Bucket.PACKED], name
+    assert len(steps) > 2, steps
+
+
+def test_every_order_is_found_by_the_beginning_of_each_of_its_names(log: MemoryLog, questions: Questions) -> None:
+    for name, order in list(orders(log).items())[:20]:
+        placed = order.terms
+        for said in (
+            name,
+            placed.number,
+            placed.number.replace("-", "").lower(),
+            placed.external_id,
+            placed.lines[0].sku,
+        ):
+            found = questions.orders(said, limit=10_000)
+            assert name in {card.order_id for card in found.cards}, said
+    # and what means something in a pattern is only itself
+    assert not questions.orders("%").cards and not questions.orders("_").cards
