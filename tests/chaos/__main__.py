@@ -16,6 +16,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -83,21 +84,28 @@ def _pass(rows: frozenset[str], seed: int, within: float | None) -> list[Outcome
     folder.chmod(0o755)  # the database runs as somebody else where root starts it
     print(f"seed {seed}, in {folder}", flush=True)
     print(HEADING, flush=True)
-    with clients_apart(folder / "clients.log"), installed(folder / "home") as site:
-        play = Play(site, seed, lambda line: print(line, flush=True))
-        try:
-            play.begin()
-            _make(play, rows, time.monotonic() + 60 * within if within else None)
-            play.end()
-        finally:
-            play.customers.end()
-            play.load.stop()
-            play.watch.close()
-    if any(one.wrong for one in play.outcomes):
+    outcomes: list[Outcome] = []
+    try:
+        with clients_apart(folder / "clients.log"), installed(folder / "home") as site:
+            play = Play(site, seed, lambda line: print(line, flush=True), outcomes)
+            try:
+                play.begin()
+                _make(play, rows, time.monotonic() + 60 * within if within else None)
+                play.end()
+            finally:
+                play.customers.end()
+                play.load.stop()
+                play.watch.close()
+    except Exception as error:  # noqa: BLE001 - whatever it was, what was found until then is told and recorded
+        traceback.print_exc()
+        ended = Outcome("pass", "it ended before its time", seed, wrong=[f"{type(error).__name__}: {error}"])
+        print(ended.line(), flush=True)
+        outcomes.append(ended)
+    if any(one.wrong for one in outcomes):
         print(f"The installation of seed {seed} is kept in {folder}; its logs are in home/logs.", flush=True)
     else:
         shutil.rmtree(folder, ignore_errors=True)
-    return play.outcomes
+    return outcomes
 
 
 @contextmanager

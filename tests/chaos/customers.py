@@ -31,8 +31,9 @@ STOCKED = 1_000_000
 EVERY_SECONDS = 0.7
 """Between two small orders."""
 RECORD_BYTES_MAX = 10_000_000
-PATIENCE_SECONDS = 60.0
-"""How long a caller tries again, as the demonstration's do."""
+PATIENCE_SECONDS = 180.0
+"""How long a caller tries again: longer than any row keeps the doors or the broker away. That all of it is well again in
+time is seen by the order that is placed after the heal."""
 AGAIN_SECONDS = 0.5
 POLLED_MAX, POLLS_MAX, POLL_SECONDS = 5_000, 20, 0.2
 

@@ -14,8 +14,9 @@ ORDERS_A_RUN = 100
 RATE = 1.5
 """Orders a second: a run takes orders for a minute, and is worked off in its last ones."""
 END_SECONDS = 600
-STOPPED_SHORT = 2
-"""How a run ends whose broker or doors were away for longer than it waits; the same command takes it up again."""
+STOPPED_SHORT = frozenset({2, 11})
+"""How a run ends whose broker or doors were away for longer than it waits, or when it began; the same command takes it up
+again."""
 
 TAKEN_UP_MAX = 3
 
@@ -64,7 +65,7 @@ class Load:
                 self.stop()
                 self.troubles.append(f"the demonstration's run did not end within {END_SECONDS} s: {self._told}")
                 return
-            if code != STOPPED_SHORT:
+            if code not in STOPPED_SHORT:
                 self._note()
                 return
             self.go_on()
@@ -79,7 +80,7 @@ class Load:
             self._run = None
 
     def _note(self) -> None:
-        if self._run is not None and self._run.returncode not in (None, 0, STOPPED_SHORT):
+        if self._run is not None and self._run.returncode not in (None, 0, *STOPPED_SHORT):
             last = self._told.read_text().strip().splitlines()[-3:]
             self.troubles.append(f"the demonstration left {self._run.returncode}: {' / '.join(last)} ({self._told})")
         self._run = None

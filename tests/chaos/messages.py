@@ -35,8 +35,12 @@ MEMORY_BYTES_MAX = 1024 * MIB
 """Of a service's process after a burst."""
 
 BURST = 1_000
+WAITING_USUALLY = 300
+"""Messages in all inboxes beside the usual load; in a burst there are thousands."""
+
 BURST_SECONDS = 300.0
-"""Until the last order of a burst has its answer, at the few orders a second that two busy cores do."""
+"""Until the last order of a burst has its answer, and again until all that follows from it is done, at the few orders a
+second that two busy cores do."""
 
 ANSWERS_SECONDS = 150.0
 """Until an order has its answer whose provider misbehaves: it may leave such a provider alone for a while."""
@@ -146,6 +150,8 @@ def burst(play: Play) -> None:
             one.fired += 1
         for name in names:
             _firm(play, name, BURST_SECONDS)
+        # What follows from an answer, from picking to the invoice, still waits: until that is worked off it is not over.
+        eventually(lambda: play.waiting() < WAITING_USUALLY, BURST_SECONDS, "the burst worked off", 2.0)
         for name in SERVICES:
             process = play.site.running(name)
             grown = 0 if process is None else process.memory_info().rss

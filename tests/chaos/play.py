@@ -7,9 +7,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from random import Random
+from subprocess import SubprocessError
 
 import httpx
 import psutil
+from confluent_kafka import KafkaException
 
 from chassis.log import LogError
 from contracts import topics
@@ -37,7 +39,18 @@ FIRST_ORDERS = 3
 """Orders of which one has to be confirmed before the first fault, each within LIVE_SECONDS."""
 
 CONFIRMED = ("OrderConfirmed",)
-TROUBLES = (AssertionError, LogError, OSError, StackError, psutil.Error, httpx.HTTPError, ValueError)
+TROUBLES = (
+    AssertionError,
+    BufferError,
+    KafkaException,
+    LogError,
+    OSError,
+    StackError,
+    SubprocessError,
+    ValueError,
+    httpx.HTTPError,
+    psutil.Error,
+)
 """What a fault may lead to that is told as wrong in its row, while the next rows are made all the same."""
 
 
@@ -56,12 +69,13 @@ def at_rest(written: Callable[[], int]) -> bool:
 
 
 class Play:
-    """One installation under load, and what its rows came to. `say` prints a line as soon as there is one."""
+    """One installation under load, and what its rows came to, added to `outcomes` one by one. `say` prints a line as
+    soon as there is one."""
 
-    def __init__(self, site: Site, seed: int, say: Callable[[str], None]) -> None:
+    def __init__(self, site: Site, seed: int, say: Callable[[str], None], outcomes: list[Outcome]) -> None:
         self.site, self.seed, self._say = site, seed, say
         self.customers, self.watch, self.load = Customers(site, seed), Watch(site), Load(site)
-        self.outcomes: list[Outcome] = []
+        self.outcomes = outcomes
         self._probes = self.restarts = 0
 
     def chance(self, what: str) -> Random:
@@ -175,15 +189,14 @@ class Play:
         self._verify()
         self._rebuild()
 
+    def waiting(self) -> int:
+        """How many messages wait in all inboxes."""
+        lags = read_lags(self.site.log, self.site.settings.namespace, topics.SERVICES)
+        return sum(count for of_service in lags.values() for count in of_service.values())
+
     def _drain(self, one: Outcome) -> None:
-        settings = self.site.settings
-
-        def drained() -> bool:
-            lags = read_lags(self.site.log, settings.namespace, topics.SERVICES)
-            return not any(count for of_service in lags.values() for count in of_service.values())
-
         try:
-            eventually(drained, DRAIN_SECONDS, "no message waits in any inbox", 1.0)
+            eventually(lambda: self.waiting() == 0, DRAIN_SECONDS, "no message waits in any inbox", 1.0)
         except AssertionError as error:
             one.wrong.append(str(error))
         if not at_rest(self.site.written):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,6 +14,7 @@ import pytest
 
 from chassis.log import LogError
 from deploy.local.errors import NotReady
+from tests.chaos import __main__ as passes
 from tests.chaos import play as playing
 from tests.chaos import rows
 from tests.chaos.__main__ import STDERR, clients_apart
@@ -32,6 +36,26 @@ def test_why_a_pass_ended_is_said_on_standard_error_and_what_clients_said_is_not
     # then it stands where it is looked for
     assert capfd.readouterr().err == "nothing was confirmed\n"
     assert log.read_text() == "broker down\n"
+
+
+def test_a_pass_that_ends_before_its_time_is_an_outcome_like_any_other(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # given an installation that does not come up
+    @contextmanager
+    def not_installed(home: Path) -> Iterator[Any]:
+        raise NotReady("the broker did not answer")
+        yield
+
+    monkeypatch.setattr(passes, "installed", not_installed)
+    told = list[Outcome]()
+    monkeypatch.setattr(passes, "recorded", lambda outcomes, day: told.extend(outcomes))
+    monkeypatch.setattr(tempfile, "mkdtemp", lambda prefix: str(tmp_path))
+    # when it is tried
+    assert passes.main(["--rows", "F13", "--seed", "1", "--record"]) == 1
+    # then that is told, and recorded
+    assert [(one.row, one.wrong) for one in told] == [("pass", ["NotReady: the broker did not answer"])]
+    assert "NotReady: the broker did not answer" in capsys.readouterr().out
 
 
 class Dying:
