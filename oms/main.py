@@ -38,6 +38,8 @@ COMMANDS = {
     "payment": "oms.payments:payment_commands",
     "credit": "oms.credit:credit_commands",
     "journal": "oms.journal.command:write_journal",
+    "export": "oms.numbers.command:export_events",
+    "numbers": "oms.numbers.command:show_numbers",
     "invoice": "oms.invoices:invoice_commands",
     "payments": "oms.reconciling:payments_commands",
     "item": "oms.lists:item_commands",
