@@ -16,6 +16,7 @@ from oms.calls import AsJson, fail, print_json
 from oms.numbers.exporting import export
 from oms.numbers.facts import NothingExported, Row, ask, facts
 from oms.numbers.kpis import EVIDENCE, By, evidence, key_figures, stock_figures
+from oms.numbers.object_log import write_object_log
 from oms.reach import reach_log
 from oms.tokens import at_console
 
@@ -29,7 +30,12 @@ console = Console()
 Folder = Annotated[Path, typer.Argument(help="Where exported events lie, in a folder a day.")]
 
 
-def export_events(folder: Folder) -> None:
+def export_events(
+    folder: Folder,
+    ocel: Annotated[
+        Path | None, typer.Option(help="Write all exported events as an object-centric log (OCEL 2.0, JSON), too.")
+    ] = None,
+) -> None:
     """Write the events that were not exported before as Parquet files, nobody's name or address among them."""
     settings = load_settings()
     at_console(settings, Role.ADMIN)
@@ -38,6 +44,13 @@ def export_events(folder: Folder) -> None:
     except BlockingIOError:
         fail(f"another export writes into {folder}: wait until it has ended")
     console.print(f"{count} new events in {folder}", highlight=False, soft_wrap=True)
+    if ocel is not None:
+        try:
+            with facts(folder) as connection:
+                told = write_object_log(connection, ocel)
+        except NothingExported:
+            fail(f"nothing is exported yet, so {ocel} was not written")
+        console.print(f"{told} events in {ocel}", highlight=False, soft_wrap=True)
 
 
 def show_numbers(
