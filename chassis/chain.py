@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from hashlib import sha256
+from struct import Struct
 
 import orjson
 
 from chassis.log import NewRecord, TopicPartition
-from contracts.envelope import Envelope, Headers
+from contracts.envelope import Envelope, Headers, placed
 
 __all__ = ["GENESIS", "Draft", "event_hash", "finish"]
 
@@ -21,10 +21,16 @@ GENESIS = "0" * 64
 """What stands for the hash before the first event of a partition."""
 
 
-class Draft:
-    """A record of a transaction before its number is known; `chained`: it takes its place in an events partition."""
+_length = Struct(">I").pack
 
-    __slots__ = ("chained", "envelope", "headers", "key", "original", "partition", "topic", "value")
+
+class Draft:
+    """A record of a transaction before its number is known; `chained`: it takes its place in an events partition.
+
+    `prev` is the hash of the event before it, known of an event once it was finished.
+    """
+
+    __slots__ = ("chained", "envelope", "headers", "key", "original", "partition", "prev", "topic", "value")
 
     def __init__(
         self,
@@ -40,18 +46,16 @@ class Draft:
     ) -> None:
         self.topic, self.partition, self.key, self.value = topic, partition, key, value
         self.envelope, self.chained, self.original, self.headers = envelope, chained, original, headers
+        self.prev: str | None = None
 
 
 def event_hash(key: bytes, value: bytes, headers: Headers) -> str:
     """SHA-256 (hex) over key, value and all headers, each length-prefixed (4 bytes, big-endian), in written order."""
-    parts = [key, value]
+    parts = [_length(len(key)), key, _length(len(value)), value]
     for name, content in headers:
-        parts += (name.encode(), content)
-    digest = sha256()
-    for part in parts:
-        digest.update(len(part).to_bytes(4, "big"))
-        digest.update(part)
-    return digest.hexdigest()
+        written = name.encode()
+        parts += (_length(len(written)), written, _length(len(content)), content)
+    return sha256(b"".join(parts)).hexdigest()
 
 
 def finish(drafts: Sequence[Draft], transaction: str, heads: dict[int, str]) -> list[NewRecord]:
@@ -68,14 +72,12 @@ def finish(drafts: Sequence[Draft], transaction: str, heads: dict[int, str]) -> 
         where = (draft.topic, draft.partition)
         txn = transaction if where in begun else f"{transaction};{table}"
         begun.add(where)
-        if draft.envelope is None:
-            headers = (*draft.headers, ("ce_txn", txn.encode()))
-        else:
-            if draft.chained:
-                draft.envelope = replace(draft.envelope, prev=heads[draft.partition])
-            elif draft.original is not None and draft.original.envelope is not None:
-                draft.envelope = replace(draft.envelope, prev=draft.original.envelope.prev)
-            headers = replace(draft.envelope, txn=txn).headers()
+        if draft.chained:
+            draft.prev = heads[draft.partition]
+        elif draft.original is not None:
+            draft.prev = draft.original.prev
+        headers = draft.headers if draft.envelope is None else draft.envelope.headers_but_place()
+        headers = placed(headers, txn, draft.prev)
         if draft.chained:
             heads[draft.partition] = event_hash(draft.key, draft.value, headers)
         records.append(NewRecord(draft.topic, draft.partition, draft.key, draft.value, headers))

@@ -36,7 +36,7 @@ from contracts.chassis import (
     RedriveStream,
     RedriveUnneeded,
 )
-from contracts.envelope import Envelope, Headers, child_traceparent
+from contracts.envelope import Actor, Deadlines, Envelope, Headers, child_traceparent
 from contracts.ids import emitted_id
 from contracts.message import CATALOGUE, Command, Event, Intent, Message, holds_nul
 from contracts.topics import RECORD_BYTES_MAX
@@ -178,8 +178,10 @@ class _Work:
         before = self._open_deadlines()
         self.stream = evolve(self.kind, self.stream, event, self.cause.id, self.now)
         outgoing = [] if isinstance(event, CHASSIS_EVENTS) else self._react(event)
-        envelope = replace(
-            self._envelope(event, self.first_index + len(self.events)),
+        envelope = self._envelope(
+            event,
+            self.first_index + len(self.events),
+            self.stream.name,
             sequence=self.stream.version,
             inbox_offset=self.inbox_offset,
             actor=self.cause.actor,
@@ -201,18 +203,36 @@ class _Work:
         view = self.stream.view(self.kind)
         return [out for fold in self.kind.folds for out in fold.react(view, event)]
 
-    def _envelope(self, message: Message, index: int) -> Envelope:
+    def _envelope(
+        self,
+        message: Message,
+        index: int,
+        subject: str,
+        *,
+        reply_to: str | None = None,
+        actor: Actor | None = None,
+        reason: str | None = None,
+        sequence: int | None = None,
+        inbox_offset: int | None = None,
+        deadlines: Deadlines | None = None,
+    ) -> Envelope:
         identifier = emitted_id(self.cause.id, self.stream.name, index)
         return Envelope(
             id=identifier,
             type=message.TYPE,
             source=f"/{self.service}",
             time=self.now,
-            subject=self.stream.name,
+            subject=subject,
             tenant=self.cause.tenant,
             correlation_id=self.correlation_id,
             causation_id=self.cause.id,
             traceparent=child_traceparent(self.cause.traceparent, identifier),
+            reply_to=reply_to,
+            actor=actor,
+            reason=reason,
+            sequence=sequence,
+            inbox_offset=inbox_offset,
+            deadlines=deadlines,
         )
 
     def finished(self) -> Handling:
@@ -222,7 +242,7 @@ class _Work:
 
     def _sent(self, send: Send, index: int) -> StreamSend:
         wanted = f"{self.service}:{self.stream.name}" if send.wants_answer else None
-        envelope = replace(self._envelope(send.message, index), subject=send.stream, reply_to=wanted)
+        envelope = self._envelope(send.message, index, send.stream, reply_to=wanted)
         return StreamSend(send.service, send.stream, envelope, _bounded(send.message, envelope))
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from threading import Thread
 from typing import Any, TypeVar, cast
@@ -74,6 +74,7 @@ FETCH_QUEUE_KBYTES_MAX = 65_536
 FETCH_WAIT_MS = 500
 """How long the broker may keep an answer back while there is nothing: what is written meanwhile is answered at once."""
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST, _LATEST = OffsetSpec.earliest(), OffsetSpec.latest()  # type: ignore[no-untyped-call]
 _OTHER_LEADER = frozenset({KafkaError.FENCED_LEADER_EPOCH, KafkaError.UNKNOWN_LEADER_EPOCH})
 _FENCING = frozenset({KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH})
@@ -90,10 +91,9 @@ def partition_of(key: bytes, partitions: int) -> int:
 
 def _record(message: Message) -> Record:
     kind, milliseconds = message.timestamp()
-    moment = datetime.fromtimestamp(0 if kind == TIMESTAMP_NOT_AVAILABLE else milliseconds / 1000, UTC)
-    moment = moment.replace(microsecond=round(moment.microsecond, -3) % 1_000_000)
+    moment = _EPOCH if kind == TIMESTAMP_NOT_AVAILABLE else _EPOCH + timedelta(milliseconds=milliseconds)
     pairs = cast(Sequence[tuple[str, bytes | None]], message.headers() or ())
-    headers = tuple((name, value or b"") for name, value in pairs)
+    headers = tuple([(name, b"") if value is None else (name, value) for name, value in pairs])
     topic, partition, offset = message.topic(), message.partition(), message.offset()
     assert topic is not None and partition is not None and offset is not None
     return Record(topic, partition, offset, moment, message.key(), message.value(), headers)

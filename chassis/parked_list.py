@@ -14,13 +14,13 @@ import psycopg
 from chassis.log import Record
 from chassis.projection import events_among
 from contracts.chassis import MessageDiscarded, MessageEdited, MessageParked, MessageRedriven, RedriveFailed
-from contracts.envelope import Envelope
+from contracts.envelope import Envelope, type_named
 from contracts.message import Event
 
 __all__ = ["ParkedProjection"]
 
 _KINDS: tuple[type[Event], ...] = (MessageParked, MessageRedriven, MessageDiscarded, MessageEdited, RedriveFailed)
-_TYPES = frozenset(kind.TYPE.encode() for kind in _KINDS)
+_TYPES = frozenset(kind.TYPE for kind in _KINDS)
 
 
 class ParkedProjection:
@@ -40,7 +40,9 @@ class ParkedProjection:
 
     def apply(self, connection: psycopg.Connection[Any], records: Sequence[Record]) -> None:
         with connection.cursor() as cursor:
-            for record in filter(_about_parking, records):
+            for record in records:
+                if type_named(record.headers) not in _TYPES:
+                    continue
                 for envelope, event in events_among((record,), _KINDS):
                     self._one(cursor, record.partition, envelope, event)
 
@@ -64,11 +66,6 @@ class ParkedProjection:
                 )
             case _:
                 cursor.execute("delete from parked_messages where partition = %s and inbox_offset = %s", where)
-
-
-def _about_parking(record: Record) -> bool:
-    """Whether an event is one of a few: most are not, and need not be read for it."""
-    return next((value for name, value in record.headers if name == "ce_type"), b"") in _TYPES
 
 
 def _why(event: MessageParked | RedriveFailed) -> tuple[str, str]:

@@ -15,7 +15,7 @@ import psycopg
 from chassis.faultpoints import faultpoint
 from chassis.log import Log, LogError, Record, TopicPartition
 from chassis.store import StoreAway, TrackingMoved, connect, making_tables
-from contracts.envelope import Envelope
+from contracts.envelope import Envelope, type_named
 from contracts.message import CATALOGUE, Event
 
 __all__ = ["PROJECTED_MAX", "TRACKING", "Projection", "ProjectionFailed", "ProjectionFollower", "events_among"]
@@ -54,12 +54,11 @@ class Projection(Protocol):
 
 
 def events_among(records: Sequence[Record], kinds: Sequence[type[Event]]) -> Iterator[tuple[Envelope, Any]]:
-    """The events of these kinds, each with its envelope; the others are not decoded."""
+    """The events of these kinds, each with its envelope; the others are not read."""
     types = {kind.TYPE for kind in kinds}
     for record in records:
-        envelope = Envelope.parse(record.headers)
-        if envelope.type in types:
-            yield envelope, CATALOGUE[envelope.type].decode(record.value or b"")
+        if (named := type_named(record.headers)) in types:
+            yield Envelope.parse(record.headers), CATALOGUE[named].decode(record.value or b"")
 
 
 class ProjectionFollower:

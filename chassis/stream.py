@@ -86,7 +86,7 @@ def evolve(kind: StreamKind, stream: Stream, event: Event, cause: str, time: dat
         states = tuple(
             fold.evolve(fold.as_of(state, time), event) for fold, state in zip(kind.folds, stream.states, strict=True)
         )
-    evolved = replace(stream, version=stream.version + 1, time=time, states=states)
+    evolved = Stream(stream.name, stream.version + 1, time, states, stream.doors, stream.door_times, stream.parked)
     if event.door_digest is not None:
         evolved = _remember(evolved, cause, event.door_digest, time)
     match event:

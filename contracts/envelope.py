@@ -21,8 +21,10 @@ __all__ = [
     "Headers",
     "MalformedEnvelope",
     "child_traceparent",
+    "placed",
     "replace_reply",
     "root_traceparent",
+    "type_named",
 ]
 
 Headers = tuple[tuple[str, bytes], ...]
@@ -73,6 +75,10 @@ class Envelope:
 
     def headers(self) -> Headers:
         """The headers as written, in the order of the table in docs/wire.md."""
+        return placed(self.headers_but_place(), self.txn, self.prev)
+
+    def headers_but_place(self) -> Headers:
+        """The headers without the two that tell a record's place, which are known only as its transaction is written."""
         rows: list[tuple[str, bytes]] = [
             ("ce_specversion", b"1.0"),
             ("content-type", b"application/json"),
@@ -99,10 +105,6 @@ class Envelope:
         if self.deadlines is not None:
             named = {name: due and format_instant(due) for name, due in sorted(self.deadlines.items())}
             rows.append(("ce_deadlines", orjson.dumps(named)))
-        if self.txn is not None:
-            rows.append(("ce_txn", self.txn.encode()))
-        if self.prev is not None:
-            rows.append(("ce_prev", self.prev.encode()))
         return tuple(rows)
 
     @classmethod
@@ -144,6 +146,19 @@ class Envelope:
             txn=found.get("ce_txn"),
             prev=found.get("ce_prev"),
         )
+
+
+def type_named(headers: Headers) -> str:
+    """The type of a message, read without the rest of its headers: most readers want few types. Empty where none is
+    named."""
+    return next((value for name, value in headers if name == "ce_type"), b"").decode("utf-8", "replace")
+
+
+def placed(headers: Headers, txn: str | None, prev: str | None) -> Headers:
+    """Headers and behind them a record's place: the number in its transaction, and the hash of the event before."""
+    if txn is not None:
+        headers = (*headers, ("ce_txn", txn.encode()))
+    return headers if prev is None else (*headers, ("ce_prev", prev.encode()))
 
 
 def replace_reply(event: Envelope, reply_to: str) -> Envelope:

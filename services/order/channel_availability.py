@@ -22,7 +22,7 @@ from chassis.projection import TRACKING
 from chassis.store import StoreAway, connect, making_tables
 from contracts import topics
 from contracts.channel import ChannelAvailability
-from contracts.envelope import Envelope
+from contracts.envelope import Envelope, type_named
 from contracts.inventory import Level
 from contracts.message import CATALOGUE
 from services.order.channel_follower import CHANNEL_ACCOUNTS
@@ -71,8 +71,8 @@ class StockToSell:
     """
 
     def apply(self, connection: psycopg.Connection[Any], records: Sequence[Record]) -> None:
-        read = [(Envelope.parse(record.headers), record) for record in records]
-        events = [(envelope, record) for envelope, record in read if envelope.type in _WITH_LEVELS]
+        stated = [record for record in records if type_named(record.headers) in _WITH_LEVELS]
+        events = [(Envelope.parse(record.headers), record) for record in stated]
         stock = _load(connection, sorted({envelope.subject for envelope, _ in events}))
         touched: dict[str, _Stock] = {}
         for envelope, record in events:

@@ -17,7 +17,7 @@ import psycopg
 
 from chassis.faultpoints import faultpoint
 from chassis.log import LogError, NewRecord, Record
-from contracts.envelope import Envelope
+from contracts.envelope import Envelope, type_named
 from contracts.ids import split_stream
 from contracts.message import CATALOGUE, Message
 from contracts.order import CancelReason, LinesAdded, OrderCancelRequested, OrderPlaced
@@ -116,8 +116,8 @@ class ChannelUpdates:
         self._publish, self._written, self._out = publish, written, out
 
     def apply(self, connection: psycopg.Connection[Any], records: Sequence[Record]) -> None:
-        events = [(record, Envelope.parse(record.headers)) for record in records]
-        heard = [(record, envelope) for record, envelope in events if envelope.type in FOLLOWED]
+        wanted = [record for record in records if type_named(record.headers) in FOLLOWED]
+        heard = [(record, Envelope.parse(record.headers)) for record in wanted]
         orders = _load(connection, {envelope.subject for _, envelope in heard})
         before = dict(orders)
         updates: list[NewRecord] = []

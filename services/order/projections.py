@@ -15,7 +15,7 @@ import psycopg
 from chassis.log import Log, LogError, Record
 from chassis.projection import TRACKING, events_among
 from chassis.store import StoreAway, StoreBehind, connect, making_tables
-from contracts.envelope import Envelope
+from contracts.envelope import Envelope, type_named
 from contracts.ids import split_stream
 from contracts.inventory import ItemDescribed, KitComponent, LocationDescribed
 from contracts.message import CATALOGUE
@@ -65,7 +65,7 @@ class AvailabilityProjection:
     def apply(self, connection: psycopg.Connection[Any], records: Sequence[Record]) -> None:
         latest: dict[tuple[str, str], tuple[int, int]] = {}
         for record in records:
-            message = CATALOGUE[Envelope.parse(record.headers).type].decode(record.value or b"")
+            message = CATALOGUE[type_named(record.headers)].decode(record.value or b"")
             if isinstance(message, LocationDescribed):
                 self._describe(connection, message, record.offset)
             if isinstance(message, ItemDescribed):
@@ -123,11 +123,8 @@ class WorkProjection:
 
     def apply(self, connection: psycopg.Connection[Any], records: Sequence[Record]) -> None:
         given: Counter[tuple[date, str]] = Counter()
-        for record in records:
-            envelope = Envelope.parse(record.headers)
-            if envelope.type == ReleasedToFulfillment.TYPE:
-                event = ReleasedToFulfillment.decode(record.value or b"")
-                given[envelope.time.date(), event.location] += 1
+        for envelope, event in events_among(records, (ReleasedToFulfillment,)):
+            given[envelope.time.date(), event.location] += 1
         for (day, location), released in sorted(given.items()):
             connection.execute(
                 "insert into work values (%s, %s, %s) on conflict (location) do update set"

@@ -11,7 +11,7 @@ import pytest
 from chassis.chain import event_hash
 from chassis.sealing import open_sealed, seal_under
 from contracts import ids
-from contracts.envelope import Envelope
+from contracts.envelope import Envelope, type_named
 from contracts.money import share, share_by_weight
 from contracts.personal import PersonalContent
 from tests.contracts.independent_reader import Record
@@ -60,6 +60,11 @@ def test_headers_of_what_a_loop_writes(topic: str, offset: int, file: str) -> No
     headers = _record(topic, offset).headers
     assert _lines(headers) == (GOLDEN / file).read_text().splitlines()
     assert Envelope.parse(headers).headers() == headers
+    assert type_named(headers) == Envelope.parse(headers).type
+
+
+def test_headers_that_name_no_type() -> None:
+    assert type_named((("ce_id", b"1"),)) == ""
 
 
 def test_the_hash_that_the_next_event_carries() -> None:
