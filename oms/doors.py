@@ -157,7 +157,13 @@ def console_over(app: FastAPI, settings: Settings) -> ASGIApp:
         )
         return found
 
-    return beside_doors(app, make_site(app, Tokens(settings.tokens), Questions(tables.rows), history))
+    questions = Questions(tables.rows)
+
+    def positions() -> object:
+        stores = [gate.reads.rows("select sum(position) from tracking", []) for gate in desk.gates.values()]
+        return questions.positions(), stores
+
+    return beside_doors(app, make_site(app, Tokens(settings.tokens), questions, history, positions))
 
 
 def desk_of(settings: Settings, gates: Sequence[Gate]) -> Desk:

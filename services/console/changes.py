@@ -1,9 +1,9 @@
-"""Pages are told when the read models move, and ask for themselves again."""
+"""Pages are told when what they show moves, and ask for themselves again."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -11,7 +11,6 @@ from starlette.routing import Route
 
 from chassis.store import StoreAway
 from services.console.answering import Refused, who_of
-from services.console.questions import Questions
 
 __all__ = ["ROUTES", "Watch"]
 
@@ -26,10 +25,11 @@ SAY_AGAIN_SECONDS = 20.0
 
 
 class Watch:
-    """Looks whether the read models moved, once for all pages that are open."""
+    """Looks whether anything that pages show has moved, once for all pages that are open. `positions`: how far all of it
+    is; raises StoreAway."""
 
-    def __init__(self, questions: Questions) -> None:
-        self._questions = questions
+    def __init__(self, positions: Callable[[], object]) -> None:
+        self._positions = positions
         self._moved = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
         self.listeners = 0
@@ -44,7 +44,7 @@ class Watch:
         seen: object = None
         while self.listeners:
             try:
-                now: object = await asyncio.to_thread(self._questions.positions)
+                now: object = await asyncio.to_thread(self._positions)
             except StoreAway:
                 now = seen  # pages that are loaded meanwhile say so; here nothing moved
             if now != seen:
@@ -64,6 +64,7 @@ async def _changes(request: Request) -> Response:
     async def told() -> AsyncIterator[str]:
         watch.listeners += 1
         try:
+            yield "data: moved\n\n"  # something may have, while the page was on its way
             while not await request.is_disconnected():
                 try:
                     await watch.next()

@@ -54,8 +54,15 @@ HEADERS: Mapping[str, str] = {
 PAGES = (now_page, orders_pages, exceptions_page, stock_pages, warehouse_pages, operators_page, changes)
 
 
-def make_site(doors: ASGIApp, tokens: Tokens, questions: Questions, histories: Histories) -> Starlette:
-    """The console over these doors, tokens and read models."""
+def make_site(
+    doors: ASGIApp,
+    tokens: Tokens,
+    questions: Questions,
+    histories: Histories,
+    positions: Callable[[], object],
+) -> Starlette:
+    """The console over these doors, tokens and read models. `positions`: how far everything is that pages show; it is
+    another as soon as any of it moved."""
     parts = Parts(Inside(doors), questions, histories, Sessions(tokens))
     site = Starlette(
         routes=[
@@ -68,7 +75,7 @@ def make_site(doors: ASGIApp, tokens: Tokens, questions: Questions, histories: H
         middleware=[Middleware(_Headers)],
         lifespan=_closing(parts),
     )
-    site.state.parts, site.state.templates, site.state.watch = parts, make_templates(), changes.Watch(questions)
+    site.state.parts, site.state.templates, site.state.watch = parts, make_templates(), changes.Watch(positions)
     return site
 
 

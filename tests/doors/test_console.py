@@ -107,7 +107,7 @@ def tokens(tmp_path: Path) -> Tokens:
 @pytest.fixture
 def browser(tables: Tables, doors: Doors, tokens: Tokens) -> Iterator[TestClient]:
     tokens.issue("nobody", Kind.PERSON, frozenset({Role.CARRIER}))
-    site = make_site(doors.app, tokens, Questions(tables.rows), history)
+    site = make_site(doors.app, tokens, Questions(tables.rows), history, lambda: 0)
     with TestClient(beside_doors(doors.app, site), base_url="http://shop.example") as client:
         yield client
 

@@ -22,7 +22,7 @@ from tests.integration.test_doors import Site
 from tests.integration.test_doors import site as site
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)
 
 KILLED = ("services.order", "services.payments", "services.inventory", "services.fulfillment")
 FAULTS = ("handling.decide:7:kill9", "loop.produced:5:kill9", "loop.offsets_sent:3:kill9", "loop.committed:6:kill9")
@@ -33,7 +33,7 @@ EACH = 3
 """Orders of each kind."""
 
 LOOK_SECONDS = 0.3
-DONE_SECONDS = 180
+DONE_SECONDS = 400
 VERIFY_SECONDS = 120
 
 
