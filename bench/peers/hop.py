@@ -16,6 +16,7 @@ from bench.peers.processes import process
 from bench.peers.tools import Absent, streams_program
 from bench.sending import send_all
 from chassis.kafka import KafkaLog
+from chassis.log import LogError
 from contracts.topics import TopicSpec
 from deploy.local.broker import start_broker
 
@@ -76,8 +77,16 @@ def _until(log: KafkaLog, group: str, topic: str, wanted: int) -> int:
     not of this one.
     """
     until = time.monotonic() + DONE_SECONDS
-    while (handled := sum(log.positions(group, topic).values())) < wanted:
+    while (handled := _handled(log, group, topic)) < wanted:
         if time.monotonic() > until:
             raise TimeoutError(f"Kafka Streams handled {handled} of {wanted} claims in {DONE_SECONDS:.0f} s")
         time.sleep(LOOK_SECONDS)
     return handled
+
+
+def _handled(log: KafkaLog, group: str, topic: str) -> int:
+    """How many claims are behind the group's positions; none while its coordinator has only just come up."""
+    try:
+        return sum(log.positions(group, topic).values())
+    except LogError:
+        return 0
