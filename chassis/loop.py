@@ -20,7 +20,6 @@ from chassis.decider import StreamKind
 from chassis.faultpoints import faultpoint
 from chassis.follower import Follower
 from chassis.handling import (
-    HEADERS_BYTES_MAX,
     Emitted,
     Fetch,
     FetchFailed,
@@ -30,6 +29,7 @@ from chassis.handling import (
     Unparkable,
     handle,
 )
+from chassis.inbox import Routes, Unreadable, read_message
 from chassis.letter import letter_headers
 from chassis.log import Abortable, Indefinite, Log, LogError, Record, TransactionalProducer
 from chassis.partitions import Owned, Partitions
@@ -38,10 +38,10 @@ from chassis.snapshots import restore, state_version
 from chassis.store import DueDeadline, StoreAway, StoreBehind, StreamStore
 from chassis.stream import Stream
 from contracts import topics
-from contracts.envelope import Envelope, MalformedEnvelope, replace_reply
+from contracts.envelope import replace_reply
 from contracts.ids import split_stream
 
-__all__ = ["Limits", "Loop", "Routes"]
+__all__ = ["Limits", "Loop"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,27 +57,6 @@ class Limits:
     store_retry: float = 1.0
     behind_steps: int = 20
     stuck_retry: float = 30.0
-
-
-@dataclass(frozen=True)
-class Routes:
-    """Where a key goes: the partition counts of every inbox and intents topic, and the partitioner."""
-
-    partition_of: Callable[[bytes, int], int]
-    inbox_partitions: Mapping[str, int]
-    intents_partitions: int = topics.INTENTS_PARTITIONS
-
-    def inbox(self, service: str, key: bytes, namespace: str) -> tuple[str, int]:
-        """Topic and partition of a message to a stream of `service`; raises LookupError for an unknown service."""
-        if service not in self.inbox_partitions:
-            raise LookupError(f"there is no service {service} to send to")
-        return topics.inbox(service, namespace), self.partition_of(key, self.inbox_partitions[service])
-
-    def reach(self, reply_to: str) -> bool:
-        """Whether an answer can go there: `<service>:<stream>`, the service one of ours."""
-        service, _, stream = reply_to.partition(":")
-        kind, _, identifier = stream.partition("/")
-        return service in self.inbox_partitions and bool(kind and identifier)
 
 
 @dataclass(slots=True)
@@ -263,27 +242,14 @@ class Loop:
     def _read(self, record: Record) -> Incoming | str:
         """The record with its envelope, or why it is a dead letter."""
         try:
-            if sum(len(name) + len(value) for name, value in record.headers) > HEADERS_BYTES_MAX:
-                raise ValueError(f"its headers are larger than {HEADERS_BYTES_MAX} bytes")
-            key = (record.key or b"").decode()
-            kind, _ = split_stream(key)
-            if "\0" in key:
-                raise ValueError(f"the key {key!r} holds the character U+0000, which no table can keep")
-            if kind not in self._kinds:
-                raise ValueError(f"{self._service.name} has no streams of kind {kind}")
-            if self._misplaced(key, record):
-                raise ValueError(f"the key {key} does not belong to partition {record.partition}")
-            envelope = Envelope.parse(record.headers)
-            if envelope.reply_to is not None and not self._routes.reach(envelope.reply_to):
-                raise ValueError(f"no answer can go to {envelope.reply_to}, which is not <service>:<kind>/<id>")
-            return Incoming(record, envelope)
-        except (MalformedEnvelope, ValueError) as error:
+            return read_message(record, self._service.name, self._kinds, self._routes, self._home)
+        except Unreadable as error:
             return str(error)
 
-    def _misplaced(self, key: str, record: Record) -> bool:
-        if key in self._cache:
-            return self._cache[key].partition != record.partition
-        return self._routes.partition_of(record.key or b"", self._inbox_partitions) != record.partition
+    def _home(self, key: bytes) -> int:
+        """The partition that a key belongs to; of a stream in memory without asking the partitioner."""
+        cached = self._cache.get(key.decode())
+        return self._routes.partition_of(key, self._inbox_partitions) if cached is None else cached.partition
 
     def _dead_letter(self, record: Record, why: str) -> Draft:
         place = f"{record.topic}/{record.partition}/{record.offset}"

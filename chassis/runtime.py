@@ -22,9 +22,10 @@ from uuid import uuid4
 
 import psutil
 
+from chassis.inbox import Routes
 from chassis.kafka import KafkaLog, TopicsMisset, partition_of
 from chassis.log import Fenced, Indefinite, LogError, NoPosition
-from chassis.loop import Limits, Loop, Routes
+from chassis.loop import Limits, Loop
 from chassis.projection import ProjectionFailed, ProjectionFollower
 from chassis.service import FetchNothing, Loader, Service
 from chassis.settings import Settings

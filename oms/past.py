@@ -11,16 +11,19 @@ from datetime import datetime
 
 import typer
 
+from chassis.inbox import Routes, Unreadable, read_message
+from chassis.kafka import partition_of
 from chassis.log import Log, LogError, Record
 from chassis.service import Service
 from chassis.snapshots import evolve_recorded
 from chassis.store import Recorded
 from chassis.stream import Stream, fresh
-from contracts.envelope import Envelope, MalformedEnvelope
+from contracts import topics
+from contracts.envelope import Envelope
 from contracts.ids import split_stream
 from contracts.message import parse_instant
 
-__all__ = ["event_of", "instant", "message_of", "records", "streams_at"]
+__all__ = ["event_of", "instant", "message_of", "records", "routes_of", "streams_at"]
 
 READ_MAX = 2_000
 """Records of one poll."""
@@ -64,12 +67,20 @@ def instant(text: str) -> datetime:
         raise typer.BadParameter(f"{error}. Write an instant with its zone, such as 2026-01-05T09:00:00Z") from error
 
 
-def message_of(record: Record, service: Service) -> Envelope | None:
+def routes_of(log: Log, namespace: str) -> Routes:
+    """Where keys of an installation belong. Raises LogError."""
+    return Routes(partition_of, {name: log.partitions(topics.inbox(name, namespace)) for name in topics.SERVICES})
+
+
+def message_of(record: Record, service: Service, routes: Routes) -> Envelope | None:
     """The envelope of a record of an inbox; None for what the loop makes a dead letter of."""
+
+    def home(key: bytes) -> int:
+        return routes.partition_of(key, routes.inbox_partitions[service.name])
+
     try:
-        name = (record.key or b"").decode()
-        return Envelope.parse(record.headers) if split_stream(name)[0] in service.by_kind else None
-    except (MalformedEnvelope, ValueError):
+        return read_message(record, service.name, service.by_kind, routes, home).envelope
+    except Unreadable:
         return None
 
 

@@ -12,7 +12,7 @@ from chassis.log import Log, Record
 from chassis.service import Service
 from contracts.envelope import Envelope
 from contracts.message import format_instant
-from oms.past import message_of, records
+from oms.past import message_of, records, routes_of
 from oms.what_if.history import RECORDS_MAX, TooMuch
 
 __all__ = ["Chosen", "Selection", "choose", "counted"]
@@ -66,8 +66,9 @@ def choose(log: Log, services: Sequence[Service], selection: Selection) -> list[
     """
     found: list[Chosen] = []
     for service in services:
+        routes = routes_of(log, service.namespace)
         for record in records(log, service.inbox):
-            envelope = message_of(record, service)
+            envelope = message_of(record, service, routes)
             if envelope is not None and selection.takes(record, envelope):
                 found.append(Chosen(service.name, (record.key or b"").decode(), record, envelope))
                 if len(found) > RECORDS_MAX:

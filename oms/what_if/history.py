@@ -17,7 +17,7 @@ from contracts.chassis import DeadlinePassed
 from contracts.envelope import Envelope
 from contracts.ids import split_stream
 from contracts.message import CATALOGUE, Event, Intent, format_instant
-from oms.past import event_of, message_of, records
+from oms.past import event_of, message_of, records, routes_of
 from oms.what_if.sight import Sight
 
 __all__ = ["RECORDS_MAX", "Came", "Happened", "History", "Key", "Told", "TooMuch", "by_stream", "history"]
@@ -101,10 +101,11 @@ def history(log: Log, services: Sequence[Service], since: datetime, until: datet
     incoming: list[tuple[Record, str, Envelope]] = []
     for service in services:
         _check_kept(log, service, since)
+        routes = routes_of(log, service.namespace)
         for record in records(log, service.events):
             _event(found, service, record)
         for record in records(log, service.inbox):
-            envelope = message_of(record, service)
+            envelope = message_of(record, service, routes)
             if since < record.timestamp <= until and envelope is not None:
                 incoming.append((record, service.name, envelope))
                 if len(incoming) + len(found.events) > RECORDS_MAX:

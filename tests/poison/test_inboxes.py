@@ -9,9 +9,10 @@ from itertools import count
 
 import pytest
 
+from chassis.inbox import Routes
 from chassis.kafka import partition_of
 from chassis.log import NewRecord, Record
-from chassis.loop import Limits, Loop, Routes
+from chassis.loop import Limits, Loop
 from chassis.memory import MemoryLog
 from chassis.memory_store import MemoryStore
 from chassis.service import FetchNothing

@@ -8,14 +8,15 @@ from itertools import count
 from typing import Any
 
 from chassis.decider import StreamKind
+from chassis.inbox import Routes
 from chassis.kafka import partition_of
 from chassis.log import NewRecord, Record
-from chassis.loop import Limits, Loop, Routes
+from chassis.loop import Limits, Loop
 from chassis.memory import MemoryLog
 from chassis.memory_store import MemoryStore
 from chassis.service import FetchNothing, Loader, Service
 from contracts import topics
-from contracts.envelope import Envelope, root_traceparent
+from contracts.envelope import Envelope, Headers, root_traceparent
 from contracts.ids import aggregate_id, door_message_id, stream
 from contracts.message import CATALOGUE, Command, Message
 from tests.small.venue import HALL
@@ -65,13 +66,13 @@ class Bench:
             self.now += STEP
             self.loop.step(0)
 
-    def envelope(self, target: str, command: Command, key: str) -> Envelope:
-        """The envelope of a message from a door."""
+    def envelope(self, target: str, command: Command, key: str, source: str = "/door/test") -> Envelope:
+        """The envelope of a message, from a door unless it says otherwise."""
         identifier = door_message_id("default", "test", key)
         return Envelope(
             id=identifier,
             type=command.TYPE,
-            source="/door/test",
+            source=source,
             time=self.now,
             subject=target,
             tenant="default",
@@ -85,11 +86,14 @@ class Bench:
         envelope = replace(self.envelope(target, command, key), **changes)
         self.write(target.encode(), command.encode(), envelope)
 
-    def write(self, key: bytes, value: bytes, envelope: Envelope, partition: int | None = None) -> None:
-        """Put a record into the inbox, whether or not anybody could read it."""
+    def write(
+        self, key: bytes, value: bytes, envelope: Envelope, partition: int | None = None, also: Headers = ()
+    ) -> None:
+        """Put a record into the inbox, whether or not anybody could read it; `also`: headers behind those of ours."""
         number = partition_of(key, PARTITIONS) if partition is None else partition
+        headers = (*envelope.headers(), *also)
         self._door.begin()
-        self._door.send([NewRecord(topics.inbox(self.service), number, key, value, envelope.headers())])
+        self._door.send([NewRecord(topics.inbox(self.service), number, key, value, headers)])
         self._door.commit()
 
     def records(self, topic: str) -> list[Record]:

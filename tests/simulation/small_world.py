@@ -14,9 +14,10 @@ from typing import Any
 
 from chassis.faultpoints import FaultInjected, arm
 from chassis.follower import Follower
+from chassis.inbox import Routes
 from chassis.kafka import partition_of
 from chassis.log import Abortable, Fenced, Indefinite, NewRecord, Record, TopicPartition
-from chassis.loop import Limits, Loop, Routes
+from chassis.loop import Limits, Loop
 from chassis.memory import SESSION_TIMEOUT, MemoryLog
 from chassis.memory_store import MemoryStore
 from chassis.service import FetchNothing, Service

@@ -13,6 +13,7 @@ import pytest
 import typer
 
 from chassis.decider import Context
+from chassis.kafka import partition_of
 from chassis.log import NewRecord
 from chassis.memory import MemoryLog
 from chassis.service import Service
@@ -109,6 +110,8 @@ def test_a_choice_that_cannot_be_meant_is_refused(services: list[str], offsets: 
 def test_what_nobody_can_read_is_no_message() -> None:
     _, log = month(2, 1)
     before_it = choose(log, INSTALLATION, Selection())
+    count, nowhere = log.partitions("order.inbox"), ("ce_replyto", b"nowhere")
+    home, nul = partition_of(b"order/1", count), partition_of(b"order/\0", count)
     producer = log.producer("garbage")
     producer.begin()
     producer.send(
@@ -116,6 +119,10 @@ def test_what_nobody_can_read_is_no_message() -> None:
             NewRecord("order.inbox", 0, b"order/1", b"{}", (("ce_id", b"1"),)),
             NewRecord("order.inbox", 0, b"\xff\xfe", b"{}", before_it[0].record.headers),
             NewRecord("order.inbox", 0, b"hall/1", b"{}", before_it[0].record.headers),
+            # What the loop buries, too, though its envelope can be read: another's partition, an answer that goes nowhere.
+            NewRecord("order.inbox", (home + 1) % count, b"order/1", b"{}", before_it[0].record.headers),
+            NewRecord("order.inbox", home, b"order/1", b"{}", (*before_it[0].record.headers, nowhere)),
+            NewRecord("order.inbox", nul, b"order/\0", b"{}", before_it[0].record.headers),
         ]
     )
     producer.commit()
