@@ -207,6 +207,10 @@ async def keep_trying(
             waits(str(error))
             await asyncio.sleep(pause)
             pause = min(2 * pause, seconds_max or pause)
+        except Exception:
+            if waited:
+                waits(None)
+            raise
         else:
             if waited:
                 waits(None)

@@ -34,7 +34,7 @@ async def _work(settings: Settings, life: Life) -> None:
     writer, broker = KafkaWriter(settings.bootstrap), make_broker(settings.bootstrap)
     door = Door(WORKER_DOOR, writer, settings.partitions, settings.namespace)
     reads = Reads(settings.database, order.declare(settings.namespace), settings.partitions)
-    notices = NoticeWorker(door, sealer.open, reads.taken, make_mail(settings), make_postbox(settings), life.waits)
+    notices = NoticeWorker(door, sealer.open_anew, reads.taken, make_mail(settings), make_postbox(settings), life.waits)
     paid = Reads(settings.database, payments.declare(settings.namespace), settings.partitions)
     cards = ProviderWorker(door, paid.taken, life.waits, providers_of(settings), settings.card_provider)
     for service, take in (("order", notices.take), ("payments", cards.take)):

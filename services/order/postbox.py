@@ -52,6 +52,10 @@ class Postbox(Protocol):
         Raises MailRefused, and OSError (MailServerAway is one) while nothing is taken.
         """
 
+    async def take_back(self, key: str) -> bool:
+        """Have the message of this key not be inside: its reader was forgotten. False where it is on its way already, or
+        never was here. Raises OSError."""
+
 
 LINE_BYTES_MAX = 200
 """What is read of a message in the folder to see whose it is."""
@@ -69,6 +73,19 @@ class OutboxFolder:
     async def put(self, mail: Mail) -> str:
         """See Postbox.put."""
         return await asyncio.to_thread(self._write, mail)
+
+    async def take_back(self, key: str) -> bool:
+        """See Postbox.take_back."""
+        return await asyncio.to_thread(self._delete, key)
+
+    def _delete(self, key: str) -> bool:
+        name = f"{key}.eml"
+        (self._folder / f".{name}.part").unlink(missing_ok=True)
+        try:
+            (self._folder / name).unlink()
+        except FileNotFoundError:
+            return False
+        return True
 
     def _write(self, mail: Mail) -> str:
         """Whole or not at all: written beside, then renamed. One that is there was put in before."""

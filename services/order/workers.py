@@ -11,6 +11,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
 
 import idna
 
@@ -29,7 +30,7 @@ from contracts.order import (
 )
 from contracts.personal import Personal, PersonalContent
 from services.order.notice_mail import NoticeMail, one_line
-from services.order.postbox import MailRefused, Postbox
+from services.order.postbox import Mail, MailRefused, Postbox
 
 __all__ = ["AT_ONCE_MAX", "NoticeWorker", "address_of", "without_the_person"]
 
@@ -78,22 +79,49 @@ class NoticeWorker:
         notice = asked.intent
         assert isinstance(notice, NoticeRequested), "only notices come here"
         try:
-            buyer = await keep_trying(lambda: asyncio.to_thread(self._buyer, notice), self._waits)
+            return await self._tell(notice, asked.envelope.time)
         except PersonalDataForgotten:
+            # One that was put in before, by a worker that died or while they were being forgotten, is not to stay.
+            await keep_trying(lambda: self._postbox.take_back(notice.key), self._waits)
             return RecordNoticeNotSent(notice=notice.notice, reason=NotSentReason.FORGOTTEN)
         except PersonalDataUnreadable as error:
             log.error("the notice %s of %s is not sent: %s", notice.kind, notice.order_id, error)
             return RecordNoticeNotSent(notice=notice.notice, reason=NotSentReason.UNREADABLE)
+
+    async def _tell(self, notice: NoticeRequested, time: datetime) -> Command:
+        """Write to who bought, and what came of it; raises PersonalDataForgotten and PersonalDataUnreadable."""
+        buyer = await keep_trying(lambda: asyncio.to_thread(self._buyer, notice), self._waits)
         recipient = address_of(buyer.email)
         if recipient is None:
             return RecordNoticeNotSent(notice=notice.notice, reason=NotSentReason.NO_ADDRESS)
-        mail = await asyncio.to_thread(self._mail.write, notice, buyer, recipient, asked.envelope.time)
+        mail = await asyncio.to_thread(self._mail.write, notice, buyer, recipient, time)
         try:
-            name = await keep_trying(lambda: self._postbox.put(mail), self._waits, RETRY_SECONDS_MAX)
+            name = await keep_trying(lambda: self._put(notice, mail), self._waits, RETRY_SECONDS_MAX)
         except MailRefused as refused:
             said = without_the_person(str(refused), recipient, buyer)
             return RecordNoticeRefused(notice=notice.notice, for_now=refused.for_now, said=said)
+        if await keep_trying(lambda: self._forgotten_since(notice), self._waits) and await keep_trying(
+            lambda: self._postbox.take_back(mail.key), self._waits
+        ):
+            return RecordNoticeNotSent(notice=notice.notice, reason=NotSentReason.FORGOTTEN)
         return RecordNoticeSent(notice=notice.notice, name=name)
+
+    async def _put(self, notice: NoticeRequested, mail: Mail) -> str:
+        """Put a message in. A postbox may take nothing for days, so each attempt asks whether there still is somebody to
+        write to; raises PersonalDataForgotten and PersonalDataUnreadable where there is not."""
+        await asyncio.to_thread(self._buyer, notice)
+        return await self._postbox.put(mail)
+
+    async def _forgotten_since(self, notice: NoticeRequested) -> bool:
+        """Whether they were forgotten while the message was put in: what deletes their messages may have been there
+        before it."""
+        try:
+            await asyncio.to_thread(self._buyer, notice)
+        except PersonalDataForgotten:
+            return True
+        except PersonalDataUnreadable:
+            return False  # a lost key is nobody's wish
+        return False
 
     def _buyer(self, notice: NoticeRequested) -> PersonalContent:
         """Who bought; nobody in particular where the channel did not say. Raises PersonalDataForgotten and

@@ -128,6 +128,15 @@ def test_while_it_takes_nothing_it_says_so_without_a_name_and_goes_on_afterwards
     assert [message_from_bytes(content)["Subject"] for content in bench.inside()] == ["before", "k1"]
 
 
+def test_what_is_taken_back_is_not_inside_or_is_on_its_way(bench: Bench) -> None:
+    bench.put(mail("kept"), mail())
+    back = asyncio.run(bench.postbox.take_back(mail().key))
+    assert {message_from_bytes(content)["Subject"] for content in bench.inside()} == {"kept"} | (
+        set() if back else {"k1"}
+    )
+    assert not asyncio.run(bench.postbox.take_back(mail().key))
+
+
 def test_what_lies_in_the_folder_about_somebody_goes_when_they_are_forgotten(tmp_path: Path) -> None:
     folder = OutboxFolder(tmp_path)
     ada, ben, nobody = replace(mail("a"), customer="ada"), replace(mail("b"), customer="ben"), mail("c")

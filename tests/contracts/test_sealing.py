@@ -91,6 +91,16 @@ def test_another_process_stops_opening_within_the_age_of_its_cache(master_key: F
         there.open(sealed)
 
 
+def test_what_leaves_us_is_opened_by_no_key_in_memory(master_key: FileMasterKey) -> None:
+    vault = MemoryVault()
+    here, there = Sealer(vault, master_key), Sealer(vault, master_key)
+    sealed = there.seal(BUYER, ADA)
+    assert there.open_anew(sealed) == ADA
+    here.forget(BUYER)
+    with pytest.raises(PersonalDataForgotten):
+        there.open_anew(sealed)
+
+
 def test_another_process_never_seals_under_a_destroyed_key(master_key: FileMasterKey) -> None:
     vault = MemoryVault()
     here, there = Sealer(vault, master_key), Sealer(vault, master_key)

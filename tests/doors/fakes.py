@@ -62,6 +62,9 @@ class KeptPostbox:
         self.mails.setdefault(mail.key, mail)
         return mail.key
 
+    async def take_back(self, key: str) -> bool:
+        return self.mails.pop(key, None) is not None
+
 
 @dataclass
 class ToldReads:

@@ -17,6 +17,7 @@ from aiosmtplib.email import parse_address
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from chassis import streaming
 from chassis.doors import Door
 from chassis.sealing import MasterKeyMisfit, PersonalDataForgotten, PersonKeyLost, open_sealed
 from contracts.envelope import Envelope, root_traceparent
@@ -36,7 +37,7 @@ from contracts.order import (
 )
 from contracts.personal import Personal, PersonalContent
 from services.order.notice_mail import NoticeMail
-from services.order.postbox import MailRefused
+from services.order.postbox import Mail, MailRefused
 from services.order.workers import AT_ONCE_MAX, NoticeWorker, address_of, without_the_person
 from tests.doors.fakes import KEY, NOON, KeptPostbox, KeptWriter, seal
 
@@ -80,12 +81,17 @@ class Work:
     def __init__(self, opened: Callable[[Personal], PersonalContent] | None = None) -> None:
         self.writer, self.postbox, self.said = KeptWriter(), KeptPostbox(), list[str | None]()
         self.known: set[str] = set()
+        self.heard: Callable[[str | None], object] = lambda said: None
         self._opened = opened or (lambda sealed: open_sealed(KEY, sealed))
 
     def take(self, *records: Any) -> None:
         door = Door("worker", self.writer, 4, clock=lambda: NOON)
-        worker = NoticeWorker(door, self._opened, self._taken, NoticeMail({}), self.postbox, self.said.append)
+        worker = NoticeWorker(door, self._opened, self._taken, NoticeMail({}), self.postbox, self._say)
         asyncio.run(worker.take(records))
+
+    def _say(self, said: str | None) -> None:
+        self.said.append(said)
+        self.heard(said)
 
     def _taken(self, messages: Sequence[str]) -> Collection[str]:
         return self.known & set(messages)
@@ -136,6 +142,57 @@ def test_a_guest_without_an_address_is_told_nothing_and_the_order_knows() -> Non
     assert work.outcomes == [nobody, nobody]
 
 
+class Forgettable:
+    """Opens what is sealed until its person is `forgotten`."""
+
+    def __init__(self) -> None:
+        self.forgotten = False
+
+    def __call__(self, sealed: Personal) -> PersonalContent:
+        if self.forgotten:
+            raise PersonalDataForgotten("forgotten")
+        return open_sealed(KEY, sealed)
+
+
+def test_who_is_forgotten_while_the_postbox_takes_nothing_is_told_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    # given a message that waits for its postbox
+    monkeypatch.setattr(streaming, "RETRY_SECONDS", 0.001)
+    opened = Forgettable()
+    work = Work(opened)
+    work.postbox.away = 1
+    work.heard = lambda said: setattr(opened, "forgotten", True)
+    # when its reader is forgotten meanwhile, then it is not put in when the postbox is back
+    work.take(intent(notice()))
+    assert work.postbox.mails == {}
+    assert work.outcomes == [RecordNoticeNotSent(notice="1", reason=NotSentReason.FORGOTTEN)]
+    assert work.said[-1] is None
+
+
+def test_what_is_put_in_while_its_reader_is_forgotten_does_not_stay() -> None:
+    opened = Forgettable()
+    work = Work(opened)
+
+    class Late(KeptPostbox):
+        async def put(self, mail: Mail) -> str:
+            opened.forgotten = True  # and what deletes their messages was there
+            return await super().put(mail)
+
+    work.postbox = Late()
+    work.take(intent(notice()))
+    assert work.postbox.mails == {}
+    assert work.outcomes == [RecordNoticeNotSent(notice="1", reason=NotSentReason.FORGOTTEN)]
+
+
+def test_what_a_worker_put_in_before_it_died_does_not_stay_when_its_reader_was_forgotten() -> None:
+    opened = Forgettable()
+    work = Work(opened)
+    work.take(intent(notice()))
+    assert list(work.postbox.mails) == [notice().key]
+    opened.forgotten = True
+    work.take(intent(notice()))
+    assert work.postbox.mails == {}
+
+
 def test_a_buyer_who_was_forgotten_is_told_nothing_and_the_order_knows() -> None:
     def forgotten(sealed: Personal) -> PersonalContent:
         raise PersonalDataForgotten("forgotten")
@@ -164,7 +221,7 @@ def test_without_the_right_master_key_the_worker_waits_until_it_is_back(monkeypa
     tries = iter([MasterKeyMisfit("bring back the master key"), None])
 
     def misfit_once(sealed: Personal) -> PersonalContent:
-        if error := next(tries):
+        if error := next(tries, None):
             raise error
         return open_sealed(KEY, sealed)
 
