@@ -1,8 +1,8 @@
 """One message meets one stream: decide, evolve, react, and what the chassis does around them.
 
 Pure: from the stream before and a message it makes the stream after, the events and what goes out, with their ids and
-headers. What may not be decided is parked here, and a door message that comes again is known here. Writing it all to
-the log is the loop's business (chassis/loop.py).
+headers. What may not be decided is parked here, and a message that may come again (a door's, or one that was a dead
+letter) is known here when it does. Writing it all to the log is the loop's business (chassis/loop.py).
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from pydantic import ValidationError
 
 from chassis.decider import Answer, Context, Send, StreamKind
 from chassis.faultpoints import faultpoint
+from chassis.letter import REDRIVEN_FROM
 from chassis.log import Record
 from chassis.stream import PARKED_MAX, Stream, evolve, open_deadlines
 from contracts.chassis import (
@@ -125,7 +127,13 @@ class Incoming:
 
     @property
     def from_door(self) -> bool:
-        return self.envelope.source.startswith("/door/")
+        return _of_door(self.envelope)
+
+    @property
+    def may_come_again(self) -> bool:
+        """Whether it may be there twice: who sends by a door does so when no answer comes, and a dead letter is sent again
+        where it was not recorded that it had been. All else lies in the inbox once, by the transactions that wrote it."""
+        return self.from_door or any(name == REDRIVEN_FROM for name, _ in self.record.headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,14 +276,18 @@ def handle(service: str, kind: StreamKind, stream: Stream, incoming: Incoming, f
     return Handling(then.stream, (*room.events, *then.events), (*room.sends, *then.sends))
 
 
+def _of_door(envelope: Envelope) -> bool:
+    return envelope.source.startswith("/door/")
+
+
 def _taken_before(stream: Stream, incoming: Incoming) -> bool:
-    """Whether a door brings again what this stream took: that is known or a conflict, whatever else is parked."""
-    return incoming.from_door and incoming.envelope.id in stream.doors
+    """Whether this stream took what comes again: that is known or a conflict, whatever else is parked."""
+    return incoming.envelope.id in stream.doors and incoming.may_come_again
 
 
 def _parked_already(stream: Stream, incoming: Incoming) -> bool:
-    """Whether a door brings again what is parked here: who repeats himself may not fill the parking."""
-    if not incoming.from_door:
+    """Whether what comes again is parked here: who repeats himself may not fill the parking."""
+    if not incoming.may_come_again:
         return False
     value = base64.b64encode(incoming.record.value or b"").decode()
     return any(parked.message_id == incoming.envelope.id and parked.value == value for parked in stream.parked)
@@ -351,11 +363,14 @@ def _decode(kind: StreamKind, incoming: Incoming) -> Message:
 
 
 def _digest(incoming: Incoming, message: Message) -> str | None:
-    """What tells this door message from another under its id; None for a message of ours."""
-    if not (incoming.from_door and isinstance(message, Command)):
+    """What tells this message from another under its id; None for one that comes once. A message of ours is written once,
+    and so the same bytes however often it is sent."""
+    if not incoming.may_come_again:
         return None
+    if not incoming.from_door:
+        return sha256(incoming.record.value or b"").hexdigest()
     try:
-        return message.digest()
+        return message.digest() if isinstance(message, Command) else None
     except ValueError as error:
         raise _Unacceptable("undecodable", f"the value has no canonical form: {error}") from error
 
@@ -376,9 +391,9 @@ def _decide(work: _Work, message: Message, digest: str | None, fetch: Fetch) -> 
         needed=fetch(work.kind.needs(message, view)),
     )
     events = work.kind.decide[type(message)](message, view, context)
-    if digest is not None:
-        if not events:
-            raise ValueError(f"deciding {type(message).__name__} left no event, so its door message would be forgotten")
+    if digest is not None and not events and _of_door(work.cause):
+        raise ValueError(f"deciding {type(message).__name__} left no event, so its door message would be forgotten")
+    if digest is not None and events:
         events = (events[0].model_copy(update={"door_digest": digest}), *events[1:])
     for _ in range(ADVANCES_MAX):
         if not events:
@@ -474,10 +489,10 @@ def _edit(parked: MessageParked, command: EditParked, work: _Work, record: Recor
 
 
 def _known_by(kind: StreamKind, parked: MessageParked, record: Record) -> str | None:
-    """The digest by which a parked message of a door is known when it comes again; empty where it cannot be read, None
-    where no door let it in."""
+    """The digest by which a parked message is known when it comes again; empty where it cannot be read, None where it does
+    not come again."""
     original = _unparked(parked, record)
-    if not original.from_door:
+    if not original.may_come_again:
         return None
     try:
         return _digest(original, _decode(kind, original)) or ""

@@ -21,6 +21,7 @@ __all__ = [
     "MADE_OF",
     "ORIGINAL",
     "REASON_CHARS_MAX",
+    "REDRIVEN_FROM",
     "Settled",
     "Settlement",
     "letter_headers",
@@ -32,6 +33,10 @@ ORIGINAL = "original-"
 
 MADE_OF = "ce_madeof"
 """The header of a message that somebody made of a dead letter: the place where that came in."""
+
+REDRIVEN_FROM = "ce_redrivenfrom"
+"""The header of a message that was a dead letter of an inbox and is sent again as it came: the place where it came in. It
+may be sent more than once, so its stream remembers it."""
 
 HEADERS_KEPT_MAX = 1_000
 REASON_CHARS_MAX = 2_000

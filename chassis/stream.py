@@ -36,7 +36,8 @@ PARKED_MAX = 10_000
 
 @dataclass(frozen=True, slots=True)
 class DoorMemory:
-    """A door message that this stream took: its body's digest, and other bodies that came under its id."""
+    """A message that may come again and that this stream took, a door's mostly: its body's digest, and other bodies that
+    came under its id."""
 
     digest: str
     conflicting: tuple[str, ...] = ()
@@ -106,7 +107,7 @@ def evolve(kind: StreamKind, stream: Stream, event: Event, cause: str, time: dat
 
 
 def _settled(stream: Stream, event: MessageDiscarded | MessageEdited, time: datetime) -> Stream:
-    """Remember a door's message that is not to be taken, so that it is not when it comes again."""
+    """Remember a message that is not to be taken, so that it is not when it comes again."""
     return stream if event.digest is None else _remember(stream, event.message_id, event.digest, time)
 
 

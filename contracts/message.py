@@ -137,8 +137,8 @@ class Command(Message):
 class Event(Message):
     """Something that happened in one stream; past tense, never edited.
 
-    `door_digest` stands on the first event of handling a message that came through a door: the SHA-256 (hex) of that
-    message's body (of a channel order: its fingerprint). With the event's causation id it is the memory by which the
+    `door_digest` stands on the first event of handling a message that may come again, through a door or out of the dead
+    letters: the SHA-256 (hex) of that message's body (of a channel order: its fingerprint). With the event's causation id it is the memory by which the
     same message is known when it comes again, and a different body under the same id is told apart.
     """
 

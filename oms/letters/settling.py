@@ -2,7 +2,8 @@
 among the dead letters says so, with who and why.
 
 The message goes first and the settlement after it, so that whatever dies between them leaves a letter that waits and
-is sent again, and never one that is gone. A door's message that is sent twice has one id and counts once.
+is sent again, and never one that is gone. A message that is sent twice has one id and counts once: its stream remembers
+what a door let in, and what says that it was a dead letter.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import orjson
 from chassis.card_numbers import mask_text
 from chassis.doors import Door, Entry
 from chassis.kafka import partition_of
-from chassis.letter import MADE_OF, ORIGINAL, Settled, Settlement
+from chassis.letter import MADE_OF, ORIGINAL, REDRIVEN_FROM, Settled, Settlement
 from chassis.log import NewRecord, Record
 from chassis.problems import Problem, ProblemKind
 from chassis.web import Caller
@@ -71,6 +72,9 @@ class Settling:
         record = self._record(letter)
         topic = self._back_to(letter)
         headers = tuple((name.removeprefix(ORIGINAL), value) for name, value in record.headers if _came(name))
+        if topic == topics.inbox(letter.service, self._door.namespace):
+            before = tuple(header for header in headers if header[0] != REDRIVEN_FROM)
+            headers = (*before, (REDRIVEN_FROM, letter.place.encode()))
         back = self._to(topic, record.key or b"", record.value or b"", headers)
         says = f"{letter.name} goes to {topic}/{back.partition} as it came, {len(back.value)} bytes"
         return Plan(says, letter, Settled.REDRIVEN, back)

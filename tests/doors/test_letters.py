@@ -264,6 +264,8 @@ def test_a_dead_letter_goes_back_as_it_came_by_the_way_it_came_and_waits_no_more
     (hold,) = office.records("order.inbox")
     assert Envelope.parse(hold.headers) == envelope_of(STREAM, HOLD.TYPE, "x")
     assert hold.value == HOLD.encode()
+    # and what goes to an inbox says that it was a dead letter, so that its stream knows it should it be sent twice
+    assert hold.headers[-1] == ("ce_redrivenfrom", b"order.inbox/0/9")
     assert office.names() == []
 
 
