@@ -37,8 +37,8 @@ NOBODY_TO_RECEIVE = (
 )
 """What the order desk reads."""
 
-ORDERS_HELD_MAX = 100
-"""Orders that one request holds."""
+ORDERS_READ_MAX = 100
+"""Orders that are read at a time."""
 
 Forget = Callable[[str], Forgotten | None]
 """Destroys the key of a subject; None where there never was one."""
@@ -66,10 +66,13 @@ def router(gate: Gate, forget: Forget) -> APIRouter:
         _, subject = split_stream(target)
         _refuse_codes(gate, subject)
         until = await asyncio.to_thread(_forgotten_until, gate, caller, target, forget)
-        for order in await asyncio.to_thread(to_be_received, gate.reads, subject):
-            hold = PlaceHold(kind=HoldKind.MISSING_ADDRESS, detail=NOBODY_TO_RECEIVE)
-            key = (order, subject, format_instant(until))
-            await gate.door.send(Entry(gate.service.name, stream("order", order), hold, key, caller.actor))
+        orders = await asyncio.to_thread(to_be_received, gate.reads, subject)
+        while orders:
+            for order in orders:
+                hold = PlaceHold(kind=HoldKind.MISSING_ADDRESS, detail=NOBODY_TO_RECEIVE)
+                key = (order, subject, format_instant(until))
+                await gate.door.send(Entry(gate.service.name, stream("order", order), hold, key, caller.actor))
+            orders = await asyncio.to_thread(to_be_received, gate.reads, subject, orders[-1])
         command = ForgetCustomer(subject=subject, keys_until=until, reason=body.reason)
         return await submit(gate, caller, target, command, f"/customers/{subject}")
 
@@ -103,12 +106,13 @@ def _forgotten_until(gate: Gate, caller: Caller, target: str, forget: Forget) ->
     return forgotten.keys_until
 
 
-def to_be_received(reads: Reads, subject: str) -> list[str]:
-    """Open orders that somebody was to receive or collect: a recipient has a subject of their own in each order."""
+def to_be_received(reads: Reads, subject: str, after: str = "") -> list[str]:
+    """Open orders that somebody was to receive or collect, in the order of their ids, ORDERS_READ_MAX of those `after`
+    one: a recipient has a subject of their own in each order."""
     rows = reads.rows(
         "select id from orders join order_customers using (id) where subject = %s and receives and stage = any(%s)"
-        " order by id limit %s",
-        [subject, [OrderStage.PLACED, OrderStage.CONFIRMED], ORDERS_HELD_MAX],
+        " and id > %s order by id limit %s",
+        [subject, [OrderStage.PLACED, OrderStage.CONFIRMED], after, ORDERS_READ_MAX],
     )
     return [order for (order,) in rows]
 

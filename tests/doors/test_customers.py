@@ -23,6 +23,7 @@ from contracts.payments.gift_codes import gift_card_id
 from contracts.personal import PersonalContent
 from services.order import customers_api
 from services.order.app import declare
+from services.order.customers_api import ORDERS_READ_MAX
 from tests.doors.fakes import KeptWriter, ToldReads, guarded_client
 
 SUBJECT, OTHER = "05862dfe-9882-5e28-b47e-3a452e2a5783", "6f0a7c2e-5e4f-5a51-9f55-0a1b2c3d4e5f"
@@ -37,7 +38,8 @@ class Orders(ToldReads):
     received_by: dict[str, list[str]] = field(default_factory=dict)
 
     def rows(self, query: str, parameters: Sequence[Any]) -> list[Any]:
-        return [(order,) for order in self.received_by.get(parameters[0], ())]
+        subject, _, after, limit = parameters
+        return [(order,) for order in self.received_by.get(subject, ()) if order > after][:limit]
 
 
 class Doors:
@@ -151,6 +153,14 @@ def test_only_an_admin_forgets(doors: Doors) -> None:
         doors.tokens.tell(role, f"the-{role}", role)
         allowed = role is Role.ADMIN
         assert doors.forget(Authorization=f"Bearer {role}").status_code == (202 if allowed else 403)
+
+
+def test_all_open_orders_of_somebody_are_held_however_many(doors: Doors) -> None:
+    doors.sealer.seal(SUBJECT, ADA)
+    orders = [f"order-{number:03}" for number in range(2 * ORDERS_READ_MAX + 1)]
+    doors.reads.received_by[SUBJECT] = orders
+    assert doors.forget().status_code == 202
+    assert [target for target, _, _ in doors.holds()] == [f"order/{order}" for order in orders]
 
 
 def test_an_open_order_of_who_was_to_receive_it_is_held_once(doors: Doors) -> None:
