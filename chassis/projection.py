@@ -7,7 +7,7 @@ bug in one never stops a loop. Several processes may be willing to run one; an a
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, LiteralString, Protocol
 
 import psycopg
@@ -53,7 +53,7 @@ class Projection(Protocol):
         """Write what these records, in order within their partitions, change."""
 
 
-def events_among(records: Sequence[Record], kinds: Sequence[type[Event]]) -> Iterator[tuple[Envelope, Any]]:
+def events_among(records: Iterable[Record], kinds: Sequence[type[Event]]) -> Iterator[tuple[Envelope, Any]]:
     """The events of these kinds, each with its envelope; the others are not read."""
     types = {kind.TYPE for kind in kinds}
     for record in records:

@@ -70,11 +70,12 @@ class Forgetting:
         log.info("forgotten: %s; %s messages in the outbox were deleted", ", ".join(subjects), deleted)
 
 
-def forget_again(settings: Settings) -> None:
-    """Before processes start: whoever was forgotten is forgotten in the vault as it is now. Raises StoreAway, LogError and
+def forget_again(settings: Settings) -> bool:
+    """Before processes start: whoever was forgotten is forgotten in the vault as it is now. False where that is not known
+    of everybody: another process is at it, or the log does not come to its end. Raises StoreAway, LogError and
     ProjectionFailed."""
     forgetting = Forgetting(settings, lambda subject: None)
     try:
-        forgetting.catch_up()
+        return forgetting.catch_up()
     finally:
         forgetting.close()

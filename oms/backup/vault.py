@@ -12,11 +12,12 @@ from typing import Any, LiteralString, NamedTuple
 import psycopg
 from psycopg import sql
 
-from chassis.log import Log, TopicPartition
+from chassis.log import Log
 from chassis.projection import events_among
 from chassis.vault import destroy_keys
 from contracts.order import CustomerForgotten
 from deploy.local.errors import FolderMissing
+from oms.past import records
 
 __all__ = ["KeysBack", "back_up_vault", "recorded_forgettings", "restore_vault"]
 
@@ -28,7 +29,6 @@ TABLES: Mapping[LiteralString, LiteralString] = {
 }
 """What a backup has of each table."""
 
-READ_MAX, POLL_SECONDS = 5_000, 0.2
 BYTES_MAX = 1 << 20
 """Read of a file at a time."""
 
@@ -100,27 +100,22 @@ def _bring_back(connection: Connection, recorded: Mapping[str, datetime]) -> Key
     assert counted is not None
     put = connection.execute(
         "insert into public.subject_key (subject, wrapped, created_at)"
-        " select subject, wrapped, created_at from kept_subject_key on conflict do nothing"
-    ).rowcount
+        " select subject, wrapped, created_at from kept_subject_key on conflict do nothing returning subject"
+    ).fetchall()
     gone = destroy_keys(connection, sorted(forgotten.items()))
-    return KeysBack(put - gone, counted[0], counted[1], gone)
+    # Keys that were there and are destroyed now, too, never came back.
+    back = connection.execute(
+        "select count(*) from public.subject_key where subject = any(%s)", [[subject for (subject,) in put]]
+    ).fetchone()
+    assert back is not None
+    return KeysBack(back[0], counted[0], counted[1], gone)
 
 
 def recorded_forgettings(log: Log, topic: str) -> dict[str, datetime]:
     """Who was forgotten by the events of a topic, and until when their keys are destroyed. Raises LogError."""
-    ends = {(topic, number): log.bounds(topic, number) for number in range(log.partitions(topic))}
-    reached: dict[TopicPartition, int] = {where: first for where, (first, _) in ends.items()}
     found: dict[str, datetime] = {}
-    reader = log.reader()
-    try:
-        reader.assign(reached)
-        while any(reached[where] < end for where, (_, end) in ends.items()):
-            records, moved = reader.poll(READ_MAX, POLL_SECONDS)
-            reached.update(moved)
-            for _, event in events_among(records, (CustomerForgotten,)):
-                found[event.subject] = max(event.keys_until, found.get(event.subject, event.keys_until))
-    finally:
-        reader.close()
+    for _, event in events_among(records(log, topic), (CustomerForgotten,)):
+        found[event.subject] = max(event.keys_until, found.get(event.subject, event.keys_until))
     return found
 
 

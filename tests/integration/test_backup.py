@@ -93,6 +93,21 @@ def test_lost_keys_come_back_and_no_key_is_replaced(url: str, vault: PostgresVau
     assert (vault.get(BEN), vault.get(EVE)) == (b"another", b"newer than the backup")
 
 
+def test_only_keys_that_a_backup_brought_are_counted_as_back(url: str, vault: PostgresVault, tmp_path: Path) -> None:
+    # Given a backup, and a vault that any tool put back as it was before somebody was forgotten
+    vault.get_or_put(ADA, b"of ada")
+    back_up_vault(url, tmp_path)
+    with psycopg.connect(url) as connection:
+        kept = connection.execute("table subject_key").fetchall()
+        log = recorded((ADA, forgotten(vault, ADA)))
+        connection.execute("truncate forgotten")
+        connection.execute("insert into subject_key values (%s, %s, %s)", kept[0])
+
+    # When the backup is put back, then the key that was there is destroyed, and none came back
+    assert restore_vault(url, tmp_path, log) == KeysBack(0, 1, 0, 1)
+    assert vault.get(ADA) is None
+
+
 class People:
     """The read model of whose data orders hold."""
 
