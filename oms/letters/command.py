@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,7 +23,7 @@ PAGE_ROWS = 200
 """Rows that are asked for at once, where all are."""
 
 CHOSEN_MAX = 10_000
-"""Messages that one command tries again."""
+"""Dead letters, and streams with something parked, that one command tries again."""
 
 SHOWN_CHARS_MAX = 4_000
 """Characters of a message's value that are shown to people; `--json` has all of it."""
@@ -124,16 +124,18 @@ def redrive_letters(
         raise typer.BadParameter("name one, or choose some by options, or say --all")
     found = iter([call("GET", f"/dead-letters/{part(name)}")]) if name is not None else _rows(chosen)
     wanted = found if offsets is None else (row for row in found if _within(row["name"], offsets))
-    rows = list(islice(wanted, CHOSEN_MAX))
-    more = next(wanted, None) is not None
+    tried = _once_a_stream(wanted)
+    # All are known before the first is tried: what is settled meanwhile would be missing among the pages.
+    rows = list(islice(tried, CHOSEN_MAX))
+    more = next(tried, None) is not None
     done = 0
-    for row in _once_a_stream(rows):
+    for row in rows:
         _act(row["name"], "redrive", None if why is None else {"reason": why}, dry_run)
         done += 1
     if not done:
         console.print("Nothing that waits is among them.")
     if more:
-        console.print(f"There are more: those were the oldest {CHOSEN_MAX}. Ask again.")
+        console.print(f"There are more: those were the oldest {CHOSEN_MAX:,}. Ask again.")
 
 
 def _rows(chosen: Mapping[str, str]) -> Iterator[dict[str, Any]]:
@@ -158,7 +160,7 @@ def _within(name: str, offsets: str) -> bool:
     return place == where and int(first) <= int(offset) <= int(last)
 
 
-def _once_a_stream(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _once_a_stream(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Of those parked in one stream the first alone: it takes the others along."""
     seen: set[tuple[str, str]] = set()
     for row in rows:

@@ -84,6 +84,19 @@ def test_one_is_tried_again_or_what_was_chosen_or_all_and_each_stream_once(doors
     ]
 
 
+def test_what_one_stream_has_parked_counts_once_towards_how_many_are_tried(
+    doors: Doors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given two dead letters, and two streams of which one has two messages parked
+    monkeypatch.setattr(command, "CHOSEN_MAX", 4)
+    said = oms("redrive", "--all")
+    assert [path.partition("/")[0] for path, _ in doors.posted[2:]] == ["order:0:3", "order:1:5"]
+    assert "There are more" not in said
+    # when fewer are tried than wait, then it is said
+    monkeypatch.setattr(command, "CHOSEN_MAX", 3)
+    assert "There are more: those were the oldest 3." in oms("redrive", "--all")
+
+
 def test_a_range_of_offsets_is_of_one_place(doors: Doors) -> None:
     oms("redrive", "--service", "order", "--offsets", "channel.orders:1:8-20")
     oms("redrive", "--service", "order", "--offsets", "0:4-9")
