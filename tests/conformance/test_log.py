@@ -139,7 +139,7 @@ class Member:
         return condition
 
 
-@pytest.fixture(params=["memory", "kafka"])
+@pytest.fixture(params=["memory", pytest.param("kafka", marks=pytest.mark.servers)])
 def bench(request: pytest.FixtureRequest, namespace: str) -> Bench:
     if request.param == "memory":
         return Bench(MemoryLog(lambda: datetime.now(UTC)), namespace)

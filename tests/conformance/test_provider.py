@@ -37,6 +37,8 @@ from tests.conformance.faulty_proxy import Proxy, faulty_proxy
 from tests.sandbox import KEY, running_sandbox
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.servers
+
 MOCK = "stripe-stateful-mock@0.0.16"
 INSTALL_SECONDS = 120
 STRIPE_KEY = "sk_test_orderlog"

@@ -33,6 +33,8 @@ from services.payments.tests.test_payment import ORDER, eur
 from services.payments.workers import _call, _recorded
 from tests.sandbox import Sandbox, running_sandbox
 
+pytestmark = pytest.mark.servers
+
 ACCOUNTS = ("multi", "single", "incremental")
 
 

@@ -20,6 +20,8 @@ from services.payments.providers.stripe_ledger import entry_of
 from services.payments.reconciling import Cause, OurCall, Stage, compare, compare_settled
 from tests.sandbox import KEY, Sandbox, running_sandbox
 
+pytestmark = pytest.mark.servers
+
 KINDS = {
     CallStep.AUTHORIZE: EntryKind.AUTHORIZATION,
     CallStep.CAPTURE: EntryKind.CHARGE,

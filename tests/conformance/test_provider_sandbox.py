@@ -25,6 +25,8 @@ from services.payments.providers.sandbox import SandboxNotices
 from tests.sandbox import SECRET, Heard, Sandbox, hearing, running_sandbox
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.servers
+
 _numbers = count(1)
 HURRIED = 0.5
 """Seconds after which our adapter gives up here; the sandbox holds its answer longer."""

@@ -63,7 +63,7 @@ def _doors_in(url: str, schema: str) -> dict[str, tuple[str, int, str]]:
     return {identifier: (stream, version, digest) for identifier, stream, version, digest in rows}
 
 
-@pytest.fixture(params=["memory", "postgresql"])
+@pytest.fixture(params=["memory", pytest.param("postgresql", marks=pytest.mark.servers)])
 def bench(request: pytest.FixtureRequest, namespace: str) -> Bench:
     if request.param == "memory":
         memory = MemoryStore()

@@ -83,8 +83,9 @@ class Site:
         return dict(answer.json())
 
     def status(self, external_id: str) -> str | None:
-        shown: str | None = self.get(f"/orders/{external_id}").get("status")
-        return shown
+        """What an order is; None while there is none, of which the answer's own `status` is a number."""
+        answer = self.http.get(f"/orders/{external_id}")
+        return str(answer.json()["status"]) if answer.status_code == 200 else None
 
     def receive(self, sku: str, quantity: int) -> httpx.Response:
         return self.post(f"/stock-items/{sku}/receipts", {"location": "dc-1", "quantity": quantity})
