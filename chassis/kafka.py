@@ -40,6 +40,7 @@ from chassis.log import (
     NoPosition,
     Rebalance,
     Record,
+    TooManyUnanswered,
     TopicPartition,
 )
 from contracts.topics import DEAD_LETTER_BYTES_MAX, TopicSpec, events, inbox, named, topics_of_service
@@ -56,6 +57,10 @@ ANSWER_TIMEOUT = REQUEST_TIMEOUT + 2.0
 
 CLOSE_TIMEOUT = 3.0
 """Seconds to wait until a producer has let go of what it held."""
+
+LEFT_ALONE_MAX = 8
+"""Clients of one process that are inside calls which have not returned. Each keeps its threads, connections and queues,
+and only the end of the process ends them."""
 
 RETRY_SECONDS = 0.1
 """Between questions about a topic that the broker does not know yet."""
@@ -78,6 +83,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST, _LATEST = OffsetSpec.earliest(), OffsetSpec.latest()  # type: ignore[no-untyped-call]
 _OTHER_LEADER = frozenset({KafkaError.FENCED_LEADER_EPOCH, KafkaError.UNKNOWN_LEADER_EPOCH})
 _FENCING = frozenset({KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH})
+
+
+_left_alone: list[Thread] = []
+"""Those that were left alone and have not returned, as far as somebody has looked."""
 
 
 class TopicsMisset(LogError):
@@ -225,7 +234,7 @@ class _GroupConsumer:
 
 def answered(call: Callable[[], object], seconds: float) -> None:
     """Make a call of the client that may never return, in a thread of its own; raises what it raises, and Indefinite when
-    it has not returned after `seconds`. Then the thread is left alone with a client that nobody uses any more."""
+    it has not returned after `seconds`. Then the thread is left alone with a client that nobody uses any more, LEFT_ALONE_MAX of them at once."""
     failed: list[BaseException] = []
 
     def make() -> None:
@@ -237,10 +246,28 @@ def answered(call: Callable[[], object], seconds: float) -> None:
     thread = Thread(target=make, daemon=True, name="unanswered")
     thread.start()
     thread.join(seconds)
-    if thread.is_alive():
+    if _leave(thread):
         raise Indefinite(f"the broker did not answer within {seconds:.0f} s")
     if failed:
         raise failed[0]
+
+
+def _leave(thread: Thread) -> bool:
+    """Whether a thread has not returned and is left alone from here on."""
+    left = thread.is_alive()
+    if left:
+        _left_alone.append(thread)
+    return left
+
+
+def _require_few_left_alone() -> None:
+    """Raises TooManyUnanswered where no further client may be made that could be left alone."""
+    _left_alone[:] = [thread for thread in _left_alone if thread.is_alive()]
+    if len(_left_alone) >= LEFT_ALONE_MAX:
+        raise TooManyUnanswered(
+            f"{len(_left_alone)} calls of Kafka's client have not returned since the broker went away: this process ends, "
+            "which ends them"
+        )
 
 
 class _TransactionalProducer:
@@ -342,6 +369,7 @@ class _TransactionalProducer:
         closing = Thread(target=self._let_go, daemon=True, name="producer-close")
         closing.start()
         closing.join(CLOSE_TIMEOUT)
+        _leave(closing)
 
     def _let_go(self) -> None:
         with suppress(KafkaException):  # fenced: another holds the id, and has aborted what was open
@@ -413,6 +441,8 @@ class KafkaLog:
         return _GroupConsumer(self._bootstrap, group, topic)
 
     def producer(self, transactional_id: str) -> _TransactionalProducer:
+        """Raises LogError; TooManyUnanswered where earlier ones were left alone too often."""
+        _require_few_left_alone()
         return _TransactionalProducer(self._bootstrap, transactional_id)
 
     def reader(self) -> _TopicReader:

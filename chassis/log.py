@@ -24,6 +24,7 @@ __all__ = [
     "NoPosition",
     "Rebalance",
     "Record",
+    "TooManyUnanswered",
     "TopicPartition",
     "TopicReader",
     "TransactionalProducer",
@@ -74,6 +75,10 @@ class Abortable(LogError):
 
 class Indefinite(LogError):
     """Nobody knows how the transaction ended; this producer may never be used again."""
+
+
+class TooManyUnanswered(LogError):
+    """Too many clients of this process are inside calls that never end: it has to end, which ends those, too."""
 
 
 class Fenced(LogError):

@@ -129,7 +129,7 @@ class Loop:
     def step(self, timeout: float = 0.05) -> int:
         """Poll, move partitions, follow, handle a batch; the number of messages handled.
 
-        Raises Fenced, NoPosition and ChainBroken: after those the process ends. Raises Indefinite while a new producer
+        Raises Fenced, NoPosition, ChainBroken and TooManyUnanswered: after those the process ends. Raises Indefinite while a new producer
         is needed and cannot be had: then nothing is handled, and the next step tries again.
         """
         producer = self._producer or self._start_producer()

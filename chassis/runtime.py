@@ -24,7 +24,7 @@ import psutil
 
 from chassis.inbox import Routes
 from chassis.kafka import KafkaLog, TopicsMisset, partition_of
-from chassis.log import Fenced, Indefinite, LogError, NoPosition
+from chassis.log import Fenced, Indefinite, LogError, NoPosition, TooManyUnanswered
 from chassis.loop import Limits, Loop
 from chassis.projection import ProjectionFailed, ProjectionFollower
 from chassis.service import FetchNothing, Loader, Service
@@ -71,6 +71,7 @@ class Exit:
     FENCED = 3
     NO_POSITION = 4
     TOPICS = 5
+    UNANSWERED = 6
 
 
 @dataclass(frozen=True)
@@ -189,6 +190,10 @@ def run_service(
         health.last_error = str(error)
         log.error("%s: %s; this process ends, the other goes on", health.name, error)
         return Exit.FENCED
+    except TooManyUnanswered as error:
+        health.last_error = str(error)
+        log.error("%s: %s", health.name, error)
+        return Exit.UNANSWERED
     except NoPosition as error:
         log.error("%s: %s", health.name, error)
         return Exit.NO_POSITION
@@ -272,7 +277,7 @@ def _patiently(attempt: Callable[[], T], health: Health, stop: Callable[[], bool
     while not stop():
         try:
             return attempt()
-        except (Fenced, NoPosition, TopicsMisset):
+        except (Fenced, NoPosition, TooManyUnanswered, TopicsMisset):
             raise
         except (StoreAway, LogError, LookupError) as error:
             health.state, health.last_error = "waiting", str(error)

@@ -1,8 +1,9 @@
-"""Keeps a process of ours going that the broker fenced: it begins again, in its own place, a few times, ever later.
+"""Keeps a process of ours going that the broker fenced, or never answered: it begins again, in its own place, a few times,
+ever later.
 
 `oms up` starts its processes by `python -m oms.kept NAME MODULE`. The module is run in this very process, and where it
-ends as fenced the process is replaced by a new one of the same pid, so that its pid file, its log and its parent stay
-what they were. Nothing here looks at others, and nothing of what was fenced is taken along. A container, or whoever else
+ends so the process is replaced by a new one of the same pid, so that its pid file, its log and its parent stay
+what they were. Nothing here looks at others, and nothing of what it held is taken along. A container, or whoever else
 starts processes and starts them again, runs the module itself.
 """
 
@@ -23,15 +24,18 @@ from typing import Any, NoReturn
 from chassis.runtime import Exit
 from chassis.settings import load_settings
 
-__all__ = ["BEGINNINGS_MAX", "CALM_SECONDS", "Again", "pause_before", "read_again"]
+__all__ = ["BEGINNINGS_MAX", "CALM_SECONDS", "ENDINGS", "Again", "pause_before", "read_again"]
 
 log = logging.getLogger("orderlog")
 
 BEGINNINGS_MAX = 5
 """How often a process begins again; the next time it ends as it did before there was any of this."""
 
+ENDINGS = {Exit.FENCED: "fenced by the broker", Exit.UNANSWERED: "left by the broker without an answer too often"}
+"""Exit codes after which a process begins again, in words. What else ends one, beginning again would only hide."""
+
 CALM_SECONDS = 600.0
-"""Who ran for so long before it was fenced has not begun again at all: two processes that fence each other do it sooner."""
+"""Who ran for so long before it ended has not begun again at all: two processes that fence each other do it sooner."""
 
 FIRST_SECONDS = 1.0
 """Before the first time; each pause is twice the last, so the fifth is 16 s."""
@@ -39,12 +43,14 @@ FIRST_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Again:
-    """That a process begins again: which time it is in a row, when (ISO 8601, UTC), and after how many seconds."""
+    """That a process begins again: which time it is in a row, when it had to end (ISO 8601, UTC) and why, and after how
+    many seconds."""
 
     pid: int
     times: int
-    fenced_at: str
+    ended_at: str
     pause_seconds: float
+    why: str
 
 
 def pause_before(times: int) -> float | None:
@@ -76,27 +82,28 @@ def _write(run_folder: Path, name: str, again: Again) -> None:
 
 
 def main(name: str, module: str, times: int) -> NoReturn:
-    """Be that module's process; where it ends as fenced, begin again or end so."""
+    """Be that module's process; where it ends as one of ENDINGS, begin again or end so."""
     began = time.monotonic()
     try:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
         sys.exit(Exit.STOPPED)
     except SystemExit as error:
-        if error.code != Exit.FENCED:
+        if error.code not in ENDINGS:
             raise
-    _again(name, module, 1 if time.monotonic() - began > CALM_SECONDS else times + 1)
+        code = int(error.code)
+    _again(name, module, code, 1 if time.monotonic() - began > CALM_SECONDS else times + 1)
 
 
-def _again(name: str, module: str, times: int) -> NoReturn:
+def _again(name: str, module: str, code: int, times: int) -> NoReturn:
     # Whoever asks it to stop from here on is obeyed at once: nothing is under way.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
     pause = pause_before(times)
     if pause is None:
-        log.error("%s was fenced again after it had begun again %d times: it ends", name, BEGINNINGS_MAX)
-        sys.exit(Exit.FENCED)
-    fenced_at = datetime.now(UTC).isoformat(timespec="seconds")
-    _write(load_settings().run_folder, name, Again(os.getpid(), times, fenced_at, pause))
+        log.error("%s was %s after it had begun again %d times: it ends", name, ENDINGS[code], BEGINNINGS_MAX)
+        sys.exit(code)
+    ended_at = datetime.now(UTC).isoformat(timespec="seconds")
+    _write(load_settings().run_folder, name, Again(os.getpid(), times, ended_at, pause, ENDINGS[code]))
     log.warning("%s begins again in %.0f s, time %d of %d in a row", name, pause, times, BEGINNINGS_MAX)
     time.sleep(pause)
     sys.stderr.flush()

@@ -254,7 +254,7 @@ class Stack:
         except (OSError, ValueError, KeyError, HTTPException) as error:
             trouble = f"its health answer cannot be read: {error}"
         if again and time.time() - _seconds(again["again"]) < START_SECONDS:
-            return {"state": "starting", "last_error": "the broker had fenced it", "pid": running.pid, **again}
+            return {"state": "starting", "last_error": f"it was {again['again'].why}", "pid": running.pid, **again}
         young = time.time() - running.create_time() < START_SECONDS
         return {"state": "starting" if young else "silent", "last_error": trouble, "pid": running.pid, **again}
 
@@ -315,7 +315,7 @@ class Stack:
 
 def _seconds(again: Again) -> float:
     """When it began again, in seconds as time.time() counts."""
-    return datetime.fromisoformat(again.fenced_at).timestamp() + again.pause_seconds
+    return datetime.fromisoformat(again.ended_at).timestamp() + again.pause_seconds
 
 
 def is_local(host: str | None) -> bool:

@@ -150,10 +150,10 @@ def status_table(rows: Sequence[Row]) -> Group:
 
 
 def _begun_again(rows: Sequence[Row]) -> list[Text]:
-    """Who was fenced by the broker and began again, how often in a row, and when that was."""
+    """Who had to end and began again, why, how often in a row, and when that was."""
     return [
         Text(
-            f"{row.name}: fenced by the broker at {row.again.fenced_at}, began again, "
+            f"{row.name}: {row.again.why} at {row.again.ended_at}, began again, "
             f"time {row.again.times} of {BEGINNINGS_MAX} in a row",
             style="dim" if row.state == "running" else "yellow",
         )

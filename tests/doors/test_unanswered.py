@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from threading import Event, current_thread
+from threading import Event, Thread, current_thread
 from unittest.mock import Mock
 
 import pytest
 
 from chassis import kafka
 from chassis.kafka import answered
-from chassis.log import Indefinite
+from chassis.log import Indefinite, TooManyUnanswered
 
 
 def test_a_call_that_never_returns_has_an_unknown_outcome() -> None:
@@ -38,6 +38,40 @@ def test_a_client_with_such_a_call_inside_is_let_alone(monkeypatch: pytest.Monke
     # then nobody takes the client away from the call that is still inside it
     assert not client.purge.called
     assert not client.close.called
+    released.set()
+
+
+def test_after_so_many_of_them_no_client_is_made_any_more_until_some_return(monkeypatch: pytest.MonkeyPatch) -> None:
+    # given as many calls inside clients that never answer as there may be, of which one returns after all
+    monkeypatch.setattr(kafka, "Producer", Mock())
+    monkeypatch.setattr(kafka, "LEFT_ALONE_MAX", 2)
+    monkeypatch.setattr(kafka, "_left_alone", left := list[Thread]())
+    first, second = Event(), Event()
+    for released in (first, second):
+        with pytest.raises(Indefinite):
+            answered(released.wait, seconds=0.01)
+    # when another producer is asked for, then it is refused, since only the end of the process would end them
+    log = kafka.KafkaLog("127.0.0.1:1")
+    with pytest.raises(TooManyUnanswered, match="2 calls"):
+        log.producer("order-0")
+    # and when one of them has returned, there is one again
+    first.set()
+    left[0].join()
+    log.producer("order-0")
+    second.set()
+
+
+def test_a_client_that_does_not_close_is_left_alone_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    client, released = Mock(), Event()
+    client.close.side_effect = lambda: released.wait()
+    monkeypatch.setattr(kafka, "Producer", lambda _: client)
+    monkeypatch.setattr(kafka, "CLOSE_TIMEOUT", 0.01)
+    monkeypatch.setattr(kafka, "LEFT_ALONE_MAX", 1)
+    monkeypatch.setattr(kafka, "_left_alone", [])
+    log = kafka.KafkaLog("127.0.0.1:1")
+    log.producer("order-0").close()
+    with pytest.raises(TooManyUnanswered):
+        log.producer("order-0")
     released.set()
 
 

@@ -1,4 +1,4 @@
-"""A process of `oms up` that the broker fenced begins again in its place."""
+"""A process of `oms up` that the broker fenced, or left without an answer, begins again in its place."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from chassis.runtime import Exit
-from oms.kept import BEGINNINGS_MAX, Again, pause_before, read_again
+from oms.kept import BEGINNINGS_MAX, ENDINGS, Again, pause_before, read_again
 from oms.status import Row, status_table
 
 MODULE = """
@@ -41,13 +41,15 @@ def kept_process(home: Path, endings: str, times: int = 0) -> tuple[int, list[in
     return done.returncode, pids, read_again(home / "run", "order"), done.stderr
 
 
-def test_a_fenced_process_begins_again_as_the_same_one(tmp_path: Path) -> None:
-    code, pids, again, _ = kept_process(tmp_path, f"{Exit.FENCED} {Exit.STOPPED}")
+@pytest.mark.parametrize("ending", [Exit.FENCED, Exit.UNANSWERED])
+def test_a_process_that_was_fenced_or_never_answered_begins_again_as_the_same_one(tmp_path: Path, ending: int) -> None:
+    code, pids, again, _ = kept_process(tmp_path, f"{ending} {Exit.STOPPED}")
     assert code == Exit.STOPPED
     assert len(pids) == 2
     assert pids[0] == pids[1]
     assert again is not None
     assert (again.pid, again.times, again.pause_seconds) == (pids[0], 1, pause_before(1))
+    assert again.why == ENDINGS[ending]
 
 
 @pytest.mark.parametrize("ending", [Exit.STOPPED, Exit.CRASHED, Exit.SETTINGS, Exit.NO_POSITION, Exit.TOPICS])
@@ -59,7 +61,7 @@ def test_whoever_ends_in_another_way_does_not(tmp_path: Path, ending: int) -> No
 def test_it_does_not_begin_for_ever(tmp_path: Path) -> None:
     code, pids, _, said = kept_process(tmp_path, str(Exit.FENCED), times=BEGINNINGS_MAX)
     assert (code, len(pids)) == (Exit.FENCED, 1)
-    assert "order was fenced again" in said
+    assert "order was fenced by the broker after it had begun again 5 times" in said
 
 
 def test_each_pause_is_twice_the_last() -> None:
@@ -70,6 +72,7 @@ def test_each_pause_is_twice_the_last() -> None:
 def test_status_says_who_began_again_and_when() -> None:
     console = Console(width=200)
     with console.capture() as captured:
-        console.print(status_table([Row("order", "running", again=Again(17, 2, "2026-11-27T18:00:00+00:00", 2.0))]))
+        again = Again(17, 2, "2026-11-27T18:00:00+00:00", 2.0, ENDINGS[Exit.FENCED])
+        console.print(status_table([Row("order", "running", again=again)]))
     told = f"order: fenced by the broker at 2026-11-27T18:00:00+00:00, began again, time 2 of {BEGINNINGS_MAX} in a row"
     assert told in captured.get()
