@@ -5,6 +5,7 @@ Pure, given a `seal`; for doors. Nothing is refused here: what does not add up i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -43,6 +44,7 @@ from contracts.order import (
 )
 from contracts.payments.gift_codes import gift_card_id, store_credit_id
 from contracts.personal import Personal, PersonalContent
+from services.order.checks import CURRENCIES
 
 __all__ = [
     "NO_CURRENCY",
@@ -60,6 +62,8 @@ __all__ = [
     "ship_to_of",
     "tender_of",
 ]
+
+_WORD = re.compile(r"[^\W\d_]+")
 
 Seal = Callable[[str, PersonalContent], Personal]
 """Seals what belongs to a subject (its id), under that subject's key."""
@@ -150,7 +154,15 @@ def place_order(order: ChannelOrder, tenant: str, seal: Seal) -> PlaceOrder:
         references=_references(order.references),
         masked=masked,
     )
-    return request.model_copy(update={"fingerprint": fingerprint(request)})
+    # The fingerprint is of what was sent: another currency is another body, also where both are masked alike.
+    kept = {"fingerprint": fingerprint(request), "stated_currency": None if known else _nameless(order.currency)}
+    return request.model_copy(update=kept)
+
+
+def _nameless(currency: str) -> str:
+    """A currency as a channel wrote it, to be kept in the clear: an `x` for each letter of a word that is no code of ISO
+    4217, since somebody's name may have been typed there."""
+    return _WORD.sub(lambda word: word[0] if word[0].upper() in CURRENCIES else "x" * len(word[0]), currency)
 
 
 def cancel_by_channel(cancel: ChannelCancel) -> CancelByChannel:

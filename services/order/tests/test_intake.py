@@ -98,9 +98,17 @@ def test_the_fingerprint_covers_what_is_commercial(changes: dict[str, Any], same
     assert (request(**changes).fingerprint == request().fingerprint) is same
 
 
-def test_what_is_no_currency_code_is_kept_as_it_was_written() -> None:
-    made = request(currency="loyalty points")
-    assert (made.currency, made.stated_currency) == ("XXX", "loyalty points")
+@pytest.mark.parametrize(
+    ("stated", "kept"), [("Ada Lindqvist", "xxx xxxxxxxxx"), ("eur/USD", "eur/USD"), ("€", "€"), ("US$ 1", "xx$ 1")]
+)
+def test_what_is_no_currency_code_is_kept_without_what_may_be_a_name(stated: str, kept: str) -> None:
+    made = request(currency=stated)
+    assert (made.currency, made.stated_currency) == ("XXX", kept)
+
+
+def test_another_currency_is_another_body_also_where_both_are_masked_alike() -> None:
+    assert request(currency="points").fingerprint != request(currency="credit").fingerprint
+    assert request(currency="points").stated_currency == request(currency="credit").stated_currency
 
 
 def test_a_card_names_its_stored_method_and_who_holds_it() -> None:
