@@ -10,7 +10,7 @@ from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 
 from chassis.handling import HEADERS_BYTES_MAX, Incoming
-from chassis.log import Record
+from chassis.log import NAMELESS, Record
 from contracts import topics
 from contracts.envelope import Envelope, MalformedEnvelope
 from contracts.ids import split_stream
@@ -61,6 +61,8 @@ def read_message(
             raise Unreadable(f"{service} has no streams of kind {kind}")
         if home(record.key or b"") != record.partition:
             raise Unreadable(f"the key {key} does not belong to partition {record.partition}")
+        if record.headers == NAMELESS:
+            raise Unreadable("the name of a header is not UTF-8 text, and none of its headers can be read")
         envelope = Envelope.parse(record.headers)
         if envelope.reply_to is not None and not routes.reach(envelope.reply_to):
             raise Unreadable(f"no answer can go to {envelope.reply_to}, which is not <service>:<kind>/<id>")

@@ -32,6 +32,7 @@ from confluent_kafka.admin._resource import ResourceType
 from confluent_kafka.cimpl import NewTopic
 
 from chassis.log import (
+    NAMELESS,
     Abortable,
     Fenced,
     Indefinite,
@@ -43,6 +44,7 @@ from chassis.log import (
     TooManyUnanswered,
     TopicPartition,
 )
+from contracts.envelope import Headers
 from contracts.topics import DEAD_LETTER_BYTES_MAX, TopicSpec, events, inbox, named, topics_of_service
 
 __all__ = ["KafkaLog", "TopicsMisset", "answered", "partition_of"]
@@ -98,11 +100,19 @@ def partition_of(key: bytes, partitions: int) -> int:
     return int(murmur2(key, partitions))
 
 
+def _headers(message: Message) -> Headers:
+    try:
+        pairs = cast(Sequence[tuple[str, bytes | None]], message.headers() or ())
+    except SystemError:
+        # A name that is no UTF-8. Asked again, the client hands out a list with holes in it, which may not be touched.
+        return NAMELESS
+    return tuple([(name, b"") if value is None else (name, value) for name, value in pairs])
+
+
 def _record(message: Message) -> Record:
     kind, milliseconds = message.timestamp()
     moment = _EPOCH if kind == TIMESTAMP_NOT_AVAILABLE else _EPOCH + timedelta(milliseconds=milliseconds)
-    pairs = cast(Sequence[tuple[str, bytes | None]], message.headers() or ())
-    headers = tuple([(name, b"") if value is None else (name, value) for name, value in pairs])
+    headers = _headers(message)
     topic, partition, offset = message.topic(), message.partition(), message.offset()
     assert topic is not None and partition is not None and offset is not None
     return Record(topic, partition, offset, moment, message.key(), message.value(), headers)

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from contracts.envelope import Headers
 
 __all__ = [
+    "NAMELESS",
     "Abortable",
     "Fenced",
     "GroupConsumer",
@@ -31,6 +32,9 @@ __all__ = [
 ]
 
 TopicPartition = tuple[str, int]
+
+NAMELESS: Headers = (("\N{REPLACEMENT CHARACTER}", b""),)
+"""In place of the headers of a record of which one has a name that is no UTF-8 text: a client may lose them all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
 
 from chassis.faultpoints import faultpoint
+from chassis.header_names import read_odd_names
 from chassis.log import LogError, NewRecord
 from chassis.sealing import MasterKeyMisfit
 from chassis.store import StoreAway
@@ -135,6 +136,7 @@ class KafkaWriter:
 
 def make_broker(bootstrap: str) -> KafkaBroker:
     """A FastStream broker with our settings; subscribers are added with `subscribe`."""
+    read_odd_names()
     return KafkaBroker(
         bootstrap,
         acks=PRODUCER_SETTINGS["acks"],

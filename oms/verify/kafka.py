@@ -195,5 +195,8 @@ class KafkaSource:
 
 
 def _headers(message: Message) -> tuple[tuple[str, bytes], ...]:
-    found: Any = message.headers()
+    try:
+        found: Any = message.headers()
+    except SystemError:
+        return ()  # a name that is no UTF-8: the client has lost them, and asked again it hands out what may not be touched
     return tuple((name, content or b"") for name, content in found or ())
