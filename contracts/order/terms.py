@@ -154,9 +154,9 @@ class ShipGroup(Value):
 class OrderTerms(Value):
     """What was agreed: who buys what from whom, where it goes, and how it is paid. In the request and in the event.
 
-    `stated_total` is the total that the channel named; `stated_currency` its currency as it wrote it, with an `x` for each letter
-    of what is no code, where that is no ISO 4217 code (`currency` is then XXX). `placed_at` is the channel's own time. `fingerprint` (SHA-256, hex) covers
-    the commercial fields and tells two bodies of one order apart. `masked` names the fields of the channel's body in which
+    `stated_total` is the total that the channel named; `stated_currency` its currency as it wrote it, where that is no
+    ISO 4217 code (`currency` is then XXX), with an `x` for each letter of a word that is none. `placed_at` is the
+    channel's own time. `fingerprint` (SHA-256, hex) covers the commercial fields and tells two bodies of one order apart. `masked` names the fields of the channel's body in which
     a card number was masked before anything was stored (`notes`, `lines.0.references.1.id`).
     """
 

@@ -94,7 +94,9 @@ class Outcome:
     for, in minor units. `reason` is of a decline; `soft` says that the same call may go well later. `code` is the
     provider's own word for it, never free text. `action_url` is where the payer confirms. `expires_at` is when an
     authorisation lapses (UTC), `capabilities` what it allows; `final` that nothing more can be captured of it.
-    `retry_after` is how long the provider asks to be left alone. `said` tells people what happened, without personal
+    `retry_after` is how long the provider asks to be left alone. `away` says that the provider did not take the call up at
+    all, which others may find as well: no connection, no answer, too many calls, unavailable, a key that it does not let
+    in. Without it the trouble may be this call's own. `said` tells people what happened, without personal
     data.
     """
 
@@ -110,6 +112,7 @@ class Outcome:
     capabilities: tuple[Capability, ...] = ()
     final: bool = False
     retry_after: timedelta | None = None
+    away: bool = False
     settlement: Settlement | None = None
     brand: str | None = None
     last_four: str | None = None

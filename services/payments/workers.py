@@ -8,6 +8,7 @@ wanted meanwhile is known to have done nothing.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -40,7 +41,7 @@ AT_ONCE_MAX = 16
 """Payments for which a provider is asked at once; those of one payment one after the other."""
 
 FAILURES_MAX = 5
-"""Calls in a row that a provider may fail (unavailable, too many calls, no answer) before it is left alone."""
+"""Calls in a row that a provider may not take up (unavailable, too many calls, no answer) before it is left alone."""
 
 LEFT_ALONE = timedelta(seconds=30)
 """For how long; then one call tries whether it is back."""
@@ -60,8 +61,8 @@ KINDS = (
 )
 
 
-class _Failed(Exception):
-    """A provider failed: counts towards leaving it alone."""
+class _Away(Exception):
+    """A provider took up nothing since a call began: counts towards leaving it alone."""
 
 
 def _utc_now() -> datetime:
@@ -83,6 +84,7 @@ class ProviderWorker:
     ) -> None:
         self._providers, self._usual, self._clock, self._tenant = providers, usual, clock, door.tenant
         self._began = clock()
+        self._answers = Counter[str]()
         self._breakers = AsyncCircuitBreakerFactory(FAILURES_MAX, LEFT_ALONE.total_seconds())
         self._acting = Acting("payments", KINDS, self.act, "payments", door, taken, waits, AT_ONCE_MAX)
 
@@ -119,15 +121,22 @@ class ProviderWorker:
         return replace(found, result=Result.UNKNOWN) if found.result is Result.TRY_AGAIN else found
 
     async def _guarded(self, provider: Provider, ask: Callable[[Call], Awaitable[Outcome]], call: Call) -> Outcome:
-        """What the provider says, unless it is left alone: then nothing happened."""
+        """What the provider says, unless it is left alone: then nothing happened.
+
+        That a call is not taken up says nothing of the others, as long as one of them was since it began: a card may be
+        slow, and where many are the last answers are all of that kind.
+        """
         heard: list[Outcome] = []
         breaker = await self._breakers.get_breaker(provider.name)
+        answers = self._answers[provider.name]
         try:
             async with breaker:
                 heard.append(await _asked(provider, ask, call))
-                if heard[0].result in (Result.TRY_AGAIN, Result.UNKNOWN):
-                    raise _Failed
-        except _Failed:
+                if not heard[0].away:
+                    self._answers[provider.name] += 1
+                elif answers == self._answers[provider.name]:
+                    raise _Away
+        except _Away:
             return heard[0]
         except OpenedState:
             return Outcome(

@@ -383,6 +383,7 @@ def test_a_call_that_never_arrived_was_never_seen_and_goes_well_later(
 
     assert failed.result is result
     assert failed.retry_after == (timedelta(seconds=7) if fault == "busy" else None)
+    assert failed.away is (fault == "busy")
     assert found.result is Result.NEVER_SEEN
     assert done.result is Result.DONE
 
@@ -403,6 +404,7 @@ def test_nobody_there_is_nothing_done(bench: Bench) -> None:
     called, found = do(bench, lambda provider: provider.call(asked), lambda provider: provider.find(asked), url=url)
     assert called.result is Result.TRY_AGAIN
     assert found.result is Result.TRY_AGAIN
+    assert called.away and found.away
 
 
 @pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n<html>no!", b"nonsense\r\n\r\n"])

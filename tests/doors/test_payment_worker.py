@@ -35,12 +35,13 @@ class Kept:
 
     name, keys_kept = "sandbox", timedelta(hours=24)
 
-    def __init__(self, answer: Result = Result.DONE, found: Result = Result.NEVER_SEEN) -> None:
+    def __init__(self, answer: Result = Result.DONE, found: Result = Result.NEVER_SEEN, *, away: bool = False) -> None:
+        self.away = away
         self.answer, self.found, self.calls, self.finds = answer, found, list[Call](), list[Call]()
 
     async def call(self, call: Call) -> Outcome:
         self.calls.append(call)
-        return Outcome(self.answer, self.name, reference="pi_1", said="x" * 1_000)
+        return Outcome(self.answer, self.name, reference="pi_1", away=self.away, said="x" * 1_000)
 
     async def find(self, call: Call) -> Outcome:
         self.finds.append(call)
@@ -152,8 +153,44 @@ def test_a_provider_that_nobody_set_did_nothing_for_certain() -> None:
     assert outcome.result is CallResult.UNKNOWN
 
 
-def test_a_provider_that_fails_again_and_again_is_left_alone() -> None:
+def test_cards_that_fail_by_themselves_make_no_other_wait() -> None:
+    # given cards whose calls the provider takes up and fails at, in a row
     provider = Kept(Result.UNKNOWN)
+    work = Work(provider)
+    for number in range(2 * FAILURES_MAX):
+        work.take(asked(request(number), target=f"payment/{number}"))
+    # when another is wanted, then it is asked for
+    provider.answer = Result.DONE
+    assert work.take(asked(request(99), target="payment/99"))[-1].result is CallResult.DONE
+    assert len(provider.calls) == 2 * FAILURES_MAX + 1
+
+
+class Slow(Kept):
+    """Answers nothing for some cards, which is known only when all the others have their answer."""
+
+    def __init__(self, slow: int) -> None:
+        super().__init__()
+        self.slow, self.others = slow, asyncio.Event()
+
+    async def call(self, call: Call) -> Outcome:
+        if int(call.key.removeprefix("key-")) < self.slow:
+            await self.others.wait()
+            return Outcome(Result.UNKNOWN, self.name, away=True)
+        self.others.set()
+        return await super().call(call)
+
+
+def test_cards_that_get_no_answer_while_another_does_make_nobody_wait() -> None:
+    # given more cards that get no answer than may fail in a row, and one that does meanwhile
+    provider = Slow(FAILURES_MAX + 2)
+    work = Work(provider)
+    work.take(*(asked(request(number), target=f"payment/{number}") for number in range(FAILURES_MAX + 3)))
+    # when another is wanted, then it is asked for
+    assert work.take(asked(request(99), target="payment/99"))[-1].result is CallResult.DONE
+
+
+def test_a_provider_that_takes_up_nothing_again_and_again_is_left_alone() -> None:
+    provider = Kept(Result.UNKNOWN, away=True)
     intents = [asked(request(number), target=f"payment/{number}") for number in range(FAILURES_MAX + 3)]
     outcomes = Work(provider).take(*intents[:FAILURES_MAX], *intents[FAILURES_MAX:])
     assert len(provider.calls) >= FAILURES_MAX

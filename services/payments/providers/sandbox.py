@@ -140,13 +140,14 @@ class SandboxProvider:
         """Without a connection nothing was sent; of all else nobody can tell."""
         never_sent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
         said = f"{self.name} did not answer ({type(error).__name__})"
-        return Outcome(Result.TRY_AGAIN if never_sent else otherwise, self.name, said=said)
+        away = isinstance(error, httpx.HTTPError)
+        return Outcome(Result.TRY_AGAIN if never_sent else otherwise, self.name, away=away, said=said)
 
     def _heard(self, answer: httpx.Response, call: Call) -> Outcome:
         status = answer.status_code
         if status in (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE):
             said, wait = f"{self.name} asks to wait ({status})", _seconds(answer.headers.get("Retry-After"))
-            return Outcome(Result.TRY_AGAIN, self.name, code=str(status), retry_after=wait, said=said)
+            return Outcome(Result.TRY_AGAIN, self.name, code=str(status), retry_after=wait, away=True, said=said)
         if status >= 500:
             return Outcome(Result.UNKNOWN, self.name, code=str(status), said=f"{self.name} failed ({status})")
         try:

@@ -130,6 +130,10 @@ def decline(code: str | None, word: str | None, reference: str | None = None) ->
     )
 
 
+UNAVAILABLE = frozenset({502, 503, 504})
+"""What stands before the provider says while that is not there."""
+
+
 def outcome_of_error(error: stripe.StripeError, reference: str | None) -> Outcome:
     """What an error of the library says about whether money moved."""
     match error:
@@ -138,10 +142,11 @@ def outcome_of_error(error: stripe.StripeError, reference: str | None) -> Outcom
         case stripe.StripeError(http_status=429):
             headers = {name.lower(): value for name, value in (error.headers or {}).items()}
             wait = _seconds(headers.get("retry-after"))
-            return Outcome(Result.TRY_AGAIN, NAME, code="429", retry_after=wait, said="stripe asks to wait (429)")
+            said = "stripe asks to wait (429)"
+            return Outcome(Result.TRY_AGAIN, NAME, code="429", retry_after=wait, away=True, said=said)
         case stripe.AuthenticationError() | stripe.PermissionError():
             said = "stripe does not let us in: look at the key in the setting stripe_key_file"
-            return Outcome(Result.TRY_AGAIN, NAME, code=error.code or str(error.http_status), said=said)
+            return Outcome(Result.TRY_AGAIN, NAME, code=error.code or str(error.http_status), away=True, said=said)
         case stripe.CardError():
             body: Any = error.json_body or {}
             refusal = body.get("error") or {}
@@ -151,7 +156,9 @@ def outcome_of_error(error: stripe.StripeError, reference: str | None) -> Outcom
             return decline("key_reused", None, reference)
         case stripe.InvalidRequestError():
             return decline(error.code or f"refused_{error.http_status}", None, reference)
-    return Outcome(Result.UNKNOWN, NAME, code=str(error.http_status), said=f"stripe failed ({error.http_status})")
+    status = error.http_status
+    away, said = status in UNAVAILABLE, f"stripe failed ({status})"
+    return Outcome(Result.UNKNOWN, NAME, code=str(status), away=away, said=said)
 
 
 def _unheard(error: stripe.APIConnectionError) -> Outcome:
@@ -159,7 +166,7 @@ def _unheard(error: stripe.APIConnectionError) -> Outcome:
     cause = error.__cause__
     never_sent = isinstance(cause, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
     said = f"stripe did not answer ({type(cause or error).__name__})"
-    return Outcome(Result.TRY_AGAIN if never_sent else Result.UNKNOWN, NAME, said=said)
+    return Outcome(Result.TRY_AGAIN if never_sent else Result.UNKNOWN, NAME, away=True, said=said)
 
 
 def _seconds(text: str | None) -> timedelta | None:
