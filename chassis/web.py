@@ -159,7 +159,15 @@ def caller_of(
     wanted = re.search(r"\bwait=(\d{1,4})\b", prefer or "")
     wait = min(float(wanted.group(1)), WAIT_SECONDS_MAX) if wanted else 0.0
     actor = Actor(kind=grant.kind, subject=grant.subject, on_behalf_of=x_on_behalf_of)
-    return Caller(idempotency_key, grant, actor, x_reason, wait, _version_of(if_match))
+    return Caller(idempotency_key, grant, actor, _as_written(x_reason), wait, _version_of(if_match))
+
+
+def _as_written(header: str | None) -> str | None:
+    """A header's text: most clients send UTF-8, which reaches us as if it were Latin-1."""
+    try:
+        return None if header is None else header.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return header
 
 
 def _version_of(tag: str | None) -> int | None:

@@ -57,9 +57,10 @@ class Inside:
 
     async def post(self, token: str, path: str, body: Any, reason: str | None = None) -> Answer:
         """Have something done, and wait for what comes of it. Each call is a wish of its own."""
-        headers = {**_who(token), "Idempotency-Key": f"console-{uuid4()}", "Prefer": f"wait={WAIT_SECONDS}"}
+        said = {**_who(token), "Idempotency-Key": f"console-{uuid4()}", "Prefer": f"wait={WAIT_SECONDS}"}
         if reason:
-            headers["X-Reason"] = reason
+            said["X-Reason"] = reason
+        headers = {name.encode(): text.encode() for name, text in said.items()}
         return _answer(await self._client.post(path, json=body, headers=headers))
 
     async def close(self) -> None:

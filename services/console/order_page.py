@@ -1,34 +1,28 @@
-"""The page of one order: what it is, what became of it in every service, why, and what may be done about it.
+"""The page of one order: what it is, what became of it in every service, and why.
 
-What is shown comes from the HTTP doors and from the streams of the services; what is done is asked of the doors.
+What is shown comes from the HTTP doors and from the streams of the services. What may be done is in order_actions.py.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from chassis.tokens import Role
 from contracts.order import Bucket
 from services.console.histories import Histories
-from services.console.inside import Answer, Inside
+from services.console.inside import Inside
 from services.console.questions import Questions
 
-__all__ = ["ACTIONS", "Action", "Entry", "Field", "Page", "act", "order_page"]
+__all__ = ["Entry", "Page", "order_page"]
 
 Entry = dict[str, Any]
 """An event on the timeline: as the doors tell it, with its service, and the entry that caused it."""
 
 STREAMS_MAX = 200
 """Streams whose events one timeline shows: an order, its payment, the work of nodes, shipments."""
-
-SERVED = frozenset({Role.CSR, Role.ADMIN})
-KEPT = frozenset({Role.CSR, Role.FINANCE, Role.ADMIN})
-
-ENDED = frozenset({"completed", "cancelled", "partly_returned", "returned"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,97 +142,3 @@ def _chosen(moments: Sequence[str], at: str | None) -> int:
     if at is None:
         return max(0, len(moments) - 1)
     return max(0, sum(_moment(moment) <= _moment(at) for moment in moments) - 1)
-
-
-# What may be done
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """A field of an action's form."""
-
-    name: str
-    title: str
-    required: bool = True
-    numeric: bool = False
-    options: Sequence[tuple[str, str]] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """Something that may be done to an order: by whom, when it fits, and the request that it becomes."""
-
-    name: str
-    title: str
-    says: str
-    roles: frozenset[Role]
-    fits: Callable[[Mapping[str, Any]], bool]
-    fields: Sequence[Field]
-    path: Callable[[Mapping[str, str]], str]
-    body: Callable[[Mapping[str, str]], dict[str, Any]]
-
-
-REASON = Field("reason", "Why (recorded for ever; no names of people)")
-CAUSES = (
-    ("customer", "the customer wants it"),
-    ("fraud", "fraud"),
-    ("out_of_stock", "out of stock"),
-    ("other", "other"),
-)
-
-
-def _open(order: Mapping[str, Any]) -> bool:
-    return order["status"] not in ENDED
-
-
-ACTIONS = (
-    Action(
-        "hold",
-        "Put on hold",
-        "Sourcing, payment and release wait until somebody releases it.",
-        KEPT,
-        _open,
-        (REASON,),
-        lambda fields: "/holds",
-        lambda fields: {"detail": fields["reason"]},
-    ),
-    Action(
-        "release",
-        "Release a hold",
-        "The order goes on from where it was.",
-        KEPT,
-        lambda order: bool(order["holds"]),
-        (Field("hold", "Which hold"), REASON),
-        lambda fields: f"/holds/{fields['hold']}/release",
-        lambda fields: {"detail": fields["reason"]},
-    ),
-    Action(
-        "cancel",
-        "Cancel what has not left",
-        "Stock goes back and what was secured is given back; nodes that have accepted are asked.",
-        SERVED,
-        _open,
-        (Field("cause", "Cause", options=CAUSES), REASON),
-        lambda fields: "/cancel",
-        lambda fields: {"cause": fields["cause"], "detail": fields["reason"]},
-    ),
-    Action(
-        "refund",
-        "Give something back",
-        "An appeasement in percent of what was paid, to what it was paid with. Above a sum a second person approves it.",
-        KEPT,
-        lambda order: order["captured"] > order["refunded"],
-        (Field("percent", "Percent", numeric=True), REASON),
-        lambda fields: "/refunds",
-        lambda fields: {"cause": "appeasement", "percent": fields["percent"], "reason": fields["reason"]},
-    ),
-)
-
-
-async def act(inside: Inside, token: str, action: Action, name: str, fields: Mapping[str, str]) -> Answer:
-    """Have it done; what the door said of it."""
-    missing = [each.title for each in action.fields if each.required and not fields.get(each.name, "").strip()]
-    if missing:
-        return Answer(422, {"title": f"Say: {', '.join(missing)}."})
-    path = f"/orders/{name}{action.path(fields)}"
-    return await inside.post(token, path, action.body(fields), fields.get("reason"))

@@ -77,7 +77,7 @@ def _shown() -> dict[str, Any]:
         "order_id": ORDER_ID, "number": "QQNX5-E2MGN-U", "status": "in_fulfillment", "version": 9, "changed_at": "2026",
         "placed_at": "2026", "seller": "acme", "channel": "web", "channel_account": "shop", "external_id": NAME,
         "currency": "EUR", "total": 2598, "due": 2598, "captured": 0, "refunded": 0, "credit": 0, "ship_groups": [],
-        "holds": [], "lines": [line], "returns": [], "refunds": [], "exchanges": [], "fulfillment_orders": [],
+        "holds": [], "astray": [], "change": None, "lines": [line], "returns": [], "refunds": [], "exchanges": [], "fulfillment_orders": [],
     }  # fmt: skip
 
 
@@ -193,10 +193,10 @@ def test_an_action_is_done_by_whoever_is_signed_in_with_the_reason_that_they_gav
     token = signed_in(browser, tokens)
     form = form_of(browser.get(f"/console/orders/{ORDER_ID}").text)
     # when they hold it
-    given = {"form": form, "reason": "the customer called"}
+    given = {"form": form, "reason": "für 5 €, sagt die Kundin"}
     answer = browser.post(f"/console/orders/{ORDER_ID}/hold", data=given)
     # then their own token asked the door, and the page says what came of it
-    assert doors.asked == [(token, f"/orders/{ORDER_ID}/holds", '{"detail":"the customer called"}')]
+    assert doors.asked == [(token, f"/orders/{ORDER_ID}/holds", '{"detail":"für 5 €, sagt die Kundin"}')]
     assert "Put on hold: HoldPlaced." in answer.text
 
 

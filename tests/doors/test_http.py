@@ -77,6 +77,14 @@ def test_a_command_is_accepted_with_the_place_to_look(doors: Doors) -> None:
     )
 
 
+def test_a_reason_in_any_script_is_kept_as_it_was_written(doors: Doors) -> None:
+    headers = {"Idempotency-Key": b"k1", "X-Reason": "für 5 €".encode()}
+    assert doors.client.post(PATH, json=BODY, headers=headers).status_code == 202
+    headers = {"Idempotency-Key": b"k2", "X-Reason": "für alle".encode("latin-1")}
+    assert doors.client.post(PATH, json=BODY, headers=headers).status_code == 202
+    assert [Envelope.parse(each.headers).reason for each in doors.writer.records] == ["für 5 €", "für alle"]
+
+
 def test_who_asks_is_whom_the_token_stands_for_and_the_one_that_they_name(doors: Doors) -> None:
     doors.tokens.tell("scanner", "scanner-3", Role.WAREHOUSE, kind=Kind.SYSTEM)
     answer = doors.post(Authorization="Bearer scanner", X_On_Behalf_Of="picker-17", X_Actor="person:ben")

@@ -103,6 +103,28 @@ def test_customer_service_finds_an_order_holds_it_and_sees_why(site: Site, brows
         expect(page.locator("ol.timeline")).not_to_contain_text("HoldPlaced")
 
 
+def test_customer_service_sees_what_a_change_comes_to_before_it_is_done(site: Site, browser: Browser) -> None:
+    # given an order of two units that nobody has yet, and its page
+    site.placed("shop-4715", lines=[{"line_id": "a", "sku": "SKU-LATER", "quantity": 2, "amount": 2000}])
+    order_id = eventually(lambda: site.get("/orders/shop-4715").get("order_id"), because="the order shown")
+    with signed_in(browser, site, Role.CSR) as page:
+        page.goto(f"/console/orders/{order_id}")
+        page.get_by_text("Change quantities", exact=True).first.click()
+        page.locator("details[open] input[name^='units.']").first.fill("1")
+        page.locator("details[open] input[name=reason]").fill("one is enough, für Ada")
+        page.locator("details[open] button").click()
+        # then what it comes to is shown, and nothing is done
+        expect(page.get_by_role("heading", name="A change that is not done yet")).to_be_visible()
+        expect(page.get_by_text("Less: 1 of line")).to_be_visible()
+        # until it is confirmed
+        page.get_by_text("Confirm the change", exact=True).first.click()
+        page.locator("details[open] input[name=reason]").fill("agreed by phone")
+        page.locator("details[open] button").click()
+        expect(page.get_by_text("Confirm the change: ")).to_be_visible()
+        expect(page.locator("ol.timeline")).to_contain_text("one is enough, für Ada")
+    eventually(lambda: site.get(f"/orders/{order_id}")["change"] is None, because="the change done")
+
+
 def test_a_picker_with_a_scanner_takes_an_order_to_the_van_without_a_mouse(site: Site, browser: Browser) -> None:
     # given work that a node has on its list
     order_id = known(site, "shop-4712")
