@@ -1,6 +1,7 @@
 """Exceptions: everything that waits for a person, over all services, in one place.
 
-Each queue is a list of the doors; whoever may not see one is not shown it. What happens if nobody acts stands beside it.
+Each queue is a list of the doors (queues.py); whoever may not see one is not shown it. Several rows may be chosen for one
+action with one reason; each is a request of its own, and what came of each is said.
 """
 
 from __future__ import annotations
@@ -10,173 +11,48 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote, unquote
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services.console.answering import age_of, page, parts_of, who_of
+from chassis.tokens import Grant
+from services.console.answering import Parts, Refused, age_of, came_of, form_of, page, parts_of, who_of
+from services.console.queues import QUEUES, Deed, Queue
+from services.console.sheets import sheet
+from services.console.showing import duration
 
-__all__ = ["QUEUES", "ROUTES", "Queue"]
+__all__ = ["ROUTES"]
 
 ROWS_MAX = 50
 """Rows of each queue on the page; of more it is said that there are more."""
 
+EXPORT_ROWS_MAX = 200
+"""Rows of a queue in one CSV file: what a door lists at once."""
+
+AT_ONCE = 6
+"""Rows of which something is done at the same time."""
+
+CHOSEN = "row."
+"""What the name of a field begins with that chooses a row; its names follow, its title is the value."""
+
+TIMES = ("changed_at", "claimed_at", "proposed_at", "opened_at", "drafted_at", "at")
+"""Fields that say since when a row waits."""
+
 
 @dataclass(frozen=True, slots=True)
-class Queue:
-    """A queue: whose it is, what happens if nobody acts, where the doors list it, and the columns that are shown (field
-    of a row, title)."""
+class Came:
+    """What came of an action on a row."""
 
-    name: str
     title: str
-    owner: str
-    if_nobody_acts: str
-    path: str
-    asked: Mapping[str, Any]
-    rows: str
-    columns: Sequence[tuple[str, str]]
-
-
-QUEUES = (
-    Queue(
-        "held",
-        "Orders on hold",
-        "order desk",
-        "They stay where they are, their stock with them.",
-        "/orders",
-        {"held": "true"},
-        "orders",
-        (("number", "Order"), ("external_id", "Channel's id"), ("channel_account", "Channel"), ("changed_at", "Since")),
-    ),
-    Queue(
-        "backorders",
-        "Lines that wait for goods",
-        "purchasing",
-        "They are served in order of priority as goods come in.",
-        "/claims",
-        {"state": "waiting"},
-        "claims",
-        (("sku", "SKU"), ("waiting", "Units"), ("order", "Order"), ("location", "Where"), ("claimed_at", "Since")),
-    ),
-    Queue(
-        "payments",
-        "Payments of which nobody can tell what became",
-        "payments desk",
-        "The order stays held; nothing is charged again.",
-        "/payments",
-        {"stage": "unresolved"},
-        "payments",
-        (("order_id", "Order"), ("currency", "Currency"), ("changed_at", "Since")),
-    ),
-    Queue(
-        "refunds to approve",
-        "Refunds that wait for a second person",
-        "finance",
-        "The customer is not paid.",
-        "/refunds",
-        {"state": "proposed"},
-        "refunds",
-        (
-            ("order_number", "Order"),
-            ("amount", "Amount"),
-            ("cause", "Cause"),
-            ("reason", "Reason"),
-            ("proposed_at", "Since"),
-        ),
-    ),
-    Queue(
-        "refunds",
-        "Refunds that failed",
-        "finance",
-        "The customer is owed the money; nothing is tried again by itself.",
-        "/refunds",
-        {"state": "failed"},
-        "refunds",
-        (("order_number", "Order"), ("amount", "Amount"), ("cause", "Cause"), ("changed_at", "Since")),
-    ),
-    Queue(
-        "astray",
-        "Packages that were lost or come back",
-        "order desk",
-        "The customer waits; the order stays open until it is settled.",
-        "/shipments",
-        {"astray": "true"},
-        "shipments",
-        (
-            ("order_id", "Order"),
-            ("location", "From"),
-            ("carrier", "Carrier"),
-            ("stage", "State"),
-            ("changed_at", "Since"),
-        ),
-    ),
-    Queue(
-        "notices",
-        "Messages that did not reach the customer",
-        "order desk",
-        "The customer does not know.",
-        "/orders",
-        {"notice_failed": "true"},
-        "orders",
-        (("number", "Order"), ("failed_notices", "Messages"), ("channel_account", "Channel"), ("changed_at", "Since")),
-    ),
-    Queue(
-        "returns",
-        "Goods that came back for no known order",
-        "returns desk",
-        "They lie where they are, and nobody is paid.",
-        "/returns",
-        {"unmatched": "true"},
-        "returns",
-        (("id", "Return"), ("stage", "State"), ("opened_at", "Since")),
-    ),
-    Queue(
-        "counts",
-        "Stock that was not found where it should be",
-        "warehouse",
-        "It is not sold until somebody counts it.",
-        "/stock-items",
-        {"suspect": "true"},
-        "stock_items",
-        (("sku", "SKU"), ("unit", "Unit")),
-    ),
-    Queue(
-        "documents",
-        "Invoices and credit notes that cannot be issued",
-        "finance",
-        "They wait, and with them what corrects them.",
-        "/invoices",
-        {"state": "waiting"},
-        "invoices",
-        (("order_id", "Order"), ("kind", "Kind"), ("seller", "Seller"), ("drafted_at", "Since")),
-    ),
-    Queue(
-        "bank",
-        "Bank entries that match nothing",
-        "finance",
-        "The money is with us, and nobody knows what it is for.",
-        "/bank-entries",
-        {"state": "unmatched"},
-        "bank_entries",
-        (("id", "Entry"), ("amount", "Amount"), ("currency", "Currency"), ("booked_on", "Booked")),
-    ),
-    Queue(
-        "dead letters",
-        "Messages that could not be taken",
-        "operations",
-        "Parked streams stand still; dead letters are kept for 30 days.",
-        "/dead-letters",
-        {},
-        "dead_letters",
-        (("name", "Message"), ("service", "Service"), ("state", "State"), ("reason", "Reason"), ("at", "Since")),
-    ),
-)
+    text: str
+    fine: bool
 
 
 async def _exceptions(request: Request) -> Response:
-    session, _ = who_of(request)
-    parts = parts_of(request)
+    session, grant = who_of(request)
+    parts, now = parts_of(request), datetime.now(UTC)
     answers = await asyncio.gather(
         *(parts.inside.get(session.token, each.path, limit=ROWS_MAX, **each.asked) for each in QUEUES)
     )
@@ -185,33 +61,117 @@ async def _exceptions(request: Request) -> Response:
         if answer.status == 403:
             continue
         rows = answer.said[queue.rows] if answer.fine else []
-        shown = sorted((_row(row) for row in rows), key=_oldest)
+        shown = sorted((_row(queue, row, now) for row in rows), key=_oldest)
         found.append(
-            {"queue": queue, "rows": shown, "more": answer.fine and "next" in answer.said, "trouble": _trouble(answer)}
+            {
+                "queue": queue,
+                "rows": shown,
+                "late": sum(row["late"] for row in shown),
+                "more": answer.fine and "next" in answer.said,
+                "trouble": "" if answer.fine else answer.trouble,
+                "deeds": [deed for deed in queue.deeds if deed.roles & grant.roles],
+            }
         )
-    found.sort(key=lambda each: not each["rows"])
-    return page(
-        request, "exceptions.html", {"queues": found, "live": True, "age": await age_of(parts, datetime.now(UTC))}
-    )
+    found.sort(key=lambda each: (not each["rows"], not each["late"]))
+    return page(request, "exceptions.html", {"queues": found, "live": True, "age": await age_of(parts, now)})
 
 
-def _trouble(answer: Any) -> str:
-    return "" if answer.fine else answer.trouble
-
-
-TIMES = ("changed_at", "claimed_at", "proposed_at", "opened_at", "drafted_at", "at")
-"""Fields that say since when a row waits."""
-
-
-def _row(row: dict[str, Any]) -> dict[str, Any]:
-    """A claim names its order as what it is for; moments are told to the second."""
+def _row(queue: Queue, row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """A row with its order, its age, whether that is more than it should be, and what chooses it; moments are told to the
+    second. A claim names its order as what it is for."""
     demand = row.get("demand") or {}
     order = {"order": demand["id"]} if demand.get("kind") == "order" else {}
-    return {**row, **order, **{name: row[name][:19].replace("T", " ") for name in TIMES if row.get(name)}}
+    since = _oldest(row)
+    waits = now - datetime.fromisoformat(since) if since else None
+    return {
+        **row,
+        **order,
+        **{name: row[name][:19].replace("T", " ") for name in TIMES if row.get(name)},
+        "age": "" if waits is None else duration(max(0.0, waits.total_seconds())),
+        "late": waits is not None and queue.within is not None and waits > queue.within,
+        "chooses": CHOSEN + "/".join(quote(str(row[name]), safe="") for name in queue.key) if queue.key else "",
+    }
 
 
-def _oldest(row: dict[str, Any]) -> str:
+def _oldest(row: Mapping[str, Any]) -> str:
     return min((row[name] for name in TIMES if row.get(name)), default="")
 
 
-ROUTES = (Route("/exceptions", _exceptions),)
+async def _sheet(request: Request) -> Response:
+    session, _ = who_of(request)
+    queue = _queue(request)
+    answer = await parts_of(request).inside.get(session.token, queue.path, limit=EXPORT_ROWS_MAX, **queue.asked)
+    if not answer.fine:
+        raise Refused(answer.status, "This list is not shown", answer.trouble)
+    now = datetime.now(UTC)
+    rows = sorted((_row(queue, row, now) for row in answer.said[queue.rows]), key=_oldest)
+    names = [name for name, _ in queue.columns]
+    return sheet(
+        queue.name.replace(" ", "-"), [*names, "age"], ([row.get(name) for name in [*names, "age"]] for row in rows)
+    )
+
+
+def _queue(request: Request) -> Queue:
+    found = next((each for each in QUEUES if each.name == request.path_params["queue"]), None)
+    if found is None:
+        raise Refused(404, "There is no such list", "Go back to the exceptions and choose one of those there.")
+    return found
+
+
+# Several at once
+
+
+async def _do(request: Request) -> Response:
+    session, grant = who_of(request)
+    fields = await form_of(request, session)
+    parts, queue = parts_of(request), _queue(request)
+    deed = _deed(queue, grant, fields.get("do", ""))
+    why = fields.get("why", "").strip()
+    chosen = {_names(queue, name): title for name, title in fields.items() if name.startswith(CHOSEN)}
+    if not why or not chosen:
+        wanted = "Say why" if chosen else "Choose what it is to be done to"
+        raise Refused(422, wanted, "Nothing was done.")
+    if len(chosen) > ROWS_MAX:
+        raise Refused(422, "That is too much at once", f"Choose at most {ROWS_MAX}. Nothing was done.")
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(names: tuple[str, ...], title: str) -> Sequence[Came]:
+        async with gate:
+            return await _done(parts, session.token, deed, names, title, why)
+
+    came = [each for found in await asyncio.gather(*(one(*row) for row in chosen.items())) for each in found]
+    values = {"queue": queue, "deed": deed, "came": came, "why": why}
+    return page(request, "done.html", {**values, "age": await age_of(parts, datetime.now(UTC))})
+
+
+def _deed(queue: Queue, grant: Grant, name: str) -> Deed:
+    found = next((each for each in queue.deeds if each.name == name and each.roles & grant.roles), None)
+    if found is None:
+        raise Refused(
+            404, "There is no such action for you", "Go back to the exceptions and choose one of those there."
+        )
+    return found
+
+
+def _names(queue: Queue, field: str) -> tuple[str, ...]:
+    """What names a row, out of the name of its field. Raises Refused where it is none of this list."""
+    names = tuple(unquote(name) for name in field.removeprefix(CHOSEN).split("/"))
+    if len(names) != len(queue.key):
+        raise Refused(400, "This form is not whole", "Load the page again, and send its form from there.")
+    return names
+
+
+async def _done(parts: Parts, token: str, deed: Deed, names: tuple[str, ...], title: str, why: str) -> Sequence[Came]:
+    paths = await deed.paths(parts.inside, token, names)
+    if not paths:
+        return [Came(title, "Nothing was done: nothing of it waits any more.", False)]
+    return [
+        Came(title, *came_of(deed.title, await parts.inside.post(token, path, deed.body(why), why))) for path in paths
+    ]
+
+
+ROUTES = (
+    Route("/exceptions", _exceptions),
+    Route("/exceptions/{queue}.csv", _sheet),
+    Route("/exceptions/{queue}", _do, methods=["POST"]),
+)

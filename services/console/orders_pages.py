@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import csv
-import io
-from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
 
 from services.console.answering import CONSOLE, Refused, age_of, form_of, page, parts_of, told, who_of
 from services.console.flow import Step
-from services.console.order_page import ACTIONS, act, order_page
-from services.console.questions import EXPORT_ROWS_MAX, Card
+from services.console.order_actions import ACTIONS, act
+from services.console.order_page import order_page
+from services.console.questions import EXPORT_ROWS_MAX
+from services.console.sheets import sheet
 
 __all__ = ["ROUTES"]
 
@@ -65,31 +64,13 @@ async def _orders_csv(request: Request) -> Response:
     found = await asyncio.to_thread(
         parts.questions.orders, asked["q"], asked["step"], asked["channel"], asked["location"], None, EXPORT_ROWS_MAX
     )
-    headers = {"Content-Disposition": 'attachment; filename="orders.csv"'}
-    return StreamingResponse(_csv(found.cards), media_type="text/csv; charset=utf-8", headers=headers)
+    return sheet("orders", COLUMNS, ([getattr(card, name) for name in COLUMNS] for card in found.cards))
 
 
 COLUMNS = (
     "order_id", "number", "external_id", "channel", "channel_account", "seller", "currency", "total", "placed_at",
     "recorded_at", "step", "since", "holds",
 )  # fmt: skip
-
-
-def _csv(cards: Sequence[Card]) -> Iterator[str]:
-    """A header and a row an order. A cell that a spreadsheet would take for a formula begins with an apostrophe."""
-    for row in (COLUMNS, *((getattr(card, name) for name in COLUMNS) for card in cards)):
-        line = io.StringIO()
-        csv.writer(line).writerow([_cell(value) for value in row])
-        yield line.getvalue()
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    text = "" if value is None else str(value)
-    return (
-        f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) and not isinstance(value, int) else text
-    )
 
 
 async def _order(request: Request) -> Response:

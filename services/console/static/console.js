@@ -9,7 +9,7 @@ async function refresh() {
   const main = page.querySelector("main[data-live]");
   const now = document.querySelector("main[data-live]");
   const busy = now.contains(document.activeElement) && document.activeElement.matches("input, textarea, select, button");
-  if (!main || busy || now.querySelector("details[open]")) { return; }
+  if (!main || busy || now.querySelector("details[open], input[type=checkbox]:checked")) { return; }
   if (main.innerHTML !== now.innerHTML) { now.innerHTML = main.innerHTML; }
   const footer = page.querySelector("footer");
   if (footer) { document.querySelector("footer").innerHTML = footer.innerHTML; }

@@ -1,0 +1,148 @@
+"""What waits for a person, without servers: how old it is, and several rows that are dealt with at once."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from chassis.tokens import Role, Tokens
+from services.console.questions import Questions
+from services.console.queues import QUEUES
+from services.console.site import beside_doors, make_site
+from tests.doors.test_console import Tables, form_of, history, signed_in
+
+
+class Doors:
+    """Doors with two refunds that wait, an old and a new one, an order with two holds, and a dead letter. `refused`: paths
+    that are answered with a refusal."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, bytes]] = []
+        self.refused: set[str] = set()
+        self.app = Starlette(routes=[Route("/{path:path}", self._answer, methods=["GET", "POST"])])
+
+    async def _answer(self, request: Request) -> Response:
+        path = f"/{request.path_params['path']}"
+        if request.method == "POST":
+            self.asked.append((path, await request.body()))
+            if path in self.refused:
+                problem = {"title": "This is refused", "detail": "Whoever proposed it cannot approve it."}
+                return JSONResponse(problem, 409)
+            return JSONResponse({"events": [{"type": "RefundGranted"}]})
+        if path == "/orders/o1":
+            return JSONResponse({"holds": [{"hold": "h/1"}, {"hold": "h2"}]})
+        return JSONResponse(self._listed(path, request.query_params.get("state")))
+
+    def _listed(self, path: str, state: str | None) -> dict[str, Any]:
+        rows: dict[str, list[Any]] = {queue.rows: [] for queue in QUEUES if queue.path == path}
+        if path == "/refunds" and state == "proposed":
+            rows["refunds"] = [_refund("1", days=0), _refund("2", days=3)]
+        return rows
+
+
+def _refund(number: str, days: int) -> dict[str, Any]:
+    since = (datetime.now(UTC) - timedelta(days=days, minutes=1)).isoformat()
+    shown = {"order_id": "o1", "order_number": f"QQ-{number}", "refund": number, "amount": 500, "currency": "EUR"}
+    return {**shown, "cause": "appeasement", "reason": "=1+1", "proposed_at": since, "changed_at": since}
+
+
+@pytest.fixture
+def doors() -> Doors:
+    return Doors()
+
+
+@pytest.fixture
+def tokens(tmp_path: Path) -> Tokens:
+    return Tokens(tmp_path / "tokens.toml")
+
+
+@pytest.fixture
+def browser(doors: Doors, tokens: Tokens) -> Iterator[TestClient]:
+    site = make_site(doors.app, tokens, Questions(Tables().rows), history, lambda: 0)
+    with TestClient(beside_doors(doors.app, site), base_url="http://shop.example") as client:
+        yield client
+
+
+def asked(browser: TestClient, queue: str, **fields: str) -> Any:
+    form = form_of(browser.get("/console/exceptions").text)
+    given = {name.replace("__", "."): text for name, text in fields.items()}
+    return browser.post(f"/console/exceptions/{queue}", data={"form": form, **given})
+
+
+def test_what_waits_longer_than_it_should_is_said_to_be_late(browser: TestClient, tokens: Tokens) -> None:
+    signed_in(browser, tokens)
+    page = browser.get("/console/exceptions").text
+    assert "1 are late" in page
+    old, new = page.index("QQ-2"), page.index("QQ-1")
+    assert old < new and ">late<" in page[old:new] and ">late<" not in page[new:]
+
+
+def test_several_are_approved_with_one_reason_and_each_says_what_came_of_it(
+    browser: TestClient, tokens: Tokens, doors: Doors
+) -> None:
+    # given two refunds of which the second is refused
+    signed_in(browser, tokens)
+    doors.refused.add("/orders/o1/refunds/2/approve")
+    page = browser.get("/console/exceptions").text
+    chosen = dict(re.findall(r'type="checkbox" name="([^"]+)" value="([^"]+)"', page))
+    assert chosen == {"row.o1/1": "QQ-1", "row.o1/2": "QQ-2"}
+    # when both are approved
+    answer = asked(browser, "refunds to approve", do="approve", why="as agreed", **chosen)
+    # then each was asked of the doors, and each row says what came of it
+    assert sorted(doors.asked) == [(f"/orders/o1/refunds/{n}/approve", b'{"detail":"as agreed"}') for n in (1, 2)]
+    second, first = re.findall(r"<tr><th scope=\"row\">.*?</tr>", answer.text)
+    assert "QQ-1" in first and ">yes<" in first and "RefundGranted" in first
+    assert "QQ-2" in second and ">no<" in second and "Whoever proposed it cannot approve it." in second
+
+
+def test_all_holds_of_an_order_are_released_each_by_itself(browser: TestClient, tokens: Tokens, doors: Doors) -> None:
+    signed_in(browser, tokens)
+    answer = asked(browser, "held", do="release", why="looked at", row__o1="QQ-1")
+    assert answer.status_code == 200
+    assert [path for path, _ in doors.asked] == ["/orders/o1/holds/h/1/release", "/orders/o1/holds/h2/release"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({"do": "approve", "why": "as agreed"}, 422),
+        ({"do": "approve", "why": " ", "row__o1/1": "QQ-1"}, 422),
+        ({"do": "approve", "why": "as agreed", "row__o1": "QQ-1"}, 400),
+        ({"do": "discard", "why": "as agreed", "row__o1/1": "QQ-1"}, 404),
+        ({"do": "withdraw", "why": "as agreed", "row__o1/1": "QQ-1"}, 404),
+    ],
+)
+def test_what_says_too_little_or_is_not_offered_does_nothing(
+    browser: TestClient, tokens: Tokens, doors: Doors, fields: dict[str, str], status: int
+) -> None:
+    signed_in(browser, tokens)
+    answer = asked(browser, "refunds to approve", **fields)
+    assert (answer.status_code, doors.asked) == (status, [])
+
+
+def test_who_may_only_look_is_offered_no_action(browser: TestClient, tokens: Tokens, doors: Doors) -> None:
+    signed_in(browser, tokens, Role.VIEWER)
+    assert 'type="checkbox"' not in browser.get("/console/exceptions").text
+    fields = {"do": "approve", "why": "as agreed", "row__o1/1": "QQ-1"}
+    assert asked(browser, "refunds to approve", **fields).status_code == 404
+    assert doors.asked == []
+
+
+def test_a_list_is_kept_as_a_file_without_formulas(browser: TestClient, tokens: Tokens) -> None:
+    signed_in(browser, tokens)
+    answer = browser.get("/console/exceptions/refunds to approve.csv")
+    header, old, new = csv.reader(io.StringIO(answer.text))
+    assert dict(zip(header, old, strict=True))["reason"] == "'=1+1"
+    assert [old[0], new[0]] == ["QQ-2", "QQ-1"]
