@@ -54,11 +54,14 @@ def show_at(
 
 
 def everything_at(log: Log, services: Iterable[Service], moment: datetime) -> dict[str, Any]:
-    """The counts and sums. Raises LogError, and LookupError for an event that this release cannot read."""
+    """The counts and sums. Raises LogError, of it TooManyStreams, and LookupError for an event that this release cannot read."""
     views: dict[str, list[Any]] = defaultdict(list)
+    held = 0
     for service in services:
         kinds = service.by_kind
-        for name, stream in streams_at(log, service, moment).items():
+        found = streams_at(log, service, moment, held)
+        held += len(found)
+        for name, stream in found.items():
             kind = split_stream(name)[0]
             views[kind].append(stream.view(kinds[kind]))
     return {

@@ -21,9 +21,9 @@ from chassis.stream import Stream, fresh
 from contracts import topics
 from contracts.envelope import Envelope
 from contracts.ids import split_stream
-from contracts.message import parse_instant
+from contracts.message import format_instant, parse_instant
 
-__all__ = ["event_of", "instant", "message_of", "records", "routes_of", "streams_at"]
+__all__ = ["STREAMS_MAX", "TooManyStreams", "event_of", "instant", "message_of", "records", "routes_of", "streams_at"]
 
 READ_MAX = 2_000
 """Records of one poll."""
@@ -32,6 +32,20 @@ POLL_SECONDS = 0.5
 
 STALLED_SECONDS = 30.0
 """A topic that hands out nothing for so long, before its end, is not waited for."""
+
+
+STREAMS_MAX = 500_000
+"""Streams, of all services that are asked about, whose states one command holds in memory at once."""
+
+
+class TooManyStreams(LogError):
+    """A moment has more streams than memory is meant for."""
+
+    def __init__(self, moment: datetime) -> None:
+        super().__init__(
+            f"at {format_instant(moment)} there were more than {STREAMS_MAX:,} streams, and this command holds each in memory: "
+            "ask for an earlier moment, or ask `oms numbers`, which holds none"
+        )
 
 
 def records(log: Log, topic: str, numbers: Sequence[int] | None = None) -> Iterator[Record]:
@@ -91,10 +105,10 @@ def event_of(record: Record, envelope: Envelope) -> Recorded:
     return Recorded(name, envelope.sequence or 0, envelope.type, headers, value, record.partition, record.offset)
 
 
-def streams_at(log: Log, service: Service, moment: datetime) -> dict[str, Stream]:
-    """Every stream of a service after the events recorded up to a moment (UTC), by name.
+def streams_at(log: Log, service: Service, moment: datetime, others: int = 0) -> dict[str, Stream]:
+    """Every stream of a service after the events recorded up to a moment (UTC), by name; `others` are held already.
 
-    Raises LogError, and LookupError for an event that this release cannot read.
+    Raises LogError, of it TooManyStreams, and LookupError for an event that this release cannot read.
     """
     kinds, found = service.by_kind, dict[str, Stream]()
     for record in records(log, service.events):
@@ -103,4 +117,6 @@ def streams_at(log: Log, service: Service, moment: datetime) -> dict[str, Stream
             event = event_of(record, envelope)
             kind = kinds[split_stream(event.stream)[0]]
             found[event.stream] = evolve_recorded(kind, found.get(event.stream) or fresh(kind, event.stream), event)
+            if others + len(found) > STREAMS_MAX:
+                raise TooManyStreams(moment)
     return found

@@ -24,6 +24,10 @@ KEPT_FOR = timedelta(milliseconds=topics.RETENTION_MS)
 LISTED_MAX = 20_000
 """Waiting dead letters of one service that are listed, the oldest; those beyond are counted until some are settled."""
 
+BEYOND_MAX = 200_000
+"""Waiting dead letters of one service that are remembered by their places besides, the oldest. Those beyond are a number, which
+counts also what was settled since they were last read through."""
+
 SETTLED_MAX = 100_000
 """Settlements of one service that are remembered, the latest."""
 
@@ -60,14 +64,17 @@ class DeadLetter:
 
 @dataclass
 class _Grave:
-    """One service's dead letters, as far as they are read. `beyond`: places of waiting ones that are not listed. Read
-    once more, of those before the offset `known_to` the ones in `known` wait and no others, whatever `settled` forgot."""
+    """One service's dead letters, as far as they are read. `beyond`: places of waiting ones that are not listed, and
+    `uncounted` how many there are of which no place is kept, the first at `uncounted_from`. Read once more, of those before
+    the offset `known_to` the ones in `known` wait and no others, whatever `settled` forgot."""
 
     reader: TopicReader
     position: int
     waiting: dict[str, DeadLetter] = field(default_factory=dict)
     settled: dict[str, Settlement] = field(default_factory=dict)
     beyond: set[str] = field(default_factory=set)
+    uncounted: int = 0
+    uncounted_from: int | None = None
     known: frozenset[str] = frozenset()
     known_to: int = 0
 
@@ -95,9 +102,10 @@ class Buried:
             return list(self._looked(service).waiting.values())
 
     def beyond(self, service: str) -> int:
-        """How many wait that are not listed."""
+        """How many wait that are not listed; past BEYOND_MAX not fewer than those."""
         with self._lock:
-            return len(self._looked(service).beyond)
+            grave = self._looked(service)
+            return len(grave.beyond) + grave.uncounted
 
     def settlement(self, service: str, place: str) -> Settlement | None:
         """How one was settled."""
@@ -136,7 +144,7 @@ class Buried:
         if grave is None:
             grave = self._graves[service] = _Grave(self._reader(topic, first), first)
         self._read(service, grave, end, until)
-        if grave.beyond and len(grave.waiting) < LISTED_MAX // 2:
+        while (grave.beyond or grave.uncounted) and len(grave.waiting) < LISTED_MAX // 2:
             grave = self._graves[service] = self._again(topic, first, grave)
             self._read(service, grave, end, until)
         self._let_go(grave, first)
@@ -159,7 +167,8 @@ class Buried:
 
     def _again(self, topic: str, first: int, before: _Grave) -> _Grave:
         """From the beginning, for those that were not listed: there is room for them now."""
-        known, known_to = frozenset(before.waiting) | before.beyond, before.position
+        known = frozenset(before.waiting) | before.beyond
+        known_to = before.position if before.uncounted_from is None else before.uncounted_from
         reader = self._reader(topic, first)
         before.reader.close()
         return _Grave(reader, first, settled=before.settled, known=known, known_to=known_to)
@@ -177,8 +186,11 @@ class Buried:
                 return
             if len(grave.waiting) < LISTED_MAX:
                 grave.waiting[letter.place] = letter
-            else:
+            elif len(grave.beyond) < BEYOND_MAX and grave.uncounted_from is None:
                 grave.beyond.add(letter.place)
+            else:
+                grave.uncounted += 1
+                grave.uncounted_from = letter.offset if grave.uncounted_from is None else grave.uncounted_from
             return
         grave.settled[settlement.place] = settlement
         grave.waiting.pop(settlement.place, None)

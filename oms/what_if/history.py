@@ -17,7 +17,7 @@ from contracts.chassis import DeadlinePassed
 from contracts.envelope import Envelope
 from contracts.ids import split_stream
 from contracts.message import CATALOGUE, Event, Intent, format_instant
-from oms.past import event_of, message_of, records, routes_of
+from oms.past import STREAMS_MAX, TooManyStreams, event_of, message_of, records, routes_of
 from oms.what_if.sight import Sight
 
 __all__ = ["RECORDS_MAX", "Came", "Happened", "History", "Key", "Told", "TooMuch", "by_stream", "history"]
@@ -95,7 +95,7 @@ def by_stream(events: Sequence[Happened]) -> Mapping[Key, Sequence[Happened]]:
 def history(log: Log, services: Sequence[Service], since: datetime, until: datetime) -> History:
     """Read it from the topics of these services.
 
-    Raises LogError, of it TooMuch; and LookupError for an event that this release cannot read.
+    Raises LogError, of it TooMuch and TooManyStreams; and LookupError for an event that this release cannot read.
     """
     found = History(since, until)
     incoming: list[tuple[Record, str, Envelope]] = []
@@ -164,6 +164,8 @@ def _event(found: History, service: Service, record: Record) -> None:
         return
     key, kind = (service.name, stored.stream), service.by_kind[split_stream(stored.stream)[0]]
     found.before[key] = evolve_recorded(kind, found.before.get(key) or fresh(kind, stored.stream), stored)
+    if len(found.before) > STREAMS_MAX:
+        raise TooManyStreams(found.since)
     found.last[key] = envelope
     if found.sight.sees(envelope.type):
         found.sight.note(envelope.time, CATALOGUE[envelope.type].decode(stored.value))

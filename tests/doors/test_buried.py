@@ -65,3 +65,31 @@ def test_those_that_wait_behind_very_many_settled_ones_are_listed(monkeypatch: p
     # and what comes later is counted too
     office.bury(b"no", place(20))
     assert (len(doors.waiting("order")), doors.beyond("order")) == (4, 3)
+
+
+def test_of_very_many_that_wait_only_a_number_is_kept_and_none_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    # given more that wait than are listed and remembered, the first of which are settled
+    monkeypatch.setattr(buried, "LISTED_MAX", 4)
+    monkeypatch.setattr(buried, "BEYOND_MAX", 3)
+    monkeypatch.setattr(buried, "SETTLED_MAX", 2)
+    office = office_with(letters=20, settled=0)
+    doors = opened_again(office)
+    assert (len(doors.waiting("order")), doors.beyond("order")) == (4, 16)
+    # when they are settled one after the other, then the oldest of those that wait are listed, each once, to the last
+    for number in range(20):
+        assert place(number) in [letter.place for letter in doors.waiting("order")]
+        said = Settlement(place(number), Settled.DISCARDED, f"id {number}", NOON, ANNA).headers()
+        office.writer.then([NewRecord(topics.dead_letters("order"), 0, b"k", b"", said)])
+        assert len(doors.waiting("order")) + doors.beyond("order") >= 19 - number
+    assert (doors.waiting("order"), doors.beyond("order")) == ([], 0)
+    # and a door that begins then says the same
+    assert (opened_again(office).waiting("order"), opened_again(office).beyond("order")) == ([], 0)
+
+
+def test_a_door_that_begins_after_very_many_were_settled_finds_those_that_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(buried, "LISTED_MAX", 4)
+    monkeypatch.setattr(buried, "BEYOND_MAX", 3)
+    monkeypatch.setattr(buried, "SETTLED_MAX", 2)
+    doors = opened_again(office_with(letters=20, settled=15))
+    assert [letter.place for letter in doors.waiting("order")] == [place(number) for number in range(15, 19)]
+    assert doors.beyond("order") == 1

@@ -10,8 +10,12 @@ import pytest
 from chassis.testing import DAWN
 from contracts.message import CATALOGUE, to_milliseconds
 from contracts.topics import SERVICES
+from oms import past
 from oms.at import everything_at
 from oms.declared import declared
+from oms.past import TooManyStreams
+from oms.what_if import history as history_module
+from oms.what_if.history import history
 from services.order.order import status
 from tests.simulation.world import World
 from tests.what_if.months import month
@@ -46,6 +50,23 @@ def test_before_that_nothing_that_was_recorded_later_is_in_it(hours: int) -> Non
     assert sum(found["orders"].values()) == placed
     assert placed < sum(each.type.endswith("OrderPlaced.v1") for each in events)
     assert _units(found) == _units_then(world, moment)
+
+
+def test_more_streams_than_memory_is_meant_for_are_refused_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    # given a log with more streams than may be held, in all services together
+    world, log = month(1, 6)
+    held = sum(len(world.views(service.name, kind)) for service in INSTALLATION for kind in service.by_kind)
+    monkeypatch.setattr(past, "STREAMS_MAX", held - 1)
+    monkeypatch.setattr(history_module, "STREAMS_MAX", held - 1)
+    moment = to_milliseconds(world.now)
+    # when they are asked for, or played from there, then it is said how many that is, and what to ask instead
+    with pytest.raises(TooManyStreams, match="oms numbers"):
+        everything_at(log, INSTALLATION, moment)
+    with pytest.raises(TooManyStreams, match=f"{held - 1:,}"):
+        history(log, INSTALLATION, moment, moment)
+    # and one more may be
+    monkeypatch.setattr(past, "STREAMS_MAX", held)
+    assert everything_at(log, INSTALLATION, moment)["orders"]
 
 
 def _units(found: dict[str, dict[str, dict[str, int]]]) -> dict[str, int]:
