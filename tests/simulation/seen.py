@@ -66,7 +66,10 @@ class Seen:
         if each.kind.kind == "order":
             undoes = any(send.envelope.type in _TYPES for send in each.sends)
             sent = (
-                [Send(s.service, s.stream, m) for s, (_, m) in zip(each.sends, each.sent, strict=True)]
+                [
+                    Send(send.service, send.stream, message, wants_answer=send.envelope.reply_to is not None)
+                    for send, (_, message) in zip(each.sends, each.sent, strict=True)
+                ]
                 if undoes
                 else []
             )
