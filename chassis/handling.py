@@ -132,7 +132,8 @@ class Incoming:
     @property
     def may_come_again(self) -> bool:
         """Whether it may be there twice: who sends by a door does so when no answer comes, and a dead letter is sent again
-        where it was not recorded that it had been. All else lies in the inbox once, by the transactions that wrote it."""
+        where it was not recorded that it had been. All else lies in the inbox once, by the transactions that wrote it; what
+        was parked is remembered all the same, since that costs nothing where nothing is parked."""
         return self.from_door or any(name == REDRIVEN_FROM for name, _ in self.record.headers)
 
 
@@ -282,13 +283,11 @@ def _of_door(envelope: Envelope) -> bool:
 
 def _taken_before(stream: Stream, incoming: Incoming) -> bool:
     """Whether this stream took what comes again: that is known or a conflict, whatever else is parked."""
-    return incoming.envelope.id in stream.doors and incoming.may_come_again
+    return incoming.envelope.id in stream.doors
 
 
 def _parked_already(stream: Stream, incoming: Incoming) -> bool:
     """Whether what comes again is parked here: who repeats himself may not fill the parking."""
-    if not incoming.may_come_again:
-        return False
     value = base64.b64encode(incoming.record.value or b"").decode()
     return any(parked.message_id == incoming.envelope.id and parked.value == value for parked in stream.parked)
 
@@ -316,7 +315,8 @@ def _take(
     work = _work(service, kind, stream, incoming, first_index)
     if isinstance(message, DeadlinePassed) and message.due > work.now:
         return Handling(stream)
-    digest = _digest(incoming, message)
+    remembered = incoming.may_come_again or bool(first_index) or _taken_before(stream, incoming)
+    digest = _digest(incoming, message) if remembered else None
     if digest is not None and (known := stream.doors.get(incoming.envelope.id)) is not None:
         if digest not in (known.digest, *known.conflicting) and len(known.conflicting) < CONFLICTS_MAX:
             work.first_index = CONFLICT_INDEX + len(known.conflicting)
@@ -363,9 +363,9 @@ def _decode(kind: StreamKind, incoming: Incoming) -> Message:
 
 
 def _digest(incoming: Incoming, message: Message) -> str | None:
-    """What tells this message from another under its id; None for one that comes once. A message of ours is written once,
-    and so the same bytes however often it is sent."""
-    if not incoming.may_come_again:
+    """What tells this message from another under its id; None for a deadline, which is told as long as it is waited for.
+    A message of ours is written once, and so the same bytes however often it is sent."""
+    if isinstance(message, DeadlinePassed):
         return None
     if not incoming.from_door:
         return sha256(incoming.record.value or b"").hexdigest()
@@ -441,7 +441,7 @@ def _settle(service: str, kind: StreamKind, stream: Stream, incoming: Incoming, 
         return work.finished()
     try:
         command = CATALOGUE[incoming.envelope.type].decode(incoming.record.value or b"")
-        digest = _digest(incoming, command)
+        digest = _digest(incoming, command) if incoming.may_come_again else None
     except (ValidationError, _Unacceptable):
         return _take_or_park(service, kind, stream, incoming, fetch)  # which no stream decides: it is parked
     assert isinstance(command, DiscardParked | EditParked)
@@ -489,11 +489,8 @@ def _edit(parked: MessageParked, command: EditParked, work: _Work, record: Recor
 
 
 def _known_by(kind: StreamKind, parked: MessageParked, record: Record) -> str | None:
-    """The digest by which a parked message is known when it comes again; empty where it cannot be read, None where it does
-    not come again."""
+    """The digest by which a parked message is known when it comes again; empty where it cannot be read."""
     original = _unparked(parked, record)
-    if not original.may_come_again:
-        return None
     try:
         return _digest(original, _decode(kind, original)) or ""
     except _Unacceptable:

@@ -101,8 +101,8 @@ class EditParked(Command):
 
 
 class MessageDiscarded(Event):
-    """A parked message is not to be taken; the stream goes on without it. `digest` is of its body, where it
-    may come again, by a door or out of the dead letters; empty where the body cannot be read."""
+    """A parked message is not to be taken; the stream goes on without it. `digest` is of its body, by which it is known
+    when it comes again; empty where the body cannot be read."""
 
     message_id: str
     offset: int
