@@ -7,7 +7,9 @@ harmless: they left none because they change nothing.
 
 from __future__ import annotations
 
-from chassis.log import Log, Record, TopicPartition
+import time
+
+from chassis.log import Log, LogError, Record, TopicPartition
 from chassis.service import Service
 from contracts.envelope import Envelope
 
@@ -17,6 +19,9 @@ READ_MAX = 10_000
 """Events read at a time."""
 
 POLL_SECONDS = 0.2
+
+STALLED_SECONDS = 30.0
+"""A topic of events that hands out nothing for so long, before its end, is not waited for: positions are never guessed."""
 
 
 def restore_positions(log: Log, service: Service) -> dict[int, int]:
@@ -31,9 +36,14 @@ def restore_positions(log: Log, service: Service) -> dict[int, int]:
     read: dict[TopicPartition, int] = dict.fromkeys(ends, 0)
     try:
         reader.assign(read)
+        stalled_at = time.monotonic() + STALLED_SECONDS
         while any(read[where] < end for where, end in ends.items()):
             records, moved = reader.poll(READ_MAX, POLL_SECONDS)
             read.update(moved)
+            if moved:
+                stalled_at = time.monotonic() + STALLED_SECONDS
+            elif time.monotonic() > stalled_at:
+                raise LogError(f"{service.events} hands out nothing between {read} and {ends}, so no position is set")
             for record in records:
                 positions[record.partition] = max(positions[record.partition], _after_cause(record))
     finally:

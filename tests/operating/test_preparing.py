@@ -1,4 +1,5 @@
-"""What everything stands on is made before it starts, and what was not done is said."""
+"""What everything stands on is made before it starts, and what was not done is said; a log that is silent is not read for
+ever."""
 
 from __future__ import annotations
 
@@ -8,12 +9,14 @@ from typing import cast
 
 import pytest
 
+from chassis import offsets
 from chassis.log import Log, LogError, NewRecord, Record, TopicPartition
 from chassis.memory import MemoryLog
 from chassis.settings import Settings
 from contracts import topics
 from oms import past, stack
 from oms.backup.vault import recorded_forgettings
+from oms.declared import declared
 
 
 def silent(*_: object) -> list[str]:
@@ -50,15 +53,24 @@ class MuteLog(MemoryLog):
         return Mute()
 
 
-def test_a_log_that_hands_out_nothing_is_not_read_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    # given a topic with something in it, of which no reader sees anything
-    monkeypatch.setattr(past, "STALLED_SECONDS", 0.0)
+def mute_log() -> Log:
+    """A topic of events with something in it, of which no reader sees anything."""
     log = MuteLog(lambda: datetime(2026, 1, 5, tzinfo=UTC))
     log.create_service_topics("order", partitions=1, intents_partitions=1)
     producer = log.producer("p")
     producer.begin()
     producer.send([NewRecord(topics.events("order"), 0, b"k", b"{}", ())])
     producer.commit()
-    # when somebody asks who was forgotten, then they are told
+    return cast(Log, log)
+
+
+def test_who_was_forgotten_is_not_asked_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(past, "STALLED_SECONDS", 0.0)
     with pytest.raises(LogError, match="hands out nothing"):
-        recorded_forgettings(cast(Log, log), topics.events("order"))
+        recorded_forgettings(mute_log(), topics.events("order"))
+
+
+def test_positions_are_not_looked_for_for_ever_and_none_is_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(offsets, "STALLED_SECONDS", 0.0)
+    with pytest.raises(LogError, match="no position is set"):
+        offsets.restore_positions(mute_log(), declared("order", ""))
