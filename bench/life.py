@@ -52,7 +52,12 @@ def whole_life(what: str, size: Size) -> dict[str, Any]:
             here.caught_up()
             meter = Meter({**here.pids(), "outside": pid})
             most = _most(here, line, meter, size)
-            steps = {str(part): at_rate(line, meter, part, most["orders_per_second"], size) for part in PARTS}
+            steps = {}
+            for part in PARTS:
+                begins = here.ends()
+                steps[str(part)] = at_rate(line, meter, part, most["orders_per_second"], size)
+                written = count(here.settings.bootstrap, begins, here.ends())
+                steps[str(part)]["transaction_records"] = written.transaction_records
         census: Census = most.pop("census")
         for process in here.stack.wanted:
             _stop(here, process.name)

@@ -14,6 +14,7 @@ import orjson
 
 from chassis.log import NewRecord, TopicPartition
 from contracts.envelope import Envelope, Headers, placed
+from contracts.message import Event
 
 __all__ = ["GENESIS", "Draft", "event_hash", "finish"]
 
@@ -27,10 +28,22 @@ _length = Struct(">I").pack
 class Draft:
     """A record of a transaction before its number is known; `chained`: it takes its place in an events partition.
 
-    `prev` is the hash of the event before it, known of an event once it was finished.
+    `prev` is the hash of the event before it and `digest` its own, known of an event once it was finished.
     """
 
-    __slots__ = ("chained", "envelope", "headers", "key", "original", "partition", "prev", "topic", "value")
+    __slots__ = (
+        "chained",
+        "digest",
+        "envelope",
+        "event",
+        "headers",
+        "key",
+        "original",
+        "partition",
+        "prev",
+        "topic",
+        "value",
+    )
 
     def __init__(
         self,
@@ -41,12 +54,15 @@ class Draft:
         envelope: Envelope | None,
         *,
         chained: bool = False,
+        event: Event | None = None,
         original: Draft | None = None,
         headers: Headers = (),
     ) -> None:
         self.topic, self.partition, self.key, self.value = topic, partition, key, value
         self.envelope, self.chained, self.original, self.headers = envelope, chained, original, headers
+        self.event = event
         self.prev: str | None = None
+        self.digest: str | None = None
 
 
 def event_hash(key: bytes, value: bytes, headers: Headers) -> str:
@@ -79,6 +95,6 @@ def finish(drafts: Sequence[Draft], transaction: str, heads: dict[int, str]) -> 
         headers = draft.headers if draft.envelope is None else draft.envelope.headers_but_place()
         headers = placed(headers, txn, draft.prev)
         if draft.chained:
-            heads[draft.partition] = event_hash(draft.key, draft.value, headers)
+            heads[draft.partition] = draft.digest = event_hash(draft.key, draft.value, headers)
         records.append(NewRecord(draft.topic, draft.partition, draft.key, draft.value, headers))
     return records

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from chassis.chain import GENESIS, event_hash
 from chassis.decider import StreamKind
 from chassis.faultpoints import faultpoint
-from chassis.log import Log, LogError, Record
+from chassis.log import LogError, Record, TopicReader
 from chassis.snapshots import encode_stream, evolve_recorded, restore, state_version
-from chassis.store import Recorded, StoreAway, StoredRow, StreamStore, TrackingMoved
+from chassis.store import Followed, Recorded, StoreAway, StoredRow, StreamStore, TrackingMoved
 from contracts.envelope import Envelope
 from contracts.ids import split_stream
 from contracts.message import CATALOGUE, Event
@@ -34,8 +34,8 @@ class ChainBroken(LogError):
 class Follower:
     """Follows the partitions it is told to. `position` and `head` say how far each is, as the store has it."""
 
-    def __init__(self, log: Log, store: StreamStore, topic: str, kinds: Mapping[str, StreamKind]) -> None:
-        self._reader, self._store, self._topic, self._kinds = log.reader(), store, topic, kinds
+    def __init__(self, reader: TopicReader, store: StreamStore, topic: str, kinds: Mapping[str, StreamKind]) -> None:
+        self._reader, self._store, self._topic, self._kinds = reader, store, topic, kinds
         self._wanted: frozenset[int] = frozenset()
         self._tracked: dict[int, tuple[int, str]] = {}
         self._stale = False
@@ -59,7 +59,7 @@ class Follower:
         return self._tracked[partition][1] if partition in self._tracked else GENESIS
 
     def step(self, timeout: float) -> int:
-        """Apply what there is, at most one batch a partition; the number of events applied.
+        """Apply what there is, in one transaction of the database; the number of events applied.
 
         Raises StoreAway while the database is away, and ChainBroken.
         """
@@ -69,10 +69,13 @@ class Follower:
         by_partition: dict[int, list[Record]] = {number: [] for (_, number) in positions}
         for record in records:
             by_partition[record.partition].append(record)
+        followed = [
+            self._followed(number, batch, positions[self._topic, number])
+            for number, batch in sorted(by_partition.items())
+            if number in self._tracked and positions[self._topic, number] > self._tracked[number][0]
+        ]
         try:
-            for partition, batch in sorted(by_partition.items()):
-                if partition in self._tracked:
-                    self._apply(partition, batch, positions[(self._topic, partition)])
+            self._apply(followed)
         except (StoreAway, TrackingMoved) as error:
             # What was read and not written is read again, from wherever the store says it is then.
             self._stale = True
@@ -85,46 +88,40 @@ class Follower:
         self._reader.assign({(self._topic, number): position for number, (position, _) in self._tracked.items()})
         self._stale = False
 
-    def _apply(self, partition: int, batch: Sequence[Record], position: int) -> None:
+    def _followed(self, partition: int, batch: Sequence[Record], position: int) -> Followed:
         read, head = self._tracked[partition]
-        if position <= read:
-            return
         rows = []
         for record in batch:
             if record.offset < read:
                 continue
-            envelope = Envelope.parse(record.headers)
-            if envelope.prev != head:
+            known = record.known
+            envelope = Envelope.parse(record.headers) if known is None else known.envelope
+            prev = envelope.prev if known is None else known.prev
+            if prev != head:
                 raise ChainBroken(
-                    f"{self._topic}/{partition} offset {record.offset} names {envelope.prev} as the event before it, "
+                    f"{self._topic}/{partition} offset {record.offset} names {prev} as the event before it, "
                     f"which is {head}: the log was changed, or somebody else wrote to it"
                 )
-            head = event_hash(record.key or b"", record.value or b"", record.headers)
-            rows.append(self._row(record, envelope))
-        snapshots = self._snapshots(rows, partition)
+            head = event_hash(record.key or b"", record.value or b"", record.headers) if known is None else known.digest
+            rows.append(_row(record, envelope))
+        return Followed(partition, read, position, head, rows)
+
+    def _apply(self, followed: Sequence[Followed]) -> None:
+        if not followed:
+            return
+        rows = [row for each in followed for row in each.rows]
+        snapshots = self._snapshots(rows, [each.partition for each in followed])
         faultpoint("follower.before_apply")
-        self._store.apply(partition, read, position, head, rows, snapshots)
+        self._store.apply(followed, snapshots)
         faultpoint("follower.after_apply")
-        self._tracked[partition] = (position, head)
+        self._tracked.update({each.partition: (each.position, each.head) for each in followed})
 
-    def _row(self, record: Record, envelope: Envelope) -> StoredRow:
-        headers = {name: value.decode() for name, value in record.headers}
-        stream = (record.key or b"").decode()
-        value = record.value or b""
-        event = Recorded(stream, envelope.sequence or 0, envelope.type, headers, value, record.partition, record.offset)
-        digest: str | None = None
-        if b'"door_digest"' in value:
-            model = CATALOGUE[envelope.type]
-            decoded = model.decode(value)
-            digest = decoded.door_digest if isinstance(decoded, Event) else None
-        return StoredRow(event, envelope.deadlines or {}, digest)
-
-    def _snapshots(self, rows: Sequence[StoredRow], partition: int) -> dict[str, tuple[int, str, bytes]]:
+    def _snapshots(self, rows: Sequence[StoredRow], partitions: Sequence[int]) -> dict[str, tuple[int, str, bytes]]:
         due = {row.event.stream: row.event.version for row in rows if row.event.version % SNAPSHOT_EVERY == 0}
         if not due:
             return {}
         kinds = {stream: self._kinds[split_stream(stream)[0]] for stream in due}
-        loaded = self._store.load({stream: state_version(kind) for stream, kind in kinds.items()}, [partition])
+        loaded = self._store.load({stream: state_version(kind) for stream, kind in kinds.items()}, partitions)
         snapshots = {}
         for stream, version in due.items():
             kind = kinds[stream]
@@ -137,3 +134,21 @@ class Follower:
 
     def close(self) -> None:
         self._reader.close()
+
+
+def _row(record: Record, envelope: Envelope) -> StoredRow:
+    headers = {name: value.decode() for name, value in record.headers}
+    stream = (record.key or b"").decode()
+    value = record.value or b""
+    event = Recorded(stream, envelope.sequence or 0, envelope.type, headers, value, record.partition, record.offset)
+    return StoredRow(event, envelope.deadlines or {}, _door_digest(record, envelope))
+
+
+def _door_digest(record: Record, envelope: Envelope) -> str | None:
+    if record.known is not None:
+        return record.known.event.door_digest
+    value = record.value or b""
+    if b'"door_digest"' not in value:
+        return None
+    decoded = CATALOGUE[envelope.type].decode(value)
+    return decoded.door_digest if isinstance(decoded, Event) else None

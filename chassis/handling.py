@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -20,7 +20,8 @@ from chassis.decider import Answer, Context, Send, StreamKind
 from chassis.faultpoints import faultpoint
 from chassis.letter import REDRIVEN_FROM
 from chassis.log import Record
-from chassis.stream import PARKED_MAX, Stream, evolve, open_deadlines
+from chassis.states import replace
+from chassis.stream import PARKED_MAX, Stream, Waiting, evolve
 from contracts.chassis import (
     CHASSIS_EVENTS,
     CommandOutdated,
@@ -139,8 +140,9 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Emitted:
-    """An event as it will be written, and whom it answers; `intent`: a copy goes to the workers."""
+    """An event, how it will be written, and whom it answers; `intent`: a copy goes to the workers."""
 
+    event: Event
     envelope: Envelope
     value: bytes
     answers: tuple[str, ...] = ()
@@ -180,11 +182,14 @@ class _Work:
     first_index: int = 0
     events: list[Emitted] = field(default_factory=list)
     sends: list[Send] = field(default_factory=list)
-    waits_for: tuple[Stream, Mapping[str, datetime]] | None = None
+    waiting: Waiting = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.waiting = Waiting(self.kind)
 
     def emit(self, event: Event) -> None:
         """Let one event happen: evolve, react, and keep it with its headers; raises _Unacceptable when it is too large."""
-        before = self._open_deadlines()
+        before = self.waiting.of(self.stream)
         self.stream = evolve(self.kind, self.stream, event, self.cause.id, self.now)
         outgoing = [] if isinstance(event, CHASSIS_EVENTS) else self._react(event)
         envelope = self._envelope(
@@ -195,18 +200,12 @@ class _Work:
             inbox_offset=self.inbox_offset,
             actor=self.cause.actor,
             reason=self.cause.reason,
-            deadlines=_changed(before, self._open_deadlines()),
+            deadlines=_changed(before, self.waiting.of(self.stream)),
         )
         value = _bounded(event, envelope)
         answers = tuple(dict.fromkeys(out.to for out in outgoing if isinstance(out, Answer)))
-        self.events.append(Emitted(envelope, value, answers, isinstance(event, Intent)))
+        self.events.append(Emitted(event, envelope, value, answers, isinstance(event, Intent)))
         self.sends.extend(out for out in outgoing if isinstance(out, Send))
-
-    def _open_deadlines(self) -> Mapping[str, datetime]:
-        """What the stream waits for now; asked once a version, since a saga may wait for many things."""
-        if self.waits_for is None or self.waits_for[0] is not self.stream:
-            self.waits_for = (self.stream, open_deadlines(self.kind, self.stream))
-        return self.waits_for[1]
 
     def _react(self, event: Event) -> list[Send | Answer]:
         view = self.stream.view(self.kind)
@@ -573,6 +572,8 @@ def _bounded(message: Message, envelope: Envelope) -> bytes:
 
 
 def _changed(before: Mapping[str, datetime], after: Mapping[str, datetime]) -> dict[str, datetime | None] | None:
+    if before is after:
+        return None
     changed: dict[str, datetime | None] = {
         name: after.get(name) for name in {**before, **after} if before.get(name) != after.get(name)
     }

@@ -71,8 +71,13 @@ TRANSACTION_TIMEOUT_MS = 10_000
 SESSION_TIMEOUT_MS = 10_000
 POLL_INTERVAL_MAX_MS = 300_000
 
-BATCH_LINGER = 0.005
-"""Seconds to wait for more once the first record of a batch is there: small transactions are what latency is lost to."""
+BATCH_LINGER = 0.003
+"""Seconds to wait for more once the first record of a batch is there, where it was waited for."""
+
+BUSY_LINGER = 0.03
+BATCH_WANTED = 200
+"""Seconds to wait for so many records where the first was there already: others come as fast, and small transactions are
+what the broker's time and then everybody's latency are lost to."""
 
 FETCH_QUEUE_RECORDS_MIN = 20_000
 FETCH_QUEUE_KBYTES_MAX = 65_536
@@ -188,10 +193,16 @@ class _GroupConsumer:
         consumer.incremental_unassign(partitions)
 
     def poll(self, limit: int, timeout: float) -> list[Record]:
-        first = self._consumer.poll(timeout)
+        waiting = self._consumer.poll(0)
+        first = waiting or self._consumer.poll(timeout)
         if first is None:
             return []
-        messages = [first, *(self._consumer.consume(limit - 1, BATCH_LINGER) if limit > 1 else ())]
+        wanted = min(limit, BATCH_WANTED)
+        messages = [first]
+        if wanted > 1:
+            messages += self._consumer.consume(wanted - 1, BATCH_LINGER if waiting is None else BUSY_LINGER)
+        if limit > len(messages) == wanted:
+            messages += self._consumer.consume(limit - wanted, 0)
         records = []
         for message in messages:
             error = message.error()
@@ -282,7 +293,7 @@ def _require_few_left_alone() -> None:
 
 class _TransactionalProducer:
     def __init__(self, bootstrap: str, transactional_id: str) -> None:
-        self._written: dict[TopicPartition, int] = {}
+        self._written: dict[TopicPartition, tuple[int, int]] = {}
         self._failed: str | None = None
         self._unanswered = False
         self._producer = Producer(
@@ -311,7 +322,8 @@ class _TransactionalProducer:
             return
         topic, partition, offset = message.topic(), message.partition(), message.offset()
         assert topic is not None and partition is not None and offset is not None
-        self._written[(topic, partition)] = offset
+        first, _ = self._written.get((topic, partition), (offset, offset))
+        self._written[(topic, partition)] = (first, offset)
 
     def begin(self) -> None:
         self._written, self._failed = {}, None
@@ -319,25 +331,29 @@ class _TransactionalProducer:
             self._producer.begin_transaction()
 
     def send(self, records: Sequence[NewRecord]) -> None:
-        last = {(record.topic, record.partition): index for index, record in enumerate(records)}
+        ends: dict[TopicPartition, tuple[int, int]] = {}
+        for index, record in enumerate(records):
+            first, _ = ends.get((record.topic, record.partition), (index, index))
+            ends[record.topic, record.partition] = (first, index)
         try:
             for index, record in enumerate(records):
-                # Only the last record of a partition reports its offset: a callback a record costs more than the rest.
-                is_last = last[(record.topic, record.partition)] == index
+                # Only the first and the last record of a partition report their offsets: a callback a record costs more
+                # than the rest.
+                reports = index in ends[record.topic, record.partition]
                 self._producer.produce(
                     record.topic,
                     value=record.value,
                     key=record.key,
                     partition=record.partition,
                     headers=list(record.headers),
-                    on_delivery=self._delivered if is_last else None,
+                    on_delivery=self._delivered if reports else None,
                 )
         except BufferError as error:
             raise Abortable("the producer's queue is full: the batch is too large") from error
         except KafkaException as error:
             raise _transaction_error(error) from error
 
-    def flush(self) -> Mapping[TopicPartition, int]:
+    def flush(self) -> Mapping[TopicPartition, tuple[int, int]]:
         with _transacting(self._producer):
             left = self._producer.flush(REQUEST_TIMEOUT)
         if left:

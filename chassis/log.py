@@ -7,11 +7,12 @@ suite. Nothing here knows a client library.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from contracts.envelope import Headers
+from contracts.envelope import Envelope, Headers
+from contracts.message import Event
 
 __all__ = [
     "NAMELESS",
@@ -19,6 +20,7 @@ __all__ = [
     "Fenced",
     "GroupConsumer",
     "Indefinite",
+    "Known",
     "Log",
     "LogError",
     "NewRecord",
@@ -38,8 +40,20 @@ NAMELESS: Headers = (("\N{REPLACEMENT CHARACTER}", b""),)
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """What the process that wrote an event knows of it without reading it: its envelope but for its place, what it says,
+    the hash of the event before it and its own."""
+
+    envelope: Envelope
+    event: Event
+    prev: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
-    """A record as read. `timestamp` is UTC; on inboxes it is the broker's, at append."""
+    """A record as read. `timestamp` is UTC; on inboxes it is the broker's, at append. `known`: of an event that this very
+    process wrote, which then is not read again (chassis/handed.py)."""
 
     topic: str
     partition: int
@@ -48,6 +62,7 @@ class Record:
     key: bytes | None
     value: bytes | None
     headers: Headers
+    known: Known | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +139,8 @@ class TransactionalProducer(Protocol):
 
     def send(self, records: Sequence[NewRecord]) -> None: ...
 
-    def flush(self) -> Mapping[TopicPartition, int]:
-        """Wait until all is written; the offset of the last record in each topic partition."""
+    def flush(self) -> Mapping[TopicPartition, tuple[int, int]]:
+        """Wait until all is written; the offsets of the first and the last record in each topic partition."""
 
     def send_offsets(self, topic: str, positions: Mapping[int, int], group_metadata: Any) -> None: ...
 

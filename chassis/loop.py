@@ -19,6 +19,7 @@ from chassis.deadlines import Deadlines, passed
 from chassis.decider import StreamKind
 from chassis.faultpoints import faultpoint
 from chassis.follower import Follower
+from chassis.handed import HandedReaders, Written
 from chassis.handling import (
     Emitted,
     Fetch,
@@ -31,7 +32,7 @@ from chassis.handling import (
 )
 from chassis.inbox import Routes, Unreadable, read_message
 from chassis.letter import letter_headers
-from chassis.log import Abortable, Indefinite, Log, LogError, Record, TransactionalProducer
+from chassis.log import Abortable, Indefinite, Known, Log, LogError, NewRecord, Record, TransactionalProducer
 from chassis.partitions import Owned, Partitions
 from chassis.service import Loader, Service, memoized
 from chassis.snapshots import restore, state_version
@@ -40,6 +41,7 @@ from chassis.stream import Stream
 from contracts import topics
 from contracts.envelope import replace_reply
 from contracts.ids import split_stream
+from contracts.message import to_milliseconds
 
 __all__ = ["Limits", "Loop"]
 
@@ -51,6 +53,8 @@ class Limits:
     batch_records: int = 1_000
     cached_streams: int = 10_000
     unfollowed_offsets: int = 50_000
+    follow_at_offsets: int = 500
+    follow_after_steps: int = 5
     deadline_scan: float = 0.5
     deadlines_fired: int = 500
     deadline_again: float = 30.0
@@ -103,7 +107,8 @@ class Loop:
         self._inbox_partitions = log.partitions(service.inbox)
         # The producer first: were it refused, a consumer made before would stay in its group and hold partitions.
         self._start_producer()
-        self._follower = Follower(log, store, service.events, self._kinds)
+        self.readers = HandedReaders(log, clock)
+        self._follower = Follower(self.readers.reader(), store, service.events, self._kinds)
         self._consumer = log.consumer(service.qualified, service.inbox)
         self.partitions = Partitions(log, self._consumer, self._follower, service.inbox, service.events, self._forget)
         self._cache: dict[str, _Cached] = {}
@@ -117,6 +122,7 @@ class Loop:
         self._retry_at = clock()
         self._held = False
         self._behind_for = 0
+        self._unfollowed_steps = 0
         self.waiting: str | None = None
 
     def _start_producer(self) -> TransactionalProducer:
@@ -137,7 +143,8 @@ class Loop:
         records = self._consumer.poll(self._limits.batch_records, timeout)
         faultpoint("loop.polled")
         try:
-            self._follow_step()
+            if self._follow_now(records):
+                self._follow_step()
             self.partitions.step()
             self._hold_or_release()
             self._retry_stuck()
@@ -156,7 +163,20 @@ class Loop:
             self._wait(str(error), records)
             return 0
 
+    def _follow_now(self, records: Sequence[Record]) -> bool:
+        """Many events are written at once for little more than one: with messages to handle, the store follows once
+        enough of them wait, or after some steps."""
+        self._unfollowed_steps += 1
+        owned = self.partitions.owned
+        return (
+            not records
+            or self._unfollowed_steps >= self._limits.follow_after_steps
+            or len(self.partitions.running()) < len(owned)
+            or sum(map(self._behind, owned)) >= self._limits.follow_at_offsets
+        )
+
     def _follow_step(self) -> None:
+        self._unfollowed_steps = 0
         if self.waiting is not None and self._clock() < self._retry_at:
             return
         self._follower.step(0)
@@ -320,7 +340,9 @@ class Loop:
     def _draft(self, handling: Handling, partition: int, batch: _Batch) -> None:
         key = handling.stream.name.encode()
         for event in handling.events:
-            written = Draft(self._service.events, partition, key, event.value, event.envelope, chained=True)
+            written = Draft(
+                self._service.events, partition, key, event.value, event.envelope, chained=True, event=event.event
+            )
             batch.drafts.append(written)
             self._copies(event, written, batch)
         for send in handling.sends:
@@ -350,7 +372,7 @@ class Loop:
             faultpoint("loop.begun")
             producer.send(records)
             faultpoint("loop.produced")
-            ends = producer.flush()
+            spans = producer.flush()
             if batch.positions:
                 metadata = self._consumer.group_metadata()
                 producer.send_offsets(self._service.inbox, batch.positions, metadata)
@@ -363,11 +385,43 @@ class Loop:
             self._start_again(batch)
             return
         faultpoint("loop.committed")
-        self._merge(
-            batch, heads, {number: end for (topic, number), end in ends.items() if topic == self._service.events}
-        )
+        ours = {number: span for (topic, number), span in spans.items() if topic == self._service.events}
+        before = {number: self.partitions.owned[number].head for number in ours}
+        self._merge(batch, heads, {number: last for number, (_, last) in ours.items()})
+        self._hand(batch.drafts, records, ours, before)
         if records:
             self._number += 1
+
+    def _hand(
+        self,
+        drafts: Sequence[Draft],
+        records: Sequence[NewRecord],
+        spans: Mapping[int, tuple[int, int]],
+        before: Mapping[int, str],
+    ) -> None:
+        """Give the readers of this process the events that it wrote, so that they are not read and parsed again.
+
+        Not of a partition where others wrote in between, even if it comes to nothing: which offset is whose is not known.
+        """
+        now = to_milliseconds(self._clock())
+        places = {number: first for number, (first, _) in spans.items()}
+        events: dict[int, list[Record]] = {number: [] for number in spans}
+        for draft, record in zip(drafts, records, strict=True):
+            if draft.event is None or draft.envelope is None or draft.prev is None or draft.digest is None:
+                continue
+            known = Known(draft.envelope, draft.event, draft.prev, draft.digest)
+            number, offset = draft.partition, places[draft.partition]
+            places[number] += 1
+            events[number].append(
+                Record(record.topic, number, offset, now, record.key, record.value, record.headers, known)
+            )
+        self.readers.hand(
+            [
+                Written((self._service.events, number), before[number], self.partitions.owned[number].head, written)
+                for number, written in events.items()
+                if spans[number][1] - spans[number][0] + 1 == len(written)
+            ]
+        )
 
     def _abort(self, producer: TransactionalProducer, batch: _Batch) -> None:
         faultpoint("loop.aborting")
@@ -421,6 +475,7 @@ class Loop:
                 del self._cache[name]
 
     def _forget(self, partition: int) -> None:
+        self.readers.release((self._service.events, partition))
         for name in [name for name, cached in self._cache.items() if cached.partition == partition]:
             del self._cache[name]
         self._ends.pop(partition, None)

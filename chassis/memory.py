@@ -49,6 +49,7 @@ class _Transaction:
     begun: datetime
     state: _State = _State.OPEN
     doomed: str | None = None
+    first: dict[TopicPartition, int] = field(default_factory=dict)
     last: dict[TopicPartition, int] = field(default_factory=dict)
     offsets: list[tuple[_Group, dict[int, int]]] = field(default_factory=list)
 
@@ -228,11 +229,11 @@ class _TransactionalProducer:
         for record in records:
             self._log.append(record, transaction)
 
-    def flush(self) -> Mapping[TopicPartition, int]:
+    def flush(self) -> Mapping[TopicPartition, tuple[int, int]]:
         transaction = self._open()
         if transaction.doomed is not None:
             raise Abortable(transaction.doomed)
-        return dict(transaction.last)
+        return {where: (transaction.first[where], last) for where, last in transaction.last.items()}
 
     def send_offsets(self, topic: str, positions: Mapping[int, int], group_metadata: Any) -> None:
         transaction = self._open()
@@ -401,6 +402,7 @@ class MemoryLog:
         record = Record(new.topic, new.partition, offset, self.now(), new.key, new.value, new.headers)
         partition.entries.append((record, transaction))
         partition.open.setdefault(id(transaction), offset)
+        transaction.first.setdefault((new.topic, new.partition), offset)
         transaction.last[(new.topic, new.partition)] = offset
 
     def end(self, transaction: _Transaction, state: _State) -> None:

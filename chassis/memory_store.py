@@ -13,7 +13,7 @@ from eventsourcing.persistence import StoredEvent
 from eventsourcing.popo import POPOAggregateRecorder
 
 from chassis.chain import GENESIS
-from chassis.store import DueDeadline, Loaded, Recorded, StoreAway, StoredRow, TrackingMoved, pack, unpack
+from chassis.store import DueDeadline, Followed, Loaded, Recorded, StoreAway, StoredRow, TrackingMoved, pack, unpack
 
 __all__ = ["MemoryStore"]
 
@@ -58,26 +58,20 @@ class MemoryStore:
         later = [row for row in rows if after is None or _place(row) > _place(after)]
         return sorted(later, key=_place)[:limit]
 
-    def apply(
-        self,
-        partition: int,
-        read: int,
-        position: int,
-        head: str,
-        rows: Sequence[StoredRow],
-        snapshots: Mapping[str, tuple[int, str, bytes]],
-    ) -> None:
+    def apply(self, followed: Sequence[Followed], snapshots: Mapping[str, tuple[int, str, bytes]]) -> None:
         # What may refuse comes first: tracking, then events written twice. So it is all or nothing.
-        if self.tracked(partition)[0] != read:
-            raise TrackingMoved(f"partition {partition} is no longer at {read}; another follows it")
-        self._insert([row.event for row in rows])
-        self._tracking[partition] = (position, head)
+        for each in followed:
+            if self.tracked(each.partition)[0] != each.read:
+                raise TrackingMoved(f"partition {each.partition} is no longer at {each.read}; another follows it")
+        self._insert([row.event for each in followed for row in each.rows])
+        self._tracking.update({each.partition: (each.position, each.head) for each in followed})
         self._snapshots.update(snapshots)
-        for row in rows:
-            self._keep_deadlines(row, partition)
-            if row.door_digest is not None:
-                place = (row.event.stream, row.event.version, row.door_digest)
-                self.door_messages.setdefault(row.event.headers["ce_causationid"], place)
+        for each in followed:
+            for row in each.rows:
+                self._keep_deadlines(row, each.partition)
+                if row.door_digest is not None:
+                    place = (row.event.stream, row.event.version, row.door_digest)
+                    self.door_messages.setdefault(row.event.headers["ce_causationid"], place)
 
     def _insert(self, events: Sequence[Recorded]) -> None:
         self._events.insert_events(

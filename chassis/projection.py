@@ -13,7 +13,7 @@ from typing import Any, LiteralString, Protocol
 import psycopg
 
 from chassis.faultpoints import faultpoint
-from chassis.log import Log, LogError, Record, TopicPartition
+from chassis.log import LogError, Record, TopicPartition, TopicReader
 from chassis.store import StoreAway, TrackingMoved, connect, making_tables
 from contracts.envelope import Envelope, type_named
 from contracts.message import CATALOGUE, Event
@@ -57,15 +57,26 @@ def events_among(records: Iterable[Record], kinds: Sequence[type[Event]]) -> Ite
     """The events of these kinds, each with its envelope; the others are not read."""
     types = {kind.TYPE for kind in kinds}
     for record in records:
-        if (named := type_named(record.headers)) in types:
+        if record.known is not None:
+            if record.known.envelope.type in types:
+                yield record.known.envelope, record.known.event
+        elif (named := type_named(record.headers)) in types:
             yield Envelope.parse(record.headers), CATALOGUE[named].decode(record.value or b"")
+
+
+class Readers(Protocol):
+    """Where a projection's reader comes from: a log, or what hands on what this process wrote itself."""
+
+    def reader(self) -> TopicReader: ...
+
+    def partitions(self, topic: str) -> int: ...
 
 
 class ProjectionFollower:
     """Runs one projection in a schema. `step` does nothing while another process runs it, and for a while after it
     raised; `waiting` then says why, None as long as all is well."""
 
-    def __init__(self, log: Log, url: str, schema: str, projection: Projection, namespace: str) -> None:
+    def __init__(self, log: Readers, url: str, schema: str, projection: Projection, namespace: str) -> None:
         prefix = f"{namespace}-" if namespace else ""
         self._log, self._url, self._schema, self._projection = log, url, schema, projection
         self._topics = [f"{prefix}{topic}" for topic in projection.topics]
@@ -148,32 +159,40 @@ class ProjectionFollower:
     def _apply(self, records: Sequence[Record], moved: dict[TopicPartition, int]) -> None:
         connection = self._connection
         assert connection is not None
-        with connection.transaction():
-            # Positions first: where others moved them, their rows are there too, and ours would only fail.
-            for (topic, partition), position in sorted(moved.items()):
-                # The end of an empty partition is told too; a row for it would depend on who was told.
-                if position != self._positions[(topic, partition)]:
-                    self._move(connection, topic, partition, position)
+        # The end of an empty partition is told too; a row for it would depend on who was told.
+        moves = [
+            (*where, self._positions[where], to) for where, to in sorted(moved.items()) if to != self._positions[where]
+        ]
+        with connection.pipeline(), connection.transaction():
+            # Positions first: where others moved them, their rows are there too, and ours would only fail. What follows is
+            # sent without waiting for each statement.
+            if moves:
+                self._move(connection, moves)
             if records:
                 self._projection.apply(connection, records)
             faultpoint("projection.applied")
         faultpoint("projection.committed")
         self._positions.update(moved)
 
-    def _move(self, connection: psycopg.Connection[Any], topic: str, partition: int, position: int) -> None:
-        read = self._positions[(topic, partition)]
-        key = [self._projection.name, topic, partition]
-        count = connection.execute(
-            "update projection_tracking set position = %s"
-            " where projection = %s and topic = %s and partition = %s and position = %s",
-            [position, *key, read],
-        ).rowcount
-        if count == 0 and read == 0:
-            count = connection.execute(
-                "insert into projection_tracking values (%s, %s, %s, %s) on conflict do nothing", [*key, position]
-            ).rowcount
-        if count == 0:
-            raise TrackingMoved(f"{self._projection.name} is no longer at {read} of {topic}/{partition}")
+    def _move(self, connection: psycopg.Connection[Any], moves: Sequence[tuple[str, int, int, int]]) -> None:
+        """Each: topic, partition, the position read from and the one to move to."""
+        said: LiteralString = (
+            "unnest(%s::text[], %s::int[], %s::bigint[], %s::bigint[]) w(topic, partition, read, position)"
+        )
+        columns = [list(column) for column in zip(*moves, strict=True)]
+        changed = connection.execute(
+            f"update projection_tracking t set position = w.position from {said} where t.projection = %s"
+            " and t.topic = w.topic and t.partition = w.partition and t.position = w.read returning 1",
+            [*columns, self._projection.name],
+        )
+        begun = connection.execute(
+            f"insert into projection_tracking select %s, w.topic, w.partition, w.position from {said} where w.read = 0"
+            " on conflict do nothing returning 1",
+            [self._projection.name, *columns],
+        )
+        if len(changed.fetchall()) + len(begun.fetchall()) < len(moves):
+            places = ", ".join(f"{read} of {topic}/{partition}" for topic, partition, read, _ in moves)
+            raise TrackingMoved(f"{self._projection.name} is no longer at {places}")
 
     def _drop(self) -> None:
         if self._connection is not None:

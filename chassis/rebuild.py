@@ -115,7 +115,7 @@ class Copy:
         self.store = Store(url, schema, service.events)
         self.store.create()
         self._logs = {name: BoundedLog(log) for name in ("", *(each.name for each in service.projections))}
-        self._follower = Follower(self._logs[""], self.store, service.events, service.by_kind)
+        self._follower = Follower(self._logs[""].reader(), self.store, service.events, service.by_kind)
         self._projections = {
             projection.name: ProjectionFollower(self._logs[projection.name], url, schema, projection, service.namespace)
             for projection in service.projections

@@ -7,12 +7,13 @@ of the table for a README. What a step's events are called is the saga's busines
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from chassis.decider import Send
 from chassis.maps import HashTrieMap
+from chassis.states import replace
 from contracts.message import Event, Message
 
 __all__ = [

@@ -26,6 +26,7 @@ from psycopg.errors import _WaitTimeout
 __all__ = [
     "CONNECT_TIMEOUT",
     "DueDeadline",
+    "Followed",
     "Loaded",
     "Recorded",
     "Slot",
@@ -65,6 +66,9 @@ create table if not exists door_messages (
 """
 
 
+_WANTED: LiteralString = "unnest(%s::text[], %s::text[]) w(stream, state_version)"
+_SNAPSHOT: LiteralString = "snapshots s on s.stream = w.stream and s.state_version = w.state_version"
+
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
@@ -103,6 +107,18 @@ class StoredRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Followed:
+    """What a partition was followed through: from the offset `read` to before `position`, the hash of the last event up to
+    there, and what its events change."""
+
+    partition: int
+    read: int
+    position: int
+    head: str
+    rows: Sequence[StoredRow]
+
+
+@dataclass(frozen=True, slots=True)
 class Loaded:
     """Streams as of one moment of the database: tracked positions, snapshots, and the events after them."""
 
@@ -138,18 +154,10 @@ class StreamStore(Protocol):
     ) -> list[DueDeadline]:
         """Open deadlines of these partitions that are due, the oldest first; those that come `after` one, if given."""
 
-    def apply(
-        self,
-        partition: int,
-        read: int,
-        position: int,
-        head: str,
-        rows: Sequence[StoredRow],
-        snapshots: Mapping[str, tuple[int, str, bytes]],
-    ) -> None:
-        """Write what a batch of events changes and move tracking from `read` to `position`, all or nothing.
+    def apply(self, followed: Sequence[Followed], snapshots: Mapping[str, tuple[int, str, bytes]]) -> None:
+        """Write what events change, and move tracking of each partition from where it was read, all or nothing.
 
-        Raises TrackingMoved when tracking is not at `read` any more.
+        Raises TrackingMoved when tracking of one of them is not there any more.
         """
 
 
@@ -294,31 +302,28 @@ class Store:
         names, versions = list(wanted), list(wanted.values())
         connection = self._connect()
         try:
-            with connection.transaction():
+            with connection.pipeline(), connection.transaction():
                 connection.execute("set transaction isolation level repeatable read, read only")
                 tracked = connection.execute(
                     "select partition, position from tracking where topic = %s and partition = any(%s)",
                     [self._topic, list(partitions)],
-                ).fetchall()
+                )
                 snapshots = connection.execute(
-                    "select s.stream, s.version, s.state from unnest(%s::text[], %s::text[]) w(stream, state_version)"
-                    " join snapshots s on s.stream = w.stream and s.state_version = w.state_version",
-                    [names, versions],
-                ).fetchall()
-                found = {stream: (version, bytes(state)) for stream, version, state in snapshots}
+                    f"select s.stream, s.version, s.state from {_WANTED} join {_SNAPSHOT}", [names, versions]
+                )
                 events = connection.execute(
-                    "select e.originator_id, e.originator_version, e.topic, e.state"
-                    " from unnest(%s::text[], %s::bigint[]) w(stream, version)"
-                    " join events e on e.originator_id = w.stream and e.originator_version > w.version"
+                    f"select e.originator_id, e.originator_version, e.topic, e.state from {_WANTED} left join {_SNAPSHOT}"
+                    " join events e on e.originator_id = w.stream and e.originator_version > coalesce(s.version, 0)"
                     " order by e.originator_id, e.originator_version",
-                    [names, [found[name][0] if name in found else 0 for name in names]],
-                ).fetchall()
+                    [names, versions],
+                )
+            by_stream: dict[str, list[Recorded]] = {}
+            for stream, version, kind, state in events.fetchall():
+                by_stream.setdefault(stream, []).append(unpack(stream, version, kind, bytes(state)))
+            found = {stream: (version, bytes(state)) for stream, version, state in snapshots.fetchall()}
+            return Loaded(dict(tracked.fetchall()), found, by_stream)
         except psycopg.OperationalError as error:
             raise self._away(error) from error
-        by_stream: dict[str, list[Recorded]] = {}
-        for stream, version, kind, state in events:
-            by_stream.setdefault(stream, []).append(unpack(stream, version, kind, bytes(state)))
-        return Loaded(dict(tracked), found, by_stream)
 
     def due(
         self, partitions: Sequence[int], now: datetime, limit: int, after: DueDeadline | None = None
@@ -333,48 +338,56 @@ class Store:
         )
         return [DueDeadline(*row) for row in rows]
 
-    def apply(
-        self,
-        partition: int,
-        read: int,
-        position: int,
-        head: str,
-        rows: Sequence[StoredRow],
-        snapshots: Mapping[str, tuple[int, str, bytes]],
-    ) -> None:
-        """Write what a batch of events changes and move tracking from `read` to `position`, all or nothing.
+    def apply(self, followed: Sequence[Followed], snapshots: Mapping[str, tuple[int, str, bytes]]) -> None:
+        """Write what events change, and move tracking of each partition from where it was read, all or nothing.
 
-        Raises TrackingMoved when tracking is not at `read` any more.
+        Raises TrackingMoved when tracking of one of them is not there any more.
         """
         connection = self._connect()
+        rows = [(partition.partition, row) for partition in followed for row in partition.rows]
         try:
-            with connection.transaction():
-                self._move(connection, partition, read, position, head)
+            # Statements are sent without waiting for each, but for the first two: were tracking moved, nothing is written.
+            with connection.pipeline(), connection.transaction():
+                self._move(connection, followed)
                 if rows:
-                    self._insert(connection, [row.event for row in rows])
-                    self._deadlines(connection, partition, rows)
-                    self._doors(connection, rows)
-                for stream, (version, state_version, state) in snapshots.items():
+                    self._insert(connection, [row.event for _, row in rows])
+                    self._deadlines(connection, rows)
+                    self._doors(connection, [row for _, row in rows])
+                if snapshots:
                     connection.execute(
-                        "insert into snapshots values (%s, %s, %s, %s) on conflict (stream) do update set"
-                        " version = excluded.version, state_version = excluded.state_version, state = excluded.state",
-                        [stream, version, state_version, state],
+                        "insert into snapshots select * from unnest(%s::text[], %s::bigint[], %s::text[], %s::bytea[])"
+                        " on conflict (stream) do update set version = excluded.version,"
+                        " state_version = excluded.state_version, state = excluded.state",
+                        [list(snapshots), *map(list, zip(*snapshots.values(), strict=True))],
                     )
         except psycopg.OperationalError as error:
             raise self._away(error) from error
 
-    def _move(self, connection: psycopg.Connection[Any], partition: int, read: int, position: int, head: str) -> None:
-        moved = connection.execute(
-            "update tracking set position = %s, head = %s where topic = %s and partition = %s and position = %s",
-            [position, head, self._topic, partition, read],
-        ).rowcount
-        if moved == 0 and read == 0:
-            moved = connection.execute(
-                "insert into tracking values (%s, %s, %s, %s) on conflict do nothing",
-                [self._topic, partition, position, head],
-            ).rowcount
-        if moved == 0:
-            raise TrackingMoved(f"{self.schema}: partition {partition} is no longer at {read}; another follows it")
+    def _move(self, connection: psycopg.Connection[Any], followed: Sequence[Followed]) -> None:
+        moves = [
+            [each.partition for each in followed],
+            [each.read for each in followed],
+            [each.position for each in followed],
+            [each.head for each in followed],
+        ]
+        said: LiteralString = (
+            "unnest(%s::int[], %s::bigint[], %s::bigint[], %s::text[]) w(partition, read, position, head)"
+        )
+        changed = connection.execute(
+            f"update tracking t set position = w.position, head = w.head from {said}"
+            " where t.topic = %s and t.partition = w.partition and t.position = w.read returning 1",
+            [*moves, self._topic],
+        )
+        begun = connection.execute(
+            f"insert into tracking select %s, w.partition, w.position, w.head from {said} where w.read = 0"
+            " on conflict do nothing returning 1",
+            [self._topic, *moves],
+        )
+        if len(changed.fetchall()) + len(begun.fetchall()) < len(followed):
+            places = ", ".join(f"{each.partition} at {each.read}" for each in followed)
+            raise TrackingMoved(
+                f"{self.schema}: one of the partitions {places} is not there any more; another follows it"
+            )
 
     def _insert(self, connection: psycopg.Connection[Any], events: Sequence[Recorded]) -> None:
         connection.execute(
@@ -387,11 +400,11 @@ class Store:
             ],
         )
 
-    def _deadlines(self, connection: psycopg.Connection[Any], partition: int, rows: Sequence[StoredRow]) -> None:
-        last: dict[tuple[str, str], tuple[datetime | None, Recorded]] = {}
-        for row in rows:
+    def _deadlines(self, connection: psycopg.Connection[Any], rows: Sequence[tuple[int, StoredRow]]) -> None:
+        last: dict[tuple[str, str], tuple[int, datetime | None, Recorded]] = {}
+        for partition, row in rows:
             for name, due in row.deadlines.items():
-                last[(row.event.stream, name)] = (due, row.event)
+                last[(row.event.stream, name)] = (partition, due, row.event)
         if not last:
             return
         connection.execute(
@@ -399,17 +412,17 @@ class Store:
             " where d.stream = w.stream and d.name = w.name",
             [[stream for stream, _ in last], [name for _, name in last]],
         )
-        kept = [(stream, name, due, event) for (stream, name), (due, event) in last.items() if due is not None]
+        kept = [(stream, name, *said) for (stream, name), said in last.items() if said[1] is not None]
         if kept:
             connection.execute(
-                "insert into deadlines select w.stream, w.name, %s, w.due, w.cause, w.correlation, w.tenant from"
-                " unnest(%s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::text[], %s::text[])"
-                " w(stream, name, due, cause, correlation, tenant)",
+                "insert into deadlines select w.stream, w.name, w.partition, w.due, w.cause, w.correlation, w.tenant from"
+                " unnest(%s::text[], %s::text[], %s::int[], %s::timestamptz[], %s::text[], %s::text[], %s::text[])"
+                " w(stream, name, partition, due, cause, correlation, tenant)",
                 [
-                    partition,
-                    [stream for stream, _, _, _ in kept],
-                    [name for _, name, _, _ in kept],
-                    [due for _, _, due, _ in kept],
+                    [stream for stream, *_ in kept],
+                    [name for _, name, *_ in kept],
+                    [partition for _, _, partition, _, _ in kept],
+                    [due for _, _, _, due, _ in kept],
                     [event.headers["ce_id"] for *_, event in kept],
                     [event.headers["ce_correlationid"] for *_, event in kept],
                     [event.headers["ce_tenant"] for *_, event in kept],

@@ -8,12 +8,13 @@ rebuild come to the same state.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from chassis.decider import StreamKind
 from chassis.maps import HashTrieMap
+from chassis.states import replace
 from contracts.chassis import (
     CHASSIS_EVENTS,
     MessageConflicted,
@@ -25,7 +26,7 @@ from contracts.chassis import (
 from contracts.message import Event
 from contracts.topics import RETENTION_MS
 
-__all__ = ["DOOR_MEMORY", "PARKED_MAX", "DoorMemory", "Stream", "evolve", "fresh", "open_deadlines"]
+__all__ = ["DOOR_MEMORY", "PARKED_MAX", "DoorMemory", "Stream", "Waiting", "evolve", "fresh", "open_deadlines"]
 
 DOOR_MEMORY = timedelta(milliseconds=RETENTION_MS)
 """How long a stream remembers door messages: as long as the inbox could deliver them again."""
@@ -65,18 +66,52 @@ def fresh(kind: StreamKind, name: str) -> Stream:
     return Stream(name, 0, None, tuple(fold.initial for fold in kind.folds))
 
 
-def open_deadlines(kind: StreamKind, stream: Stream) -> dict[str, datetime]:
+def open_deadlines(kind: StreamKind, stream: Stream) -> Mapping[str, datetime]:
     """The deadlines that the stream waits for, by name.
 
     Raises ValueError when two folds use one name: neither could tell which of the two had passed.
     """
-    found: dict[str, datetime] = {}
-    for fold, state in zip(kind.folds, stream.states, strict=True):
-        deadlines: Mapping[str, datetime] = fold.deadlines(state)
-        if not found.keys().isdisjoint(deadlines):
-            raise ValueError(f"two folds of {kind.kind} share a deadline's name: {sorted(deadlines)}")
-        found.update(deadlines)
-    return found
+    return Waiting(kind).of(stream)
+
+
+class Waiting:
+    """What streams of a kind wait for, one after the other: a fold is asked anew only where its state is another."""
+
+    __slots__ = ("_by_fold", "_found", "_kind", "_states")
+
+    def __init__(self, kind: StreamKind) -> None:
+        self._kind = kind
+        self._states: tuple[Any, ...] = ()
+        self._by_fold: list[Mapping[str, datetime]] = []
+        self._found: Mapping[str, datetime] = {}
+
+    def of(self, stream: Stream) -> Mapping[str, datetime]:
+        """See `open_deadlines`. The very mapping of the last time where nothing changed."""
+        before, self._states = self._states, stream.states
+        if not before:
+            self._by_fold = [fold.deadlines(state) for fold, state in zip(self._kind.folds, stream.states, strict=True)]
+            self._found = self._merged()
+        elif before is not stream.states:
+            self._ask_again(before)
+        return self._found
+
+    def _ask_again(self, before: tuple[Any, ...]) -> None:
+        other = False
+        for index, (was, state) in enumerate(zip(before, self._states, strict=True)):
+            if was is not state:
+                due = self._kind.folds[index].deadlines(state)
+                if due != self._by_fold[index]:
+                    self._by_fold[index], other = due, True
+        if other:
+            self._found = self._merged()
+
+    def _merged(self) -> Mapping[str, datetime]:
+        found: dict[str, datetime] = {}
+        for deadlines in self._by_fold:
+            if not found.keys().isdisjoint(deadlines):
+                raise ValueError(f"two folds of {self._kind.kind} share a deadline's name: {sorted(deadlines)}")
+            found.update(deadlines)
+        return found
 
 
 def evolve(kind: StreamKind, stream: Stream, event: Event, cause: str, time: datetime) -> Stream:

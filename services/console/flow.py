@@ -7,7 +7,7 @@ it meanwhile, is a table here; nothing is decided.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, LiteralString
@@ -16,6 +16,7 @@ import psycopg
 
 from chassis.log import Record
 from chassis.projection import events_among
+from chassis.states import replace
 from contracts.envelope import Envelope
 from contracts.fulfillment import (
     Collected,

@@ -7,11 +7,12 @@ decided in return_facts.py and customer_return.py.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
 from chassis.maps import HashTrieMap
+from chassis.states import replace
 from contracts.fulfillment import (
     AnnouncedLine,
     Disposition,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from chassis.maps import HashTrieMap
+from chassis.states import replace
 from contracts.inventory import (
     ClaimExpired,
     ClaimHardened,

@@ -6,10 +6,11 @@ stock_facts.py and node_facts.py.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from chassis.maps import HashTrieMap
+from chassis.states import replace
 from contracts.inventory import Bucket, Demand, Level, Movement
 from contracts.message import format_instant
 from services.inventory.closed_claims import Closed, ClosedClaims

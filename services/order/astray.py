@@ -7,11 +7,12 @@ stay fulfilled; whoever settles a package has them paid back, or says what else 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chassis.decider import Context, Fold
 from chassis.maps import HashTrieMap
+from chassis.states import replace
 from contracts.ids import split_stream
 from contracts.message import Event, Message
 from contracts.order import (

@@ -6,11 +6,12 @@ State and `evolve` alone; what leads to the events is in changing.py.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from chassis.decider import Fold
 from chassis.maps import HashTrieMap
+from chassis.states import replace
 from contracts.message import Event
 from contracts.money import Money
 from contracts.order import (

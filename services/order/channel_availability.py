@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, LiteralString
 
@@ -19,6 +19,7 @@ import psycopg
 from chassis.faultpoints import faultpoint
 from chassis.log import Log, LogError, NewRecord, Record
 from chassis.projection import TRACKING
+from chassis.states import replace
 from chassis.store import StoreAway, connect, making_tables
 from contracts import topics
 from contracts.channel import ChannelAvailability

@@ -6,10 +6,11 @@ A fold of the order's stream for what came ahead of the order. How units are can
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chassis.decider import Context, Fold
+from chassis.states import replace
 from contracts.message import Event, Message
 from contracts.order import (
     CancelByChannel,

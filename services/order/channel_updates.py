@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
+from chassis.states import replace
 from contracts.channel import ChannelLineUpdate, ChannelPackage, ChannelUpdate, UpdateKind
 from contracts.envelope import Envelope
 from contracts.fulfillment import Package, PackageContent

@@ -7,10 +7,10 @@ back before. Goods bear the taxes of their units; how an amount that is for no u
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from chassis.decider import Send
+from chassis.states import replace
 from contracts.ids import aggregate_id, stream
 from contracts.money import Charge, ChargeKind, Money, RefundRule, TenderMethod, share_by_weight
 from contracts.order import OrderPlaced, RefundCause, RefundContents

@@ -7,11 +7,12 @@ order waits for it. What an invoice says is in invoicing.py, a credit note in cr
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chassis.decider import Fold, Send
 from chassis.maps import HashTrieMap
+from chassis.states import replace
 from contracts.message import Event
 from contracts.order import (
     CaptureNotNeeded,

@@ -7,11 +7,12 @@ fulfillment_state.py; how the account is kept is in exchange_money.py, what is d
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from chassis.decider import Fold
 from chassis.maps import HashTrieMap
+from chassis.states import replace
 from contracts.message import Event
 from contracts.order import (
     CreditApplied,

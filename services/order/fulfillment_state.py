@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from chassis.maps import HashTrieMap
 from chassis.saga import Asks, deadlines, note, settle, suspend
+from chassis.states import replace
 from contracts.fulfillment import (
     Package,
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from chassis.decider import Fold
 from chassis.maps import HashTrieMap
 from chassis.saga import name_of
+from chassis.states import replace
 from contracts.message import Event
 from contracts.money import Money
 from contracts.order import (

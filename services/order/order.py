@@ -7,12 +7,13 @@ take its next steps; what is only theirs is not here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from chassis.decider import Context, Fold
 from chassis.maps import HashTrieMap
+from chassis.states import replace
 from contracts.ids import order_number, split_stream
 from contracts.message import Event
 from contracts.money import Charge, ChargeKind, Money

@@ -6,13 +6,14 @@ A fold of the order's stream that outlives the order: goods come back when it is
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
 from chassis.maps import HashTrieMap
 from chassis.saga import Asks, deadlines, name_of, note, settle, suspend
+from chassis.states import replace
 from contracts.message import Event
 from contracts.order import (
     CreditApplied,

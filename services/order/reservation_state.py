@@ -6,12 +6,13 @@ State and `evolve` alone; what leads to the events is in reservation_advance.py 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from chassis.maps import HashTrieMap
 from chassis.saga import Asks, deadlines, note, settle, suspend
+from chassis.states import replace
 from contracts.message import Event
 from contracts.order import (
     AuthorizationRecorded,

@@ -7,13 +7,14 @@ return_answers.py.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from chassis.maps import HashTrieMap
 from chassis.saga import Asks, deadlines, name_of, note, settle, suspend
+from chassis.states import replace
 from contracts.fulfillment import Disposition
 from contracts.message import Event
 from contracts.order import (

@@ -7,12 +7,12 @@ last moments, attempts.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 from chassis.decider import Context
+from chassis.states import replace
 from contracts.message import Event
 from contracts.order import (
     Allocation,

@@ -7,12 +7,13 @@ again, or were booked so early that nobody could tell, and are refused.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from chassis.decider import Context, Fold, Outgoing, Send, StreamKind
 from chassis.maps import HashTrieMap
+from chassis.states import replace
 from contracts.ids import aggregate_id, split_stream, stream
 from contracts.message import Event
 from contracts.payments.receivables import (

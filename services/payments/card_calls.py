@@ -6,11 +6,12 @@ State and evolve of a part of the payment; what is asked when is in advancing.py
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from chassis.maps import HashTrieMap
+from chassis.states import replace
 from contracts.message import Event
 from contracts.payments import (
     Authorization,

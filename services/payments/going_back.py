@@ -6,10 +6,11 @@ State and evolve of a part of the payment; the deciders are in refunding.py and 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from chassis.maps import HashTrieMap
+from chassis.states import replace
 from contracts.payments import (
     CallStep,
     DisputeLost,

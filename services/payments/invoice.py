@@ -8,13 +8,14 @@ theirs, and they owe less from then on.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any
 
 from chassis.decider import Answer, Context, Fold, Outgoing, Send, StreamKind
 from chassis.maps import HashTrieMap
+from chassis.states import replace
 from contracts.ids import split_stream, stream
 from contracts.message import Event
 from contracts.money import Money

@@ -8,12 +8,13 @@ given only to a document that has been settled in every other way, in the transa
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from zoneinfo import ZoneInfo
 
 from chassis.decider import Answer, Context, Fold, Outgoing, StreamKind
 from chassis.maps import HashTrieMap
+from chassis.states import replace
 from contracts.ids import aggregate_id, stream
 from contracts.message import Event
 from contracts.payments.invoices import (

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 
+from chassis.states import replace
 from contracts.message import Event
 from contracts.payments import (
     CallStep,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from chassis.maps import HashTrieMap
+from chassis.states import replace
 from contracts.message import Event
 from contracts.money import Money, Tender
 from contracts.payments import (

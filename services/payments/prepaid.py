@@ -7,11 +7,12 @@ on it as goods leave, without asking anybody, and what nobody wants of it goes b
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chassis.decider import Context
 from chassis.maps import HashTrieMap
+from chassis.states import replace
 from contracts.ids import aggregate_id, provider_key, split_stream
 from contracts.message import Event
 from contracts.money import CaptureTime, Tender

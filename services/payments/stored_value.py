@@ -8,12 +8,13 @@ authorisation, what is spent by the order's capture, what is issued by its entry
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from chassis.decider import Answer, Context, Fold, Outgoing, StreamKind
 from chassis.maps import HashTrieMap
+from chassis.states import replace
 from contracts.chassis import DeadlinePassed
 from contracts.ids import split_stream
 from contracts.message import Command, Event

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from chassis.decider import Context
 from chassis.maps import HashTrieMap
+from chassis.states import replace
 from contracts.ids import order_number
 from contracts.message import Event
 from contracts.money import Money

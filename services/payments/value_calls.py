@@ -6,10 +6,11 @@ value_answers.py.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from chassis.maps import HashTrieMap
+from chassis.states import replace
 from contracts.message import Event
 from contracts.payments import CallStep, StoredValueDeclined, StoredValueMoved, StoredValueRequested, ValuePart
 

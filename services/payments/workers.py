@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from purgatory import AsyncCircuitBreakerFactory
@@ -18,6 +17,7 @@ from purgatory.domain.model import OpenedState
 
 from chassis.acting import Acting, Asked
 from chassis.doors import Door
+from chassis.states import replace
 from chassis.streaming import Records
 from contracts.message import Command
 from contracts.payments import (

@@ -7,9 +7,10 @@ event; the list is a moment old, so a package labelled just now is on the next, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from chassis.decider import Context, Fold, Outgoing, Send, StreamKind
+from chassis.states import replace
 from contracts.ids import aggregate_id, split_stream, stream
 from contracts.message import Event, Message
 from contracts.shipping import (

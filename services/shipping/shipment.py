@@ -9,13 +9,14 @@ be found, on its way back or delivered; of those two the one heard first.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from chassis.decider import Answer, Context, Fold, Outgoing, Send, StreamKind
 from chassis.maps import HashTrieMap
+from chassis.states import replace
 from contracts.fulfillment import Package
 from contracts.ids import aggregate_id, stream
 from contracts.message import Event, Message

@@ -202,13 +202,13 @@ def test_readers_stop_before_an_open_transaction_and_then_see_all_of_it(bench: B
     assert [record.value for record in found if record.partition == 1] == [b"slow"]
 
 
-def test_flush_tells_the_last_offset_of_each_partition(bench: Bench) -> None:
+def test_flush_tells_the_first_and_last_offset_of_each_partition(bench: Bench) -> None:
     producer = bench.producer()
     bench.commit(producer, bench.record("first"))
     producer.begin()
     producer.send([bench.record("a"), bench.record("b"), bench.record("c", 3)])
     # A marker lies at offset 1.
-    assert dict(producer.flush()) == {(bench.topic, 0): 3, (bench.topic, 3): 0}
+    assert dict(producer.flush()) == {(bench.topic, 0): (2, 3), (bench.topic, 3): (0, 0)}
     producer.commit()
     assert [record.offset for record in bench.read()] == [0, 2, 3]
 

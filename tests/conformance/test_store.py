@@ -15,7 +15,7 @@ import pytest
 from chassis import store as store_module
 from chassis.chain import GENESIS
 from chassis.memory_store import MemoryStore
-from chassis.store import DueDeadline, Recorded, Store, StoreAway, StoredRow, StreamStore, TrackingMoved
+from chassis.store import DueDeadline, Followed, Recorded, Store, StoreAway, StoredRow, StreamStore, TrackingMoved
 
 VERSION = "stream:1,hall:1"
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -30,7 +30,7 @@ class Bench:
         self.store, self.doors = store, doors
 
     def apply(self, read: int, position: int, *rows: StoredRow, partition: int = 0, head: str = HEAD) -> None:
-        self.store.apply(partition, read, position, head, rows, {})
+        self.store.apply([Followed(partition, read, position, head, rows)], {})
 
     def versions(self, stream: str, state_version: str = VERSION) -> list[int]:
         events = self.store.load({stream: state_version}, [0]).events
@@ -102,7 +102,7 @@ def test_who_read_another_position_writes_nothing_at_all(bench: Bench, read: int
     bench.apply(0, 4, row("hall/a", 1))
     late = row("hall/a", 2, {"answer": NOON}, ("message", "digest"))
     with pytest.raises(TrackingMoved):
-        bench.store.apply(0, read, 9, "cd" * 32, [late], {"hall/a": (2, VERSION, b"{}")})
+        bench.store.apply([Followed(0, read, 9, "cd" * 32, [late])], {"hall/a": (2, VERSION, b"{}")})
     assert bench.store.tracked(0) == (4, HEAD)
     assert bench.versions("hall/a") == [1]
     assert bench.store.due([0], NOON, 10) == []
@@ -144,21 +144,25 @@ def test_a_load_brings_the_streams_asked_for_in_order_and_no_others(bench: Bench
 
 
 def test_a_snapshot_stands_for_the_events_before_it(bench: Bench) -> None:
-    bench.store.apply(0, 0, 9, HEAD, [row("hall/a", n) for n in (1, 2, 3)], {"hall/a": (2, VERSION, b"state of 2")})
+    bench.store.apply(
+        [Followed(0, 0, 9, HEAD, [row("hall/a", n) for n in (1, 2, 3)])], {"hall/a": (2, VERSION, b"state of 2")}
+    )
     loaded = bench.store.load({"hall/a": VERSION}, [0])
     assert loaded.snapshots == {"hall/a": (2, b"state of 2")}
     assert [event.version for event in loaded.events["hall/a"]] == [3]
 
 
 def test_a_later_snapshot_replaces_the_earlier(bench: Bench) -> None:
-    bench.store.apply(0, 0, 4, HEAD, [row("hall/a", 1)], {"hall/a": (1, VERSION, b"state of 1")})
-    bench.store.apply(0, 4, 9, HEAD, [row("hall/a", 2)], {"hall/a": (2, VERSION, b"state of 2")})
+    bench.store.apply([Followed(0, 0, 4, HEAD, [row("hall/a", 1)])], {"hall/a": (1, VERSION, b"state of 1")})
+    bench.store.apply([Followed(0, 4, 9, HEAD, [row("hall/a", 2)])], {"hall/a": (2, VERSION, b"state of 2")})
     loaded = bench.store.load({"hall/a": VERSION}, [0])
     assert (loaded.snapshots, loaded.events) == ({"hall/a": (2, b"state of 2")}, {})
 
 
 def test_a_snapshot_of_another_version_of_the_state_is_not_read(bench: Bench) -> None:
-    bench.store.apply(0, 0, 9, HEAD, [row("hall/a", 1), row("hall/a", 2)], {"hall/a": (2, VERSION, b"state of 2")})
+    bench.store.apply(
+        [Followed(0, 0, 9, HEAD, [row("hall/a", 1), row("hall/a", 2)])], {"hall/a": (2, VERSION, b"state of 2")}
+    )
     loaded = bench.store.load({"hall/a": "stream:1,hall:2"}, [0])
     assert loaded.snapshots == {}
     assert [event.version for event in loaded.events["hall/a"]] == [1, 2]
@@ -287,7 +291,7 @@ def test_every_method_says_when_the_store_does_not_answer(bench: Bench) -> None:
         lambda: store.tracked(0),
         lambda: store.load({"hall/a": VERSION}, [0]),
         lambda: store.due([0], NOON, 1),
-        lambda: store.apply(0, 0, 1, HEAD, [], {}),
+        lambda: store.apply([Followed(0, 0, 1, HEAD, [])], {}),
     ]
     for call in calls:
         with pytest.raises(StoreAway, match="away"):

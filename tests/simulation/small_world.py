@@ -69,7 +69,7 @@ class ChancyProducer:
     def send(self, records: list[NewRecord]) -> None:
         self._producer.send(records)
 
-    def flush(self) -> Mapping[TopicPartition, int]:
+    def flush(self) -> Mapping[TopicPartition, tuple[int, int]]:
         if self._log.happens(0.15):
             raise Abortable("a record was not written")
         return self._producer.flush()
@@ -402,7 +402,7 @@ class SmallWorld:
         """A store built from the events topic alone."""
         store = MemoryStore()
         declared = SERVICES[service]
-        follower = Follower(self.log, store, declared.events, declared.by_kind)
+        follower = Follower(self.log.reader(), store, declared.events, declared.by_kind)
         follower.follow(range(PARTITIONS))
         while follower.step(0):
             pass

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 import httpx
 
+from chassis.states import replace
 from contracts.money import Money
 from contracts.payments import Capability, CardDecline
 from services.payments.provider import (

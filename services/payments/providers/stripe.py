@@ -9,13 +9,13 @@ whether it was taken already, because the key of a call is forgotten after a day
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 import httpx
 import stripe
 
+from chassis.states import replace
 from services.payments.provider import Call, CallStep, Outcome, Result
 from services.payments.providers.stripe_reading import (
     CAPTURE,
