@@ -113,6 +113,9 @@ class Settings(BaseSettings):
     outbox_folder: Path | None = Field(
         default=None, description="folder of messages to customers; <home>/outbox when not set"
     )
+    numbers_folder: Path | None = Field(
+        default=None, description="folder of exported events that the console counts; <home>/numbers when not set"
+    )
     mail_by: Literal["outbox", "smtp"] = Field(
         default="outbox", description="how messages to customers leave: as files in the outbox, or by a mail server"
     )
@@ -252,6 +255,11 @@ class Settings(BaseSettings):
     def outbox(self) -> Path:
         """Where messages to customers are written."""
         return self.outbox_folder or self.home / "outbox"
+
+    @property
+    def numbers(self) -> Path:
+        """Where exported events lie that the console counts."""
+        return self.numbers_folder or self.home / "numbers"
 
 
 def load_settings() -> Settings:

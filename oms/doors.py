@@ -31,10 +31,12 @@ from contracts.ids import aggregate_id, split_stream, stream
 from contracts.inventory import LocationDescribed
 from contracts.order import OrderPlaced
 from oms.access import RULES
+from oms.insight import Insight
 from oms.letters import api as letters_api
 from oms.letters.buried import Buried
 from oms.letters.desk import Desk
 from oms.letters.settling import Settling
+from oms.numbers.for_console import ExportedFigures
 from oms.process import Life, run_process
 from oms.providers import notices_of
 from oms.reach import reach_log
@@ -163,7 +165,12 @@ def console_over(app: FastAPI, settings: Settings) -> ASGIApp:
         stores = [gate.reads.rows("select sum(position) from tracking", []) for gate in desk.gates.values()]
         return questions.positions(), stores
 
-    return beside_doors(app, make_site(app, Tokens(settings.tokens), questions, history, positions))
+    reads = {name: gate.reads for name, gate in desk.gates.items()}
+    insight = Insight(settings, reads, lambda: reach_log(settings))
+    site = make_site(
+        app, Tokens(settings.tokens), questions, history, positions, insight, ExportedFigures(settings.numbers)
+    )
+    return beside_doors(app, site)
 
 
 def desk_of(settings: Settings, gates: Sequence[Gate]) -> Desk:

@@ -13,9 +13,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from chassis.tokens import Grant, Role
+from services.console.figures import Figures
 from services.console.flow import ABOUT, Step
 from services.console.histories import Histories
 from services.console.inside import Answer, Inside
+from services.console.installation import Installation
 from services.console.questions import Questions
 from services.console.sessions import COOKIE, Session, Sessions
 
@@ -50,6 +52,7 @@ PAGES = (
     (f"{CONSOLE}/exceptions", "Exceptions"),
     (f"{CONSOLE}/stock", "Stock"),
     (f"{CONSOLE}/warehouse", "Warehouse"),
+    (f"{CONSOLE}/numbers", "Numbers"),
     (f"{CONSOLE}/operators", "Operators"),
 )
 
@@ -62,6 +65,8 @@ class Parts:
     questions: Questions
     histories: Histories
     sessions: Sessions
+    installation: Installation
+    figures: Figures
 
 
 class Refused(Exception):

@@ -1,7 +1,8 @@
-"""Operators: what could not be taken and is to be tried again, how far the console's tables are, and the doors' words."""
+"""Operators: what could not be taken and is to be tried again, what waits in each service, and settings in force."""
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from urllib.parse import quote
 
@@ -24,8 +25,17 @@ async def _operators(request: Request) -> Response:
     if not letters.fine or not counts.fine:
         trouble = letters if not letters.fine else counts
         raise Refused(trouble.status, "This is for operators", trouble.trouble)
-    values = {"letters": letters.said["dead_letters"], "counts": counts.said, "more": letters.said.get("next")}
-    return page(request, "operators.html", {**values, "live": True, "age": await age_of(parts, datetime.now(UTC))})
+    now, about = datetime.now(UTC), parts.installation
+    deadlines = await asyncio.to_thread(about.deadlines, now)
+    behind = await asyncio.to_thread(about.behind)
+    told_of = {"settings": about.settings(), "deadlines": deadlines, "behind": behind, "now": now}
+    values = {
+        **told_of,
+        "letters": letters.said["dead_letters"],
+        "counts": counts.said,
+        "more": letters.said.get("next"),
+    }
+    return page(request, "operators.html", {**values, "live": True, "age": await age_of(parts, now)})
 
 
 async def _redrive(request: Request) -> Response:

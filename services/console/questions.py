@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, LiteralString
 
-from services.console.flow import ABOUT, ENDS, Step
+from services.console.flow import ABOUT, ENDS, Step, StepKind
 
-__all__ = ["PAGE_ROWS", "Card", "Flow", "Found", "Questions", "Stand", "Visit", "held_back"]
+__all__ = ["PAGE_ROWS", "Card", "Flow", "Found", "Questions", "Spent", "Stand", "Took", "Visit", "held_back"]
 
 PAGE_ROWS = 50
 """Orders on one page of a list."""
@@ -28,6 +28,11 @@ WINDOW = timedelta(hours=24)
 HOUR = timedelta(hours=1)
 OLD = timedelta(minutes=1)
 """What stands at a step for less has just come."""
+
+HOURS = 24
+"""Hours of a trend."""
+
+TOLD = [step.value for step in ABOUT]
 
 ORDER_STEPS = [step.value for step in Step if step not in ENDS]
 
@@ -92,6 +97,25 @@ class Flow:
     arrived: Mapping[str, int]
     completed: Mapping[str, int]
     cancelled: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    """How many left a step within an hour, and how long they had stood there."""
+
+    count: int
+    p50: float
+    p90: float
+    p99: float
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """An hour, from when it began: how long all that left a step in it had waited, and been worked on."""
+
+    begins: datetime
+    waiting: float
+    working: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +212,33 @@ class Questions:
                 found.append(Stand(step, count, oldest, order, hour, before, *percentiles))
         return found
 
+    def trend(self, now: datetime) -> dict[Step, dict[str, Took]]:
+        """How long those took that left a step: within the last hour, and within the hours that it is compared with."""
+        windows = _hours(now)
+        rows = self._rows(
+            "select step, compared.name, count(*), percentile_cont(array[0.5, 0.9, 0.99]) within group"
+            " (order by extract(epoch from left_at - entered)) from unnest(%s::text[], %s::timestamptz[],"
+            " %s::timestamptz[]) as compared (name, begins, ends) join visits on left_at > begins and left_at <= ends"
+            " where step = any(%s) group by step, compared.name",
+            [list(windows), *(list(each) for each in zip(*windows.values(), strict=True)), TOLD],
+        )
+        found: dict[Step, dict[str, Took]] = {step: {} for step in ABOUT}
+        for step, window, count, percentiles in rows:
+            found[Step(step)][window] = Took(count, *percentiles)
+        return {step: windows_ for step, windows_ in found.items() if windows_}
+
+    def hours(self, now: datetime) -> list[Spent]:
+        """Of each of the last 24 hours, the first first: how long those had stood that left a step in it, by whether
+        somebody worked on them or they waited. That at nodes is left out, since the work of each node is told."""
+        spent = [[0.0, 0.0] for _ in range(HOURS)]
+        for back, step, seconds in self._rows(
+            "select floor(extract(epoch from %s - left_at) / 3600)::int, step, sum(extract(epoch from left_at - entered))"
+            " from visits where left_at > %s and left_at <= %s and step = any(%s) group by 1, 2",
+            [now, now - WINDOW, now, [step for step in TOLD if step != Step.AT_NODES.value]],
+        ):
+            spent[HOURS - 1 - back][ABOUT[Step(step)].kind is StepKind.WORKING] += float(seconds)
+        return [Spent(now - (HOURS - place) * HOUR, waiting, working) for place, (waiting, working) in enumerate(spent)]
+
     def flow(self, now: datetime) -> Flow:
         """Orders that came and ended, in the windows that people compare."""
         windows = {
@@ -241,6 +292,17 @@ class Questions:
         rows = self._rows("select max(since) from standing", [])
         found: datetime | None = rows[0][0]
         return found
+
+
+def _hours(now: datetime) -> dict[str, tuple[datetime, datetime]]:
+    """The last hour and those that it is compared with, by name."""
+    back = {
+        "the last hour": timedelta(0),
+        "the hour before": HOUR,
+        "the same hour yesterday": WINDOW,
+        "the same hour a week ago": timedelta(days=7),
+    }
+    return {name: (now - by - HOUR, now - by) for name, by in back.items()}
 
 
 def _card(row: tuple[Any, ...]) -> Card:

@@ -25,14 +25,17 @@ from services.console import (
     changes,
     exceptions_page,
     now_page,
+    numbers_page,
     operators_page,
     orders_pages,
     stock_pages,
     warehouse_pages,
 )
 from services.console.answering import CONSOLE, Parts, Refused, away, form_of, parts_of, refused, who_of
+from services.console.figures import Figures
 from services.console.histories import Histories
 from services.console.inside import Inside
+from services.console.installation import Installation
 from services.console.questions import Questions
 from services.console.sessions import COOKIE, SESSION_SECONDS, Sessions
 from services.console.showing import HERE, make_templates
@@ -51,7 +54,7 @@ HEADERS: Mapping[str, str] = {
     "Cache-Control": "no-store",
 }
 
-PAGES = (now_page, orders_pages, exceptions_page, stock_pages, warehouse_pages, operators_page, changes)
+PAGES = (now_page, orders_pages, exceptions_page, stock_pages, warehouse_pages, numbers_page, operators_page, changes)
 
 
 def make_site(
@@ -60,10 +63,12 @@ def make_site(
     questions: Questions,
     histories: Histories,
     positions: Callable[[], object],
+    installation: Installation,
+    figures: Figures,
 ) -> Starlette:
-    """The console over these doors, tokens and read models. `positions`: how far everything is that pages show; it is
+    """The console over these doors, tokens and read models; `installation` is what operators are told of, `figures` counts. `positions`: how far everything is that pages show; it is
     another as soon as any of it moved."""
-    parts = Parts(Inside(doors), questions, histories, Sessions(tokens))
+    parts = Parts(Inside(doors), questions, histories, Sessions(tokens), installation, figures)
     site = Starlette(
         routes=[
             Mount("/static", StaticFiles(directory=HERE / "static"), name="static"),

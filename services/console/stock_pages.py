@@ -16,12 +16,19 @@ from starlette.routing import Route
 from chassis.tokens import Role
 from contracts.ids import aggregate_id, stream
 from services.console.answering import CONSOLE, Refused, age_of, form_of, page, parts_of, told, who_of
+from services.console.charts import Chart, steps
 
 __all__ = ["ROUTES"]
 
 ROWS = 50
 MOVEMENTS = 100
 """The last events of an article that its ledger shows."""
+
+CHARTS_MAX = 4
+"""Locations whose movements are drawn."""
+
+SHOWN = ("on_hand", "available")
+"""Parts of a level that are drawn."""
 
 TENANT = "default"
 MOVING = frozenset({Role.WAREHOUSE, Role.ADMIN})
@@ -57,9 +64,11 @@ async def _article(request: Request) -> Response:
         raise Refused(answer.status, f"No stock of {sku}", answer.trouble)
     name = stream("stock_item", aggregate_id(TENANT, "stock_item", sku))
     events = await asyncio.to_thread(parts.histories, name, max(0, answer.said["version"] - MOVEMENTS))
+    movements = list(_movements(events))
     values = {
         "item": answer.said,
-        "movements": list(reversed(list(_movements(events)))),
+        "movements": list(reversed(movements)),
+        "charts": _charts(movements),
         "may_adjust": bool(grant.roles & MOVING),
         "reasons": REASONS,
     }
@@ -80,6 +89,26 @@ def _movements(events: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
             }
             before[level["location"]] = level
             yield {"event": event, "level": level, "changed": changed, "order": _order_of(data)}
+
+
+def _charts(movements: Sequence[Mapping[str, Any]]) -> list[Chart]:
+    """Of each location at which several movements are known, the first of them: what was on hand and available."""
+    charts = list[Chart]()
+    for location in sorted({move["level"]["location"] for move in movements}):
+        moves = [move for move in movements if move["level"]["location"] == location]
+        if len(moves) < 2 or len(charts) == CHARTS_MAX:
+            continue
+        moments = [datetime.fromisoformat(move["event"]["when"]) for move in moves]
+        levels = [
+            (
+                part,
+                [(moment.timestamp(), float(move["level"][part])) for moment, move in zip(moments, moves, strict=True)],
+            )
+            for part in SHOWN
+        ]
+        first, last = (f"{moment:%Y-%m-%d %H:%M}" for moment in (moments[0], moments[-1]))
+        charts.append(steps(f"Stock at {location} by movement", levels, first, last))
+    return charts
 
 
 def _order_of(data: Mapping[str, Any]) -> str | None:

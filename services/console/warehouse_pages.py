@@ -18,6 +18,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from services.console.answering import CONSOLE, Refused, age_of, form_of, page, parts_of, told, who_of
+from services.console.pick_list_pdf import WORKS_MAX, pick_list_pdf
 
 __all__ = ["ROUTES"]
 
@@ -75,6 +76,28 @@ async def _one(request: Request) -> Response:
     return page(request, "work.html", {**values, "age": await age_of(parts, datetime.now(UTC))})
 
 
+async def _pick_list(request: Request) -> Response:
+    """What a location has accepted and not yet picked, on paper, as the doors list it."""
+    session, _ = who_of(request)
+    inside, location, now = parts_of(request).inside, request.query_params.get("location", ""), datetime.now(UTC)
+    if not location:
+        raise Refused(422, "Say which node", "A pick list is of one node: choose it on the warehouse page.")
+    listed = await inside.get(
+        session.token, "/fulfillment-orders", limit=WORKS_MAX, location=location, stage=["accepted"]
+    )
+    if not listed.fine:
+        raise Refused(listed.status, "Work is not shown", listed.trouble)
+    names = [each["id"] for each in listed.said["fulfillment_orders"]]
+    answers = await asyncio.gather(*(inside.get(session.token, f"/fulfillment-orders/{name}") for name in names))
+    works = [answer.said for answer in answers if answer.fine and answer.said["stage"] == "accepted"]
+    if not works:
+        raise Refused(404, "Nothing is to be picked", f"Nothing that {location} accepted waits to be picked.")
+    more = f"; the first {WORKS_MAX}, more wait" if "next" in listed.said else ""
+    paper = await asyncio.to_thread(pick_list_pdf, location, works, f"{now:%Y-%m-%d %H:%M} UTC{more}")
+    headers = {"Content-Disposition": 'inline; filename="pick-list.pdf"'}
+    return Response(paper, media_type="application/pdf", headers=headers)
+
+
 async def _step(request: Request) -> Response:
     session, _ = who_of(request)
     fields = await form_of(request, session)
@@ -128,6 +151,7 @@ def _number(fields: Mapping[str, str], name: str, otherwise: int) -> int:
 
 ROUTES = (
     Route("/warehouse", _work),
+    Route("/warehouse/pick-list.pdf", _pick_list),
     Route("/warehouse/{name}", _one),
     Route("/warehouse/{name}/{step}", _step, methods=["POST"]),
 )

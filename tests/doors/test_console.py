@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, LiteralString
 
@@ -19,6 +19,8 @@ from starlette.testclient import TestClient
 
 from chassis.store import StoreAway
 from chassis.tokens import Kind, Role, Tokens
+from services.console.figures import Export, NoNumbers, Row
+from services.console.installation import Setting, Waits
 from services.console.questions import Questions
 from services.console.site import beside_doors, make_site
 
@@ -45,6 +47,34 @@ class Tables:
         if query.startswith("select count(*)"):
             return [(0,)]
         return []
+
+
+class Untold:
+    """An installation of which nothing is told."""
+
+    def settings(self) -> Sequence[Setting]:
+        return ()
+
+    def deadlines(self, now: datetime) -> Mapping[str, Waits]:
+        return {}
+
+    def behind(self) -> None:
+        return None
+
+
+class Uncounted:
+    """Nothing is exported."""
+
+    formulas: Mapping[str, str] = {}
+
+    def export(self) -> Export:
+        raise NoNumbers("There is nothing.")
+
+    def figures(self, by: str, since: date, until: date) -> Sequence[Row]:
+        raise NoNumbers("There is nothing.")
+
+    def evidence(self, figure: str, by: str, value: str, since: date, until: date) -> Sequence[Row]:
+        raise NoNumbers("There is nothing.")
 
 
 class Doors:
@@ -107,7 +137,7 @@ def tokens(tmp_path: Path) -> Tokens:
 @pytest.fixture
 def browser(tables: Tables, doors: Doors, tokens: Tokens) -> Iterator[TestClient]:
     tokens.issue("nobody", Kind.PERSON, frozenset({Role.CARRIER}))
-    site = make_site(doors.app, tokens, Questions(tables.rows), history, lambda: 0)
+    site = make_site(doors.app, tokens, Questions(tables.rows), history, lambda: 0, Untold(), Uncounted())
     with TestClient(beside_doors(doors.app, site), base_url="http://shop.example") as client:
         yield client
 

@@ -21,7 +21,7 @@ from chassis.tokens import Role, Tokens
 from services.console.questions import Questions
 from services.console.queues import QUEUES
 from services.console.site import beside_doors, make_site
-from tests.doors.test_console import Tables, form_of, history, signed_in
+from tests.doors.test_console import Tables, Uncounted, Untold, form_of, history, signed_in
 
 
 class Doors:
@@ -70,7 +70,7 @@ def tokens(tmp_path: Path) -> Tokens:
 
 @pytest.fixture
 def browser(doors: Doors, tokens: Tokens) -> Iterator[TestClient]:
-    site = make_site(doors.app, tokens, Questions(Tables().rows), history, lambda: 0)
+    site = make_site(doors.app, tokens, Questions(Tables().rows), history, lambda: 0, Untold(), Uncounted())
     with TestClient(beside_doors(doors.app, site), base_url="http://shop.example") as client:
         yield client
 
@@ -84,7 +84,7 @@ def asked(browser: TestClient, queue: str, **fields: str) -> Any:
 def test_what_waits_longer_than_it_should_is_said_to_be_late(browser: TestClient, tokens: Tokens) -> None:
     signed_in(browser, tokens)
     page = browser.get("/console/exceptions").text
-    assert "1 are late" in page
+    assert "late: 1" in page
     old, new = page.index("QQ-2"), page.index("QQ-1")
     assert old < new and ">late<" in page[old:new] and ">late<" not in page[new:]
 

@@ -14,6 +14,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from chassis.tokens import Kind, Role, Tokens
+from oms.numbers.exporting import export
+from oms.reach import reach_log
+from services.shipping.tests.parcels import text_of
 from tests.integration.test_doors import MODULES, Site, site_of
 from tests.waiting import eventually
 
@@ -72,6 +75,12 @@ def known(site: Site, external_id: str) -> str:
     return str(site.get(f"/orders/{external_id}")["order_id"])
 
 
+def waiting(site: Site, external_id: str) -> str:
+    """Place an order of two units that nobody has; its id, once it is shown."""
+    site.placed(external_id, lines=[{"line_id": "a", "sku": "SKU-LATER", "quantity": 2, "amount": 2000}])
+    return str(eventually(lambda: site.get(f"/orders/{external_id}").get("order_id"), because="the order shown"))
+
+
 def test_customer_service_finds_an_order_holds_it_and_sees_why(site: Site, browser: Browser) -> None:
     # given an order, and somebody of the order desk
     known(site, "shop-4711")
@@ -105,8 +114,7 @@ def test_customer_service_finds_an_order_holds_it_and_sees_why(site: Site, brows
 
 def test_customer_service_sees_what_a_change_comes_to_before_it_is_done(site: Site, browser: Browser) -> None:
     # given an order of two units that nobody has yet, and its page
-    site.placed("shop-4715", lines=[{"line_id": "a", "sku": "SKU-LATER", "quantity": 2, "amount": 2000}])
-    order_id = eventually(lambda: site.get("/orders/shop-4715").get("order_id"), because="the order shown")
+    order_id = waiting(site, "shop-4715")
     with signed_in(browser, site, Role.CSR) as page:
         page.goto(f"/console/orders/{order_id}")
         page.get_by_text("Change quantities", exact=True).first.click()
@@ -123,6 +131,29 @@ def test_customer_service_sees_what_a_change_comes_to_before_it_is_done(site: Si
         expect(page.get_by_text("Confirm the change: ")).to_be_visible()
         expect(page.locator("ol.timeline")).to_contain_text("one is enough, für Ada")
     eventually(lambda: site.get(f"/orders/{order_id}")["change"] is None, because="the change done")
+
+
+def test_several_held_orders_go_on_with_one_reason(site: Site, browser: Browser) -> None:
+    # given two orders that somebody holds
+    numbers = []
+    for name in ("shop-4716", "shop-4717"):
+        known(site, name)
+        assert site.post(f"/orders/{name}/holds", {"detail": "a call is awaited"}).status_code == 200
+        numbers.append(site.get(f"/orders/{name}")["number"])
+    # when both are released from the list of exceptions
+    with signed_in(browser, site, Role.CSR) as page:
+        page.goto("/console/exceptions")
+        for number in numbers:
+            page.get_by_label(f"Choose {number}").check()
+        form = page.locator("form", has=page.get_by_role("button", name="Release all holds"))
+        form.get_by_label("Why").fill("they called")
+        form.get_by_role("button", name="Release all holds").click()
+        # then each row says what came of it
+        for number in numbers:
+            row = page.get_by_role("row").filter(has_text=number)
+            expect(row).to_contain_text("Release all holds: HoldReleased")
+    for number in numbers:
+        assert site.get(f"/orders/{number}")["holds"] == []
 
 
 def test_a_picker_with_a_scanner_takes_an_order_to_the_van_without_a_mouse(site: Site, browser: Browser) -> None:
@@ -157,6 +188,10 @@ def test_a_picker_with_a_scanner_takes_an_order_to_the_van_without_a_mouse(site:
                 return stage in page.locator("h1").inner_text()
 
             eventually(there, 30, f"the work {stage}")
+            if stage == "accepted":
+                # what is to be picked now is there on paper, too
+                paper = page.request.get("/console/warehouse/pick-list.pdf?location=dc-1").body()
+                assert f"Work {work}" in text_of(paper)
     # then the goods have left
     eventually(lambda: site.get(f"/fulfillment-orders/{work}")["stage"] == "handed_over", because="handed over")
 
@@ -184,13 +219,27 @@ def test_a_planner_sees_who_holds_an_article_and_adjusts_it_with_a_reason(site: 
         page.get_by_role("button", name="Adjust").click()
         expect(page.get_by_text("Adjusted: StockAdjusted.")).to_be_visible()
         expect(page.get_by_role("region", name="Movements")).to_contain_text("fell off the shelf")
+        expect(page.get_by_role("img", name="Stock at dc-1 by movement")).to_be_visible()
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
 def test_everybody_can_use_the_pages(site: Site, browser: Browser, width: int, dark: bool) -> None:
     # given whoever may do everything, on a large screen by day or a phone by night
     order_id = known(site, f"shop-{width}")
-    pages = ("", "orders", f"orders/{order_id}", "exceptions", "stock", "stock/SKU-1", "warehouse", "operators")
+    export(reach_log(site.settings), site.settings.numbers, site.settings.namespace)
+    figures = "numbers/orders?by=channel&value=webshop-eu"
+    pages = (
+        "",
+        "orders",
+        f"orders/{order_id}",
+        "exceptions",
+        "stock",
+        "stock/SKU-1",
+        "warehouse",
+        "numbers",
+        figures,
+        "operators",
+    )
     with signed_in(browser, site, Role.ADMIN, width=width, dark=dark) as page:
         for name in pages:
             page.goto(f"/console/{name}")

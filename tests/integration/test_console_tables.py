@@ -18,8 +18,8 @@ from contracts.envelope import Envelope
 from contracts.order import Bucket
 from oms.past import event_of, records
 from services.console.app import declare
-from services.console.flow import Step
-from services.console.questions import Questions
+from services.console.flow import ABOUT, Step, StepKind
+from services.console.questions import HOUR, Questions, Rows, Visit
 from services.order.app import declare as declare_order
 from services.order.order import BUCKETS, OrderState
 from services.order.stream import ORDER
@@ -32,7 +32,7 @@ def log() -> MemoryLog:
 
 
 @pytest.fixture
-def questions(log: MemoryLog, database: str, namespace: str) -> Iterator[Questions]:
+def rows(log: MemoryLog, database: str, namespace: str) -> Iterator[Rows]:
     service = declare(namespace)
     for projection in service.projections:
         bounded = BoundedLog(log)
@@ -42,8 +42,13 @@ def questions(log: MemoryLog, database: str, namespace: str) -> Iterator[Questio
             pass
         follower.close()
     with connect(database, service.schema) as connection:
-        yield Questions(lambda query, parameters: connection.execute(query, parameters).fetchall())
+        yield lambda query, parameters: connection.execute(query, parameters).fetchall()
         connection.execute(f"drop schema {service.schema} cascade")
+
+
+@pytest.fixture
+def questions(rows: Rows) -> Questions:
+    return Questions(rows)
 
 
 def half(log: MemoryLog, topic: str) -> dict[TopicPartition, int]:
@@ -106,3 +111,32 @@ def test_every_order_is_found_by_the_beginning_of_each_of_its_names(log: MemoryL
             assert name in {card.order_id for card in found.cards}, said
     # and what means something in a pattern is only itself
     assert not questions.orders("%").cards and not questions.orders("_").cards
+
+
+def test_how_long_steps_took_is_compared_by_the_hour_and_adds_up(questions: Questions, rows: Rows) -> None:
+    # given the moment after the last of all steps that were left
+    all_ = rows("select thing, location, step, entered, left_at from visits", [])
+    visits = [Visit(thing, location, Step(step), *times) for thing, location, step, *times in all_]
+    left = [visit for visit in visits if visit.step in ABOUT]
+    now = max(visit.left for visit in left if visit.left is not None)
+    # then of each step that anything left within the hour, as many are counted, and the middle is theirs
+    last = [visit for visit in left if visit.left is not None and now - HOUR < visit.left <= now]
+    trend = questions.trend(now)
+    assert last and {step for step in trend if "the last hour" in trend[step]} == {visit.step for visit in last}
+    for step, took in trend.items():
+        times = [_seconds(visit) for visit in last if visit.step is step]
+        if times:
+            found = took["the last hour"]
+            assert found.count == len(times) and min(times) <= found.p50 <= found.p90 <= found.p99 <= max(times)
+    # and the hours of a day say how much was waited and worked, each visit once
+    day = [v for v in left if v.left is not None and now - 24 * HOUR < v.left <= now and v.step is not Step.AT_NODES]
+    hours = questions.hours(now)
+    assert len(hours) == 24 and hours[-1].begins == now - HOUR
+    for kind, said in ((StepKind.WAITING, "waiting"), (StepKind.WORKING, "working")):
+        wanted = sum(_seconds(visit) for visit in day if ABOUT[visit.step].kind is kind)
+        assert sum(getattr(hour, said) for hour in hours) == pytest.approx(wanted)
+
+
+def _seconds(visit: Visit) -> float:
+    assert visit.left is not None
+    return (visit.left - visit.entered).total_seconds()

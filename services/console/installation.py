@@ -1,0 +1,55 @@
+"""What the operators' page is told of the installation. Who tells it is `oms`; here is only what is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+__all__ = ["DUE_ROWS", "Due", "Installation", "Setting", "Waits"]
+
+DUE_ROWS = 10
+"""Deadlines of a service that are told one by one, the next first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A setting as it is in force; `chosen`: it is not the default."""
+
+    name: str
+    value: str
+    meaning: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A deadline that a stream waits for."""
+
+    stream: str
+    name: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """The deadlines of a service: how many wait, how many are past and not taken yet, and the next ones."""
+
+    count: int
+    past: int
+    next: Sequence[Due]
+
+
+class Installation(Protocol):
+    """What runs the doors knows this."""
+
+    def settings(self) -> Sequence[Setting]:
+        """Settings in force in the process of the doors, secrets never."""
+
+    def deadlines(self, now: datetime) -> Mapping[str, Waits]:
+        """By service. Raises chassis.store.StoreAway."""
+
+    def behind(self) -> Mapping[str, int | None] | None:
+        """By service the messages in its inbox that are not handled; None where no position is known, and of all
+        where the broker does not answer. May be some seconds old."""

@@ -1,0 +1,99 @@
+"""The console's page of numbers: what an export comes to, how old it is, and the events behind each figure."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from chassis.tokens import Role, Tokens
+from oms.numbers.exporting import export
+from oms.numbers.facts import facts
+from oms.numbers.for_console import ExportedFigures
+from oms.numbers.kpis import FORMULAS, By, key_figures
+from services.console.figures import NoNumbers
+from services.console.questions import Questions
+from services.console.site import beside_doors, make_site
+from tests.doors.test_console import Tables, Untold, history, signed_in
+from tests.numbers.worlds import append, empty_log
+from tests.simulation.busy import busy_month
+
+EVER = {"from": "2000-01-01", "to": "2100-01-01"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Some days of all services, exported."""
+    found, log = tmp_path_factory.mktemp("exported"), empty_log()
+    append(log, busy_month(0, days=4).written)
+    export(log, found)
+    return found
+
+
+@pytest.fixture
+def tokens(tmp_path: Path) -> Tokens:
+    return Tokens(tmp_path / "tokens.toml")
+
+
+@pytest.fixture
+def browser(folder: Path, tokens: Tokens) -> Iterator[TestClient]:
+    doors, figures = Starlette(), ExportedFigures(folder)
+    site = make_site(doors, tokens, Questions(Tables().rows), history, lambda: 0, Untold(), figures)
+    with TestClient(beside_doors(doors, site), base_url="http://shop.example") as client:
+        yield client
+
+
+@pytest.mark.parametrize("by", ["day", "channel"])
+def test_the_page_says_what_the_command_says(browser: TestClient, tokens: Tokens, folder: Path, by: str) -> None:
+    signed_in(browser, tokens)
+    text = browser.get(f"/console/numbers.csv?{urlencode({**EVER, 'by': by})}").text
+    shown = list(csv.DictReader(io.StringIO(text)))
+    with facts(folder) as connection:
+        wanted = key_figures(connection, By(by), date(2000, 1, 1), date(2100, 1, 1))
+    assert wanted and [row["orders"] for row in shown] == [str(row["orders"]) for row in wanted]
+    page = browser.get(f"/console/numbers?{urlencode({**EVER, 'by': by})}").text
+    # each figure stands there with its formula, and where it was counted from
+    assert str(folder) in page and "of which the newest file was written at" in page
+    assert all(name.replace("_", " ") in page for name in FORMULAS)
+
+
+def test_a_figure_leads_to_the_events_behind_it_and_to_their_orders(browser: TestClient, tokens: Tokens) -> None:
+    signed_in(browser, tokens)
+    page = browser.get(f"/console/numbers?{urlencode(EVER)}").text
+    link = re.search(r'href="(/console/numbers/orders\?[^"]+)"', page)
+    assert link is not None
+    shown = browser.get(link.group(1).replace("&amp;", "&")).text
+    assert "OrderPlaced" in shown and re.search(r'href="/console/orders/[0-9a-f-]{36}#e-', shown)
+    assert browser.get("/console/numbers/happiness").status_code == 404
+
+
+@pytest.mark.parametrize("days", [{"from": "soon"}, {"from": "2026-02-01", "to": "2026-02-01"}])
+def test_days_that_are_none_are_said_to_be_so(browser: TestClient, tokens: Tokens, days: dict[str, str]) -> None:
+    signed_in(browser, tokens)
+    assert browser.get(f"/console/numbers?{urlencode(days)}").status_code == 422
+
+
+def test_who_works_in_a_warehouse_alone_sees_no_numbers(browser: TestClient, tokens: Tokens) -> None:
+    signed_in(browser, tokens, Role.WAREHOUSE)
+    assert browser.get("/console/numbers").status_code == 403
+
+
+def test_without_an_export_it_is_said_how_to_make_one(tmp_path: Path) -> None:
+    figures = ExportedFigures(tmp_path)
+    with pytest.raises(NoNumbers, match="oms export"):
+        figures.figures("day", date(2026, 1, 1), date(2026, 2, 1))
+    with pytest.raises(NoNumbers, match="oms export"):
+        figures.export()
+
+
+def test_an_export_is_as_old_as_its_newest_file(folder: Path) -> None:
+    at = ExportedFigures(folder).export().at
+    assert timedelta(0) <= datetime.now(UTC) - at < timedelta(hours=1)
