@@ -61,6 +61,11 @@ class Checker:
         """How many records were read so far."""
         return self._reading.records
 
+    @property
+    def kept(self) -> Mapping[str, int]:
+        """How many entries are kept in memory, by what they are about; everything else lies on disk."""
+        return {**self._books.kept, **self._ledgers.kept, "open transactions": self._reading.open_transactions}
+
     def check(self) -> Findings:
         """Read what is new, twice, and judge.
 

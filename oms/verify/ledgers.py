@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from oms.verify.findings import Findings
@@ -40,11 +41,17 @@ class _Value:
 
 @dataclass
 class Ledgers:
-    """Each ledger of stored value and each series of documents is one stream; a few numbers are kept of each."""
+    """Each ledger of stored value and each series of documents is one stream; a few numbers are kept of each. What is
+    used up is forgotten: it sums, so what comes later sums without it."""
 
     findings: Findings
     _values: dict[str, _Value] = field(default_factory=dict)
     _series: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    @property
+    def kept(self) -> Mapping[str, int]:
+        """How many entries there are, by what they are about."""
+        return {"stored values": len(self._values), "series": len(self._series)}
 
     def hear(self, message: Message) -> None:
         """Book an event of payments that is about one of them."""
@@ -85,3 +92,5 @@ class Ledgers:
         stated = value.get("available")
         whole = ledger.sums and (stated is None or stated["amount"] == ledger.available)
         self.findings.expect("I-04 value", whole, str(ledger), message.record.place)
+        if whole and not ledger.available and not ledger.holds:
+            del self._values[message.head["ce_subject"]]

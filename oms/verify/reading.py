@@ -109,6 +109,11 @@ class Reading:
             if topic not in self.topics:
                 self.topics.append(topic)
 
+    @property
+    def open_transactions(self) -> int:
+        """Of how many transactions and partitions a part was read."""
+        return sum(map(len, self.open.values()))
+
     def trimmed(self, partition: Partition) -> bool:
         """Whether its oldest records are not kept any more."""
         return partition in self.bounds and self.bounds[partition].first > 0

@@ -33,12 +33,18 @@ class _Claim:
 
 @dataclass
 class StockBooks:
-    """A book for each SKU and location, and the claims that hold something: what ended is forgotten."""
+    """A book for each SKU and location, and the claims that hold something. What ended is forgotten: a book that
+    balances with nothing on hand, picked or claimed says nothing about what comes later."""
 
     findings: Findings
     _books: dict[tuple[str, str], Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     _claims: dict[ClaimKey, _Claim] = field(default_factory=dict)
     _claimed: dict[tuple[str, str], Counter[bool]] = field(default_factory=lambda: defaultdict(Counter))
+
+    @property
+    def kept(self) -> Mapping[str, int]:
+        """How many entries there are, by what they are about."""
+        return {"books": len(self._books | self._claimed), "claims": len(self._claims)}
 
     def hear(self, message: Message) -> None:
         """Book an event of inventory, and compare the levels that it states."""
@@ -101,3 +107,5 @@ class StockBooks:
         expect("I-02 claims", claims, f"{where}: the claims hold {claimed[False]}, soft {claimed[True]}", place)
         free = level["sellable"] - level["reserved"] - level["soft"]
         expect("I-01 oversold", level["available"] == free >= 0, f"{where}: {free} are free", place)
+        if balanced and stated and not (held or book["picked"] or any(claimed.values())):
+            del self._books[sku, level["location"]], self._claimed[sku, level["location"]]
