@@ -55,6 +55,7 @@ class Limits:
     unfollowed_offsets: int = 50_000
     follow_at_offsets: int = 500
     follow_after_steps: int = 5
+    busy_messages: int = 50
     deadline_scan: float = 0.5
     deadlines_fired: int = 500
     deadline_again: float = 30.0
@@ -164,12 +165,12 @@ class Loop:
             return 0
 
     def _follow_now(self, records: Sequence[Record]) -> bool:
-        """Many events are written at once for little more than one: with messages to handle, the store follows once
-        enough of them wait, or after some steps."""
+        """Many events are written at once for little more than one: with many messages to handle, the store follows once
+        enough events wait, or after some steps. With few it follows at once: whoever was answered may read what he did."""
         self._unfollowed_steps += 1
         owned = self.partitions.owned
         return (
-            not records
+            len(records) < self._limits.busy_messages
             or self._unfollowed_steps >= self._limits.follow_after_steps
             or len(self.partitions.running()) < len(owned)
             or sum(map(self._behind, owned)) >= self._limits.follow_at_offsets

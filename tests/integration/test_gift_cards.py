@@ -66,7 +66,7 @@ def test_two_orders_pay_with_the_same_card_and_one_has_it_whoever_dies_in_betwee
         # then one is paid, the other is declined and held, and what is held is one order's money
         winners[number], loser = decided(shop, names)
         assert shop.ledger(card) == {"issued": WORTH, "available": 1000, "held": PRICE, "redeemed": 0, "expired": 0}
-        assert shop.payment(loser)["authorized"] == 0
+        shop.await_payment(loser, authorized=0)
         told = [event["what"] for event in shop.site.get(f"/orders/{loser}/timeline")["events"]]
         assert "HoldPlaced" in told
 

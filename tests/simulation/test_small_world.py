@@ -24,7 +24,7 @@ from tests.small.box_office import (
 )
 from tests.small.venue import OpenHall, SeatsReturned, SeatsTaken
 
-SEEDS = 50
+SEEDS = 60
 HALLS = ("red", "blue", "green")
 SEATS = 14
 BOOKINGS = 40
