@@ -91,6 +91,7 @@ def _stop(here: Installation, name: str) -> None:
 
 @contextmanager
 def outside(here: Installation, what: str, orders: int) -> Iterator[tuple[Connection, int]]:
+    """Everybody outside in a process of their own (bench/outside.py), with `orders` made: the line to it, and its pid."""
     settings = here.settings
     place = Place(settings.bootstrap, settings.partitions, settings.vault, settings.master_key.absolute(), what, orders)
     context = multiprocessing.get_context("spawn")

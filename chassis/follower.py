@@ -94,15 +94,19 @@ class Follower:
         for record in batch:
             if record.offset < read:
                 continue
-            known = record.known
-            envelope = Envelope.parse(record.headers) if known is None else known.envelope
-            prev = envelope.prev if known is None else known.prev
+            written = record.as_written
+            envelope = Envelope.parse(record.headers) if written is None else written.envelope
+            prev = envelope.prev if written is None else written.prev
             if prev != head:
                 raise ChainBroken(
                     f"{self._topic}/{partition} offset {record.offset} names {prev} as the event before it, "
                     f"which is {head}: the log was changed, or somebody else wrote to it"
                 )
-            head = event_hash(record.key or b"", record.value or b"", record.headers) if known is None else known.digest
+            head = (
+                event_hash(record.key or b"", record.value or b"", record.headers)
+                if written is None
+                else written.digest
+            )
             rows.append(_row(record, envelope))
         return Followed(partition, read, position, head, rows)
 
@@ -145,8 +149,8 @@ def _row(record: Record, envelope: Envelope) -> StoredRow:
 
 
 def _door_digest(record: Record, envelope: Envelope) -> str | None:
-    if record.known is not None:
-        return record.known.event.door_digest
+    if record.as_written is not None:
+        return record.as_written.event.door_digest
     value = record.value or b""
     if b'"door_digest"' not in value:
         return None

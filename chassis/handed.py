@@ -9,14 +9,14 @@ the truth. Nothing here decides or writes.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from chassis.chain import event_hash
-from chassis.log import Log, Record, TopicPartition, TopicReader
+from chassis.chain import Draft, event_hash
+from chassis.log import AsWritten, Log, NewRecord, Record, TopicPartition, TopicReader
 
-__all__ = ["HANDED_MAX", "QUIET", "HandedReaders", "Written"]
+__all__ = ["HANDED_MAX", "QUIET", "HandedReaders", "Written", "written_to"]
 
 HANDED_MAX = 20_000
 """Records of a partition that wait in memory for one reader: whoever is further behind reads the log."""
@@ -34,6 +34,35 @@ class Written:
     before: str
     head: str
     records: Sequence[Record]
+
+
+def written_to(
+    topic: str,
+    written: Iterable[tuple[Draft, NewRecord]],
+    spans: Mapping[int, tuple[int, int]],
+    at: datetime,
+) -> list[Written]:
+    """What a transaction that was committed `at` wrote to the partitions of an events topic; `spans` has the first and the
+    last offset of each.
+
+    Not of a partition where others wrote in between, even if it comes to nothing: which offset is whose is not known.
+    """
+    events: dict[int, list[Record]] = {}
+    chains: dict[int, tuple[str, str]] = {}
+    for draft, record in written:
+        if draft.event is None or draft.envelope is None or draft.prev is None or draft.digest is None:
+            continue
+        made = events.setdefault(draft.partition, [])
+        before, _ = chains.get(draft.partition, (draft.prev, ""))
+        chains[draft.partition] = (before, draft.digest)
+        known = AsWritten(draft.envelope, draft.event, draft.prev, draft.digest)
+        offset = spans[draft.partition][0] + len(made)
+        made.append(Record(topic, draft.partition, offset, at, record.key, record.value, record.headers, known))
+    return [
+        Written((topic, number), *chains[number], records)
+        for number, records in events.items()
+        if spans[number][1] - spans[number][0] + 1 == len(records)
+    ]
 
 
 @dataclass(slots=True)
@@ -78,6 +107,9 @@ class HandedReaders:
 
 
 class _HandedReader:
+    """A TopicReader (chassis/log.py). What was handed is given out by transactions, so a poll may give out a few more than
+    its limit."""
+
     def __init__(
         self, reader: TopicReader, clock: Callable[[], datetime], closed: Callable[[_HandedReader], None]
     ) -> None:
@@ -94,6 +126,7 @@ class _HandedReader:
         self._reader.assign({where: place.position for where, place in self._places.items() if not place.from_memory})
 
     def take(self, batch: Written) -> None:
+        """Keep what was written there until it follows on what was read, or is too much."""
         place = self._places.get(batch.where)
         if place is None:
             return

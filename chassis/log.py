@@ -17,10 +17,10 @@ from contracts.message import Event
 __all__ = [
     "NAMELESS",
     "Abortable",
+    "AsWritten",
     "Fenced",
     "GroupConsumer",
     "Indefinite",
-    "Known",
     "Log",
     "LogError",
     "NewRecord",
@@ -40,7 +40,7 @@ NAMELESS: Headers = (("\N{REPLACEMENT CHARACTER}", b""),)
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class AsWritten:
     """What the process that wrote an event knows of it without reading it: its envelope but for its place, what it says,
     the hash of the event before it and its own."""
 
@@ -52,7 +52,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A record as read. `timestamp` is UTC; on inboxes it is the broker's, at append. `known`: of an event that this very
+    """A record as read. `timestamp` is UTC; on inboxes it is the broker's, at append. `as_written`: of an event that this very
     process wrote, which then is not read again (chassis/handed.py)."""
 
     topic: str
@@ -62,7 +62,7 @@ class Record:
     key: bytes | None
     value: bytes | None
     headers: Headers
-    known: Known | None = field(default=None, compare=False, repr=False)
+    as_written: AsWritten | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from chassis.deadlines import Deadlines, passed
 from chassis.decider import StreamKind
 from chassis.faultpoints import faultpoint
 from chassis.follower import Follower
-from chassis.handed import HandedReaders, Written
+from chassis.handed import HandedReaders, written_to
 from chassis.handling import (
     Emitted,
     Fetch,
@@ -32,7 +32,7 @@ from chassis.handling import (
 )
 from chassis.inbox import Routes, Unreadable, read_message
 from chassis.letter import letter_headers
-from chassis.log import Abortable, Indefinite, Known, Log, LogError, NewRecord, Record, TransactionalProducer
+from chassis.log import Abortable, Indefinite, Log, LogError, Record, TransactionalProducer
 from chassis.partitions import Owned, Partitions
 from chassis.service import Loader, Service, memoized
 from chassis.snapshots import restore, state_version
@@ -387,42 +387,11 @@ class Loop:
             return
         faultpoint("loop.committed")
         ours = {number: span for (topic, number), span in spans.items() if topic == self._service.events}
-        before = {number: self.partitions.owned[number].head for number in ours}
         self._merge(batch, heads, {number: last for number, (_, last) in ours.items()})
-        self._hand(batch.drafts, records, ours, before)
+        written, now = zip(batch.drafts, records, strict=True), to_milliseconds(self._clock())
+        self.readers.hand(written_to(self._service.events, written, ours, now))
         if records:
             self._number += 1
-
-    def _hand(
-        self,
-        drafts: Sequence[Draft],
-        records: Sequence[NewRecord],
-        spans: Mapping[int, tuple[int, int]],
-        before: Mapping[int, str],
-    ) -> None:
-        """Give the readers of this process the events that it wrote, so that they are not read and parsed again.
-
-        Not of a partition where others wrote in between, even if it comes to nothing: which offset is whose is not known.
-        """
-        now = to_milliseconds(self._clock())
-        places = {number: first for number, (first, _) in spans.items()}
-        events: dict[int, list[Record]] = {number: [] for number in spans}
-        for draft, record in zip(drafts, records, strict=True):
-            if draft.event is None or draft.envelope is None or draft.prev is None or draft.digest is None:
-                continue
-            known = Known(draft.envelope, draft.event, draft.prev, draft.digest)
-            number, offset = draft.partition, places[draft.partition]
-            places[number] += 1
-            events[number].append(
-                Record(record.topic, number, offset, now, record.key, record.value, record.headers, known)
-            )
-        self.readers.hand(
-            [
-                Written((self._service.events, number), before[number], self.partitions.owned[number].head, written)
-                for number, written in events.items()
-                if spans[number][1] - spans[number][0] + 1 == len(written)
-            ]
-        )
 
     def _abort(self, producer: TransactionalProducer, batch: _Batch) -> None:
         faultpoint("loop.aborting")

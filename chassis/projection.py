@@ -57,9 +57,9 @@ def events_among(records: Iterable[Record], kinds: Sequence[type[Event]]) -> Ite
     """The events of these kinds, each with its envelope; the others are not read."""
     types = {kind.TYPE for kind in kinds}
     for record in records:
-        if record.known is not None:
-            if record.known.envelope.type in types:
-                yield record.known.envelope, record.known.event
+        if record.as_written is not None:
+            if record.as_written.envelope.type in types:
+                yield record.as_written.envelope, record.as_written.event
         elif (named := type_named(record.headers)) in types:
             yield Envelope.parse(record.headers), CATALOGUE[named].decode(record.value or b"")
 

@@ -113,25 +113,19 @@ def _holds(order: Order) -> Choices:
 
 
 def _refunds(*stages: str) -> Callable[[Order], Choices]:
-    def found(order: Order) -> Choices:
-        return [
-            (str(each["refund"]), f"{money(each['amount'], order['currency'])}, {each.get('reason') or each['cause']}")
-            for each in order["refunds"]
-            if each["stage"] in stages
-        ]
-
-    return found
+    return lambda order: [
+        (str(each["refund"]), f"{money(each['amount'], order['currency'])}, {each.get('reason') or each['cause']}")
+        for each in order["refunds"]
+        if each["stage"] in stages
+    ]
 
 
 def _returns(*states: str) -> Callable[[Order], Choices]:
-    def found(order: Order) -> Choices:
-        return [
-            (str(each["number"]), f"return {each['number']}: {_counted(each['lines'])}")
-            for each in order["returns"]
-            if each["state"] in states
-        ]
-
-    return found
+    return lambda order: [
+        (str(each["number"]), f"return {each['number']}: {_counted(each['lines'])}")
+        for each in order["returns"]
+        if each["state"] in states
+    ]
 
 
 def _counted(lines: Sequence[Mapping[str, Any]]) -> str:

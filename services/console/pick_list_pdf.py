@@ -8,26 +8,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from io import BytesIO
 from typing import Any
 from xml.sax.saxutils import escape
 
 from reportlab.graphics.barcode.code128 import Code128
 from reportlab.lib.colors import black, grey
-from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
-from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import CondPageBreak, Flowable, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
+from reportlab.platypus import CondPageBreak, Flowable, Paragraph, Spacer, Table, TableStyle
 
-from chassis.typeface import DRAWING, drawable, face, one_line
+from chassis.paper import paper_pdf
+from chassis.typeface import drawable, face, one_line
 
 __all__ = ["WORKS_MAX", "pick_list_pdf"]
 
 WORKS_MAX = 50
 """Works on one list."""
 
-MARGIN = 15 * mm
 COLUMNS = [34 * mm, 50 * mm, 24 * mm, 60 * mm, 12 * mm]
 """SKU, description, quantity, the code of the SKU, a box to tick: the width of the page inside its margins."""
 
@@ -48,33 +45,14 @@ HEAD_ROOM = 60 * mm
 def pick_list_pdf(location: str, works: Sequence[Mapping[str, Any]], made: str) -> bytes:
     """The list of a location. `works` as the doors show them, in the order in which they are to be picked; `made` says
     when, in words."""
-    written = BytesIO()
-    document = SimpleDocTemplate(
-        written,
-        pagesize=A4,
-        leftMargin=MARGIN,
-        rightMargin=MARGIN,
-        topMargin=MARGIN,
-        bottomMargin=2 * MARGIN,
-        title=f"Pick list {location}",
-        invariant=1,
-    )
-
-    def footer(canvas: Canvas, document: SimpleDocTemplate) -> None:
-        """Pages that come apart still say where they belong."""
-        canvas.setFont(face(), 8)
-        canvas.drawString(MARGIN, MARGIN, drawable(f"Pick list {location}, {made}, page {canvas.getPageNumber()}"))
-
     units = sum(line["quantity"] for work in works for line in work["lines"])
-    head = [
-        _text(f"Pick list {location}", 18),
-        _text(f"Works: {len(works)}, units: {units}; {made}"),
-        Spacer(0, 4 * mm),
-    ]
-    with DRAWING:
-        story = [*head, *(part for work in works for part in _work(work))]
-        document.build(story, onFirstPage=footer, onLaterPages=footer)
-    return written.getvalue()
+    title = f"Pick list {location}"
+
+    def story() -> list[Flowable]:
+        head = [_text(title, 18), _text(f"Works: {len(works)}, units: {units}; {made}"), Spacer(0, 4 * mm)]
+        return [*head, *(part for work in works for part in _work(work))]
+
+    return paper_pdf(title, story, [f"{title}, {made}"])
 
 
 def _work(work: Mapping[str, Any]) -> list[Flowable]:

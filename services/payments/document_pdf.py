@@ -13,20 +13,18 @@ from pypdf import PdfWriter
 from pypdf.generic import ArrayObject, DictionaryObject, NameObject, NumberObject, StreamObject, TextStringObject
 from reportlab.lib.colors import black, grey
 from reportlab.lib.enums import TA_RIGHT
-from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
-from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
+from reportlab.platypus import Flowable, Paragraph, Spacer, Table, TableStyle
 
-from chassis.typeface import DRAWING, drawable, face, one_line
+from chassis.paper import paper_pdf
+from chassis.typeface import drawable, face, one_line
 from contracts.money import Money
 from contracts.payments.invoices import CreditNoteIssued, DocumentLine, DocumentTax, InvoiceCharge
 from services.payments.document_paper import Paper, percent, rate_of
 
 __all__ = ["document_pdf"]
 
-MARGIN = 15 * mm
 COLUMNS = [14 * mm, 78 * mm, 26 * mm, 28 * mm, 34 * mm]
 """Line, what it is, quantity, tax, net: the width of the page inside its margins."""
 
@@ -36,33 +34,15 @@ DESCRIPTION_CHARS = 400
 
 def document_pdf(paper: Paper, xml: bytes) -> bytes:
     """The document with `xml` attached."""
-    document, written = paper.document, BytesIO()
-    page = SimpleDocTemplate(
-        written,
-        pagesize=A4,
-        leftMargin=MARGIN,
-        rightMargin=MARGIN,
-        topMargin=MARGIN,
-        bottomMargin=2 * MARGIN,
-        title=f"{_title(paper)} {document.number}",
-        author=document.particulars.name,
-        invariant=1,
-    )
+    document = paper.document
 
-    def footer(canvas: Canvas, page: SimpleDocTemplate) -> None:
-        """Pages that come apart still say where they belong, and each who the seller is."""
-        canvas.setFont(face(), 8)
-        seller = drawable(one_line(_seller_line(paper)))
-        canvas.drawString(MARGIN, MARGIN + 10, seller)
-        canvas.drawString(MARGIN, MARGIN, f"{document.number}, page {canvas.getPageNumber()}")
+    def story() -> list[Flowable]:
+        gap = Spacer(0, 6 * mm)
+        return [*_head(paper), _contents(paper), gap, _sums(paper), gap, *_terms(paper)]
 
-    with DRAWING:
-        page.build(
-            [*_head(paper), _contents(paper), Spacer(0, 6 * mm), _sums(paper), Spacer(0, 6 * mm), *_terms(paper)],
-            onFirstPage=footer,
-            onLaterPages=footer,
-        )
-    attached = attach_xml(written.getvalue(), xml, "EN 16931", lang=(document.locale or "en").replace("_", "-"))
+    title, seller = f"{_title(paper)} {document.number}", one_line(_seller_line(paper))
+    written = paper_pdf(title, story, [seller, str(document.number)], document.particulars.name)
+    attached = attach_xml(written, xml, "EN 16931", lang=(document.locale or "en").replace("_", "-"))
     return _with_colours(attached)
 
 

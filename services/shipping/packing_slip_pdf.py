@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from io import BytesIO
 from xml.sax.saxutils import escape
 
 from reportlab.lib.colors import black, grey
-from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
-from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
+from reportlab.platypus import Flowable, Paragraph, Spacer, Table, TableStyle
 
-from chassis.typeface import DRAWING, drawable, face, one_line
+from chassis.paper import paper_pdf
+from chassis.typeface import drawable, face, one_line
 from services.shipping.papers import PackingSlip, Parcel, SlipLine
 
 __all__ = ["packing_slip_pdf"]
 
-MARGIN = 15 * mm
 COLUMNS = [18 * mm, 42 * mm, 84 * mm, 36 * mm]
 """Line, SKU, description, quantity: the width of the page inside its margins."""
 
@@ -27,27 +24,9 @@ NOTE_CHARS = 500
 
 def packing_slip_pdf(slip: PackingSlip) -> bytes:
     """The packing slip of one package."""
-    written = BytesIO()
-    document = SimpleDocTemplate(
-        written,
-        pagesize=A4,
-        leftMargin=MARGIN,
-        rightMargin=MARGIN,
-        topMargin=MARGIN,
-        bottomMargin=2 * MARGIN,
-        title=f"Packing slip {slip.parcel.order_number}",
-        invariant=1,
-    )
-
-    def footer(canvas: Canvas, document: SimpleDocTemplate) -> None:
-        """Pages that come apart still say where they belong."""
-        canvas.setFont(face(), 8)
-        place = f"{slip.parcel.order_number}, package {slip.parcel.place} of {slip.parcel.count}, page {canvas.getPageNumber()}"
-        canvas.drawString(MARGIN, MARGIN, place)
-
-    with DRAWING:
-        document.build([*_head(slip.parcel), _contents(slip.lines)], onFirstPage=footer, onLaterPages=footer)
-    return written.getvalue()
+    parcel = slip.parcel
+    foot = f"{parcel.order_number}, package {parcel.place} of {parcel.count}"
+    return paper_pdf(f"Packing slip {parcel.order_number}", lambda: [*_head(parcel), _contents(slip.lines)], [foot])
 
 
 def _head(parcel: Parcel) -> list[Flowable]:

@@ -11,11 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import chassis.handed
-from chassis.chain import GENESIS, event_hash
-from chassis.handed import QUIET, HandedReaders, Written
+from chassis.chain import GENESIS, Draft, event_hash, finish
+from chassis.handed import QUIET, HandedReaders, Written, written_to
 from chassis.log import NewRecord, Record, TransactionalProducer
 from chassis.memory import MemoryLog
 from contracts.topics import TopicSpec
+from tests.contracts.log import order_events
+from tests.small.venue import SeatsReturned
 
 TOPIC, PARTITIONS = "hall.events", 2
 START = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -130,6 +132,27 @@ def test_what_follows_on_what_was_read_is_not_read_from_the_log_again() -> None:
     process.readers.hand([handed])
     process.poll()
     assert process.read[-1] is handed.records[-1]
+
+
+def _drafts(count: int) -> tuple[list[Draft], list[NewRecord]]:
+    """Events of one partition as a loop drafts them, chained."""
+    event, envelope = SeatsReturned(booking="b", seats=1, free=9), order_events()[0]
+    drafts = [Draft(TOPIC, 0, b"hall/a", b"%d" % n, envelope, chained=True, event=event) for n in range(count)]
+    return drafts, finish(drafts, "incarnation.1", {0: GENESIS})
+
+
+def test_what_was_written_is_handed_on_at_its_offsets_with_its_hashes() -> None:
+    drafts, records = _drafts(3)
+    (batch,) = written_to(TOPIC, zip(drafts, records, strict=True), {0: (7, 9)}, START)
+    assert [each.offset for each in batch.records] == [7, 8, 9]
+    assert (batch.before, batch.head) == (GENESIS, event_hash(records[2].key, records[2].value, records[2].headers))
+    assert [each.value for each in batch.records] == [each.value for each in records]
+
+
+def test_nothing_is_handed_on_where_others_wrote_between() -> None:
+    """Which of the four offsets is whose nobody knows."""
+    drafts, records = _drafts(3)
+    assert written_to(TOPIC, zip(drafts, records, strict=True), {0: (7, 10)}, START) == []
 
 
 def test_the_end_behind_the_last_commit_is_told_once_it_is_quiet() -> None:

@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, LiteralString
@@ -20,7 +21,7 @@ from starlette.testclient import TestClient
 from chassis.store import StoreAway
 from chassis.tokens import Kind, Role, Tokens
 from services.console.figures import Export, NoNumbers, Row
-from services.console.installation import Setting, Waits
+from services.console.installation import Installation, Setting, Waits
 from services.console.questions import Questions
 from services.console.site import beside_doors, make_site
 
@@ -134,11 +135,18 @@ def tokens(tmp_path: Path) -> Tokens:
     return Tokens(tmp_path / "tokens.toml")
 
 
+@contextmanager
+def opened(app: Starlette, tokens: Tokens, tables: Tables, installation: Installation) -> Iterator[TestClient]:
+    """A browser before a console beside these doors."""
+    site = make_site(app, tokens, Questions(tables.rows), history, lambda: 0, installation, Uncounted())
+    with TestClient(beside_doors(app, site), base_url="http://shop.example") as client:
+        yield client
+
+
 @pytest.fixture
 def browser(tables: Tables, doors: Doors, tokens: Tokens) -> Iterator[TestClient]:
     tokens.issue("nobody", Kind.PERSON, frozenset({Role.CARRIER}))
-    site = make_site(doors.app, tokens, Questions(tables.rows), history, lambda: 0, Untold(), Uncounted())
-    with TestClient(beside_doors(doors.app, site), base_url="http://shop.example") as client:
+    with opened(doors.app, tokens, tables, Untold()) as client:
         yield client
 
 

@@ -18,10 +18,8 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from chassis.tokens import Role, Tokens
-from services.console.questions import Questions
 from services.console.queues import QUEUES
-from services.console.site import beside_doors, make_site
-from tests.doors.test_console import Tables, Uncounted, Untold, form_of, history, signed_in
+from tests.doors.test_console import Tables, Untold, form_of, opened, signed_in
 
 
 class Doors:
@@ -70,8 +68,7 @@ def tokens(tmp_path: Path) -> Tokens:
 
 @pytest.fixture
 def browser(doors: Doors, tokens: Tokens) -> Iterator[TestClient]:
-    site = make_site(doors.app, tokens, Questions(Tables().rows), history, lambda: 0, Untold(), Uncounted())
-    with TestClient(beside_doors(doors.app, site), base_url="http://shop.example") as client:
+    with opened(doors.app, tokens, Tables(), Untold()) as client:
         yield client
 
 

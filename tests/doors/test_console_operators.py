@@ -12,7 +12,6 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.testclient import TestClient
 
 from chassis.log import LogError
 from chassis.reading import Reads
@@ -20,9 +19,7 @@ from chassis.settings import Settings
 from chassis.tokens import Role, Tokens
 from oms.insight import Insight, settings_in_force
 from oms.lag import InstalledLog
-from services.console.questions import Questions
-from services.console.site import beside_doors, make_site
-from tests.doors.test_console import Tables, Uncounted, history, signed_in
+from tests.doors.test_console import Tables, opened, signed_in
 
 DUE = datetime(2026, 1, 5, 9, tzinfo=UTC)
 SECRET = "postgresql://orderlog:hunter2@db.example:5432/orderlog"
@@ -68,8 +65,7 @@ def test_operators_alone_see_what_waits_and_what_is_set(tmp_path: Path, role: Ro
 
     app = Starlette(routes=[Route("/{path:path}", doors)])
     tokens = Tokens(tmp_path / "tokens.toml")
-    site = make_site(app, tokens, Questions(Tables().rows), history, lambda: 0, insight(), Uncounted())
-    with TestClient(beside_doors(app, site), base_url="http://shop.example") as browser:
+    with opened(app, tokens, Tables(), insight()) as browser:
         signed_in(browser, tokens, role)
         answer = browser.get("/console/operators")
     assert answer.status_code == status

@@ -15,10 +15,8 @@ from starlette.testclient import TestClient
 
 from chassis.tokens import Role, Tokens
 from services.console.pick_list_pdf import pick_list_pdf
-from services.console.questions import Questions
-from services.console.site import beside_doors, make_site
 from services.shipping.tests.parcels import scanned, text_of
-from tests.doors.test_console import Tables, Uncounted, Untold, history, signed_in
+from tests.doors.test_console import Tables, Untold, opened, signed_in
 
 WORK = "3f0c8a52-93c7-5d3c-8c3e-8d5a5f1f7b11"
 ORDER = "bdebd2b8-5485-59e2-b9dd-65081be601f6"
@@ -82,8 +80,7 @@ def tokens(tmp_path: Path) -> Tokens:
 
 @pytest.fixture
 def browser(doors: Doors, tokens: Tokens) -> Iterator[TestClient]:
-    site = make_site(doors.app, tokens, Questions(Tables().rows), history, lambda: 0, Untold(), Uncounted())
-    with TestClient(beside_doors(doors.app, site), base_url="http://shop.example") as client:
+    with opened(doors.app, tokens, Tables(), Untold()) as client:
         yield client
 
 
