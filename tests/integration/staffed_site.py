@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,9 @@ SEEN_SECONDS = 120
 
 LOOK_SECONDS = 0.3
 """How often people look, of whom there are many."""
+
+ORDER_CHARACTERS = 4000
+"""How much of an order is said of a payment that did not come true."""
 
 SKU = "SKU-PAID"
 T = TypeVar("T")
@@ -137,7 +141,8 @@ class StaffedSite:
         try:
             eventually(says, seconds, f"{name}: {wanted}", LOOK_SECONDS)
         except AssertionError as error:
-            raise AssertionError(f"{error}; {self.payment(name)}") from error
+            order = json.dumps(self.site.get(f"/orders/{name}"))[:ORDER_CHARACTERS]
+            raise AssertionError(f"{error}; {self.payment(name)}; {order}") from error
 
     def _seen(self, what: Callable[[], T], because: str) -> T:
         return eventually(what, SEEN_SECONDS, because, LOOK_SECONDS)
