@@ -29,6 +29,8 @@ RECORDS_A_BATCH = 2_000
 WAIT_MS = 200
 SETTLED_SECONDS = 3.0
 """How long a topic that channels read is silent before it counts as read: it is written a moment after the events."""
+SETTLED_SECONDS_MAX = 15.0
+"""How long after its end is reached that is waited for: where others order all the time it is never silent."""
 QUIET_SECONDS = 60.0
 """How long a broker may stay silent in the middle of a topic before reading it is given up."""
 
@@ -114,10 +116,12 @@ def history(site: Site, source: str) -> Iterator[Seen]:
     )
     try:
         public = source in topics.CHANNEL_TOPICS
+        # What channels send was there before what came of it; what they are told comes after.
+        settled = SETTLED_SECONDS if public and source != topics.CHANNEL_ORDERS else 0.0
         topic = topics.named(source, site.namespace) if public else topics.events(source, site.namespace)
         partitions = consumer.list_topics(topic, timeout=QUIET_SECONDS).topics[topic].partitions
         consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in sorted(partitions)])
-        yield from _until_ends(consumer, set(partitions), topic, SETTLED_SECONDS if public else 0.0)
+        yield from _until_ends(consumer, set(partitions), topic, settled)
     finally:
         consumer.close()
 
@@ -131,9 +135,11 @@ def _read(record: Any, topic: str) -> Iterator[Seen]:
 
 def _until_ends(consumer: Consumer, unread: set[int], topic: str, settled: float) -> Iterator[Seen]:
     """The end-of-partition notice counts: commit markers are never handed out."""
-    silent_since = monotonic()
-    while unread or monotonic() - silent_since < settled:
+    silent_since = unread_until = monotonic()
+    while unread or (monotonic() - silent_since < settled and monotonic() - unread_until < SETTLED_SECONDS_MAX):
         records = consumer.consume(RECORDS_A_BATCH, timeout=WAIT_MS / 1_000)
+        if unread:
+            unread_until = monotonic()
         if records:
             silent_since = monotonic()
         elif monotonic() - silent_since > QUIET_SECONDS:
