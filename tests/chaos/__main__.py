@@ -22,15 +22,17 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.chaos.ground import GROUND_ROWS
 from tests.chaos.messages import MESSAGE_ROWS
 from tests.chaos.play import Play
 from tests.chaos.results import HEADING, Outcome, recorded
 from tests.chaos.rows import KILLED, PROCESS_ROWS, kill_rounds
 from tests.chaos.site import installed
+from tests.chaos.versions import VERSION_ROWS
 
 __all__ = ["DAILY", "LONG", "clients_apart", "main"]
 
-SINGLE = {**PROCESS_ROWS, **MESSAGE_ROWS}
+SINGLE = {**PROCESS_ROWS, **MESSAGE_ROWS, **GROUND_ROWS, **VERSION_ROWS}
 LONG = frozenset({"F17", "F19", "F25", "F35", "F36"})
 """Rows that `make chaos-long` adds."""
 DAILY = frozenset({*KILLED, *SINGLE}) - LONG

@@ -23,7 +23,7 @@ from tests.chaos.results import Outcome
 from tests.chaos.site import LOOK_SECONDS, Site
 from tests.waiting import eventually
 
-__all__ = ["LIVE_SECONDS", "TROUBLES", "Play", "at_rest"]
+__all__ = ["LIVE_SECONDS", "TROUBLES", "NotHere", "Play", "at_rest"]
 
 LIVE_SECONDS = 60.0
 """After a heal: an order placed then is confirmed within this time, and shown by the doors."""
@@ -52,6 +52,10 @@ TROUBLES = (
     psutil.Error,
 )
 """What a fault may lead to that is told as wrong in its row, while the next rows are made all the same."""
+
+
+class NotHere(Exception):
+    """This machine has not what a row needs; the text says what. Nothing was done to the installation."""
 
 
 def at_rest(written: Callable[[], int]) -> bool:
@@ -101,8 +105,9 @@ class Play:
         eventually(lambda: self._shown(name), LIVE_SECONDS, f"the doors show {name}", LOOK_SECONDS)
         return time.monotonic() - began
 
-    def confirmed(self) -> str | None:
-        """Order something now, and wait until it is confirmed; its name, None when that takes too long."""
+    def confirmed(self, *, start_again: bool = True) -> str | None:
+        """Order something now, and wait until it is confirmed; its name, None when that takes too long. Meanwhile what
+        ended is started again, if it is to be."""
         self._probes += 1
         name = f"live-{self.seed}-{self._probes}"
         order = self.customers.order(name)
@@ -111,7 +116,7 @@ class Play:
         else:
             self.customers.asked("/orders", order, name)
         # Whoever started a process starts it again that ended: fenced once too often, or with a fault that is over.
-        seen = self.watch.await_any(name, CONFIRMED, LIVE_SECONDS, self.start_again)
+        seen = self.watch.await_any(name, CONFIRMED, LIVE_SECONDS, self.start_again if start_again else lambda: None)
         return None if seen is None else name
 
     def start_again(self) -> None:
@@ -134,6 +139,8 @@ class Play:
             if not one.fired:
                 one.wrong.append("the fault never fired")
             self.recover([one])
+        except NotHere as why:
+            one.not_here = str(why)
         except TROUBLES as error:
             one.wrong.append(f"{type(error).__name__}: {error}")
             self.mend(one)

@@ -26,7 +26,7 @@ MORE = re.compile(r" and (\d+) more$")
 @dataclass
 class Outcome:
     """A row's fault, made: how often it fired, the offsets of events that were written meanwhile, seconds until an order
-    placed after the heal had its answer (None: there was none in time), and what was wrong."""
+    placed after the heal had its answer (None: there was none in time), and what was wrong. `not_here` is why it was not made on this machine."""
 
     row: str
     what: str
@@ -35,11 +35,12 @@ class Outcome:
     events: int = 0
     live: float | None = None
     wrong: list[str] = field(default_factory=list)
+    not_here: str = ""
 
     def line(self) -> str:
         """As the table shows it."""
         live = "-" if self.live is None else f"{self.live:.1f}"
-        said = "; ".join(self.wrong) or "0"
+        said = "; ".join(self.wrong) or (f"not made here: {self.not_here}" if self.not_here else "0")
         return f"{self.row:<5} {self.what[:58]:<58} {self.seed:>5} {self.fired:>6} {self.events:>7} {live:>7}  {said}"
 
 
@@ -57,11 +58,12 @@ class Summed(NamedTuple):
 
 
 def recorded(outcomes: Iterable[Outcome], day: str) -> None:
-    """Add these to the page of evidence: faults, seeds and violations by row, over all recorded runs."""
+    """Add these to the page of evidence: faults, seeds and violations by row, over all recorded runs. What could not be made
+    is not there."""
     text = EVIDENCE.read_text()
     counted: set[tuple[str, str]] = set()
     before = {found["row"]: _summed(found) for found in ROW.finditer(text)}
-    outcomes = list(outcomes)
+    outcomes = [one for one in outcomes if not one.not_here]
     for one in outcomes:
         known = before.get(one.row, Summed(0, (), 0, 0))
         seed = str(one.seed)

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
@@ -69,17 +69,24 @@ class Site:
         """The process if it runs."""
         return self.stack.pid_file(name).running_or_clear()
 
-    def launched(self, name: str, fault: str = "", home: Path | None = None) -> psutil.Popen:
+    def launched(
+        self,
+        name: str,
+        fault: str = "",
+        home: Path | None = None,
+        command: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> psutil.Popen:
         """Start a process, armed or not, and do not wait for it. With a `home` it is a second one of its kind. The only
-        one of its kind is kept going as by `oms up`, unless it is armed: how that ends is looked at."""
-        more = {"PYTHONUNBUFFERED": "1", "OMS_FAULT": fault}
+        one of its kind is kept going as by `oms up`, unless it is armed or another `command`: how that ends is looked at."""
+        more = {"PYTHONUNBUFFERED": "1", "OMS_FAULT": fault, **(environment or {})}
         if home is not None:
             (home / "run").mkdir(parents=True, exist_ok=True)
             more["OMS_HOME"] = str(home)
         process_meant = _BY_NAME[name]
         kept = home is None and not fault
-        command = process_meant.command if kept else [sys.executable, "-m", process_meant.module]
-        plan = Launch(command, self.logged(name), more, parent_death_signal=signal.SIGTERM)
+        usual = process_meant.command if kept else [sys.executable, "-m", process_meant.module]
+        plan = Launch(command or usual, self.logged(name), more, parent_death_signal=signal.SIGTERM)
         pid_file = self.stack.pid_file(name if home is None else SECOND)
         process = launch(plan, pid_file)
         # Kept, since how it ended is learned once, and not by whoever happens to start another.

@@ -18,7 +18,7 @@ from tests.chaos import __main__ as passes
 from tests.chaos import play as playing
 from tests.chaos import rows
 from tests.chaos.__main__ import STDERR, clients_apart
-from tests.chaos.play import Play, at_rest
+from tests.chaos.play import NotHere, Play, at_rest
 from tests.chaos.points import Kill
 from tests.chaos.results import Outcome
 
@@ -128,6 +128,21 @@ def test_what_cannot_be_healed_is_told_and_the_pass_goes_on() -> None:
     play.site = cast(Any, Unhealed())
     play.mend(one)
     assert one.wrong == ["not healed: NotReady: the broker did not answer"]
+
+
+def test_a_row_that_this_machine_cannot_make_is_told_and_nothing_is_mended() -> None:
+    # given a row that needs what is not here, on a site that counts what is mended
+    away, said = Away(), list[str]()
+    play = Play.__new__(Play)
+    play.site, play.load = cast(Any, away), cast(Any, away)
+    play.seed, play.outcomes, play._say = 1, [], said.append
+    # when it is tried
+    with play.row("F23", "a full disk"):
+        raise NotHere("only root may mount a small disk")
+    # then why is said, and it is neither wrong nor a reason to heal
+    assert [(one.not_here, one.wrong) for one in play.outcomes] == [("only root may mount a small disk", [])]
+    assert "not made here" in said[0]
+    assert away.healed == 0
 
 
 class Wall:
