@@ -503,12 +503,20 @@ class KafkaLog:
     def _listed(self, where: KafkaTopicPartition, spec: OffsetSpec) -> int:
         try:
             return self._ask(where, spec)
+        except TimeoutError:
+            self._ask_anew()
+            raise
         except KafkaException as error:
-            if error.args[0].code() not in _OTHER_LEADER:
+            if (code := error.args[0].code()) in (*_OTHER_LEADER, KafkaError._TIMED_OUT):
+                self._ask_anew()
+            if code not in _OTHER_LEADER:
                 raise
-        # This client asks for ever in the epoch of the leader that it once knew; a broker that was restarted has another.
-        self._admin = _admin_client(self._bootstrap)
         return self._ask(where, spec)
+
+    def _ask_anew(self) -> None:
+        """This client asks for ever the leader that it once knew, in the epoch that it knew: one that went away, though
+        another has long followed it, or that was restarted, and has another epoch. Another client knows none."""
+        self._admin = _admin_client(self._bootstrap)
 
     def _ask(self, where: KafkaTopicPartition, spec: OffsetSpec) -> int:
         futures = self._admin.list_offsets({where: spec}, request_timeout=REQUEST_TIMEOUT)

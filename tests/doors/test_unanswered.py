@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from threading import Event, Thread, current_thread
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 
 from chassis import kafka
 from chassis.kafka import answered
-from chassis.log import Indefinite, TooManyUnanswered
+from chassis.log import Indefinite, LogError, TooManyUnanswered
 
 
 def test_a_call_that_never_returns_has_an_unknown_outcome() -> None:
@@ -87,3 +90,39 @@ def test_a_call_that_returns_was_made_once_and_apart() -> None:
     made: list[str] = []
     answered(lambda: made.append(current_thread().name), seconds=5)
     assert made == ["unanswered"]
+
+
+class Asking:
+    """A client that asks the leader which it knew when it was made."""
+
+    def __init__(self, outcome: BaseException | int) -> None:
+        self.outcome = outcome
+
+    def list_offsets(self, wanted: dict[Any, Any], request_timeout: float) -> dict[Any, Future[Any]]:
+        asked = Future[Any]()
+        if isinstance(self.outcome, BaseException):
+            asked.set_exception(self.outcome)
+        else:
+            asked.set_result(Mock(offset=self.outcome))
+        return dict.fromkeys(wanted, asked)
+
+
+@pytest.mark.parametrize("late", [TimeoutError(), KafkaException(KafkaError(KafkaError._TIMED_OUT))])
+def test_after_a_leader_that_did_not_answer_its_follower_is_asked(
+    monkeypatch: pytest.MonkeyPatch, late: BaseException
+) -> None:
+    # given a client that knows a leader which is away, and that one made anew knows who follows it
+    clients = [Asking(late), Asking(7)]
+    monkeypatch.setattr(kafka, "_admin_client", lambda bootstrap: clients.pop(0))
+    log = kafka.KafkaLog("127.0.0.1:1")
+    # when it is asked where a topic ends, then that is not known yet
+    with pytest.raises(LogError, match="not known yet"):
+        log.bounds("order.inbox", 0)
+    # and when it is asked again, the other answers
+    assert log.bounds("order.inbox", 0) == (7, 7)
+
+
+def test_a_leader_of_another_epoch_is_asked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    clients = [Asking(KafkaException(KafkaError(KafkaError.FENCED_LEADER_EPOCH))), Asking(7)]
+    monkeypatch.setattr(kafka, "_admin_client", lambda bootstrap: clients.pop(0))
+    assert kafka.KafkaLog("127.0.0.1:1").bounds("order.inbox", 0) == (7, 7)
