@@ -14,6 +14,7 @@ from bench.hop import hop
 from bench.idle import idle
 from bench.life import Size, made_again, whole_life
 from bench.limit import USUAL, Shape, limit
+from bench.looking import Looks, beside_limits, looking
 from bench.machine import describe
 from bench.page import PAGE, write_page
 from bench.peers.hop import streams
@@ -29,6 +30,7 @@ LIMIT_RECORDS = 150_000
 HOP_COMMANDS = 30_000
 VISITS = Visits(orders=1_000, looks=200)
 STREAMS_CLAIMS = 200_000
+LOOKS = Looks(orders=200_000, lived=200, looks=450, live=40)
 PEERS = Span(warm=5.0, seconds=15.0)
 IDLE_SETTLE_SECONDS, IDLE_SECONDS = 10.0, 20.0
 RUNS_MAX = 100
@@ -56,6 +58,7 @@ MEASURES: Mapping[str, Callable[[], dict[str, Any]]] = {
     "rebuild": lambda: made_again("synthetic", REBUILT),
     "idle": lambda: idle(IDLE_SETTLE_SECONDS, IDLE_SECONDS),
     "doors": lambda: doors(VISITS),
+    "console": lambda: looking(LOOKS),
     "hop": lambda: hop(HOP_COMMANDS),
     "streams": lambda: streams(STREAMS_CLAIMS),
     "restate": lambda: restate(PEERS),
@@ -82,6 +85,8 @@ def main(arguments: list[str]) -> int:
             print(f"{name}: run {number + 1} of {chosen.runs}", flush=True)
             runs.append(MEASURES[name]())
             write(RESULTS, name, runs)  # each at once: what a later run breaks is not lost
+        if name == "console":
+            print("\n".join(beside_limits(runs[-1])))
         if name == "work":
             print(compared(min(runs, key=lambda run: float(run["cost"]))))
     write_page(RESULTS, PAGE)

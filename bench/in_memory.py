@@ -48,10 +48,11 @@ MESSAGES_MAX = 1_000_000
 
 @dataclass
 class Services:
-    """All streams of all services, at one moment in time. `written` counts events by their type."""
+    """All streams of all services, at one moment in time. `written` counts events by their type; `events` are they."""
 
     now: datetime
     written: Counter[str] = field(default_factory=Counter)
+    events: list[NewRecord] = field(default_factory=list)
     handled: int = 0
 
     def __post_init__(self) -> None:
@@ -99,8 +100,7 @@ class Services:
             for send in handling.sends
         ]
         for out in finish(drafts, f"bench.{self.handled}", self._heads[service]):
-            if out.topic.endswith(".inbox"):
-                self._waiting.append(out)
+            (self._waiting if out.topic.endswith(".inbox") else self.events).append(out)
         for event in handling.events:
             self._happened(name, event.envelope, event.value)
 

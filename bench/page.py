@@ -38,6 +38,7 @@ def figures(results: Path) -> str:
         ("Tables made again", _rebuild(read(results, "rebuild"))),
         ("Nothing to do", _idle(read(results, "idle"))),
         ("The doors", _doors(read(results, "doors"))),
+        ("The console over many orders", _console(read(results, "console"))),
         ("One hop: inventory alone", _hop(read(results, "hop"))),
         ("The same hop in Kafka Streams", _streams(read(results, "streams"), read(results, "hop"))),
         ("The same saga on Restate", _peer(read(results, "restate"), read(results, "life"))),
@@ -188,6 +189,38 @@ def _doors(runs: Runs) -> str:
     said = (
         f"{runs[-1]['orders']:,} orders of three lines by each door, sealed there, until each was answered or put into the "
         "inbox; services, workers and what channels hear run meanwhile."
+    )
+    return "\n".join([_taken(runs), "", said, "", HEAD, *rows])
+
+
+def _console(runs: Runs) -> str:
+    """How long people wait at the console, beside what they may."""
+    if not runs:
+        return NOT_YET
+    titles = {
+        "search": "a page of found orders",
+        "order": "an order's page",
+        "live": "from an event until an open page shows it, while everything is read again",
+        "now": "the page of what goes on now",
+    }
+    limits = runs[-1]["limits_ms"]
+    rows = [
+        _row(
+            f"{title}, {cut}, ms" + (f" (limit {limits[what]:,})" if cut == "p95" and what in limits else ""),
+            runs,
+            "waits_ms",
+            what,
+            cut,
+        )
+        for what, title in titles.items()
+        for cut in ("p50", "p95", "p99")
+    ]
+    one = runs[-1]
+    said = (
+        f"{one['orders']:,} orders of three lines over {one['days']} days, one in ten of them under way: {one['records']:,} records, of "
+        f"which the followers had made what these pages ask after {one['filled_seconds']:,} s (the last run). Searches by whole names and by beginnings of "
+        "all lengths, by words that hardly any or all orders have, and lists by step, one after the other. Meanwhile nobody else "
+        "asks and nothing is decided; while a page waits for what happens, `oms rebuild console` reads all records again."
     )
     return "\n".join([_taken(runs), "", said, "", HEAD, *rows])
 

@@ -12,13 +12,16 @@ from starlette.routing import Route
 from chassis.store import StoreAway
 from services.console.answering import Refused, who_of
 
-__all__ = ["ROUTES", "Watch"]
+__all__ = ["ROUTES", "SCRIPT_WAITS_SECONDS", "Watch"]
 
 LISTENERS_MAX = 200
 """Pages that are told of changes at once; the next one stands still."""
 
-LOOK_SECONDS = 0.5
+LOOK_SECONDS = 0.2
 """How often the read models are asked whether they moved, while any page is open."""
+
+SCRIPT_WAITS_SECONDS = 0.2
+"""How long the script of a page (static/console.js) gathers what moved before the page asks for itself again."""
 
 SAY_AGAIN_SECONDS = 20.0
 """So that nobody between takes a quiet connection for a dead one."""

@@ -21,7 +21,7 @@ if (live) {
   source.onmessage = () => {
     if (waits || document.hidden) { return; }
     waits = true;
-    setTimeout(() => { waits = false; refresh(); }, 400);
+    setTimeout(() => { waits = false; refresh(); }, 200);
   };
   document.addEventListener("visibilitychange", () => { if (!document.hidden) { refresh(); } });
 }
