@@ -36,6 +36,9 @@ OTHER_VARIABLES = frozenset({CONFIG_VARIABLE, "OMS_FAULT", "OMS_TEST_BROKER"})
 
 PORT_MAX = 65_535
 
+HOURS_MAX = 8_760
+"""A year."""
+
 
 class SettingsRefused(ValueError):
     """A setting is unknown or wrong; the text names each, and what it may be."""
@@ -58,6 +61,22 @@ MailAddress = Annotated[
     ),
 ]
 """An address as it stands between angle brackets, in ASCII, without a name; nothing that means more in a header."""
+
+
+ExceptionList = Literal[
+    "held",
+    "backorders",
+    "payments",
+    "refunds_to_approve",
+    "refunds",
+    "astray",
+    "notices",
+    "returns",
+    "documents",
+    "bank",
+    "dead_letters",
+]
+"""The lists of what waits for a person whose rows have an age."""
 
 
 class SenderSettings(BaseModel):
@@ -167,6 +186,10 @@ class Settings(BaseSettings):
     )
     refund_limits: Mapping[Named, Mapping[Literal["csr", "finance"], RefundLimitSettings]] = Field(
         default={}, description="how much may be given back, by seller and role"
+    )
+
+    exception_hours: Mapping[ExceptionList, Annotated[int, Field(ge=1, le=HOURS_MAX)]] = Field(
+        default={}, description="hours within which somebody should have dealt with an exception, by list"
     )
 
     @field_validator("bootstrap")

@@ -14,6 +14,7 @@ def _and_admin(*roles: Role) -> frozenset[Role]:
 
 ORDERS_SEEN = _and_admin(Role.VIEWER, Role.CSR, Role.FINANCE)
 ORDERS_SERVED = _and_admin(Role.CSR)
+ORDERS_LOOKED_AFTER = _and_admin(Role.CSR, Role.FINANCE)
 MONEY_GIVEN = _and_admin(Role.CSR, Role.FINANCE)
 STOCK_SEEN = _and_admin(Role.VIEWER, Role.CSR, Role.WAREHOUSE, Role.FINANCE)
 WORK_SEEN = _and_admin(Role.VIEWER, Role.CSR, Role.WAREHOUSE)
@@ -37,6 +38,9 @@ RULES: Rules = {
     ("POST", "/orders/{name}/changes/{change_number}/decline"): ORDERS_SERVED,
     ("POST", "/orders/{name}/holds"): _and_admin(Role.CSR, Role.FINANCE),
     ("POST", "/orders/{name}/holds/{hold}/release"): _and_admin(Role.CSR, Role.FINANCE),
+    ("POST", "/orders/{name}/notes"): ORDERS_LOOKED_AFTER,
+    ("GET", "/orders/{name}/notes"): ORDERS_LOOKED_AFTER,
+    ("POST", "/orders/{name}/owner"): ORDERS_LOOKED_AFTER,
     ("POST", "/orders/{name}/packages/{package}/settle"): ORDERS_SERVED,
     ("GET", "/dead-letters"): _and_admin(),
     ("GET", "/dead-letters/counts"): _and_admin(),

@@ -56,7 +56,15 @@ from services.inventory import catalogue_api, claims_api
 from services.inventory.catalogue import LOCATION
 from services.order import api as order_api
 from services.order import app as order
-from services.order import astray_api, changes_api, customers_api, holds_api, refunds_api, returns_api
+from services.order import (
+    astray_api,
+    changes_api,
+    customers_api,
+    holds_api,
+    looking_after_api,
+    refunds_api,
+    returns_api,
+)
 from services.order.channel import ChannelDoor
 from services.order.customers_api import Forget
 from services.order.intake import Seal
@@ -109,6 +117,7 @@ def make_app(
     sellers = seller_terms(settings)
     app.include_router(order_api.router(orders, door(CHANNEL_DOOR), seal))
     app.include_router(holds_api.router(orders))
+    app.include_router(looking_after_api.router(orders, seal, opened))
     app.include_router(astray_api.router(orders, sellers))
     app.include_router(refunds_api.router(orders, sellers))
     app.include_router(returns_api.router(orders, sellers))
@@ -166,7 +175,7 @@ def console_over(app: FastAPI, settings: Settings) -> ASGIApp:
         return questions.positions(), stores
 
     reads = {name: gate.reads for name, gate in desk.gates.items()}
-    insight = Insight(settings, reads, lambda: reach_log(settings))
+    insight = Insight(settings, reads, {"console": tables}, lambda: reach_log(settings))
     site = make_site(
         app, Tokens(settings.tokens), questions, history, positions, insight, ExportedFigures(settings.numbers)
     )

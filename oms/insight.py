@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Lock
+from typing import Generic, LiteralString, TypeVar
 
-from chassis.log import LogError
+from chassis.log import LogError, TopicPartition
 from chassis.reading import Reads
 from chassis.settings import Settings
 from oms.lag import InstalledLog, read_lags
-from services.console.installation import DUE_ROWS, Due, Setting, Waits
+from services.console.installation import COUNTED_MAX, DUE_ROWS, Due, Followed, Setting, Waits
 
 __all__ = ["Insight", "settings_in_force"]
 
@@ -28,19 +30,33 @@ WHO = re.compile(r"//[^/@\s]*@")
 
 VALUE_CHARS = 300
 
+STORES: LiteralString = "select 'store', topic, partition, position from tracking"
+MODELS: LiteralString = "select projection, topic, partition, position from projection_tracking"
+"""How far tables are that follow topics: those of a loop, and read models."""
+
 
 class Insight:
     """Of the doors' process. `reads` by service; `log` reaches the broker or raises LogError."""
 
-    def __init__(self, settings: Settings, reads: Mapping[str, Reads], log: Callable[[], InstalledLog]) -> None:
-        self._settings, self._reads, self._log = settings, reads, log
-        self._counted: Mapping[str, int | None] | None = None
-        self._counted_at: float | None = None
-        self._counting = Lock()
+    def __init__(
+        self,
+        settings: Settings,
+        reads: Mapping[str, Reads],
+        models: Mapping[str, Reads],
+        log: Callable[[], InstalledLog],
+    ) -> None:
+        self._settings, self._reads, self._models, self._log = settings, reads, models, log
+        self._behind = _Kept(self._count)
+        self._followed = _Kept(self._follow)
 
     def settings(self) -> Sequence[Setting]:
         """Settings in force, by name."""
         return settings_in_force(self._settings)
+
+    def levels(self) -> Mapping[str, timedelta]:
+        """By the console's name of a list, which has spaces."""
+        hours = self._settings.exception_hours
+        return {name.replace("_", " "): timedelta(hours=each) for name, each in hours.items()}
 
     def deadlines(self, now: datetime) -> Mapping[str, Waits]:
         """The deadlines of each service. Raises StoreAway."""
@@ -48,11 +64,12 @@ class Insight:
 
     def behind(self) -> Mapping[str, int | None] | None:
         """Messages that each service has not handled, counted KEPT_SECONDS ago at most; None while no broker answers."""
-        with self._counting:  # one counts for all pages that are open
-            now = time.monotonic()
-            if self._counted_at is None or now - self._counted_at > KEPT_SECONDS:
-                self._counted, self._counted_at = self._count(), now
-            return self._counted
+        return self._behind.now()
+
+    def followers(self) -> Sequence[Followed] | None:
+        """Offsets that the tables of each service and of the console are behind, found KEPT_SECONDS ago at most; None
+        while no broker answers. Raises StoreAway."""
+        return self._followed.now()
 
     def _count(self) -> Mapping[str, int | None] | None:
         try:
@@ -61,9 +78,55 @@ class Insight:
             return None
         return {name: sum(lags[name].values()) if name in lags else None for name in sorted(self._reads)}
 
+    def _follow(self) -> Sequence[Followed] | None:
+        positions = [each for name, reads in self._reads.items() for each in _positions(name, reads, STORES)]
+        positions += [
+            each for name, reads in {**self._reads, **self._models}.items() for each in _positions(name, reads, MODELS)
+        ]
+        try:
+            log, ends = self._log(), dict[TopicPartition, int]()
+            for _, _, where, _ in positions:
+                if where not in ends:
+                    ends[where] = log.bounds(*where)[1]
+        except LogError:
+            return None
+        behind = Counter[tuple[str, str]]()
+        for service, follower, where, position in positions:
+            behind[service, follower] += max(0, ends[where] - position)
+        return [Followed(service, follower, count) for (service, follower), count in sorted(behind.items())]
+
+
+T = TypeVar("T")
+
+
+class _Kept(Generic[T]):
+    """What was found KEPT_SECONDS ago at most: one finds it for all pages that are open."""
+
+    def __init__(self, find: Callable[[], T]) -> None:
+        self._find, self._finding = find, Lock()
+        self._found: tuple[float, T] | None = None
+
+    def now(self) -> T:
+        with self._finding:
+            moment = time.monotonic()
+            if self._found is None or moment - self._found[0] > KEPT_SECONDS:
+                self._found = moment, self._find()
+            return self._found[1]
+
+
+def _positions(service: str, reads: Reads, query: LiteralString) -> list[tuple[str, str, TopicPartition, int]]:
+    """Of each follower of a service and partition that it follows, the next offset; nothing before its tables are made."""
+    rows = reads.rows(query, [])
+    return [(service, follower, (topic, number), position) for follower, topic, number, position in rows]
+
 
 def _waits(reads: Reads, now: datetime) -> Waits:
-    [(count, past)] = reads.rows("select count(*), count(*) filter (where due <= %s) from deadlines", [now])
+    # Counted to a limit: of very many, counting all would take longer than anything else on the page.
+    [(count, past)] = reads.rows(
+        "select (select count(*) from (select from deadlines limit %s) as waiting),"
+        " (select count(*) from (select from deadlines where due <= %s limit %s) as due)",
+        [COUNTED_MAX + 1, now, COUNTED_MAX + 1],
+    )
     rows = reads.rows("select stream, name, due from deadlines order by due, stream, name limit %s", [DUE_ROWS])
     return Waits(count, past, [Due(*row) for row in rows])
 

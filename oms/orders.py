@@ -69,6 +69,7 @@ def show(
         return
     console.print(f"[bold]{order['number']}[/]  {order['status']}  {escape(order['external_id'])}", highlight=False)
     console.print(f"{order['total']} {order['currency']} (minor units), captured {order['captured']}", highlight=False)
+    _show_looked_after(order)
     ways = {group["group"]: _way(group) for group in order["ship_groups"]}
     lines = Table("line", "sku", "quantity", "way", "where its units stand", box=None, pad_edge=False)
     for line in order["lines"]:
@@ -102,6 +103,13 @@ def show(
         who = f"{event['who']['kind']}:{event['who']['subject']}"
         events.add_row(event["when"], event["what"], escape(who), escape(event["why"] or ""))
     console.print(events)
+
+
+def _show_looked_after(order: dict[str, Any]) -> None:
+    if order.get("owner"):
+        console.print(f"looked after by {escape(order['owner'])}", highlight=False)
+    if order.get("notes"):
+        console.print(f"notes: {order['notes']}; `oms order notes` shows them", highlight=False)
 
 
 def _way(group: dict[str, Any]) -> str:
@@ -170,6 +178,46 @@ def release(
 ) -> None:
     """Accept what a hold shows, so that the order goes on."""
     _outcome(call("POST", f"/orders/{part(name)}/holds/{part(held)}/release", {"detail": detail}, key), as_json)
+
+
+@order_commands.command("note")
+def note(
+    name: Annotated[str, typer.Argument(help="The order's id, number or external id.")],
+    text: Annotated[str, typer.Argument(help="What is to be written down. It is sealed with what is the buyer's.")],
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write something down about an order."""
+    _outcome(call("POST", f"/orders/{part(name)}/notes", {"text": text}, key), as_json)
+
+
+@order_commands.command("notes")
+def notes(
+    name: Annotated[str, typer.Argument(help="The order's id, number or external id.")], as_json: AsJson = False
+) -> None:
+    """Show what was written down about an order."""
+    found = call("GET", f"/orders/{part(name)}/notes")
+    if as_json:
+        print_json(found)
+        return
+    for each in found["notes"]:
+        text = each.get("text") or each.get("unreadable") or "forgotten, with who bought"
+        console.print(
+            escape(f"{each['when']}  {each['who']['kind']}:{each['who']['subject']}  {text}"), highlight=False
+        )
+    if not found["notes"]:
+        console.print("Nothing was noted.")
+
+
+@order_commands.command("assign")
+def assign(
+    name: Annotated[str, typer.Argument(help="The order's id, number or external id.")],
+    owner: Annotated[str | None, typer.Argument(help="The account that looks after it; nobody without.")] = None,
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say who looks after an order."""
+    _outcome(call("POST", f"/orders/{part(name)}/owner", {"owner": owner}, key), as_json)
 
 
 @order_commands.command("settle")

@@ -109,6 +109,14 @@ from contracts.order.holds import (
     ReleaseHold,
 )
 from contracts.order.importing import ImportOrder, ImportRefusal, ImportRefused, LineProgress, OrderImported
+from contracts.order.looking_after import (
+    AddNote,
+    AssignOrder,
+    LookingAfterRefusal,
+    LookingAfterRefused,
+    NoteAdded,
+    OrderAssigned,
+)
 from contracts.order.notices import (
     SAID_CHARS_MAX,
     NoticeDelayed,
@@ -225,10 +233,12 @@ __all__ = [
     "ALL_STEPS",
     "CUSTOMER",
     "SAID_CHARS_MAX",
+    "AddNote",
     "Allocation",
     "ApproveRefund",
     "ApproveReturn",
     "AskedBack",
+    "AssignOrder",
     "AstrayLine",
     "AuthorizationRecorded",
     "AuthorizationRequested",
@@ -310,8 +320,11 @@ __all__ = [
     "LinesPicked",
     "LinesShort",
     "LinesWithdrawn",
+    "LookingAfterRefusal",
+    "LookingAfterRefused",
     "Move",
     "NotSentReason",
+    "NoteAdded",
     "NoticeDelayed",
     "NoticeFailed",
     "NoticeFailure",
@@ -322,6 +335,7 @@ __all__ = [
     "NoticeRequested",
     "NoticeSent",
     "OrderAdjusted",
+    "OrderAssigned",
     "OrderCancelRequested",
     "OrderCancelled",
     "OrderChangeRequested",

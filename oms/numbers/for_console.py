@@ -11,7 +11,7 @@ from threading import Lock
 import duckdb
 
 from oms.numbers.facts import NothingExported, facts, written_at
-from oms.numbers.kpis import FORMULAS, By, evidence, key_figures
+from oms.numbers.kpis import FORMULAS, By, evidence, key_figures, stock_figures
 from services.console.figures import Export, NoNumbers, Row
 
 __all__ = ["ExportedFigures"]
@@ -37,6 +37,11 @@ class ExportedFigures:
         """See kpis.key_figures. Raises NoNumbers."""
         with self._facts() as connection:
             return key_figures(connection, By(by), since, until)
+
+    def stock(self, since: date, until: date) -> Sequence[Row]:
+        """See kpis.stock_figures. Raises NoNumbers."""
+        with self._facts() as connection:
+            return stock_figures(connection, since, until)
 
     def evidence(self, figure: str, by: str, value: str, since: date, until: date) -> Sequence[Row]:
         """See kpis.evidence. Raises NoNumbers."""

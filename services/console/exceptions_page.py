@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, unquote
@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from chassis.tokens import Grant
 from services.console.answering import Parts, Refused, age_of, came_of, form_of, page, parts_of, who_of
+from services.console.inside import Answer
 from services.console.queues import QUEUES, Deed, Queue
 from services.console.sheets import sheet
 from services.console.showing import duration
@@ -56,12 +57,14 @@ async def _exceptions(request: Request) -> Response:
     answers = await asyncio.gather(
         *(parts.inside.get(session.token, each.path, limit=ROWS_MAX, **each.asked) for each in QUEUES)
     )
+    queues = [_within(parts, queue) for queue in QUEUES]
+    listed = [(queue, answer, _rows(queue, answer)) for queue, answer in zip(queues, answers, strict=True)]
+    owners = await _owners(parts, [row for _, _, rows in listed for row in rows])
     found = []
-    for queue, answer in zip(QUEUES, answers, strict=True):
+    for queue, answer, rows in listed:
         if answer.status == 403:
             continue
-        rows = answer.said[queue.rows] if answer.fine else []
-        shown = sorted((_row(queue, row, now) for row in rows), key=_oldest)
+        shown = sorted((_row(queue, row, owners, now) for row in rows), key=_oldest)
         found.append(
             {
                 "queue": queue,
@@ -76,20 +79,43 @@ async def _exceptions(request: Request) -> Response:
     return page(request, "exceptions.html", {"queues": found, "live": True, "age": await age_of(parts, now)})
 
 
-def _row(queue: Queue, row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """A row with its order, its age, whether that is more than it should be, and what chooses it; moments are told to the
-    second. A claim names its order as what it is for."""
-    demand = row.get("demand") or {}
-    order = {"order": demand["id"]} if demand.get("kind") == "order" else {}
+def _within(parts: Parts, queue: Queue) -> Queue:
+    """The list with how soon somebody should have acted, as it is set here."""
+    return replace(queue, within=parts.installation.levels().get(queue.name, queue.within))
+
+
+def _rows(queue: Queue, answer: Answer) -> Sequence[Mapping[str, Any]]:
+    """What a door lists, each row with its order: a claim names it as what it is for."""
+    rows = answer.said[queue.rows] if answer.fine else ()
+    demands = [row.get("demand") or {} for row in rows]
+    return [
+        {**row, "order": demand["id"]} if demand.get("kind") == "order" else row
+        for row, demand in zip(rows, demands, strict=True)
+    ]
+
+
+async def _owners(parts: Parts, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
+    """Who looks after the orders of these rows."""
+    return await asyncio.to_thread(parts.questions.owners, [order for row in rows if (order := _order(row))])
+
+
+def _order(row: Mapping[str, Any]) -> str:
+    return str(row.get("order_id") or row.get("order") or "")
+
+
+def _row(queue: Queue, row: Mapping[str, Any], owners: Mapping[str, str], now: datetime) -> dict[str, Any]:
+    """A row with its age, whether that is more than it should be, who looks after its order, and what chooses it; moments
+    are told to the second."""
     since = _oldest(row)
     waits = now - datetime.fromisoformat(since) if since else None
+    chosen = [str(row[name]) for name in queue.key if row.get(name) is not None]
     return {
         **row,
-        **order,
+        "owner": owners.get(_order(row), ""),
         **{name: row[name][:19].replace("T", " ") for name in TIMES if row.get(name)},
         "age": "" if waits is None else duration(max(0.0, waits.total_seconds())),
         "late": waits is not None and queue.within is not None and waits > queue.within,
-        "chooses": CHOSEN + "/".join(quote(str(row[name]), safe="") for name in queue.key) if queue.key else "",
+        "chooses": CHOSEN + "/".join(quote(name, safe="") for name in chosen) if chosen else "",
     }
 
 
@@ -103,12 +129,11 @@ async def _sheet(request: Request) -> Response:
     answer = await parts_of(request).inside.get(session.token, queue.path, limit=EXPORT_ROWS_MAX, **queue.asked)
     if not answer.fine:
         raise Refused(answer.status, "This list is not shown", answer.trouble)
-    now = datetime.now(UTC)
-    rows = sorted((_row(queue, row, now) for row in answer.said[queue.rows]), key=_oldest)
-    names = [name for name, _ in queue.columns]
-    return sheet(
-        queue.name.replace(" ", "-"), [*names, "age"], ([row.get(name) for name in [*names, "age"]] for row in rows)
-    )
+    now, listed = datetime.now(UTC), _rows(queue, answer)
+    owners = await _owners(parts_of(request), listed)
+    rows = sorted((_row(queue, row, owners, now) for row in listed), key=_oldest)
+    names = [*(name for name, _ in queue.columns), "owner", "age"]
+    return sheet(queue.name.replace(" ", "-"), names, ([row.get(name) for name in names] for row in rows))
 
 
 def _queue(request: Request) -> Queue:
@@ -137,7 +162,7 @@ async def _do(request: Request) -> Response:
 
     async def one(names: tuple[str, ...], title: str) -> Sequence[Came]:
         async with gate:
-            return await _done(parts, session.token, deed, names, title, why)
+            return await _done(parts, session.token, deed, names, title, (why, grant.subject))
 
     came = [each for found in await asyncio.gather(*(one(*row) for row in chosen.items())) for each in found]
     values = {"queue": queue, "deed": deed, "came": came, "why": why}
@@ -161,12 +186,16 @@ def _names(queue: Queue, field: str) -> tuple[str, ...]:
     return names
 
 
-async def _done(parts: Parts, token: str, deed: Deed, names: tuple[str, ...], title: str, why: str) -> Sequence[Came]:
+async def _done(
+    parts: Parts, token: str, deed: Deed, names: tuple[str, ...], title: str, said: tuple[str, str]
+) -> Sequence[Came]:
+    """`said`: why, and by whom."""
     paths = await deed.paths(parts.inside, token, names)
     if not paths:
         return [Came(title, "Nothing was done: nothing of it waits any more.", False)]
     return [
-        Came(title, *came_of(deed.title, await parts.inside.post(token, path, deed.body(why), why))) for path in paths
+        Came(title, *came_of(deed.title, await parts.inside.post(token, path, deed.body(*said), said[0])))
+        for path in paths
     ]
 
 

@@ -35,5 +35,9 @@ class Figures(Protocol):
     def figures(self, by: str, since: date, until: date) -> Sequence[Row]:
         """A row for each value of `by` and currency, of orders recorded from `since` on and before `until`."""
 
+    def stock(self, since: date, until: date) -> Sequence[Row]:
+        """A row an article and location: units gone to customers, mean units on hand and those of the last day, turns and
+        days of cover, of days from `since` on and before `until`."""
+
     def evidence(self, figure: str, by: str, value: str, since: date, until: date) -> Sequence[Row]:
         """The first events behind a figure: time, name and order of each."""

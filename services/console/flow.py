@@ -210,6 +210,8 @@ class FlowProjection:
         picked bigint not null, packed bigint not null, fulfilled bigint not null, delivered bigint not null);
     create index if not exists standing_step on standing (step, since);
     create index if not exists standing_order on standing (order_id);
+    create index if not exists standing_since on standing (since);
+    create index if not exists standing_location on standing (location);
     create table if not exists visits (
         thing text not null, order_id text not null, location text, step text not null,
         entered timestamptz not null, left_at timestamptz not null);

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
-__all__ = ["DUE_ROWS", "Due", "Installation", "Setting", "Waits"]
+__all__ = ["COUNTED_MAX", "DUE_ROWS", "Due", "Followed", "Installation", "Setting", "Waits"]
 
 DUE_ROWS = 10
 """Deadlines of a service that are told one by one, the next first."""
+
+
+COUNTED_MAX = 10_000
+"""Deadlines of a service that are counted; of more it is said that there are more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +38,22 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """The deadlines of a service: how many wait, how many are past and not taken yet, and the next ones."""
+    """The deadlines of a service: how many wait, how many are past and not taken yet (of both COUNTED_MAX and one more are
+    counted at most), and the next ones."""
 
     count: int
     past: int
     next: Sequence[Due]
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """Tables that follow topics: of which service, what they are called (`store`: those of its loop), how many offsets they
+    are behind the ends. Offsets are no count of records: each transaction ends with one of its own."""
+
+    service: str
+    name: str
+    behind: int
 
 
 class Installation(Protocol):
@@ -47,9 +62,16 @@ class Installation(Protocol):
     def settings(self) -> Sequence[Setting]:
         """Settings in force in the process of the doors, secrets never."""
 
+    def levels(self) -> Mapping[str, timedelta]:
+        """How soon somebody should have dealt with what is in a list of exceptions, by its name, where a setting says."""
+
     def deadlines(self, now: datetime) -> Mapping[str, Waits]:
         """By service. Raises chassis.store.StoreAway."""
 
     def behind(self) -> Mapping[str, int | None] | None:
         """By service the messages in its inbox that are not handled; None where no position is known, and of all
         where the broker does not answer. May be some seconds old."""
+
+    def followers(self) -> Sequence[Followed] | None:
+        """How far all tables are, by service and name; None where the broker does not answer. May be some seconds old.
+        Raises chassis.store.StoreAway."""

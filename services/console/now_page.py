@@ -12,13 +12,17 @@ from starlette.routing import Route
 
 from services.console.answering import age_of, page, parts_of, who_of
 from services.console.charts import Chart, bars
+from services.console.flow import ABOUT
 from services.console.questions import Spent, held_back
+from services.console.sheets import sheet
 from services.console.showing import duration
 
 __all__ = ["ROUTES"]
 
 WINDOWS = ("the last hour", "the hour before", "the same hour yesterday", "the same hour a week ago")
 """What is compared, as `Questions.trend` names it."""
+
+COLUMNS = ("step", "count", "oldest", "oldest_order", "left_hour", "left_hour_before", "p50", "p90", "p99")
 
 EVERY = 4
 """Hours between labels of the chart."""
@@ -36,6 +40,18 @@ async def _now(request: Request) -> Response:
     values = {"stands": stands, "flow": flow, "held": held_back(stands, now), "services": services, "live": True}
     values = {**values, "trend": trend, "windows": WINDOWS, "spent": _spent(spent)}
     return page(request, "now.html", {**values, "age": await age_of(parts, now)})
+
+
+async def _steps_csv(request: Request) -> Response:
+    """Where everything stands, and how long steps took: durations in seconds."""
+    who_of(request)
+    stands = await asyncio.to_thread(parts_of(request).questions.stands, datetime.now(UTC))
+    rows = (
+        [ABOUT[each.step].title, ABOUT[each.step].kind.value, ABOUT[each.step].mover]
+        + [getattr(each, name) for name in COLUMNS]
+        for each in stands
+    )
+    return sheet("steps", ("title", "kind", "mover", *COLUMNS), rows)
 
 
 def _spent(hours: Sequence[Spent]) -> Chart | None:
@@ -56,4 +72,4 @@ def _spent(hours: Sequence[Spent]) -> Chart | None:
     )
 
 
-ROUTES = (Route("/", _now),)
+ROUTES = (Route("/", _now), Route("/steps.csv", _steps_csv))

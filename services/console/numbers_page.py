@@ -6,6 +6,7 @@ They are of exported events, not of now: the page says of which folder, and how 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from urllib.parse import urlencode
@@ -16,7 +17,7 @@ from starlette.routing import Route
 
 from chassis.tokens import Role
 from services.console.answering import Parts, Refused, page, parts_of, who_of
-from services.console.figures import NoNumbers
+from services.console.figures import NoNumbers, Row
 from services.console.sheets import sheet
 
 __all__ = ["ROUTES"]
@@ -28,6 +29,11 @@ SPAN = timedelta(days=31)
 """Days that are shown where nobody says which."""
 
 ALLOWED = frozenset({Role.VIEWER, Role.CSR, Role.FINANCE, Role.ADMIN})
+
+STOCK_ROWS = 200
+"""Articles and locations that the page of turns shows; its file has all."""
+
+STOCK_COLUMNS = ("location", "sku", "units_gone", "mean_on_hand", "on_hand", "turns", "days_of_cover")
 
 MONEY = frozenset({"ordered_value", "revenue", "average_order_value"})
 RATES = frozenset(
@@ -93,6 +99,32 @@ async def _sheet(request: Request) -> Response:
     return sheet(f"numbers-by-{asked.by}", columns, ([row[name] for name in columns] for row in rows))
 
 
+async def _stock(request: Request) -> Response:
+    parts, asked = _who(request), _asked(request)
+    rows, export = await _of_stock(parts, asked), await asyncio.to_thread(parts.figures.export)
+    shown = {"rows": rows[:STOCK_ROWS], "more": len(rows) - STOCK_ROWS, "asked": asked, "export": export}
+    return page(request, "turns.html", shown)
+
+
+async def _stock_sheet(request: Request) -> Response:
+    rows = await _of_stock(_who(request), _asked(request))
+    return sheet("turns", STOCK_COLUMNS, ([row[name] for name in STOCK_COLUMNS] for row in rows))
+
+
+async def _of_stock(parts: Parts, asked: _Asked) -> Sequence[Row]:
+    """Those that cover the most days first, and before them those that nobody took any of. Raises Refused."""
+    try:
+        rows = await asyncio.to_thread(parts.figures.stock, asked.since, asked.until)
+    except NoNumbers as error:
+        raise _without(error) from error
+    return sorted(rows, key=_cover, reverse=True)
+
+
+def _cover(row: Row) -> tuple[bool, float]:
+    days = row["days_of_cover"]
+    return (bool(row["on_hand"]) and days is None, 0.0 if days is None else float(days))
+
+
 async def _evidence(request: Request) -> Response:
     parts, asked = _who(request), _asked(request)
     figure, value = request.path_params["figure"], request.query_params.get("value", "")
@@ -110,5 +142,7 @@ async def _evidence(request: Request) -> Response:
 ROUTES = (
     Route("/numbers", _numbers),
     Route("/numbers.csv", _sheet),
+    Route("/numbers/stock", _stock),
+    Route("/numbers/stock.csv", _stock_sheet),
     Route("/numbers/{figure}", _evidence),
 )

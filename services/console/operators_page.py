@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from urllib.parse import quote
 
@@ -11,10 +12,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from services.console.answering import CONSOLE, Refused, age_of, form_of, page, parts_of, told, who_of
+from services.console.installation import COUNTED_MAX
+from services.console.sheets import sheet
 
 __all__ = ["ROUTES"]
 
 ROWS = 100
+COUNTS = ("dead_letters", "parked_streams", "parked_messages", "oldest_seconds")
 
 
 async def _operators(request: Request) -> Response:
@@ -28,14 +32,52 @@ async def _operators(request: Request) -> Response:
     now, about = datetime.now(UTC), parts.installation
     deadlines = await asyncio.to_thread(about.deadlines, now)
     behind = await asyncio.to_thread(about.behind)
-    told_of = {"settings": about.settings(), "deadlines": deadlines, "behind": behind, "now": now}
+    followers = await asyncio.to_thread(about.followers)
     values = {
-        **told_of,
+        "settings": about.settings(),
+        "deadlines": deadlines,
+        "behind": behind,
+        "followers": followers,
+        "counted_max": COUNTED_MAX,
+        "now": now,
         "letters": letters.said["dead_letters"],
         "counts": counts.said,
         "more": letters.said.get("next"),
     }
     return page(request, "operators.html", {**values, "live": True, "age": await age_of(parts, now)})
+
+
+async def _sheet(request: Request) -> Response:
+    """One of the tables of this page. Who may see the page is asked of the doors first, as there."""
+    session, _ = who_of(request)
+    parts, name = parts_of(request), request.path_params["table"]
+    counts = await parts.inside.get(session.token, "/dead-letters/counts")
+    if not counts.fine:
+        raise Refused(counts.status, "This is for operators", counts.trouble)
+    about, rows = parts.installation, list[Sequence[object]]()
+    match name:
+        case "services":
+            behind = await asyncio.to_thread(about.behind) or {}
+            columns: Sequence[str] = ("service", "not_handled", *COUNTS)
+            rows = [
+                (service, behind.get(service), *(each.get(count) for count in COUNTS))
+                for service, each in counts.said["services"].items()
+            ]
+        case "followers":
+            columns = ("service", "tables", "offsets_behind")
+            rows = [(each.service, each.name, each.behind) for each in await asyncio.to_thread(about.followers) or ()]
+        case "deadlines":
+            columns = ("service", "stream", "name", "at")
+            deadlines = await asyncio.to_thread(about.deadlines, datetime.now(UTC))
+            rows = [(service, due.stream, due.name, due.at) for service, each in deadlines.items() for due in each.next]
+        case "settings":
+            columns = ("name", "value", "chosen", "meaning")
+            rows = [(each.name, each.value, each.chosen, each.meaning) for each in about.settings()]
+        case _:
+            raise Refused(
+                404, "There is no such table", "Go back to the operators' page and choose one of those there."
+            )
+    return sheet(name, columns, rows)
 
 
 async def _redrive(request: Request) -> Response:
@@ -51,4 +93,8 @@ async def _redrive(request: Request) -> Response:
     return told(f"{CONSOLE}/operators", "Given up" if verb == "discard" else "Tried again", answer)
 
 
-ROUTES = (Route("/operators", _operators), Route("/operators/{name:path}", _redrive, methods=["POST"]))
+ROUTES = (
+    Route("/operators", _operators),
+    Route("/operators/{table}.csv", _sheet),
+    Route("/operators/{name:path}", _redrive, methods=["POST"]),
+)

@@ -34,6 +34,11 @@ WHOLE = "[0-9]{1,15}"
 
 PERCENT = r"[0-9]{1,3}(\.[0-9]{1,4})?"
 
+ACCOUNT = r"[A-Za-z0-9][A-Za-z0-9._:\/\-]{0,127}"
+"""What an account looks like (chassis.tokens.SUBJECT), as a pattern for browsers, too."""
+
+NOTE_CHARS_MAX = 4_000
+
 SERVED = frozenset({Role.CSR, Role.ADMIN})
 KEPT = frozenset({Role.CSR, Role.FINANCE, Role.ADMIN})
 BOOKED = frozenset({Role.FINANCE, Role.ADMIN})
@@ -46,8 +51,9 @@ GONE_OUT = (Bucket.FULFILLED, Bucket.DELIVERED)
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of an action's form. `choices`: what may be chosen, of an order; `pattern`: what it has to look like; `by_line`: one field for each line, whose
-    numbers are units, at least one of them filled in."""
+    """A field of an action's form. `choices`: what may be chosen, of an order; `pattern`: what it has to look like;
+    `by_line`: one field for each line, whose numbers are units, at least one of them filled in; `chars`: how many it
+    takes, in several lines where `long`."""
 
     name: str
     title: str
@@ -55,6 +61,13 @@ class Field:
     pattern: str = ""
     choices: Callable[[Order], Choices] | None = None
     by_line: bool = False
+    chars: int = 500
+    long: bool = False
+
+    @property
+    def numeric(self) -> bool:
+        """Whether it takes digits alone, so that a phone shows its keys for them."""
+        return self.pattern in (WHOLE, PERCENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +252,26 @@ ACTIONS = (
         (REASON,),
         lambda fields: "/holds",
         _detail,
+    ),
+    Action(
+        "note",
+        "Write a note",
+        "It is sealed with what is the buyer's, and forgotten with them; it moves nothing.",
+        KEPT,
+        lambda order: True,
+        (Field("text", "Note", chars=NOTE_CHARS_MAX, long=True),),
+        lambda fields: "/notes",
+        lambda fields: {"text": fields["text"].strip()},
+    ),
+    Action(
+        "assign",
+        "Say who looks after it",
+        "Whoever is named is shown wherever the order waits for a person.",
+        KEPT,
+        lambda order: True,
+        (Field("owner", "Account (nobody, where it is left empty)", required=False, pattern=ACCOUNT),),
+        lambda fields: "/owner",
+        lambda fields: {"owner": fields.get("owner", "").strip() or None},
     ),
     _one("release", "Release a hold", "The order goes on from where it was.", KEPT, _holds, "holds", "release"),
     Action(

@@ -43,9 +43,12 @@ async def order_page(
         return Page(trouble=shown.trouble, status=shown.status)
     order = shown.said
     identifier = order["order_id"]
-    why, payment = await asyncio.gather(
-        inside.get(token, f"/orders/{identifier}/why"), inside.get(token, f"/payments/{identifier}", at=at)
+    why, payment, noted = await asyncio.gather(
+        inside.get(token, f"/orders/{identifier}/why"),
+        inside.get(token, f"/payments/{identifier}", at=at),
+        inside.get(token, f"/orders/{identifier}/notes"),
     )
+    notes = noted.said["notes"] if noted.fine else []
     visits = await asyncio.to_thread(questions.visits, identifier)
     things = sorted({visit.thing for visit in visits if visit.thing != f"order/{identifier}"})
     shipments = await _shipments(inside, token, order)
@@ -60,12 +63,14 @@ async def order_page(
     if at is not None:
         entries = [entry for entry in entries if _moment(entry["when"]) <= _moment(at)]
         visits = [visit for visit in visits if visit.entered <= _moment(at)]
+        notes = [note for note in notes if _moment(note["when"]) <= _moment(at)]
     return Page(
         {
             "order": order,
             "why": why.said if why.fine else {"sentence": why.trouble},
             "payment": payment.said if payment.fine else None,
             "shipments": shipments if at is None else (),
+            "notes": notes,
             "visits": visits,
             "timeline": entries,
             "moments": moments,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -20,6 +21,14 @@ from services.console.sheets import sheet
 
 __all__ = ["ROUTES"]
 
+NAME_CHARS_MAX = 80
+"""Of what somebody calls a search that they keep."""
+
+STEP_COLUMNS = ("thing", "location", "step", "entered", "left")
+EVENT_COLUMNS = (
+    "when", "service", "what", "version", "who", "on_behalf_of", "why", "decided", "id", "caused_by",
+)  # fmt: skip
+
 
 def _asked(request: Request) -> dict[str, Any]:
     given = request.query_params
@@ -29,7 +38,14 @@ def _asked(request: Request) -> dict[str, Any]:
         "step": Step(step) if step in set(Step) else None,
         "channel": given.get("channel", "")[:128],
         "location": given.get("location", "")[:128],
+        "owner": given.get("owner", "")[:128],
+        "name": given.get("name", "").strip()[:NAME_CHARS_MAX],
     }
+
+
+def _wanted(asked: dict[str, Any]) -> dict[str, Any]:
+    """What is asked of the read models."""
+    return {"query": asked["q"], **{name: asked[name] for name in ("step", "channel", "location", "owner")}}
 
 
 def _after(request: Request) -> tuple[datetime, str] | None:
@@ -46,9 +62,7 @@ def _after(request: Request) -> tuple[datetime, str] | None:
 async def _orders(request: Request) -> Response:
     who_of(request)
     parts, asked = parts_of(request), _asked(request)
-    found = await asyncio.to_thread(
-        parts.questions.orders, asked["q"], asked["step"], asked["channel"], asked["location"], _after(request)
-    )
+    found = await asyncio.to_thread(parts.questions.orders, **_wanted(asked), after=_after(request))
     kept = {name: value for name, value in asked.items() if value}
     more = urlencode({**kept, "after": f"{found.more[0].isoformat()}~{found.more[1]}"}) if found.more else ""
     channels = await asyncio.to_thread(parts.questions.channels)
@@ -61,9 +75,7 @@ async def _orders(request: Request) -> Response:
 async def _orders_csv(request: Request) -> Response:
     who_of(request)
     parts, asked = parts_of(request), _asked(request)
-    found = await asyncio.to_thread(
-        parts.questions.orders, asked["q"], asked["step"], asked["channel"], asked["location"], None, EXPORT_ROWS_MAX
-    )
+    found = await asyncio.to_thread(parts.questions.orders, **_wanted(asked), limit=EXPORT_ROWS_MAX)
     return sheet("orders", COLUMNS, ([getattr(card, name) for name in COLUMNS] for card in found.cards))
 
 
@@ -74,7 +86,37 @@ COLUMNS = (
 
 
 async def _order(request: Request) -> Response:
-    session, grant = who_of(request)
+    _, grant = who_of(request)
+    parts, shown = parts_of(request), await _shown(request)
+    actions = [action for action in ACTIONS if action.roles & grant.roles and action.fits(shown["order"])]
+    values = {**shown, "actions": actions, "live": shown["at"] is None}
+    return page(request, "order.html", {**values, "age": await age_of(parts, datetime.now(UTC))})
+
+
+async def _timeline_csv(request: Request) -> Response:
+    """What happened in all services, an event a row; what it says beside that is on the page."""
+    shown = await _shown(request)
+    rows = (
+        (
+            entry["when"], entry["service"], entry["what"], entry["version"],
+            f"{entry['who']['kind']} {entry['who']['subject']}", entry["who"].get("on_behalf_of"), entry["why"],
+            entry["reason"], entry["id"], entry["caused_by"],
+        )
+        for entry in shown["timeline"]
+    )  # fmt: skip
+    return sheet(f"timeline-{shown['order']['number']}", EVENT_COLUMNS, rows)
+
+
+async def _steps_csv(request: Request) -> Response:
+    """How long the order and the work for it stood where."""
+    shown = await _shown(request)
+    rows = ([getattr(visit, name) for name in STEP_COLUMNS] for visit in shown["visits"])
+    return sheet(f"steps-{shown['order']['number']}", STEP_COLUMNS, rows)
+
+
+async def _shown(request: Request) -> Mapping[str, Any]:
+    """All that the page of an order shows. Raises Refused."""
+    session, _ = who_of(request)
     parts = parts_of(request)
     shown = await order_page(
         parts.inside, parts.questions, parts.histories, session.token, request.path_params["name"],
@@ -82,9 +124,7 @@ async def _order(request: Request) -> Response:
     )  # fmt: skip
     if shown.trouble:
         raise Refused(shown.status, "No such order", shown.trouble)
-    actions = [action for action in ACTIONS if action.roles & grant.roles and action.fits(shown.values["order"])]
-    values = {**shown.values, "actions": actions, "live": shown.values["at"] is None}
-    return page(request, "order.html", {**values, "age": await age_of(parts, datetime.now(UTC))})
+    return shown.values
 
 
 async def _act(request: Request) -> Response:
@@ -102,5 +142,7 @@ ROUTES = (
     Route("/orders", _orders),
     Route("/orders.csv", _orders_csv),
     Route("/orders/{name}", _order),
+    Route("/orders/{name}/timeline.csv", _timeline_csv),
+    Route("/orders/{name}/steps.csv", _steps_csv),
     Route("/orders/{name}/{action}", _act, methods=["POST"]),
 )

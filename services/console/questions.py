@@ -21,6 +21,11 @@ EXPORT_ROWS_MAX = 50_000
 """Rows of one CSV file."""
 
 QUERY_CHARS_MAX = 200
+
+WIDE_ROWS = 2_000
+"""Names and goods that a search may match before it goes through the orders from the last one backwards: of so many a
+page is soon full, while sorting all that match would take longest."""
+
 WORKS_MAX = 50
 WINDOW = timedelta(hours=24)
 """Steps left within this time are what durations are taken from."""
@@ -40,6 +45,8 @@ AT_NODE: LiteralString = (
     "exists (select from standing as work where work.order_id = cards.order_id and work.location = %s"
     " and work.step <> 'done')"
 )
+
+OWNED: LiteralString = "exists (select from owners where owners.order_id = cards.order_id and owner = %s)"
 
 Rows = Callable[[LiteralString, Sequence[Any]], list[Any]]
 """Asks the console's tables; raises chassis.store.StoreAway while they do not answer."""
@@ -141,27 +148,19 @@ class Questions:
         step: Step | None = None,
         channel: str = "",
         location: str = "",
+        owner: str = "",
         after: tuple[datetime, str] | None = None,
         limit: int = PAGE_ROWS,
     ) -> Found:
         """Orders, the last recorded first. `query`: what any of its names begins with, or words of its goods."""
         wanted = query.strip().lower()[:QUERY_CHARS_MAX]
-        matched: LiteralString = (
-            "select order_id, min(kind || ' ' || name) as because from names where folded like %s group by order_id"
-            " union all select order_id, 'goods' from cards where words @@ websearch_to_tsquery('simple', %s)"
-        )
-        source: LiteralString = (
-            "(select order_id, min(because) as because from (" + matched + ") as each group by order_id) as hit"
-            " join cards using (order_id)"
-            if wanted
-            else "(select null::text as because) as hit cross join cards"
-        )
-        parameters: list[Any] = [_prefix(wanted), wanted] if wanted else []
-        conditions: list[LiteralString] = ["true"]
+        source, given, conditions = self._matching(wanted)
+        parameters: list[Any] = [*given]
         wishes: tuple[tuple[LiteralString, str | None], ...] = (
             ("standing.step = %s", step.value if step else None),
             ("cards.channel_account = %s", channel or None),
             (AT_NODE, location or None),
+            (OWNED, owner or None),
         )
         for condition, value in wishes:
             if value is not None:
@@ -181,9 +180,49 @@ class Questions:
         last = cards[-1] if cards else None
         return Found(cards, (last.recorded_at, last.order_id) if last and len(rows) > limit else None)
 
+    def _matching(self, wanted: str) -> tuple[LiteralString, list[Any], list[LiteralString]]:
+        """Where the orders come from that match: a source with `because`, its parameters, and conditions."""
+        if not wanted:
+            return "(select null::text as because) as hit cross join cards", [], ["true"]
+        given: list[Any] = [_prefix(wanted), wanted]
+        if self._is_wide(*given):
+            source: LiteralString = (
+                "cards cross join lateral (select coalesce((select kind || ' ' || name from names where"
+                " names.order_id = cards.order_id and folded like %s limit 1),"
+                " case when words @@ websearch_to_tsquery('simple', %s) then 'goods' end) as because) as hit"
+            )
+            return source, given, ["because is not null"]
+        source = (
+            "(select order_id, min(because) as because from ("
+            "select order_id, kind || ' ' || name as because from names where folded like %s"
+            " union all select order_id, 'goods' from cards where words @@ websearch_to_tsquery('simple', %s)"
+            ") as each group by order_id) as hit join cards using (order_id)"
+        )
+        return source, given, ["true"]
+
+    def _is_wide(self, prefix: str, words: str) -> bool:
+        """Whether a search matches more than is sorted at once."""
+        [(many,)] = self._rows(
+            "select (select count(*) from (select from names where folded like %s limit %s) as named) +"
+            " (select count(*) from (select from cards where words @@ websearch_to_tsquery('simple', %s) limit %s) as told)",
+            [prefix, WIDE_ROWS + 1, words, WIDE_ROWS + 1],
+        )
+        return bool(many > WIDE_ROWS)
+
     def channels(self) -> list[str]:
         """The channel accounts that orders came from."""
-        return [name for (name,) in self._rows("select distinct channel_account from cards order by 1 limit 200", [])]
+        # From one to the next by the index: reading every order for its channel takes longer than the search.
+        rows = self._rows(
+            "with recursive each (name) as ((select min(channel_account) from cards) union all"
+            " select (select min(channel_account) from cards where channel_account > each.name) from each"
+            " where each.name is not null) select name from each where name is not null limit 200",
+            [],
+        )
+        return [name for (name,) in rows]
+
+    def owners(self, order_ids: Sequence[str]) -> dict[str, str]:
+        """Who looks after these orders, where somebody does."""
+        return dict(self._rows("select order_id, owner from owners where order_id = any(%s)", [sorted(set(order_ids))]))
 
     def stands(self, now: datetime) -> list[Stand]:
         """Every step at which something stands or stood within a day, in the order in which an order passes them."""
@@ -259,7 +298,12 @@ class Questions:
 
     def locations(self) -> list[str]:
         """Nodes that ever had work."""
-        rows = self._rows("select distinct location from standing where location is not null order by 1 limit 500", [])
+        rows = self._rows(
+            "with recursive each (name) as ((select min(location) from standing) union all"
+            " select (select min(location) from standing where location > each.name) from each"
+            " where each.name is not null) select name from each where name is not null limit 500",
+            [],
+        )
         return [name for (name,) in rows]
 
     def works(self, scanned: str, location: str = "") -> list[str]:

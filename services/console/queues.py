@@ -29,19 +29,20 @@ RUN = frozenset({Role.ADMIN})
 @dataclass(frozen=True, slots=True)
 class Deed:
     """What may be done to several rows at once, by whom: the addresses that are asked for one of them, and what is said
-    there of the reason."""
+    there of the reason and of who does it."""
 
     name: str
     title: str
     roles: frozenset[Role]
     paths: Callable[[Inside, str, Names], Awaitable[Sequence[str]]]
-    body: Callable[[str], dict[str, Any]] = lambda why: {"detail": why}
+    body: Callable[[str, str], dict[str, Any]] = lambda why, who: {"detail": why}
 
 
 @dataclass(frozen=True, slots=True)
 class Queue:
     """A queue: whose it is, what happens if nobody acts, where the doors list it, and the columns that are shown (field
-    of a row, title). `within`: how soon somebody should have acted. `key`: the fields of a row that name it to `deeds`."""
+    of a row, title). `within`: how soon somebody should have
+    acted, unless a setting says (exception_hours). `key`: the fields of a row that name it to `deeds`."""
 
     name: str
     title: str
@@ -57,6 +58,8 @@ class Queue:
 
 
 def _at(template: str) -> Callable[[Inside, str, Names], Awaitable[Sequence[str]]]:
+    """An address made of as many of a row's names as it has places."""
+
     async def paths(inside: Inside, token: str, names: Names) -> Sequence[str]:
         return [template.format(*(part(name) for name in names))]
 
@@ -74,11 +77,12 @@ RELEASE = Deed("release", "Release all holds", KEPT, _holds_of)
 CANCEL = Deed("cancel", "Cancel what has not left", SERVED, _at("/orders/{}/cancel"))
 APPROVE = Deed("approve", "Approve", KEPT, _at("/orders/{}/refunds/{}/approve"))
 DECLINE = Deed("decline", "Do not approve", KEPT, _at("/orders/{}/refunds/{}/decline"))
+TAKE = Deed("take", "Look after it myself", KEPT, _at("/orders/{}/owner"), lambda why, who: {"owner": who})
 RETRY = Deed("retry", "Try again", KEPT, _at("/orders/{}/refunds/{}/retry"))
 WITHDRAW = Deed("withdraw", "Withdraw", BOOKED, _at("/orders/{}/refunds/{}/withdraw"))
-ISSUE = Deed("issue", "Issue now", BOOKED, _at("/invoices/{}/retry"), lambda why: {})
-REDRIVE = Deed("redrive", "Try again", RUN, _at("/dead-letters/{}/redrive"), lambda why: {})
-DISCARD = Deed("discard", "Give up", RUN, _at("/dead-letters/{}/discard"), lambda why: {"reason": why})
+ISSUE = Deed("issue", "Issue now", BOOKED, _at("/invoices/{}/retry"), lambda why, who: {})
+REDRIVE = Deed("redrive", "Try again", RUN, _at("/dead-letters/{}/redrive"), lambda why, who: {})
+DISCARD = Deed("discard", "Give up", RUN, _at("/dead-letters/{}/discard"), lambda why, who: {"reason": why})
 
 
 QUEUES = (
@@ -93,7 +97,7 @@ QUEUES = (
         (("number", "Order"), ("external_id", "Channel's id"), ("channel_account", "Channel"), ("changed_at", "Since")),
         within=timedelta(hours=4),
         key=("order_id",),
-        deeds=(RELEASE, CANCEL),
+        deeds=(RELEASE, CANCEL, TAKE),
     ),
     Queue(
         "backorders",
@@ -105,6 +109,8 @@ QUEUES = (
         "claims",
         (("sku", "SKU"), ("waiting", "Units"), ("order", "Order"), ("location", "Where"), ("claimed_at", "Since")),
         within=timedelta(hours=168),
+        key=("order",),
+        deeds=(TAKE,),
     ),
     Queue(
         "payments",
@@ -116,6 +122,8 @@ QUEUES = (
         "payments",
         (("order_id", "Order"), ("currency", "Currency"), ("changed_at", "Since")),
         within=timedelta(hours=4),
+        key=("order_id",),
+        deeds=(TAKE,),
     ),
     Queue(
         "refunds to approve",
@@ -134,7 +142,7 @@ QUEUES = (
         ),
         within=timedelta(hours=24),
         key=("order_id", "refund"),
-        deeds=(APPROVE, DECLINE),
+        deeds=(APPROVE, DECLINE, TAKE),
     ),
     Queue(
         "refunds",
@@ -147,7 +155,7 @@ QUEUES = (
         (("order_number", "Order"), ("amount", "Amount"), ("cause", "Cause"), ("changed_at", "Since")),
         within=timedelta(hours=24),
         key=("order_id", "refund"),
-        deeds=(RETRY, WITHDRAW),
+        deeds=(RETRY, WITHDRAW, TAKE),
     ),
     Queue(
         "astray",
@@ -165,6 +173,8 @@ QUEUES = (
             ("changed_at", "Since"),
         ),
         within=timedelta(hours=48),
+        key=("order_id",),
+        deeds=(TAKE,),
     ),
     Queue(
         "notices",
@@ -176,6 +186,8 @@ QUEUES = (
         "orders",
         (("number", "Order"), ("failed_notices", "Messages"), ("channel_account", "Channel"), ("changed_at", "Since")),
         within=timedelta(hours=24),
+        key=("order_id",),
+        deeds=(TAKE,),
     ),
     Queue(
         "returns",

@@ -6,7 +6,7 @@ letters to be found by their beginning. Nothing personal: a customer is found by
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, LiteralString
 
@@ -18,7 +18,7 @@ from contracts.envelope import Envelope
 from contracts.fulfillment import FulfillmentOrderCreated
 from contracts.ids import split_stream
 from contracts.message import Event
-from contracts.order import LinesAdded, OrderImported, OrderLine, OrderPlaced, ReturnRequested
+from contracts.order import LinesAdded, OrderAssigned, OrderImported, OrderLine, OrderPlaced, ReturnRequested
 from contracts.payments.invoices import InvoiceIssued
 from contracts.shipping import LabelIssued, ShipmentCreated
 
@@ -28,6 +28,7 @@ _FOLDED = (
     OrderPlaced,
     OrderImported,
     LinesAdded,
+    OrderAssigned,
     ReturnRequested,
     FulfillmentOrderCreated,
     ShipmentCreated,
@@ -62,7 +63,8 @@ _Card = tuple[str, str, str, str, str, str, str, int, Any, Any, str]
 
 class SearchProjection:
     """`cards`: one row an order, as a list shows it, with the words of its goods; `names`: one row a name of an order.
-    `placed_at` is the channel's own time, `recorded_at` ours; `total` in minor units."""
+    `owners`: who looks after an order, where somebody does. `placed_at` is the channel's own time, `recorded_at` ours;
+    `total` in minor units."""
 
     name = "search"
     topics = ("order.events", "fulfillment.events", "shipping.events", "payments.events")
@@ -72,18 +74,23 @@ class SearchProjection:
         channel_account text not null, seller text not null, currency text not null, total bigint not null,
         placed_at timestamptz not null, recorded_at timestamptz not null, words tsvector not null);
     create index if not exists cards_recorded on cards (recorded_at desc, order_id desc);
+    create index if not exists cards_channel on cards (channel_account);
     create index if not exists cards_words on cards using gin (words);
     create table if not exists names (
         order_id text not null, kind text not null, name text not null, folded text not null,
         primary key (order_id, kind, name));
     create index if not exists names_folded on names (folded text_pattern_ops);
+    create table if not exists owners (order_id text primary key, owner text not null);
+    create index if not exists owners_owner on owners (owner);
     """
 
     def apply(self, connection: psycopg.Connection[Any], records: Sequence[Record]) -> None:
-        cards, names = dict[str, _Card](), dict[_Name, None]()
+        cards, names, owners = dict[str, _Card](), dict[_Name, None](), dict[str, str | None]()
         for envelope, event in events_among(records, _FOLDED):
             if isinstance(event, OrderPlaced | OrderImported):
                 cards.setdefault(event.order_id, _card(envelope, event))
+            if isinstance(event, OrderAssigned):
+                owners[split_stream(envelope.subject)[1]] = event.owner
             names.update(dict.fromkeys(_names(envelope, event)))
         if cards:
             connection.execute(
@@ -102,6 +109,21 @@ class SearchProjection:
                 " on conflict do nothing",
                 [list(column) for column in zip(*rows, strict=True)],
             )
+        if owners:
+            _assign(connection, owners)
+
+
+def _assign(connection: psycopg.Connection[Any], owners: Mapping[str, str | None]) -> None:
+    left = [order for order, owner in owners.items() if owner is None]
+    taken = [(order, owner) for order, owner in owners.items() if owner is not None]
+    if left:
+        connection.execute("delete from owners where order_id = any(%s)", [left])
+    if taken:
+        connection.execute(
+            "insert into owners select * from unnest(%s::text[], %s::text[]) on conflict (order_id)"
+            " do update set owner = excluded.owner",
+            [list(column) for column in zip(*taken, strict=True)],
+        )
 
 
 def _card(envelope: Envelope, placed: OrderPlaced | OrderImported) -> _Card:

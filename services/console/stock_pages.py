@@ -17,6 +17,8 @@ from chassis.tokens import Role
 from contracts.ids import aggregate_id, stream
 from services.console.answering import CONSOLE, Refused, age_of, form_of, page, parts_of, told, who_of
 from services.console.charts import Chart, steps
+from services.console.inside import Answer
+from services.console.sheets import sheet
 
 __all__ = ["ROUTES"]
 
@@ -36,15 +38,33 @@ MOVING = frozenset({Role.WAREHOUSE, Role.ADMIN})
 REASONS = ("found", "damaged", "lost", "stolen", "scrapped", "expired", "sample", "restocked", "cleared", "quarantined")
 
 
+EXPORT_ROWS_MAX = 200
+"""Articles of one CSV file: what a door lists at once."""
+
+LEVELS = (
+    "location", "on_hand", "sellable", "reserved", "soft", "picked", "suspect", "damaged", "on_hold", "available",
+)  # fmt: skip
+"""Parts of a level in a file."""
+
+
 async def _stock(request: Request) -> Response:
-    session, _ = who_of(request)
+    who_of(request)
     given, parts = request.query_params, parts_of(request)
     if sku := given.get("sku", "").strip():
         return RedirectResponse(f"{CONSOLE}/stock/{quote(sku, safe='')}", status_code=303)
-    answer = await parts.inside.get(
+    answer = await _listed(request, ROWS)
+    values = {"items": answer.said["stock_items"], "more": answer.said.get("next"), "asked": given}
+    return page(request, "stock.html", {**values, "live": True, "age": await age_of(parts, datetime.now(UTC))})
+
+
+async def _listed(request: Request, limit: int) -> Answer:
+    """The articles that are asked for, at most so many. Raises Refused."""
+    session, _ = who_of(request)
+    given = request.query_params
+    answer = await parts_of(request).inside.get(
         session.token,
         "/stock-items",
-        limit=ROWS,
+        limit=limit,
         after=given.get("after"),
         location=given.get("location") or None,
         waiting="true" if given.get("waiting") else None,
@@ -52,21 +72,58 @@ async def _stock(request: Request) -> Response:
     )
     if not answer.fine:
         raise Refused(answer.status, "Stock is not shown", answer.trouble)
-    values = {"items": answer.said["stock_items"], "more": answer.said.get("next"), "asked": given}
-    return page(request, "stock.html", {**values, "live": True, "age": await age_of(parts, datetime.now(UTC))})
+    return answer
 
 
-async def _article(request: Request) -> Response:
-    session, grant = who_of(request)
+async def _stock_csv(request: Request) -> Response:
+    """A row an article and location; of an article that lies nowhere one with what is waited for alone."""
+    answer = await _listed(request, EXPORT_ROWS_MAX)
+    nowhere: Sequence[Mapping[str, Any]] = ({},)
+    rows = (
+        (item["sku"], item["unit"], item.get("waiting"), *(level.get(part) for part in LEVELS))
+        for item in answer.said["stock_items"]
+        for level in item["levels"] or nowhere
+    )
+    return sheet("stock", ("sku", "unit", "waiting", *LEVELS), rows)
+
+
+async def _moved(request: Request) -> tuple[Mapping[str, Any], list[dict[str, Any]]]:
+    """An article and its last movements, the first first. Raises Refused."""
+    session, _ = who_of(request)
     sku, parts = request.path_params["sku"], parts_of(request)
     answer = await parts.inside.get(session.token, f"/stock-items/{quote(sku, safe='')}")
     if not answer.fine:
         raise Refused(answer.status, f"No stock of {sku}", answer.trouble)
     name = stream("stock_item", aggregate_id(TENANT, "stock_item", sku))
     events = await asyncio.to_thread(parts.histories, name, max(0, answer.said["version"] - MOVEMENTS))
-    movements = list(_movements(events))
+    return answer.said, list(_movements(events))
+
+
+async def _movements_csv(request: Request) -> Response:
+    item, movements = await _moved(request)
+    columns = ("when", "what", "who", "why", *LEVELS, "order")
+    rows = (
+        (
+            move["event"]["when"], move["event"]["what"],
+            f"{move['event']['who']['kind']} {move['event']['who']['subject']}", move["event"]["why"],
+            *(move["level"].get(part) for part in LEVELS), move["order"],
+        )
+        for move in reversed(movements)
+    )  # fmt: skip
+    return sheet(f"movements-{_file_name(item['sku'])}", columns, rows)
+
+
+def _file_name(sku: str) -> str:
+    """As much of a name as may stand in that of a file."""
+    return "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in sku)
+
+
+async def _article(request: Request) -> Response:
+    _, grant = who_of(request)
+    parts = parts_of(request)
+    item, movements = await _moved(request)
     values = {
-        "item": answer.said,
+        "item": item,
         "movements": list(reversed(movements)),
         "charts": _charts(movements),
         "may_adjust": bool(grant.roles & MOVING),
@@ -138,6 +195,8 @@ async def _adjust(request: Request) -> Response:
 
 ROUTES = (
     Route("/stock", _stock),
+    Route("/stock.csv", _stock_csv),
+    Route("/stock/{sku:path}/movements.csv", _movements_csv),
     Route("/stock/{sku:path}/adjust", _adjust, methods=["POST"]),
     Route("/stock/{sku:path}", _article),
 )

@@ -18,11 +18,17 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from services.console.answering import CONSOLE, Refused, age_of, form_of, page, parts_of, told, who_of
+from services.console.inside import Answer
 from services.console.pick_list_pdf import WORKS_MAX, pick_list_pdf
+from services.console.sheets import sheet
 
 __all__ = ["ROUTES"]
 
 ROWS = 100
+EXPORT_ROWS_MAX = 200
+"""Works of one CSV file: what a door lists at once."""
+
+COLUMNS = ("id", "order_id", "location", "method", "stage", "quantity", "priority", "created_at")
 STAGES = ("open", "accepted", "picked", "packed", "ready")
 """Those at which a node has something to do."""
 
@@ -40,7 +46,7 @@ NEXT: Mapping[str, tuple[str, str]] = {
 
 
 async def _work(request: Request) -> Response:
-    session, _ = who_of(request)
+    who_of(request)
     given, parts = request.query_params, parts_of(request)
     if scanned := given.get("scan", "").strip():
         found = await asyncio.to_thread(parts.questions.works, scanned, given.get("location", ""))
@@ -49,21 +55,35 @@ async def _work(request: Request) -> Response:
         text = "No open work is called so here." if not found else f"{len(found)} are open with that; choose one below."
         asked = {"location": given.get("location", ""), "said": text, "fine": 0}
         return RedirectResponse(f"{CONSOLE}/warehouse?{urlencode(asked)}", status_code=303)
+    answer = await _listed(request, ROWS)
+    locations = await asyncio.to_thread(parts.questions.locations)
+    values = {"works": answer.said["fulfillment_orders"], "more": answer.said.get("next"), "asked": given}
+    shown = {**values, "locations": locations, "stages": STAGES, "live": True}
+    return page(request, "warehouse.html", {**shown, "age": await age_of(parts, datetime.now(UTC))})
+
+
+async def _listed(request: Request, limit: int) -> Answer:
+    """The work that is asked for, at most so much. Raises Refused."""
+    session, _ = who_of(request)
+    given = request.query_params
     stage = given.get("stage", "")
-    answer = await parts.inside.get(
+    answer = await parts_of(request).inside.get(
         session.token,
         "/fulfillment-orders",
-        limit=ROWS,
+        limit=limit,
         after=given.get("after"),
         location=given.get("location") or None,
         stage=[stage] if stage in STAGES else list(STAGES),
     )
     if not answer.fine:
         raise Refused(answer.status, "Work is not shown", answer.trouble)
-    locations = await asyncio.to_thread(parts.questions.locations)
-    values = {"works": answer.said["fulfillment_orders"], "more": answer.said.get("next"), "asked": given}
-    shown = {**values, "locations": locations, "stages": STAGES, "live": True}
-    return page(request, "warehouse.html", {**shown, "age": await age_of(parts, datetime.now(UTC))})
+    return answer
+
+
+async def _work_csv(request: Request) -> Response:
+    answer = await _listed(request, EXPORT_ROWS_MAX)
+    rows = ([work.get(name) for name in COLUMNS] for work in answer.said["fulfillment_orders"])
+    return sheet("work", COLUMNS, rows)
 
 
 async def _one(request: Request) -> Response:
@@ -151,6 +171,7 @@ def _number(fields: Mapping[str, str], name: str, otherwise: int) -> int:
 
 ROUTES = (
     Route("/warehouse", _work),
+    Route("/warehouse.csv", _work_csv),
     Route("/warehouse/pick-list.pdf", _pick_list),
     Route("/warehouse/{name}", _one),
     Route("/warehouse/{name}/{step}", _step, methods=["POST"]),

@@ -47,6 +47,7 @@ from services.order import (
     fulfillment_advance,
     fulfillment_answers,
     fulfillment_saga,
+    looking_after,
     notice_content,
     notice_outcomes,
     notices,
@@ -71,6 +72,7 @@ from services.order.documents import DocumentsState
 from services.order.exchange_state import ExchangesState
 from services.order.fulfillment_state import COLLECT, DECIDE, NOT_BEFORE, WORK, FulfillmentState
 from services.order.leaving import hand_out
+from services.order.looking_after import LookedAfter
 from services.order.notices import NoticesState
 from services.order.order import OrderState
 from services.order.refund_state import RefundsState
@@ -104,6 +106,7 @@ class OrderStream(NamedTuple):
     changes: ChangesState
     ahead: CancelsAhead
     exchanges: ExchangesState
+    looked_after: LookedAfter
 
 
 def _deadline(message: DeadlinePassed, state: OrderStream, context: Context) -> Sequence[Event]:
@@ -236,6 +239,7 @@ _DECIDE: Mapping[type[Message], Callable[[Any, Any, Context], Sequence[Event]]] 
     **changing.decide,
     **channel_cancels.decide,
     **astray.decide,
+    **looking_after.decide,
     **refund_saga.decide,
     **refund_granting.decide,
     **returning.decide,
@@ -256,6 +260,7 @@ ORDER = StreamKind(
         changes_state.FOLD,
         channel_cancels.FOLD,
         exchange_state.FOLD,
+        looking_after.FOLD,
     ),
     decide=_DECIDE,
     state=OrderStream,

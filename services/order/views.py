@@ -55,6 +55,8 @@ def order_view(stream: Stream) -> dict[str, Any]:
         "changes": state.changes.version,
         "change": _proposed(state.changes.proposed),
         "ship_groups": [_way(group) for group in placed.ship_groups],
+        "owner": state.looked_after.owner,
+        "notes": state.looked_after.notes,
         "holds": [_hold(held) for _, held in sorted(order.holds.items())],
         "kits": [_kit(order, kit) for kit in dict.fromkeys(part.kit for part in parts_of_kits(placed))],
         "lines": [_line(state, name) for name in sorted(order.lines, key=lambda name: order.lines[name].index)],

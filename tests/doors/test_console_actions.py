@@ -16,6 +16,7 @@ from services.console.order_actions import ACTIONS, Action, act
 from services.order.astray_api import Settlement
 from services.order.change_intake import NewChange
 from services.order.holds_api import NewHold, Release
+from services.order.looking_after_api import NewNote, Owner
 from services.order.refunds_api import Agreed, NewRefund, Withdrawal
 from services.order.returns_api import Agreement, NewReturn, Refusal
 
@@ -57,6 +58,9 @@ def sent(name: str, **fields: str) -> tuple[Answer, Kept]:
 # (action, what is filled in, path, body, what the door takes)
 FORMS: list[tuple[str, dict[str, str], str, dict[str, Any], type[BaseModel] | None]] = [
     ("hold", {}, "/holds", {"detail": "as agreed by phone"}, NewHold),
+    ("note", {"text": "please ring twice "}, "/notes", {"text": "please ring twice"}, NewNote),
+    ("assign", {"owner": "bob"}, "/owner", {"owner": "bob"}, Owner),
+    ("assign", {"owner": ""}, "/owner", {"owner": None}, Owner),
     ("release", {"which": "fraud/1"}, "/holds/fraud%2F1/release", {"detail": "as agreed by phone"}, Release),
     (
         "change",
@@ -165,6 +169,8 @@ def test_every_action_is_specified_here() -> None:
         ("exchange", {"line": "1", "quantity": "-1", "sku": "CUP", "because": "other", "send": "at_once"}, "Units"),
         ("refund", {"percent": "half"}, "Percent"),
         ("hold", {"reason": " "}, "Why"),
+        ("note", {"text": " "}, "Note"),
+        ("assign", {"owner": "Ada Example"}, "Account"),
         ("approve-refund", {}, "Which"),
     ],
 )
@@ -176,9 +182,9 @@ def test_what_does_not_say_what_is_asked_is_not_sent(name: str, fields: dict[str
 
 def test_what_is_offered_follows_from_where_the_order_is() -> None:
     # given goods that have not left, their quantities may change; nothing can come back
-    assert offered(EMPTY) == {"hold", "cancel", "change"}
+    assert offered(EMPTY) == {"note", "assign", "hold", "cancel", "change"}
     # once they are with the customer, they may come back, be paid back or sent again
-    assert offered(LEFT) == {"hold", "cancel", "change", "exchange", "return", "claim", "reship"}
+    assert offered(LEFT) - offered(EMPTY) == {"exchange", "return", "claim", "reship"}
     # what waits for a decision is offered to be decided
     refund = {"refund": "1", "amount": 500, "cause": "appeasement", "reason": "late"}
     back = {"number": 1, "lines": [{"quantity": 1, "sku": "POT"}]}

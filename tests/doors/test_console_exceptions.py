@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString, get_args
 
 import pytest
 from starlette.applications import Starlette
@@ -17,9 +17,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from chassis.settings import ExceptionList
 from chassis.tokens import Role, Tokens
 from services.console.queues import QUEUES
 from tests.doors.test_console import Tables, Untold, form_of, opened, signed_in
+
+SETTINGS = Path(__file__).parents[2] / "docs" / "settings.md"
 
 
 class Doors:
@@ -86,6 +89,29 @@ def test_what_waits_longer_than_it_should_is_said_to_be_late(browser: TestClient
     assert old < new and ">late<" in page[old:new] and ">late<" not in page[new:]
 
 
+class Patient(Untold):
+    """An installation whose settings give refunds a week to be approved."""
+
+    def levels(self) -> Mapping[str, timedelta]:
+        return {"refunds to approve": timedelta(days=7)}
+
+
+def test_a_setting_says_how_soon_somebody_should_have_acted(doors: Doors, tokens: Tokens) -> None:
+    with opened(doors.app, tokens, Tables(), Patient()) as browser:
+        signed_in(browser, tokens)
+        page = browser.get("/console/exceptions").text
+    assert "within 7 d" in page and "late: " not in page
+
+
+def test_the_lists_that_can_be_set_are_those_whose_rows_have_an_age() -> None:
+    told = {queue.name.replace(" ", "_"): queue.within for queue in QUEUES if queue.within is not None}
+    assert set(get_args(ExceptionList)) == told.keys()
+    # and the page of settings says what holds where nothing is set
+    text = SETTINGS.read_text()
+    for name, within in told.items():
+        assert re.search(rf"`{name}` \({within // timedelta(hours=1)}\b", text), name
+
+
 def test_several_are_approved_with_one_reason_and_each_says_what_came_of_it(
     browser: TestClient, tokens: Tokens, doors: Doors
 ) -> None:
@@ -109,6 +135,30 @@ def test_all_holds_of_an_order_are_released_each_by_itself(browser: TestClient, 
     answer = asked(browser, "held", do="release", why="looked at", row__o1="QQ-1")
     assert answer.status_code == 200
     assert [path for path, _ in doors.asked] == ["/orders/o1/holds/h/1/release", "/orders/o1/holds/h2/release"]
+
+
+class LookedAfter(Tables):
+    """The order of the refunds is looked after by somebody."""
+
+    def rows(self, query: LiteralString, parameters: Sequence[Any]) -> list[Any]:
+        if "from owners" in query:
+            return [(name, "bob") for name in parameters[0] if name == "o1"]
+        return super().rows(query, parameters)
+
+
+def test_an_exception_is_looked_after_by_whoever_looks_after_its_order(doors: Doors, tokens: Tokens) -> None:
+    with opened(doors.app, tokens, LookedAfter(), Untold()) as browser:
+        signed_in(browser, tokens)
+        assert browser.get("/console/exceptions").text.count("<td>bob</td>") == 2
+        [header, *rows] = csv.reader(io.StringIO(browser.get("/console/exceptions/refunds to approve.csv").text))
+        assert [dict(zip(header, row, strict=True))["owner"] for row in rows] == ["bob", "bob"]
+
+
+def test_orders_are_taken_over_by_whoever_asks_for_it(browser: TestClient, tokens: Tokens, doors: Doors) -> None:
+    signed_in(browser, tokens)
+    answer = asked(browser, "refunds to approve", do="take", why="mine", **{"row.o1/1": "QQ-1"})
+    assert answer.status_code == 200
+    assert doors.asked == [("/orders/o1/owner", b'{"owner":"ada"}')]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import csv
+import io
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -17,8 +19,9 @@ from chassis.log import LogError
 from chassis.reading import Reads
 from chassis.settings import Settings
 from chassis.tokens import Role, Tokens
-from oms.insight import Insight, settings_in_force
+from oms.insight import MODELS, STORES, Insight, settings_in_force
 from oms.lag import InstalledLog
+from services.console.installation import COUNTED_MAX, Followed
 from tests.doors.test_console import Tables, opened, signed_in
 
 DUE = datetime(2026, 1, 5, 9, tzinfo=UTC)
@@ -30,18 +33,32 @@ def settings(**given: Any) -> Settings:
 
 
 class Rows:
-    """A service's tables, in which three deadlines wait and one is past."""
+    """A service's tables, in which three deadlines wait and one is past; they follow two partitions, the store to the end
+    and the list of orders not."""
+
+    waiting = 3
 
     def rows(self, query: str, parameters: Sequence[Any]) -> list[Any]:
-        return [(3, 1)] if "count" in query else [("order/o1", "hold", DUE)]
+        if query == STORES:
+            return [("store", "order.events", 0, 40), ("store", "order.events", 1, 7)]
+        if query == MODELS:
+            return [("orders", "order.events", 0, 30), ("orders", "order.events", 1, 5)]
+        return [(self.waiting, 1)] if "count" in query else [("order/o1", "hold", DUE)]
+
+
+class Ends:
+    """A log of which only the ends are known."""
+
+    def bounds(self, topic: str, partition: int) -> tuple[int, int]:
+        return 0, {0: 40, 1: 7}[partition]
 
 
 def away() -> InstalledLog:
     raise LogError("no broker answers")
 
 
-def insight() -> Insight:
-    return Insight(settings(http_port=8081), {"order": cast(Reads, Rows())}, away)
+def insight(log: Callable[[], InstalledLog] = away, rows: Rows | None = None) -> Insight:
+    return Insight(settings(http_port=8081), {"order": cast(Reads, rows or Rows())}, {}, log)
 
 
 def test_settings_are_told_as_they_are_and_no_password() -> None:
@@ -72,3 +89,51 @@ def test_operators_alone_see_what_waits_and_what_is_set(tmp_path: Path, role: Ro
     for said in ("2026-01-05 09:00:00 hold of", "OMS_HTTP_PORT", "no broker answers"):
         assert (said in answer.text) == (status == 200), said
     assert "hunter2" not in answer.text
+
+
+def test_tables_say_how_far_they_are_behind_the_topics_that_they_follow() -> None:
+    told = insight(lambda: cast(InstalledLog, Ends())).followers()
+    assert told == [Followed("order", "orders", 12), Followed("order", "store", 0)]
+    # and where no broker answers nobody knows
+    assert insight().followers() is None
+
+
+@pytest.mark.parametrize(
+    ("table", "row"),
+    [
+        ("services", {"service": "order", "not_handled": "", "dead_letters": "0"}),
+        ("followers", {"service": "order", "tables": "orders", "offsets_behind": "12"}),
+        ("deadlines", {"service": "order", "stream": "order/o1", "name": "hold", "at": DUE.isoformat()}),
+        ("settings", {"name": "OMS_HTTP_PORT", "value": "8081", "chosen": "True"}),
+    ],
+)
+def test_each_table_is_there_as_a_file_for_operators_alone(tmp_path: Path, table: str, row: dict[str, str]) -> None:
+    app = Starlette(routes=[Route("/{path:path}", _doors)])
+    tokens = Tokens(tmp_path / "tokens.toml")
+    log = away if table == "services" else lambda: cast(InstalledLog, Ends())
+    with opened(app, tokens, Tables(), insight(log)) as browser:
+        signed_in(browser, tokens, Role.ADMIN)
+        answer = browser.get(f"/console/operators/{table}.csv")
+        assert browser.get("/console/operators/nothing.csv").status_code == 404
+    assert answer.headers["content-type"].startswith("text/csv")
+    [header, *rows] = csv.reader(io.StringIO(answer.text))
+    shown = [dict(zip(header, each, strict=True)) for each in rows]
+    assert any(row.items() <= each.items() for each in shown), shown
+
+
+def test_no_file_is_for_who_may_not_see_the_page(tmp_path: Path) -> None:
+    async def refusing(request: Request) -> Response:
+        return JSONResponse({"title": "Not allowed"}, 403)
+
+    tokens = Tokens(tmp_path / "tokens.toml")
+    with opened(Starlette(routes=[Route("/{path:path}", refusing)]), tokens, Tables(), insight()) as browser:
+        signed_in(browser, tokens, Role.CSR)
+        assert browser.get("/console/operators/settings.csv").status_code == 403
+
+
+def test_very_many_deadlines_are_counted_to_a_limit(tmp_path: Path) -> None:
+    rows, tokens = Rows(), Tokens(tmp_path / "tokens.toml")
+    rows.waiting = COUNTED_MAX + 1
+    with opened(Starlette(routes=[Route("/{path:path}", _doors)]), tokens, Tables(), insight(rows=rows)) as browser:
+        signed_in(browser, tokens, Role.ADMIN)
+        assert f"more than {COUNTED_MAX}" in browser.get("/console/operators").text

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
+from psycopg.sql import SQL, Identifier
 
 from chassis.bounded import BoundedLog
 from chassis.log import TopicPartition
@@ -14,15 +15,21 @@ from chassis.projection import ProjectionFollower
 from chassis.snapshots import evolve_recorded
 from chassis.store import connect
 from chassis.stream import Stream, fresh
+from chassis.testing import Outcome
 from contracts.envelope import Envelope
-from contracts.order import Bucket
+from contracts.order import AssignOrder, Bucket
 from oms.past import event_of, records
+from services.console import questions as asking
 from services.console.app import declare
-from services.console.flow import ABOUT, Step, StepKind
+from services.console.flow import ABOUT, FlowProjection, Step, StepKind
 from services.console.questions import HOUR, Questions, Rows, Visit
+from services.console.search import SearchProjection
 from services.order.app import declare as declare_order
 from services.order.order import BUCKETS, OrderState
 from services.order.stream import ORDER
+from services.order.tests.story import ORDER_ID, Story
+from services.order.tests.story import order as ordered
+from tests.integration.lists import records_of
 from tests.simulation.busy import busy_month, log_of
 
 
@@ -111,6 +118,61 @@ def test_every_order_is_found_by_the_beginning_of_each_of_its_names(log: MemoryL
             assert name in {card.order_id for card in found.cards}, said
     # and what means something in a pattern is only itself
     assert not questions.orders("%").cards and not questions.orders("_").cards
+
+
+def test_a_search_that_matches_very_many_finds_the_same_orders(
+    log: MemoryLog, questions: Questions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given searches by whole names, by beginnings of them, by words, and by what nothing is called
+    names = [order.terms.external_id for order in orders(log).values()]
+    searches = [*names[:5], names[0][0], "a", "A b", "nothing is called so", "%"]
+    narrow = {said: found(questions, said) for said in searches}
+    assert max(map(len, narrow.values())) > 5 and [] in narrow.values()
+    # when they are gone through from the last order backwards, then these are found, in this order
+    monkeypatch.setattr(asking, "WIDE_ROWS", -1)
+    assert {said: found(questions, said) for said in searches} == narrow
+
+
+def found(questions: Questions, said: str) -> list[str]:
+    cards = questions.orders(said, limit=10_000).cards
+    assert all(card.because for card in cards)
+    return [card.order_id for card in cards]
+
+
+def test_channels_and_nodes_are_told_each_once(questions: Questions, rows: Rows) -> None:
+    assert questions.channels() == [
+        name for (name,) in rows("select distinct channel_account from cards order by 1", [])
+    ]
+    assert questions.locations() == [
+        name for (name,) in rows("select distinct location from standing where location is not null order by 1", [])
+    ]
+    assert len(questions.locations()) > 1
+
+
+def test_an_order_is_found_by_who_looks_after_it_until_nobody_does(database: str, namespace: str) -> None:
+    with connect(database, "public") as connection:
+        connection.execute(SQL("create schema {}").format(Identifier(namespace)))
+        connection.execute(SQL("set search_path to {}").format(Identifier(namespace)))
+        projections = (SearchProjection(), FlowProjection())
+        for projection in projections:
+            connection.execute(projection.tables)
+        questions = Questions(lambda query, parameters: connection.execute(query, parameters).fetchall())
+
+        def told(*outcomes: Outcome) -> list[str]:
+            for projection in projections:
+                projection.apply(connection, records_of("order.events", *outcomes))
+            return [card.order_id for card in questions.orders(owner="ada").cards]
+
+        story = Story()
+        # given an order that somebody takes and another one takes over
+        assert told(story.tell(ordered(("A", 2, 1000))), story.tell(AssignOrder(owner="ada"))) == [ORDER_ID]
+        assert questions.owners([ORDER_ID, "x"]) == {ORDER_ID: "ada"}
+        assert told(story.tell(AssignOrder(owner="bob"))) == []
+        # then both in one go are the last of them
+        assert told(story.tell(AssignOrder()), story.tell(AssignOrder(owner="ada"))) == [ORDER_ID]
+        assert told(story.tell(AssignOrder(owner="ada")), story.tell(AssignOrder())) == []
+        assert questions.owners([ORDER_ID]) == {}
+        connection.execute(SQL("drop schema {} cascade").format(Identifier(namespace)))
 
 
 def test_how_long_steps_took_is_compared_by_the_hour_and_adds_up(questions: Questions, rows: Rows) -> None:

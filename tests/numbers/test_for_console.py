@@ -18,7 +18,7 @@ from chassis.tokens import Role, Tokens
 from oms.numbers.exporting import export
 from oms.numbers.facts import facts
 from oms.numbers.for_console import ExportedFigures
-from oms.numbers.kpis import FORMULAS, By, key_figures
+from oms.numbers.kpis import FORMULAS, By, key_figures, stock_figures
 from services.console.figures import NoNumbers
 from services.console.questions import Questions
 from services.console.site import beside_doors, make_site
@@ -73,6 +73,24 @@ def test_a_figure_leads_to_the_events_behind_it_and_to_their_orders(browser: Tes
     shown = browser.get(link.group(1).replace("&amp;", "&")).text
     assert "OrderPlaced" in shown and re.search(r'href="/console/orders/[0-9a-f-]{36}#e-', shown)
     assert browser.get("/console/numbers/happiness").status_code == 404
+
+
+def test_turns_and_days_of_cover_are_those_of_the_command(browser: TestClient, tokens: Tokens, folder: Path) -> None:
+    signed_in(browser, tokens)
+    days = {"from": "2026-01-05", "to": "2026-01-12"}
+    shown = list(csv.DictReader(io.StringIO(browser.get(f"/console/numbers/stock.csv?{urlencode(days)}").text)))
+    with facts(folder) as connection:
+        wanted = stock_figures(connection, date(2026, 1, 5), date(2026, 1, 12))
+    key = ("location", "sku")
+    assert {tuple(row[name] for name in key): row["on_hand"] for row in shown} == {
+        tuple(row[name] for name in key): str(row["on_hand"]) for row in wanted
+    }
+    # what lasts longest is told first, and before it what nobody took any of
+    lasts = [row["days_of_cover"] for row in shown if row["on_hand"] != "0"]
+    numbers = [float(each) for each in lasts if each]
+    assert lasts[: lasts.count("")] == [""] * lasts.count("") and numbers == sorted(numbers, reverse=True)
+    page = browser.get(f"/console/numbers/stock?{urlencode(days)}").text
+    assert all(f">{row['sku']}</a>" in page for row in wanted)
 
 
 @pytest.mark.parametrize("days", [{"from": "soon"}, {"from": "2026-02-01", "to": "2026-02-01"}])
