@@ -189,7 +189,8 @@ class ChannelShipGroup(Value):
 class ChannelTender(Value):
     """How a part is paid, in minor units; lower ranks are used first. `state` and `refunds_by` are for money that the
     channel takes (`external`), `expires_at` says when its authorisation lapses. `reference` is a token or number, never a card number;
-    of a card it is the stored method, and `provider` who holds it (absent: the installation's own)."""
+    of a card it is the stored method, and `provider` who holds it (absent: the installation's own). `card_on_file` is, of
+    an `invoice` tender, the stored method that is charged when its invoices are due."""
 
     method: TenderMethod
     amount: Whole
@@ -200,6 +201,7 @@ class ChannelTender(Value):
     expires_at: Instant | None = None
     refunds_by: RefundExecutor = RefundExecutor.MERCHANT
     provider: Key | None = None
+    card_on_file: Key | None = None
 
 
 class ChannelOrder(Message):

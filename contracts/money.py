@@ -262,7 +262,8 @@ class Tender(Value):
     """A part of what is owed and how it is paid. Those with a lower `rank` are used first.
 
     `reference` is the provider's or channel's token of it (a purchase order number, a coupon's code), never a card
-    number; of a card `provider` is who holds that token (absent: the installation's own). `external_state` and `refunds_by` are of an `external` tender; `expires_at` is when what the channel
+    number; of a card `provider` is who holds that token (absent: the installation's own). `card_on_file` is of an `invoice`
+    tender: the provider's token of the card that is charged on the due date, held by `provider`. `external_state` and `refunds_by` are of an `external` tender; `expires_at` is when what the channel
     authorised lapses (UTC).
     """
 
@@ -275,3 +276,4 @@ class Tender(Value):
     refunds_by: RefundExecutor = RefundExecutor.MERCHANT
     expires_at: Instant | None = None
     provider: str | None = None
+    card_on_file: str | None = None

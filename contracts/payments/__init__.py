@@ -2,14 +2,13 @@
 
 Amounts are money in minor units with their currency; the whole payment of an order has one currency. A tender is named
 by its place (from 0) among the tenders that the order was placed with; its rank decides when a capture draws on it. The
-modules are rooms, by subject; what they hold is imported from here, but for that of
-invoices.py and
-receivables.py.
+modules are rooms, by subject; what they hold is imported from here, but for that of invoices.py, receivables.py and
+collecting.py.
 """
 
 from __future__ import annotations
 
-from contracts.payments import invoices, receivables
+from contracts.payments import collecting, invoices, receivables
 from contracts.payments.calls import (
     CallResult,
     CallStep,
@@ -216,6 +215,7 @@ __all__ = [
     "ValueRepeated",
     "ValueUnblocked",
     "VoidPayment",
+    "collecting",
     "invoices",
     "receivables",
 ]

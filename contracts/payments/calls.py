@@ -100,7 +100,8 @@ class ProviderCall(Value):
     authorisation, `token` the stored method (authorise), `reference` the provider's name of the authorisation (capture,
     void) or of the charge (refund); to authorise with it is to raise that authorisation by the amount. `final`: no capture
     of this authorisation follows. `part` is the id of the capture or of the part of a refund that it is for, `increase`
-    that of the increase. `prepaid`: of the money that is taken at the order, before any capture draws on it."""
+    that of the increase. `prepaid`: of the money that is taken at the order, before any capture draws on it, or for an invoice.
+    `collection`: what is open of an invoice is charged, `part` is our id of the charge."""
 
     step: CallStep
     key: str
@@ -114,6 +115,7 @@ class ProviderCall(Value):
     part: str | None = None
     increase: str | None = None
     prepaid: bool = False
+    collection: bool = False
 
 
 # Intents
@@ -260,7 +262,7 @@ class CardDeclined(Event):
 
 class CardCaptured(Event):
     """The provider took the amount: `capture` is our id of it, `reference` the provider's name of the charge. `prepaid`:
-    at the order, for captures that will draw on it."""
+    at the order, for captures that will draw on it, or for an invoice that will."""
 
     order_id: str
     key: str
@@ -286,7 +288,7 @@ class CardVoided(Event):
 
 class CardRefunded(Event):
     """The provider gave the amount back: `refund` is our id of the part, `reference` the provider's name of it.
-    `prepaid`: of what was taken at the order and no capture drew on."""
+    `prepaid`: of what was taken at the order, or for an invoice, and is not needed."""
 
     order_id: str
     key: str

@@ -15,7 +15,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from contracts.address import ShipTo
-from contracts.message import Command, Event, Value
+from contracts.message import Command, Event, Instant, Value
 from contracts.money import ChargeKind, Currency, DecimalText, Money
 from contracts.personal import Personal
 
@@ -132,7 +132,8 @@ class InvoiceContents(Value):
 
     `net`, `tax` and `gross` are the sums over lines and charges, `gross` to the minor unit what is captured or paid
     back. `on_account` of it the buyer is to pay by the due date (of a credit note: owes no more); the rest was paid
-    otherwise: `credit` by that for goods of an exchange that come back.
+    otherwise: `credit` by that for goods of an exchange that come back. `collected_from` is the place of the tender whose
+    card on file is charged on the due date for what is open then.
     """
 
     kind: DocumentKind
@@ -154,6 +155,7 @@ class InvoiceContents(Value):
     gross: Money
     on_account: Money
     credit: Money | None = None
+    collected_from: int | None = None
 
 
 class Correction(Value):
@@ -200,7 +202,8 @@ class MoveOnAccount(Command):
 
 
 class RetryInvoice(Command):
-    """Ask once more for what a document waits for, such as a number, now that the seller is described."""
+    """Ask once more for what a document waits for, such as a number, now that the seller is described; of an invoice whose
+    card was declined, charge what is open once more."""
 
 
 class DescribeSeller(Command):
@@ -285,7 +288,10 @@ class Issued(InvoiceContents):
 
 
 class InvoiceIssued(Issued, Event):
-    """The invoice stands, for ever as it is."""
+    """The invoice stands, for ever as it is. Of one that is charged to a card on file `collect_at` is when: as its due date
+    begins in the seller's zone."""
+
+    collect_at: Instant | None = None
 
 
 class CreditNoteIssued(Issued, Event):

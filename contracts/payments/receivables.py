@@ -87,7 +87,10 @@ class SettleEntry(Command):
 
 
 class RecordPaymentReceived(BankEntry, Command):
-    """Money came for this invoice."""
+    """Money came for this invoice. With `collected` it was charged to a card on file, by the attempt of that number:
+    `account` is then the provider, and `entry` our id of the charge."""
+
+    collected: int | None = None
 
 
 class WriteOffInvoice(Command):
@@ -168,17 +171,21 @@ class SettleEntryRefused(Event):
 
 
 class InvoicePaid(BankEntry, Event):
-    """`amount` of an entry pays the invoice, of which `open` is left; `over` was more than was open. Answers the account."""
+    """`amount` of an entry pays the invoice, of which `open` is left; `over` was more than was open. Of a charge `collected` is
+    the number of the attempt. Answers the account, or the payment."""
 
     over: Money | None = None
     open: Money
+    collected: int | None = None
     reply_to: str | None = None
 
 
 class PaymentNotTaken(BankEntry, Event):
-    """Nothing of an entry is this invoice's. Answers the account."""
+    """Nothing of an entry, or of a charge (`collected`: the number of its attempt), is this invoice's. Answers the account,
+    or the payment."""
 
     reason: UnmatchedReason
+    collected: int | None = None
     reply_to: str | None = None
 
 

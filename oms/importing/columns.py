@@ -134,6 +134,7 @@ def _order() -> list[Column]:
         Column("tender_expires_at", of, ("tenders", 0, "expires_at"), Reader.INSTANT),
         Column("tender_refunds_by", of, ("tenders", 0, "refunds_by")),
         Column("tender_provider", of, ("tenders", 0, "provider")),
+        Column("tender_card_on_file", of, ("tenders", 0, "card_on_file")),
     ]
 
 

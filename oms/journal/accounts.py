@@ -64,7 +64,7 @@ _MEANINGS: Mapping[Account, str] = {
     Account.BANK: "what came to bank accounts, as statements and people say it",
     Account.VALUE_SOLD: "paid for gift cards, until it is matched with what took the money",
     Account.ORDERS: "paid by customers and not fulfilled yet, by order: zero when an order has ended",
-    Account.PREPAID: "taken of cards at the order, until goods leave or it goes back: zero when an order has ended",
+    Account.PREPAID: "taken of cards at the order, until goods leave or it goes back, and for an invoice, until that says what it needs: zero when an order has ended and no charge is under way",
     Account.CREDIT: "owed back to customers: zero when each refund is paid or withdrawn, and each transfer that nobody needs sent back",
     Account.STORED_VALUE: "what gift cards and store credit may still be spent on",
     Account.UNMATCHED: "came to a bank account and is no invoice's yet: zero when nobody has to look at any",

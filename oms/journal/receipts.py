@@ -17,6 +17,7 @@ from contracts.payments import (
     TransferReturned,
     TransferUnmatched,
 )
+from contracts.payments.collecting import InvoiceOverpaid
 from contracts.payments.receivables import (
     EntryMatched,
     EntrySettled,
@@ -46,8 +47,14 @@ def _came(envelope: Envelope, event: EntryMatched | EntryUnmatched) -> Found:
 
 
 def _paid(envelope: Envelope, event: InvoicePaid) -> Found:
+    """By what came to a bank account, or by a charge to the card on file."""
     invoice = split_stream(envelope.subject)[1]
-    return moved(None, invoice, event.amount, Account.UNMATCHED, Account.INVOICE)
+    came = Account.UNMATCHED if event.collected is None else Account.PREPAID
+    return moved(None, invoice, event.amount, came, Account.INVOICE)
+
+
+def _overpaid(envelope: Envelope, event: InvoiceOverpaid) -> Found:
+    return moved(event.order_id, event.invoice, event.amount, Account.INVOICE, Account.PREPAID)
 
 
 def _written_off(envelope: Envelope, event: InvoiceWrittenOff) -> Found:
@@ -73,7 +80,7 @@ def _sent_back(envelope: Envelope, event: TransferReturned) -> Found:
 
 def _by_provider(envelope: Envelope, event: CardCaptured | CardRefunded) -> Found:
     """What a provider keeps, and what reaches the account in another currency: of a refund, leaves it. What is taken at the
-    order, or goes back of that, no capture or refund of the order tells."""
+    order or for an invoice, or goes back of that, no capture or refund of the order tells."""
     settled, taken = event.settlement, isinstance(event, CardCaptured)
     found: dict[str, Counter[Account]] = {event.amount.currency: Counter()}
     if event.prepaid:
@@ -99,6 +106,7 @@ RECEIPTS: Mapping[type[Message], Callable[[Envelope, Any], Found]] = {
     EntryUnmatched: _came,
     EntrySettled: _settled,
     InvoicePaid: _paid,
+    InvoiceOverpaid: _overpaid,
     InvoiceWrittenOff: _written_off,
     TransferReceived: _received,
     TransferUnmatched: _not_needed,

@@ -231,8 +231,8 @@ def _check_holds(story: Story, findings: Findings) -> None:
 
 
 def _check_prepaid(story: Story, findings: Findings) -> None:
-    """What a card was charged at the order paid for what left, or is asked back: what became of that is for the rules of
-    calls to a provider."""
+    """What a card was charged at the order paid for what left, and for an invoice what was open of it, or is asked back:
+    what became of that is for the rules of calls to a provider. What the invoice needs less of it later, it says itself."""
     left = 0
     back: dict[str, int] = {}
     for event in story.events["payments"]:
@@ -242,12 +242,16 @@ def _check_prepaid(story: Story, findings: Findings) -> None:
                 left += value["amount"]["amount"]
             case "PaymentCaptured":
                 left -= sum(part["amount"]["amount"] for part in value["captures"] if part.get("prepaid"))
+            case "ChargeMatched":
+                left -= value["amount"]["amount"]
+            case "InvoiceOverpaid":
+                left += value["amount"]["amount"]
             case "CardRefundRequested" if value["call"].get("prepaid"):
                 back[value["call"]["key"]] = value["call"]["amount"]["amount"]
             case "CardDeclined":
                 back.pop(value["key"], None)
     kept = left - sum(back.values())
-    what = f"{kept} of what was charged at the order are kept for nothing, and the order is over"
+    what = f"{kept} of what was charged beside captures are kept for nothing, and the order is over"
     findings.expect("I-10 secured", kept == 0, what, story.last.place)
 
 

@@ -353,6 +353,7 @@ def tender_of(tender: ChannelTender, intake: Intake) -> Tender:
         expires_at=tender.expires_at,
         refunds_by=tender.refunds_by,
         provider=tender.provider,
+        card_on_file=tender.card_on_file,
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from chassis.decider import Send
 from contracts.address import ShipTo
 from contracts.ids import aggregate_id, stream
-from contracts.money import Money, TenderMethod
+from contracts.money import Money, Tender, TenderMethod
 from contracts.order import CaptureNotNeeded, CaptureRequested, OrderPlaced
 from contracts.payments.invoices import DocumentKind, IssueInvoice
 from services.order.fulfillment_state import Fulfilled
@@ -53,15 +53,30 @@ def _invoice(state: OrderStream, fulfillment: str, left: Fulfilled) -> IssueInvo
         **sums(content, terms.currency),
         on_account=Money(amount=on_account, currency=terms.currency),
         credit=Money(amount=left.applied, currency=terms.currency) if left.applied > 0 else None,
+        collected_from=_collected_from(state, fulfillment, money),
     )
 
 
 def on_account_of(state: OrderStream, fulfillment: str, money: int) -> int:
     """What of the money for a fulfilment, in minor units, its buyer is to pay later: captures draw on the tenders in their
     order."""
+    return sum(tender.amount.amount for _, tender in _later(state, fulfillment, money))
+
+
+def _collected_from(state: OrderStream, fulfillment: str, money: int) -> int | None:
+    """The tender whose card on file is charged for that, by its place: where all of it is by tenders that name one card."""
+    tenders = _later(state, fulfillment, money)
+    cards = {(tender.card_on_file, tender.provider) for _, tender in tenders}
+    return tenders[0][0] if len(cards) == 1 and tenders[0][1].card_on_file else None
+
+
+def _later(state: OrderStream, fulfillment: str, money: int) -> list[tuple[int, Tender]]:
+    """The tenders on account that the money for a fulfilment draws on, each by its place and with what it pays of that."""
     before = sum(one.asked or 0 for key, one in state.fulfillment.fulfilled.items() if key != fulfillment)
-    tenders = tenders_for(money, state.order.terms.tenders, before)
-    return sum(tender.amount.amount for tender in tenders if tender.method is TenderMethod.INVOICE)
+    tenders = enumerate(tenders_for(money, state.order.terms.tenders, before))
+    return [
+        (place, tender) for place, tender in tenders if tender.method is TenderMethod.INVOICE and tender.amount.amount
+    ]
 
 
 def heading(terms: OrderPlaced, lines: Sequence[str]) -> dict[str, Any]:

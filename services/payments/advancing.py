@@ -26,6 +26,7 @@ from contracts.payments import (
 from services.payments.card_asking import authorization_request, void_request
 from services.payments.card_calls import CallStage, Secured, raises
 from services.payments.going_back import Refunding
+from services.payments.invoice_charges import ask
 from services.payments.methods import by_ledger, by_provider
 from services.payments.payment_state import Capturing, Payment
 from services.payments.prepaid import give_back_unwanted
@@ -38,7 +39,7 @@ __all__ = ["advance"]
 
 def advance(state: Payment, context: Context) -> Sequence[Event]:
     """The next events; none when everything waits for others."""
-    for step in (secure, secure_more, _unmatched, _let_go, _take, _give_back):
+    for step in (secure, secure_more, ask, _unmatched, _let_go, _take, _give_back):
         if events := tuple(step(state, context)):
             return events
     return ()

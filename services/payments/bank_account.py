@@ -34,7 +34,7 @@ from contracts.payments.receivables import (
     SettleEntryRefused,
     UnmatchedReason,
 )
-from services.payments.invoice import FINANCE
+from services.payments.receivables import FINANCE
 
 __all__ = ["BANK_ACCOUNT", "KNOWN_MAX", "PLACEHOLDERS", "BankAccount", "bank_stream"]
 

@@ -116,7 +116,8 @@ class CardCall:
 class Secured:
     """An authorisation of a card; `left` of it may be captured, in minor units, for the tenders (their places) that it
     secures: its own, and those of increases that it was raised for. `surplus` is held beside that and wanted by nobody,
-    as it came too late. `open` until it is used up, final, lapsed or let go of; `unwanted` ones are let go of."""
+    as it came too late. `open` until it is used up, final, lapsed or let go of; `unwanted` ones are let go of. That of a
+    `collection` secures no tender of the order: what is open of an invoice is charged to it."""
 
     row: Authorization
     provider: str
@@ -125,6 +126,7 @@ class Secured:
     unwanted: bool = False
     tenders: tuple[int, ...] = ()
     surplus: int = 0
+    collection: bool = False
 
     @property
     def usable(self) -> bool:
@@ -241,7 +243,7 @@ def give_up(cards: Cards, whole: bool) -> Cards:
             cards = _given_up(cards, key, each)
     secured = cards.secured
     for name, row in cards.secured.items():
-        if row.open and (whole or row.left or row.surplus):
+        if row.open and not row.collection and (whole or row.left or row.surplus):
             secured = secured.insert(name, replace(row, unwanted=True))
     return replace(cards, secured=secured)
 
@@ -299,7 +301,10 @@ def _let_go(cards: Cards, authorization: str) -> Cards:
 
 def _authorized(cards: Cards, event: CardAuthorized) -> Cards:
     known, row = cards.calls[event.key], event.authorization
-    secured = Secured(row, event.provider, row.amount.amount, unwanted=known.too_late, tenders=(row.tender,))
+    collection = known.call.collection
+    tenders = () if collection else (row.tender,)
+    secured = Secured(row, event.provider, row.amount.amount, unwanted=known.too_late, tenders=tenders)
+    secured = replace(secured, collection=collection)
     cards = replace(cards, secured=cards.secured.insert(row.authorization, secured))
     return _changed(cards, event.key, stage=CallStage.DONE, due=None, reference=row.reference)
 

@@ -18,6 +18,7 @@ from chassis.projection import events_among
 from contracts.ids import split_stream
 from contracts.message import parse_instant
 from contracts.payments import PaymentCaptured
+from contracts.payments.collecting import CollectionAsked, CollectionGivenUp, InvoiceOverpaid
 from contracts.payments.invoices import (
     CreditNoteIssued,
     InvoiceCredited,
@@ -85,7 +86,7 @@ INVOICES = Listing(
         "open": "open",
         "issued_on": "issued_on::text",
         "due_on": "due_on::text",
-        "waits_for": "waits_for",
+        "waits_for": "case when stage = 'issued' and open = 0 then null else waits_for end",
         "drafted_at": "drafted_at",
         "changed_at": "changed_at",
     },
@@ -128,6 +129,9 @@ class InvoicesProjection:
             OnAccountMoved,
             InvoicePaid,
             InvoiceWrittenOff,
+            InvoiceOverpaid,
+            CollectionAsked,
+            CollectionGivenUp,
             PaymentCaptured,
         )
         with connection.cursor() as cursor:
@@ -149,8 +153,12 @@ class InvoicesProjection:
                 self._change(cursor, name, at, {"stage": "drafted", "waits_for": None})
             case InvoiceIssued() | CreditNoteIssued():
                 self._issued(cursor, name, event, at)
-            case InvoicePaid() | InvoiceWrittenOff():
+            case InvoicePaid() | InvoiceWrittenOff() | InvoiceOverpaid():
                 self._settled(cursor, name, event, at)
+            case CollectionAsked():
+                self._change(cursor, name, at, {"waits_for": None})
+            case CollectionGivenUp():
+                self._change(cursor, name, at, {"waits_for": event.reason.value})
             case InvoiceCredited():
                 self._credited(cursor, name, event, at)
             case OnAccountMoved():
@@ -203,13 +211,18 @@ class InvoicesProjection:
         self._change(cursor, name, at, values)
 
     def _settled(
-        self, cursor: psycopg.Cursor[Any], name: str, event: InvoicePaid | InvoiceWrittenOff, at: datetime
+        self,
+        cursor: psycopg.Cursor[Any],
+        name: str,
+        event: InvoicePaid | InvoiceWrittenOff | InvoiceOverpaid,
+        at: datetime,
     ) -> None:
+        sign = -1 if isinstance(event, InvoiceOverpaid) else 1
         cursor.execute(
             "update invoices set received = received + %s, written_off = written_off + %s, changed_at = %s"
             " where id = %s",
             [
-                event.amount.amount if isinstance(event, InvoicePaid) else 0,
+                0 if isinstance(event, InvoiceWrittenOff) else sign * event.amount.amount,
                 event.amount.amount if isinstance(event, InvoiceWrittenOff) else 0,
                 at,
                 name,

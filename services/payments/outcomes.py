@@ -47,6 +47,7 @@ from services.payments.endings import (
     payment_declined,
     refund_refused,
 )
+from services.payments.invoice_charges import failed
 from services.payments.methods import (
     ACTION_WITHIN,
     ASK_AFTER,
@@ -142,11 +143,11 @@ def unresolved(message: RecordProviderOutcome, known: CardCall, detail: str) -> 
 
 
 def _not_given_back(message: RecordProviderOutcome, known: CardCall) -> Sequence[Event]:
-    """What was taken at the order and nobody needs is the customer's, and the provider refuses: a person gives it back
+    """What was taken and nobody needs is the customer's, and the provider refuses: a person gives it back
     otherwise and says so, or says that it did not happen, and it is tried again."""
     if known.stage is CallStage.UNRESOLVED:
         return [ignored(message, IgnoredBecause.NOTHING_NEW)]
-    return [unresolved(message, known, f"{message.provider} refused to give back what was taken at the order")]
+    return [unresolved(message, known, f"{message.provider} refused to give back what was taken and is not needed")]
 
 
 # It happened
@@ -275,6 +276,8 @@ def declined(
         return [said]
     if call.step is CallStep.REFUND:
         return [said, *refund_refused(state, call.part, RefundRefusal.PROVIDER, reason)]
+    if call.collection:
+        return [said, *failed(state, call, reason, soft)]
     if call.prepaid and state.prepaid[call.authorization].unwanted:
         return [said]
     if call.increase is not None:

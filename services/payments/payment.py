@@ -35,11 +35,14 @@ from contracts.payments import (
     ValueRepeated,
     VoidPayment,
 )
+from contracts.payments.collecting import CollectInvoice, CollectionStarted, CollectionTaken, ReturnCollected
+from contracts.payments.receivables import InvoicePaid, PaymentNotTaken
 from services.payments.advancing import advance
 from services.payments.authorizing import authorize, void
 from services.payments.capturing import capture
 from services.payments.due import passed
 from services.payments.increasing import cancel_increase, increase
+from services.payments.invoice_charges import collect, give_back, matched, not_matched, tell
 from services.payments.outcomes import record_outcome, resolve
 from services.payments.payment_state import Payment, deadlines_of, evolve
 from services.payments.refunding import refund
@@ -52,8 +55,10 @@ __all__ = ["PAYMENT"]
 
 def _react(state: Payment, event: Event) -> Sequence[Outgoing]:
     """Ledgers are asked; whoever asked is answered; what is only begun is answered by what ends it."""
-    if isinstance(event, PaymentStarted | IncreaseStarted | CaptureStarted | RefundStarted):
+    if isinstance(event, PaymentStarted | IncreaseStarted | CaptureStarted | RefundStarted | CollectionStarted):
         return ()
+    if isinstance(event, CollectionTaken):
+        return (tell(event),)
     if isinstance(event, StoredValueRequested):
         return (ask(event),)
     reply_to = getattr(event, "reply_to", None)
@@ -62,7 +67,7 @@ def _react(state: Payment, event: Event) -> Sequence[Outgoing]:
 
 PAYMENT = StreamKind(
     kind="payment",
-    folds=(Fold("payment", 12, Payment(), evolve, _react, deadlines_of),),
+    folds=(Fold("payment", 13, Payment(), evolve, _react, deadlines_of),),
     advance=advance,
     decide={
         AuthorizePayment: authorize,
@@ -81,6 +86,10 @@ PAYMENT = StreamKind(
         ValueIssued: issued,
         ValueRepeated: repeated,
         ValueRefused: refused,
+        CollectInvoice: collect,
+        ReturnCollected: give_back,
+        InvoicePaid: matched,
+        PaymentNotTaken: not_matched,
         DeadlinePassed: passed,
     },
 )

@@ -46,7 +46,7 @@ from contracts.payments import (
     StoredValueMoved,
     ValuePart,
 )
-from services.payments import going_back, increases, prepaid
+from services.payments import going_back, increases, invoice_charges, prepaid
 from services.payments.card_calls import Cards, give_up
 from services.payments.card_calls import deadlines_of as deadlines_of_cards
 from services.payments.card_calls import evolve as evolve_cards
@@ -119,6 +119,7 @@ class Payment:
     transfers: Transfers = field(default_factory=Transfers)
     values: Values = field(default_factory=Values)
     prepaid: prepaid.Charges = field(default_factory=HashTrieMap)
+    invoice_charges: invoice_charges.InvoiceCharges = field(default_factory=HashTrieMap)
     increases: Increases = field(default_factory=Increases)
 
     @property
@@ -175,6 +176,7 @@ def evolve(state: Payment, event: Event) -> Payment:
     cards, transfers = evolve_cards(state.cards, event, state.round), evolve_transfers(state.transfers, event)
     state = replace(state, cards=cards, transfers=transfers, values=evolve_values(state.values, event))
     state = replace(state, prepaid=prepaid.evolve(state.prepaid, event, cards))
+    state = replace(state, invoice_charges=invoice_charges.evolve(state.invoice_charges, event))
     match event:
         case PaymentStarted():
             return replace(state, started=event, round=event.round, secured=HashTrieMap())

@@ -1,7 +1,9 @@
-"""Cards that are charged at the order: what the provider took before anything left, and what of it is drawn on or given back.
+"""What the provider took and no capture asked it for: of cards that are charged at the order, before anything left, and for
+invoices; what of it is drawn on or given back.
 
-State and evolve of a part of the payment, and what is asked for it. Such a charge belongs to no capture yet: captures draw
-on it as goods leave, without asking anybody, and what nobody wants of it goes back out of that charge.
+State and evolve of a part of the payment, and what is asked for it. Captures draw on what was taken at the order as goods
+leave, without asking anybody; of what was taken for an invoice (invoice_charges.py) the invoice says how much it needs. What
+nobody wants of a charge goes back out of it.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from contracts.payments import (
     CardRefundRequested,
     ProviderCall,
 )
+from contracts.payments.collecting import ChargeMatched, ChargeUnneeded
 from services.payments.card_calls import Cards
 from services.payments.methods import by_provider
 
@@ -49,8 +52,10 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Prepaid:
-    """A charge of one authorisation, whole: `charge` is our id of it, `left` (minor units) what no capture has drawn on and
-    what is not asked back. `taken` once the provider said so; what nobody wants any more is `unwanted` and goes back."""
+    """A charge of one authorisation, whole: `charge` is our id of it, `left` (minor units) what no capture has drawn on, or
+    its invoice needs, and what is not asked back. `taken` once the provider said so; what nobody wants any more is
+    `unwanted` and goes back: of a `collection` what is left once its invoice answered. `returns` counts how often that
+    needed less of it."""
 
     charge: str
     tender: int
@@ -58,10 +63,12 @@ class Prepaid:
     increase: str | None = None
     taken: bool = False
     unwanted: bool = False
+    collection: bool = False
+    returns: int = 0
 
 
 Charges = HashTrieMap[str, Prepaid]
-"""The charges at the order by our id of their authorisation."""
+"""The charges by our id of their authorisation."""
 
 
 def at_order(tender: Tender) -> bool:
@@ -73,7 +80,9 @@ def usable(charges: Charges, tender: int) -> dict[str, int]:
     """What is left, by authorisation, of what was taken of a tender and is wanted."""
     rows = sorted(charges.items())
     return {
-        name: row.left for name, row in rows if row.tender == tender and row.taken and not row.unwanted and row.left
+        name: row.left
+        for name, row in rows
+        if row.tender == tender and row.taken and not row.unwanted and not row.collection and row.left
     }
 
 
@@ -89,7 +98,7 @@ def evolve(charges: Charges, event: Event, cards: Cards) -> Charges:
     """The charges after one more event of the payment; `cards` are its calls."""
     match event:
         case CardCaptureRequested(call=call) if call.prepaid and call.part and call.authorization not in charges:
-            row = Prepaid(call.part, call.tender, call.amount.amount, call.increase)
+            row = Prepaid(call.part, call.tender, call.amount.amount, call.increase, collection=call.collection)
             return charges.insert(call.authorization, row)
         case CardCaptured(prepaid=True):
             return charges.insert(event.authorization, replace(charges[event.authorization], taken=True))
@@ -99,8 +108,14 @@ def evolve(charges: Charges, event: Event, cards: Cards) -> Charges:
             call = cards.calls[event.key].call
             if call.prepaid and call.step is CallStep.REFUND:
                 return _left(charges, call.authorization, call.amount.amount)
-            if call.prepaid:
+            if call.prepaid and not call.collection:
                 return charges.insert(call.authorization, replace(charges[call.authorization], unwanted=True))
+        case ChargeMatched():
+            name = cards.charges[event.charge].authorization
+            return _left(charges.insert(name, replace(charges[name], unwanted=True)), name, -event.amount.amount)
+        case ChargeUnneeded():
+            name = cards.charges[event.charge].authorization
+            return _left(charges.insert(name, replace(charges[name], returns=event.number)), name, event.amount.amount)
     return charges
 
 
@@ -110,9 +125,10 @@ def _left(charges: Charges, authorization: str, more: int) -> Charges:
 
 
 def unwanted(charges: Charges, increase: str | None = None) -> Charges:
-    """Nobody wants what no capture has drawn on: of all, or of what was charged for an increase."""
+    """Nobody wants what no capture has drawn on: of all, or of what was charged for an increase. What was charged for an
+    invoice that says itself."""
     for name, row in charges.items():
-        if increase is None or row.increase == increase:
+        if not row.collection and (increase is None or row.increase == increase):
             charges = charges.insert(name, replace(row, unwanted=True))
     return charges
 
@@ -164,7 +180,7 @@ def charged(state: Payment, rows: Iterable[Authorization]) -> bool:
 
 
 def give_back_unwanted(state: Payment, context: Context, number: int) -> Iterator[CardRefundRequested]:
-    """Give back what nobody wants of what was taken at the order; `number` attempts are made in this handling already."""
+    """Give back what nobody wants of what was taken; `number` attempts are made in this handling already."""
     rows = [(name, row) for name, row in sorted(state.prepaid.items()) if row.taken and row.unwanted and row.left > 0]
     for place, (name, row) in enumerate(rows, start=number):
         taken = state.cards.charges[row.charge]
@@ -176,7 +192,13 @@ def give_back_unwanted(state: Payment, context: Context, number: int) -> Iterato
             amount=state.cards.calls[taken.key].call.amount.model_copy(update={"amount": row.left}),
             provider=taken.provider,
             reference=taken.reference,
-            part=aggregate_id(context.tenant, "refund", context.stream, row.charge),
+            part=aggregate_id(context.tenant, "refund", context.stream, row.charge, *_which(row)),
             prepaid=True,
+            collection=row.collection,
         )
         yield CardRefundRequested(order_id=split_stream(context.stream)[1], call=call)
+
+
+def _which(row: Prepaid) -> tuple[str, ...]:
+    """What tells one part that goes back of a charge from another: of an invoice's there may be several."""
+    return (str(row.returns),) if row.collection else ()

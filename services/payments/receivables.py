@@ -26,7 +26,10 @@ from contracts.payments.receivables import (
 if TYPE_CHECKING:
     from services.payments.invoice import Invoice
 
-__all__ = ["entry_key", "receive", "write_off"]
+__all__ = ["FINANCE", "entry_key", "receive", "write_off"]
+
+FINANCE = "finance"
+"""Who looks after documents that wait, and what buyers owe."""
 
 
 def entry_key(entry: BankEntry) -> str:
@@ -36,7 +39,7 @@ def entry_key(entry: BankEntry) -> str:
 
 def receive(command: RecordPaymentReceived, state: Invoice, context: Context) -> Sequence[Event]:
     """As much as is open; more is the account's again."""
-    named = {name: getattr(command, name) for name in ("account", "entry", "booked_on")}
+    named = {name: getattr(command, name) for name in ("account", "entry", "booked_on", "collected")}
     if (reason := _not_taken(command, state)) is not None:
         return (PaymentNotTaken(**named, amount=command.amount, reason=reason, reply_to=context.reply_to),)
     currency, taken = command.amount.currency, min(command.amount.amount, state.open)

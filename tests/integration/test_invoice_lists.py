@@ -20,7 +20,7 @@ from chassis.web import Gate
 from contracts.ids import aggregate_id, stream
 from contracts.message import to_milliseconds
 from contracts.money import Tender, TenderMethod
-from contracts.payments import AuthorizePayment, CaptureLine, CapturePayment
+from contracts.payments import AuthorizePayment, CallResult, CallStep, CaptureLine, CapturePayment
 from contracts.payments.invoices import DescribeSeller, MoveOnAccount, RetryInvoice
 from contracts.payments.receivables import RecordBankEntry, SettleEntry, WriteOffInvoice
 from contracts.personal import Personal, PersonalContent
@@ -31,6 +31,7 @@ from services.payments.bank_list import BankEntriesProjection
 from services.payments.invoice_list import InvoicesProjection
 from services.payments.invoice_series import series_stream
 from services.payments.payment import PAYMENT
+from services.payments.tests.collected import Collecting
 from services.payments.tests.documents import ORDER_ID, SELLER, Books, credit_note, document, eur, invoice
 from tests.doors.fakes import KeptWriter, guarded_client, seal
 from tests.integration.lists import Tables, records_of
@@ -175,6 +176,32 @@ def test_a_credit_note_is_listed_and_makes_its_invoice_owe_less_once(site: Site)
     [note] = site.rows(kind="credit_note")
     assert (note["state"], note["open"], note["gross"]) == ("issued", 0, 595)
     assert site.rows(order=ORDER_ID)[0]["id"] == note["id"]
+
+
+def test_an_invoice_whose_card_was_declined_waits_for_that_until_it_is_charged(site: Site) -> None:
+    course = Collecting(books=site.books)
+    site.captured("s1", 1_190)
+
+    def shown() -> tuple[str, int, str | None]:
+        [row] = site.rows(kind="invoice")
+        return row["state"], row["open"], row.get("waits_for")
+
+    # when its card is declined for good
+    course.due()
+    course.says(CallStep.AUTHORIZE, CallResult.DECLINED)
+    assert shown() == ("overdue", 1_190, "card_declined")
+    # and charged once more
+    site.books.tell(S1, RetryInvoice(), door="http")
+    assert shown() == ("overdue", 1_190, None)
+    course.says(CallStep.AUTHORIZE)
+    course.says(CallStep.CAPTURE)
+    assert shown() == ("paid", 0, None)
+    # then what is credited goes back, and is not credited twice
+    site.books.tell(CREDIT, credit_note("s1"))
+    assert shown() == ("paid", 0, None)
+    # and when as much is owed again, it is open again
+    site.books.tell(S1, MoveOnAccount(reference="c1", amount=eur(100)))
+    assert shown() == ("overdue", 100, None)
 
 
 def test_what_waits_is_listed_with_what_for_and_has_no_paper_yet(site: Site) -> None:

@@ -16,6 +16,7 @@ from contracts.money import Charge, ChargeKind, Money, TaxLine, TaxRemitter
 from contracts.order import LinesFulfilled, OrderPlaced, RelatesTo, RelationKind, ShipGroup, ShipGroupChanged
 from contracts.payments import (
     CallResult,
+    CallStep,
     CaptureLine,
     CardCaptured,
     CardRefunded,
@@ -33,7 +34,9 @@ from oms.journal.taxes import taxes_of
 from services.payments.bank_account import BankAccount, bank_stream
 from services.payments.invoice import Invoice
 from services.payments.invoice_series import series_stream
-from services.payments.tests.documents import DESCRIBED
+from services.payments.tests.collected import Collecting
+from services.payments.tests.documents import DESCRIBED, credit_note
+from services.payments.tests.test_bank import CREDIT, entry
 from services.payments.tests.test_payment import VOID, capture
 from services.payments.tests.test_prepaid import CHARGED, paid
 from tests.journal.test_journal import balanced, balances, bought, entries, eur, standing, taxed
@@ -206,6 +209,30 @@ def test_what_a_card_is_charged_at_the_order_is_owed_until_goods_leave_or_it_goe
     found = of_payment(*payment.events)
     assert balanced(found)
     assert standing(found) == {**gone, Account.CARD: 1_000, Account.PREPAID: -600}
+
+
+def test_what_is_charged_for_an_invoice_pays_it_and_what_is_too_much_goes_back() -> None:
+    # given an invoice of 11.90 that is charged when it is due, while the bank brings 2.00 of it
+    course = Collecting()
+
+    def stands() -> dict[Account, int]:
+        found = entries(course.told)
+        assert balanced(found)
+        of = (Account.CARD, Account.PREPAID, Account.INVOICE, Account.UNMATCHED)
+        return {account: amount for account, amount in standing(found).items() if account in of}
+
+    course.due()
+    course.books.tell(ACCOUNT, entry(200), door="http")
+    course.says(CallStep.AUTHORIZE)
+    course.says(CallStep.CAPTURE)
+    assert stands() == {Account.CARD: 1_190, Account.PREPAID: -200}
+    course.says(CallStep.REFUND)
+    assert stands() == {Account.CARD: 990}
+    # when 5.95 are credited, then they go back, out of what stood on account
+    course.books.tell(CREDIT, credit_note("s1"))
+    assert stands() == {Account.CARD: 990, Account.PREPAID: -595, Account.INVOICE: 595}
+    course.says(CallStep.REFUND)
+    assert stands() == {Account.CARD: 395, Account.INVOICE: 595}
 
 
 def test_what_a_changed_ship_group_charges_bears_the_tax_that_it_says_then() -> None:

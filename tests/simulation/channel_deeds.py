@@ -79,12 +79,17 @@ OTHERS = (
 AT_ORDER_OF = 3
 """Of so many orders that a card pays, by their turn, one is charged at the order."""
 
+ON_FILE_OF = 2
+"""Of so many orders on account, by their turn, one names a card that is charged when its invoices are due."""
+
 
 def _tender(day: Day, chance: Chance, method: TenderMethod, amount: int) -> ChannelTender:
     more: dict[str, Any] = {"rank": 1}
     if method is TenderMethod.CARD:
         more["reference"] = "tok_1"
         more["capture"] = CaptureTime.AT_ORDER if len(day.orders) % AT_ORDER_OF == 0 else CaptureTime.AT_FULFILLMENT
+    if method is TenderMethod.INVOICE and len(day.orders) % ON_FILE_OF == 0:
+        more["card_on_file"] = "tok_1"
     if method is TenderMethod.EXTERNAL:
         more["state"] = chance.choice((ExternalState.AUTHORIZED, ExternalState.CAPTURED))
         more["refunds_by"] = chance.choice((RefundExecutor.MERCHANT, RefundExecutor.CHANNEL))

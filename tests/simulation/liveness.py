@@ -19,6 +19,7 @@ from contracts.payments import (
     PaymentVoided,
     RefundRefused,
 )
+from contracts.payments.collecting import CollectionGivenUp
 from contracts.shipping import ShipmentCancelled, ShipmentCreated, Shipped
 from services.order.order import units
 from services.order.refund_state import RefundStage
@@ -47,6 +48,7 @@ def check(day: Day) -> None:
     _gone(day)
     _given_up(day)
     _provider(day)
+    _collected(day)
     for service in ("order", "inventory", "fulfillment", "shipping", "payments"):
         world.die(service)
 
@@ -163,12 +165,24 @@ def _provider(day: Day) -> None:
 
 
 def _prepaid(day: Day, order_id: str) -> int:
-    """What was taken at the order, pays for nothing that left, and did not go back, in minor units."""
+    """What was taken at the order or for an invoice, pays for nothing, and did not go back, in minor units."""
     world = day.world
     taken = sum(e.amount.amount for e in world.of(CardCaptured) if e.order_id == order_id and e.prepaid)
     back = sum(e.amount.amount for e in world.of(CardRefunded) if e.order_id == order_id and e.prepaid)
     captures = (part for e in world.of(PaymentCaptured) if e.order_id == order_id for part in e.captures)
-    return taken - back - sum(part.amount.amount for part in captures if part.prepaid)
+    collected: int = sum(
+        kept for _, view in day.views("payments", "invoice") if view.order_id == order_id for _, kept in view.charged
+    )
+    return taken - back - collected - sum(part.amount.amount for part in captures if part.prepaid)
+
+
+def _collected(day: Day) -> None:
+    """What is charged to a card on file is paid, or finance was told that it is not; no attempt is under way for ever."""
+    for name, view in day.views("payments", "invoice"):
+        must(view.collecting is None, "collecting", f"{name} is being charged, by attempt {view.collecting}")
+        if view.stage == "issued" and view.collected_from is not None:
+            told = any(of == name and isinstance(event, CollectionGivenUp) for of, event in day.world.events)
+            must(not view.open or told, "not collected", f"{name} has {view.open} open, and nobody was told")
 
 
 def _gone(day: Day) -> None:

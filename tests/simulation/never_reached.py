@@ -53,9 +53,11 @@ NEVER_REACHED: Mapping[str, str] = {
     "message order ValueRefused": _OWN_LEDGER,
     "message order ValueRepeated": KEPT_DAYS,
     "message order WithdrawRefund": _SELDOM,
+    "message payments CollectionFailed": _SELDOM,
     "message payments InvoicePaid": _SELDOM,
     "message payments MoveOnAccount": KEPT_DAYS,
     "message payments RecordTransferReturned": _SELDOM,
+    "message payments ReturnCollected": _SELDOM,
     "message payments ValueRepeated": _ASKED_ONCE,
 }
 """By name as a run names it."""

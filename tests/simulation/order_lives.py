@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from chassis.testing import DAWN
@@ -57,10 +58,15 @@ from contracts.order import (
     ReturnRequested,
     ReturnWish,
 )
+from contracts.payments.invoices import DescribeSeller
 from services.order.order import BUCKETS, OrderState, line_units, status
 from services.order.waiting import waiting
+from services.payments.invoice_series import series_stream
+from services.payments.tests.documents import SELLER
 from tests.simulation.people import COUNTER, TILL, WHOLE, Floor, channel_order, place, receive
+from tests.simulation.provider import Bank, ProviderDesk
 from tests.simulation.said import said
+from tests.simulation.schedule import Chance
 from tests.simulation.world import TENANT, Handled, World
 
 __all__ = ["LIVES", "PAGE", "Kind", "Life", "drawn", "main"]
@@ -81,6 +87,7 @@ class Life:
     def __init__(self) -> None:
         self.world = InOrder()
         self.floor = Floor(self.world)
+        self.provider = ProviderDesk(self.world, Bank(lambda: self.world.now))
         self.name = ""
         self.told: list[Handled | str] = []
 
@@ -130,6 +137,12 @@ class Life:
     def worked(self) -> None:
         """Nodes, counter, carrier and the worker of notices do all that they have to."""
         self.floor.work()
+        self._tell()
+
+    def charged(self) -> None:
+        """The provider does what it is asked for, as often as something follows of that."""
+        while self.provider.act(Chance(0)):
+            self.world.run()
         self._tell()
 
     def waits(self) -> None:
@@ -309,6 +322,21 @@ def _paid_back(life: Life) -> None:
     life.says(GrantRefund(cause=RefundCause.APPEASEMENT, amount=off, reason="for the trouble"), "anna")
 
 
+def _charged_when_due(life: Life) -> None:
+    seller = series_stream(TENANT, "acme")
+    life.world.tell("payments", seller, DescribeSeller(seller="acme", particulars=SELLER))
+    life.stock("TEAPOT", "north", 5)
+    on_file = ChannelTender(method=TenderMethod.INVOICE, amount=4998, reference="PO 7", card_on_file="tok_1")
+    life.placed(channel_order("1001", ("TEAPOT", 2, 4998), tenders=[on_file]))
+    life.worked()
+    life.told.clear()
+    life.world.wait(timedelta(days=SELLER.payment_days))
+    life.charged()
+    off = Money(amount=500, currency="EUR")
+    life.says(GrantRefund(cause=RefundCause.APPEASEMENT, amount=off, reason="for the trouble"), "anna")
+    life.charged()
+
+
 def _exchanged(life: Life) -> None:
     life.stock("TEAPOT", "north", 2)
     life.stock("TEAPOT-L", "north", 3)
@@ -443,6 +471,15 @@ LIVES = (
         "than anna may give alone, so nothing is owed until ben, another subject, approves it; then payments give it back, "
         "and the channel and the customer hear of it. The appeasement of 10.00 is for no units, and granted at once.",
         _paid_back,
+    ),
+    Kind(
+        "On account, charged when it is due",
+        "The buyer pays later, and left a card with the provider: goods left, the invoice was issued, and the order is complete; "
+        "what led there is left out. As the due date begins, the invoice asks the payment to charge what is open of it; the "
+        "provider secures the amount and takes it, and the invoice is paid. Of the appeasement that comes later the order "
+        "knows what it knows of any: payments credit it on account. The credit note makes the invoice owe less than was paid, "
+        "so that much goes back to the card.",
+        _charged_when_due,
     ),
     Kind(
         "Exchanged for a larger one",

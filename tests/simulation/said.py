@@ -23,8 +23,8 @@ def _details(message: Any) -> Iterator[str]:
         if value := getattr(message, name, None):
             yield str(value).replace("_", " ")
     yield from _units(message)
-    priced = getattr(message, "charge", message)
-    if isinstance(amount := getattr(priced, "amount", None), Money):
+    amounts = (getattr(each, "amount", None) for each in (message, getattr(message, "charge", None)))
+    if amount := next((each for each in amounts if isinstance(each, Money)), None):
         yield f"{amount.to_decimal()} {amount.currency}"
 
 

@@ -129,6 +129,9 @@ def tender(method: TenderMethod, amount: int, reference: str | None = None, rank
 AT_ORDER = [tender(TenderMethod.CARD, 2000, "4242").model_copy(update={"capture": CaptureTime.AT_ORDER})]
 """A card that is charged at the order."""
 
+ON_FILE = [tender(TenderMethod.INVOICE, 2000, "PO 7").model_copy(update={"card_on_file": "4242"})]
+"""On account, charged to a card when it is due."""
+
 
 def _begin() -> Days:
     """Goods, a seller that may issue invoices, a gift card."""
@@ -159,6 +162,7 @@ def _published(days: Days) -> None:
     days.publish(channel_order("8", ("B", 30, 30_000)))
     days.publish(channel_order("10", ("A", 2, 2000), tenders=gift))
     days.publish(channel_order("13", ("A", 2, 2000), tenders=AT_ORDER))
+    days.publish(channel_order("15", ("B", 2, 2000), tenders=ON_FILE))
     days.publish(channel_order("11", ("A", 1, 1000), tenders=[tender(TenderMethod.CARD, 1000, DECLINED)]))
 
 
@@ -193,6 +197,10 @@ def _lived() -> MemoryInstallation:
     days.says(order_stream("5"), goodwill)
     days.work()
     days.world.wait(timedelta(days=60))
+    days.work()
+    # what was charged when it was due goes back in part
+    days.says(order_stream("15"), goodwill)
+    days.work()
     days.publish(channel_order("12", ("A", 1, 1000), ship_not_before="2027-01-01T09:00:00Z"))
     days.work()
     now = days.world.now + timedelta(hours=1)

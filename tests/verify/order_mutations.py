@@ -356,6 +356,18 @@ def what_was_charged_at_the_order_is_kept_and_pays_for_nothing(here: MemoryInsta
     say(log, captured[0], captures=captures)
 
 
+@BREAKS.of("I-10 secured")
+def what_was_charged_for_an_invoice_is_kept_and_pays_for_nothing(here: MemoryInstallation) -> None:
+    matched = first(here.log, "payments.events", "ChargeMatched")
+    say(here.log, matched, amount=more(value_of(matched)["amount"], -1))
+
+
+@BREAKS.of("I-10 secured")
+def what_an_invoice_needs_less_of_its_charge_is_not_asked_back(here: MemoryInstallation) -> None:
+    overpaid = first(here.log, "payments.events", "InvoiceOverpaid")
+    say(here.log, overpaid, amount=more(value_of(overpaid)["amount"], 1))
+
+
 def rename(log: MemorySource, record: Record, name: str, owner: str | None = None, **fields: Any) -> None:
     """Another event stands in its place, in its topic alone."""
     owner = owner or dict(record.headers)["ce_type"].decode().split(".")[1]

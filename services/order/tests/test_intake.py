@@ -118,6 +118,14 @@ def test_a_card_names_its_stored_method_and_who_holds_it() -> None:
     assert request(tenders=[card]).fingerprint != request(tenders=[{**card, "provider": None}]).fingerprint
 
 
+def test_what_is_bought_on_account_may_name_the_card_that_is_charged_when_it_is_due() -> None:
+    on_account = {"method": "invoice", "amount": 1000, "reference": "PO 7", "provider": "stripe"}
+    [tender] = request(tenders=[{**on_account, "card_on_file": "pm_1"}]).tenders
+    assert (tender.reference, tender.card_on_file, tender.provider) == ("PO 7", "pm_1", "stripe")
+    # and one that names none is the body that it always was
+    assert b"card_on_file" not in request(tenders=[on_account]).encode()
+
+
 def test_an_address_says_what_it_lacks() -> None:
     made = request(ship_groups=[{"group": "g", "ship_to": {"name": "Ada", "city": "Bonn"}}])
     assert made.ship_groups[0].address_missing == ("address_lines", "country")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,6 +69,27 @@ def test_what_was_paid_with_something_else_is_not_on_account() -> None:
     )
     invoice = invoice_of(shipped(Story().released(("A", 2, 1_000), tenders=tenders)))
     assert invoice.on_account == eur(700)
+
+
+ON_FILE = Tender(method=TenderMethod.INVOICE, amount=eur(400), rank=1, card_on_file="pm_1")
+
+
+@pytest.mark.parametrize(
+    ("tenders", "place"),
+    [
+        ((ON_FILE.model_copy(update={"amount": eur(1_000)}),), 0),
+        ((Tender(method=TenderMethod.COUPON, amount=eur(600), rank=0), ON_FILE), 1),
+        ((ON_FILE, ON_FILE.model_copy(update={"amount": eur(600)})), 0),
+        ((ON_FILE, ON_FILE.model_copy(update={"amount": eur(600), "card_on_file": "pm_2"})), None),
+        ((ON_FILE, ON_FILE.model_copy(update={"amount": eur(600), "card_on_file": None})), None),
+        ((ON_FILE.model_copy(update={"amount": eur(1_000), "card_on_file": None}),), None),
+    ],
+)
+def test_what_is_on_account_is_charged_to_the_one_card_that_all_of_its_tenders_name(
+    tenders: tuple[Tender, ...], place: int | None
+) -> None:
+    invoice = invoice_of(shipped(Story().released(("A", 2, 1_000), tenders=tenders)))
+    assert invoice.collected_from == place
 
 
 def placed(lines: tuple[OrderLine, ...], **more: Any) -> OrderPlaced:

@@ -35,7 +35,8 @@ from contracts.payments.receivables import (
     WriteOffRefused,
 )
 from services.payments.bank_account import BANK_ACCOUNT, KNOWN_MAX, BankAccount, bank_stream
-from services.payments.invoice import FINANCE, Invoice
+from services.payments.invoice import Invoice
+from services.payments.receivables import FINANCE
 from services.payments.tests.documents import Books, credit_note, document, eur, invoice
 
 IBAN = "DE02120300000000202051"

@@ -30,7 +30,8 @@ from contracts.payments.invoices import (
     SellerDescribed,
     WaitReason,
 )
-from services.payments.invoice import FINANCE, Stage
+from services.payments.invoice import Stage
+from services.payments.receivables import FINANCE
 from services.payments.tests.documents import (
     DESCRIBED,
     SELLER,
