@@ -19,6 +19,7 @@ from contracts.order import (
     ReleasedToFulfillment,
     SourcingDecided,
 )
+from oms.what_if.costs import Costs
 from oms.what_if.history import Happened
 
 __all__ = ["CHANGED_MAX", "FIGURES", "Changed", "Outcome", "changed_most", "figures", "outcomes"]
@@ -71,6 +72,12 @@ class Outcome:
                     found[known.get(part.location, Distance.UNKNOWN)] += part.quantity
         return found
 
+    def costs(self, by: Costs) -> int:
+        """What its fulfillment orders cost, in minor units; one whose way no decision tells goes an unknown distance."""
+        known = {each.location: each.distance for decided in self.decisions for each in decided.candidates}
+        ways = ((release.location, known.get(release.location) or Distance.UNKNOWN) for release in self.releases)
+        return sum(by.of(location, distance) for location, distance in ways)
+
     def sourced(self) -> Counter[tuple[str, str, bool]]:
         """Units by line, location and whether they waited, over all decisions."""
         found: Counter[tuple[str, str, bool]] = Counter()
@@ -121,8 +128,9 @@ def _cancelled_units(event: LinesCancelled | OrderCancelled) -> int:
     return sum(move.quantity for move in event.moves if move.target is Bucket.CANCELLED)
 
 
-def figures(of: Mapping[str, Outcome]) -> dict[str, Any]:
-    """The figures by their names. A share of nothing is None; shares are rounded to four digits."""
+def figures(of: Mapping[str, Outcome], costs: Costs) -> dict[str, Any]:
+    """The figures by their names, by these costs. A share of nothing is None, and so are costs of which nobody said any;
+    shares are rounded to four digits."""
     every = list(of.values())
     decided = [each for each in every if each.decisions]
     released = [each for each in every if each.releases]
@@ -138,6 +146,7 @@ def figures(of: Mapping[str, Outcome]) -> dict[str, Any]:
         "orders_cancelled": sum(each.cancelled for each in every),
         "fulfillment_orders_per_order": _share(sum(len(each.releases) for each in released), len(released)),
         **{f"units_{distance.value}": distances[distance] for distance in Distance},
+        "costs": sum(each.costs(costs) for each in released) if costs.named else None,
     }
 
 
@@ -150,6 +159,7 @@ FIGURES: Mapping[str, str] = {
     "orders_cancelled": "orders cancelled whole, for any reason",
     "fulfillment_orders_per_order": "fulfillment orders / orders that have any",
     **{f"units_{distance.value}": f"units provided at once, from: {distance.value}" for distance in Distance},
+    "costs": "of all fulfillment orders, as cost.LOCATION and freight.DISTANCE say; minor units",
 }
 
 

@@ -10,7 +10,8 @@ from datetime import timedelta
 from typing import Any
 
 from contracts.message import Message
-from contracts.order import PlaceOrder, ShortagePolicy
+from contracts.order import Distance, PlaceOrder, ShortagePolicy
+from oms.what_if.costs import Costs
 from services.order.sourcing_rules import RULES, Criterion, Place
 
 __all__ = ["NAMES", "Policies", "PolicyRefused", "policies_from"]
@@ -18,10 +19,14 @@ __all__ = ["NAMES", "Policies", "PolicyRefused", "policies_from"]
 NAMES: Mapping[str, str] = {
     "shortage": "what becomes of units that nobody has, of every order and line: backorder, cancel_line, cancel_order",
     "cancel_after": "an order's last moment, counted from when the channel took it: hours (72h) or days (5d)",
-    "ranking": "criteria that locations are compared by first, best first: such as distance,priority",
+    "ranking": "criteria that locations are compared by first, best first: such as distance,priority or cost",
     "priority.LOCATION": "a location's priority; higher is better",
     "capacity.LOCATION": "fulfillment orders a day that a location takes before it is asked last",
     "closed": "locations that sourcing does not see: such as berlin,bonn",
+    "safety_stock": "units of each article that every location keeps back from sourcing",
+    "safety_stock.LOCATION": "the same of one location",
+    "cost.LOCATION": "what a fulfillment order of a location costs, in minor units",
+    "freight.DISTANCE": f"what one costs beside that by how far it goes: {', '.join(Distance)}",
 }
 
 _SPAN = re.compile(r"(\d{1,5})([hd])")
@@ -37,9 +42,12 @@ class Policies:
 
     shortage: ShortagePolicy | None = None
     cancel_after: timedelta | None = None
-    ranking: tuple[Criterion, ...] = RULES
+    ranking: tuple[str, ...] = ()
     places: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     closed: frozenset[str] = frozenset()
+    kept_back: int = 0
+    kept_back_at: Mapping[str, int] = field(default_factory=dict)
+    costs: Costs = field(default_factory=Costs)
 
     def incoming(self, message: Message) -> Message:
         """A message from outside as it would have come."""
@@ -60,6 +68,17 @@ class Policies:
         """A location as it would have been described."""
         return known._replace(**self.places.get(location, {}))
 
+    def seen(self, location: str, available: int) -> int:
+        """What sourcing sees of so many units that a location has available: less what it keeps back, if it has as much."""
+        return available - min(max(0, available), self.kept_back_at.get(location, self.kept_back))
+
+    def criteria(self) -> tuple[Criterion, ...]:
+        """What locations are compared by: those that are named first, in this order, the others after them as they are. Who
+        has nothing of it is always last."""
+        known = {rule.name: rule for rule in RULES}
+        order = dict.fromkeys(["goods", *self.ranking, *known])
+        return tuple(known.get(name) or self.costs.criterion() for name in order)
+
 
 def policies_from(settings: Sequence[str]) -> Policies:
     """The policies of `name=value` texts. Raises PolicyRefused."""
@@ -73,12 +92,12 @@ def policies_from(settings: Sequence[str]) -> Policies:
 
 
 def _with(made: Policies, name: str, value: str) -> Policies:
-    kind, dot, location = name.partition(".")
-    if dot and location and kind in ("priority", "capacity"):
-        column = {"priority": "priority", "capacity": "daily_capacity"}[kind]
-        places = {**made.places, location: {**made.places.get(location, {}), column: _number(name, value)}}
-        return replace(made, places=places)
+    kind, dot, of = name.partition(".")
+    if dot and of and (changed := _of_one(made, kind, of, name, value)) is not None:
+        return changed
     match name:
+        case "safety_stock":
+            return replace(made, kept_back=_number(name, value))
         case "shortage":
             return replace(made, shortage=_shortage(value))
         case "cancel_after":
@@ -89,6 +108,30 @@ def _with(made: Policies, name: str, value: str) -> Policies:
             return replace(made, closed=frozenset(value.split(",")))
         case _:
             raise PolicyRefused(f"there is no policy {name}; there are {', '.join(NAMES)}")
+
+
+def _of_one(made: Policies, kind: str, of: str, name: str, value: str) -> Policies | None:
+    """A policy of one location or distance; None where there is none of that kind."""
+    match kind:
+        case "priority" | "capacity":
+            column = {"priority": "priority", "capacity": "daily_capacity"}[kind]
+            places = {**made.places, of: {**made.places.get(of, {}), column: _number(name, value)}}
+            return replace(made, places=places)
+        case "safety_stock":
+            return replace(made, kept_back_at={**made.kept_back_at, of: _number(name, value)})
+        case "cost":
+            places_cost = {**made.costs.places, of: _number(name, value)}
+            return replace(made, costs=replace(made.costs, places=places_cost))
+        case "freight":
+            freight = {**made.costs.freight, _distance(of): _number(name, value)}
+            return replace(made, costs=replace(made.costs, freight=freight))
+    return None
+
+
+def _distance(name: str) -> Distance:
+    if name not in set(Distance):
+        raise PolicyRefused(f"freight is of one of {', '.join(Distance)}, and not of {name!r}")
+    return Distance(name)
 
 
 def _number(name: str, value: str) -> int:
@@ -110,13 +153,10 @@ def _span(value: str) -> timedelta:
     return timedelta(hours=int(found[1])) if found[2] == "h" else timedelta(days=int(found[1]))
 
 
-def _ranking(value: str) -> tuple[Criterion, ...]:
-    """These criteria first, in this order; the others after them as they are. Who has nothing of it is always last."""
-    known = {rule.name: rule for rule in RULES}
+def _ranking(value: str) -> tuple[str, ...]:
     named = value.split(",")
-    movable = [name for name in known if name not in ("goods", "name")]
+    movable = [*(rule.name for rule in RULES if rule.name not in ("goods", "name")), "cost"]
     for name in named:
         if name not in movable:
             raise PolicyRefused(f"ranking names criteria of {', '.join(movable)}, and not {name!r}")
-    order = list(dict.fromkeys(["goods", *named, *known]))
-    return tuple(known[name] for name in order)
+    return tuple(named)

@@ -77,7 +77,7 @@ class Sight:
     def _at(self, sku: str, policies: Policies) -> dict[str, Availability]:
         """By location. An offset is not known here: it is 0."""
         return {
-            location: Availability(available, 0, self._place(location, policies))
+            location: Availability(policies.seen(location, available), 0, self._place(location, policies))
             for location, available in sorted(self._available.get(sku, {}).items())
             if location not in policies.closed
         }

@@ -71,7 +71,7 @@ class World:
     def play(self) -> World:
         """From the beginning of the span to its end."""
         self._begin()
-        with compared_by(self._policies.ranking):
+        with compared_by(self._policies.criteria()):
             for _ in range(STEPS_MAX):
                 if not self._queue or self._queue[0][0][0] > self._past.until:
                     break

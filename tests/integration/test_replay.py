@@ -13,6 +13,7 @@ import pytest
 from chassis.memory import MemoryLog
 from chassis.rebuild import ends_of
 from chassis.store import connect
+from contracts.order import SourcingDecided
 from contracts.topics import SERVICES
 from oms.declared import declared
 from oms.past import records
@@ -23,6 +24,7 @@ from oms.replay.into import NoSandbox, play_into, remove
 from oms.replay.selecting import Selection, choose
 from services.order.order import OrderState
 from services.order.projections import OrdersProjection, OrderStage
+from services.order.sourcing_rules import RULES, Criterion, compared_by
 from tests.simulation.busy import busy_month, log_of
 from tests.what_if.months import month
 
@@ -117,6 +119,26 @@ def test_records_are_played_into_a_sandbox_that_writes_what_was_written(database
         remove(whole, database, "trial")
     with pytest.raises(NoSandbox, match="is the live namespace"):
         play_into(whole, database, services, chosen, "")
+
+
+def test_a_whole_log_says_of_an_upgrade_what_it_decides_otherwise_and_of_what_else_nothing(database: str) -> None:
+    # given the whole log of a month, and a release whose sourcing compares locations by their names backwards
+    world, whole = month(3, 4)
+    services = [declared(name, "") for name in SERVICES]
+    chosen = choose(whole, services, Selection())
+    backwards = Criterion("name", lambda place, score: [-ord(letter) for letter in place], "comes later by name")
+    with compared_by((RULES[0], backwards)):
+        found = play_into(whole, database, services, chosen, "next")
+    remove(whole, database, "next")
+    # then every message was decided anew, and the first that comes out otherwise of each stream is named
+    assert found.records == len(chosen) and not found.equal
+    first = found.differ[0]
+    assert (first.service, first.then) == ("order", SourcingDecided.TYPE)
+    assert first.field is not None and first.values[0] != first.values[1]
+    # and they are streams of orders alone: of what this release does not change every event is as it was
+    assert {each.service for each in found.differ} == {"order"}
+    sourced = {name for name, event in world.events if isinstance(event, SourcingDecided)}
+    assert {each.stream for each in found.differ} <= sourced and len(found.differ) < found.streams
 
 
 def test_a_sandbox_is_filled_at_a_rate(database: str) -> None:

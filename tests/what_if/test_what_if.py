@@ -21,6 +21,7 @@ from contracts.order import (
     LinesCancelled,
     OrderCancelled,
     PlaceHold,
+    ReleasedToFulfillment,
     ShortagePolicy,
     SourcingDecided,
 )
@@ -117,6 +118,40 @@ def test_a_location_that_is_preferred_gets_more(a_month: Month) -> None:
     assert changed > control
 
 
+def test_what_is_kept_back_is_not_sourced_and_waits(a_month: Month) -> None:
+    found = run(a_month, "safety_stock=3")
+    assert found.happened == found.control
+    assert found.changed["fill_rate"] < found.control["fill_rate"]
+    # and of a location that keeps back all that it has nothing is taken
+    south = run(a_month, "safety_stock.south=1000000")
+    sourced = [part for each in south.most for one in each.other.decisions for part in one.allocations]
+    assert sourced and not [part for part in sourced if part.location == "south" and not part.queue]
+
+
+def test_what_is_kept_back_is_no_more_than_there_is() -> None:
+    policies = policies_from(["safety_stock=2", "safety_stock.south=0"])
+    seen = [policies.seen("north", available) for available in (5, 1, 0, -1)]
+    assert (seen, policies.seen("south", 1)) == ([3, 0, 0, -1], 1)
+
+
+def test_costs_are_those_of_what_was_given_to_whom_and_how_far_it_goes(a_month: Month) -> None:
+    found = run(a_month, "cost.north=100", "cost.south=300", "freight.unknown=7")
+    world, _ = a_month
+    prices = {"north": 100, "south": 300}
+    given = [event.location for event in world.of(ReleasedToFulfillment)]
+    assert found.happened["costs"] == sum(prices.get(location, 0) + 7 for location in given) > 0
+    # costs alone change nothing, and nobody counts them where nobody says any
+    assert found.happened == found.control == found.changed
+    assert run(a_month, "safety_stock=1").happened["costs"] is None
+
+
+def test_who_costs_least_is_given_more_where_locations_are_compared_by_that(a_month: Month) -> None:
+    found = run(a_month, "cost.north=500", "cost.east=500", "cost.south=100", "ranking=cost")
+    assert found.changed["costs"] < found.control["costs"]
+    lost = {one.lost_by for each in found.most for decided in each.other.decisions for one in decided.candidates}
+    assert "cost" in lost
+
+
 def test_the_same_span_and_policies_give_the_same_to_the_byte(
     a_month: Month, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -138,7 +173,11 @@ def test_the_same_span_and_policies_give_the_same_to_the_byte(
         ("shortage", "is not NAME=VALUE"),
         ("shortage=never", "backorder, cancel_line, cancel_order"),
         ("cancel_after=soon", "such as 72h or 5d"),
-        ("ranking=luck", "whole, room, lines, units, priority, distance, stock"),
+        ("ranking=luck", "whole, room, lines, units, priority, distance, stock, cost"),
+        ("freight.far=1", "postcode, region, country, unknown, abroad"),
+        ("cost.north=-1", "whole number"),
+        ("safety_stock=some", "whole number"),
+        ("colour.north=red", "there is no policy colour"),
         ("capacity.north=-1", "whole number"),
         ("colour=red", "there is no policy colour"),
     ],
