@@ -14,7 +14,7 @@ IN_MEMORY := 2
 WITH_SERVERS := 3
 
 .DEFAULT_GOAL := help
-.PHONY: help up down demo test check format contracts lives pictures simulate chaos chaos-long bench lock clean
+.PHONY: help up down demo test check format contracts lives pictures simulate chaos chaos-three chaos-long bench lock clean
 
 help:  ## what there is to run
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ simulate: $(STAMP)  ## play SEEDS=1000 days of all services in one process (FIRS
 
 chaos: $(STAMP)  ## make every fault on an installation of its own under load (ROWS=F01,F04, SEED=, RECORD=--record)
 	$(BIN)/python -m tests.chaos $(if $(ROWS),--rows $(ROWS)) $(if $(SEED),--seed $(SEED)) $(RECORD)
+
+chaos-three: $(STAMP)  ## faults of three brokers, each its own process (ROWS=F07, SEED=, RECORD=--record)
+	$(BIN)/python -m tests.chaos --three $(if $(ROWS),--rows $(ROWS)) $(if $(SEED),--seed $(SEED)) $(RECORD)
 
 chaos-long: $(STAMP)  ## the same and more for MINUTES=120, seed after seed
 	$(BIN)/python -m tests.chaos --long $(MINUTES) $(if $(ROWS),--rows $(ROWS)) $(if $(SEED),--seed $(SEED)) $(RECORD)

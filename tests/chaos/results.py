@@ -14,7 +14,7 @@ __all__ = ["HEADING", "Outcome", "recorded"]
 HEADING = f"{'row':<5} {'what':<58} {'seed':>5} {'fired':>6} {'events':>7} {'live s':>7}  violations"
 EVIDENCE = Path(__file__).parents[2] / "docs" / "evidence" / "chaos.md"
 ROW = re.compile(
-    r"^\| (?P<row>F\d\d|verify|pass|demonstration) \| (?P<faults>\d+) \| (?P<seeds>[^|]*) \| (?P<bad>\d+) \|$",
+    r"^\| (?P<row>F\d\d(?:/3)?|verify|pass|demonstration) \| (?P<faults>\d+) \| (?P<seeds>[^|]*) \| (?P<bad>\d+) \|$",
     re.MULTILINE,
 )
 SEEDS_NAMED_MAX = 20

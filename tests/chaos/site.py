@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
+from typing import TypeVar
 
 import httpx
 import psutil
@@ -27,7 +28,7 @@ from oms.stack import PROCESSES, Process, Stack
 from oms.tokens import console_token
 from tests.waiting import eventually
 
-__all__ = ["SECOND", "Site", "installed"]
+__all__ = ["SECOND", "Site", "installed", "kept_up", "settled"]
 
 STOP_SECONDS = 30
 START_SECONDS = 120
@@ -40,6 +41,9 @@ SECOND = "second"
 """A second process of a service: its pid file, and the folder in the installation's where it says that it runs."""
 
 _BY_NAME = {process.name: process for process in PROCESSES}
+
+
+AnySite = TypeVar("AnySite", bound="Site")
 
 
 class Site:
@@ -189,13 +193,18 @@ class Site:
 
 @contextmanager
 def installed(home: Path) -> Iterator[Site]:
-    """A new installation in `home`, up and running; stopped afterwards, its folder left. Settings go by the environment
-    of this process, as for whatever it starts."""
+    """A new installation in `home`, up and running; stopped afterwards, its folder left."""
+    with kept_up(Site(settled(home, f"127.0.0.1:{free_port()}"))) as site:
+        yield site
+
+
+def settled(home: Path, bootstrap: str) -> Settings:
+    """The settings of a new installation. They go by the environment of this process, as for whatever it starts."""
     database = free_port()
     os.environ.update(
         {
             "OMS_HOME": str(home),
-            "OMS_BOOTSTRAP": f"127.0.0.1:{free_port()}",
+            "OMS_BOOTSTRAP": bootstrap,
             "OMS_DATABASE": f"postgresql://orderlog@127.0.0.1:{database}/orderlog",
             "OMS_VAULT": f"postgresql://orderlog@127.0.0.1:{database}/vault",
             "OMS_HTTP_PORT": str(free_port()),
@@ -204,7 +213,12 @@ def installed(home: Path) -> Iterator[Site]:
             "OMS_TOKENS_FILE": str(home / "tokens.toml"),
         }
     )
-    site = Site(load_settings())
+    return load_settings()
+
+
+@contextmanager
+def kept_up(site: AnySite) -> Iterator[AnySite]:
+    """An installation that is up and running, and is stopped afterwards."""
     try:
         site.stack.up(lambda line: None)
         yield site

@@ -37,3 +37,14 @@ def test_what_a_machine_cannot_make_is_said_and_not_recorded(tmp_path: Path, mon
     recorded([one, Outcome("F13", "twice", 7, fired=1)], "2026-01-01")
     assert "F23" not in page.read_text()
     assert "| F13 | 1 | 7 | 0 |" in page.read_text()
+
+
+def test_rows_on_three_brokers_are_summed_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = tmp_path / "chaos.md"
+    page.write_text("# Evidence\n\n| row | faults fired | seeds | violations |\n|---|---|---|---|\n\n## Runs\n\n")
+    monkeypatch.setattr(results, "EVIDENCE", page)
+    # given the same fault on one broker, and twice on three
+    for row in ("F05", "F05/3", "F05/3"):
+        recorded([Outcome(row, "stopped", 7, fired=1)], "2026-01-01")
+    # then each has its own sum
+    assert "| F05 | 1 | 7 | 0 |\n| F05/3 | 2 | 7 | 0 |" in page.read_text()
