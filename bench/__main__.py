@@ -10,17 +10,21 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from bench.at_the_doors import Visits, doors
+from bench.bulk import bulk_import
 from bench.hop import hop
 from bench.idle import idle
 from bench.life import Size, made_again, whole_life
 from bench.limit import USUAL, Shape, limit
 from bench.looking import Looks, beside_limits, looking
 from bench.machine import describe
-from bench.page import PAGE, write_page
+from bench.other_loads import growth, half_on_one_article, one_long_order, partitions
+from bench.page import PAGE, SCALING, figures, write_page
 from bench.peers.hop import streams
 from bench.peers.running import Span, dbos, restate
 from bench.results import RESULTS, read, write
+from bench.scaling import model
 from bench.work import compared, fixed_work
+from contracts.channel import LINES_MAX
 from deploy.local.broker import start_broker
 
 LIFE = Size(orders=2_500, open_max=300, warm=5.0, window=20.0, limit_records=150_000)
@@ -33,6 +37,10 @@ STREAMS_CLAIMS = 200_000
 LOOKS = Looks(orders=200_000, lived=200, looks=450, live=40)
 PEERS = Span(warm=5.0, seconds=15.0)
 IDLE_SETTLE_SECONDS, IDLE_SECONDS = 10.0, 20.0
+PARTITIONS = (1, 2, 4, 8)
+GROWTH = (1_000, 5_000, 10_000)
+"""Orders at which it is looked what one costs; a hundred thousand take half an hour at the rates of this page."""
+IMPORTED = 5_000
 RUNS_MAX = 100
 
 
@@ -55,10 +63,15 @@ MEASURES: Mapping[str, Callable[[], dict[str, Any]]] = {
     "limit": _limit,
     "life": lambda: whole_life("synthetic", LIFE),
     "baskets": lambda: whole_life("baskets", BASKETS),
+    "hot": lambda: half_on_one_article(LIFE),
+    "long": lambda: one_long_order(LINES_MAX),
+    "partitions": lambda: partitions(LIFE, PARTITIONS),
+    "growth": lambda: growth(GROWTH, LIFE.open_max),
     "rebuild": lambda: made_again("synthetic", REBUILT),
     "idle": lambda: idle(IDLE_SETTLE_SECONDS, IDLE_SECONDS),
     "doors": lambda: doors(VISITS),
     "console": lambda: looking(LOOKS),
+    "import": lambda: bulk_import(IMPORTED),
     "hop": lambda: hop(HOP_COMMANDS),
     "streams": lambda: streams(STREAMS_CLAIMS),
     "restate": lambda: restate(PEERS),
@@ -89,8 +102,9 @@ def main(arguments: list[str]) -> int:
             print("\n".join(beside_limits(runs[-1])))
         if name == "work":
             print(compared(min(runs, key=lambda run: float(run["cost"]))))
-    write_page(RESULTS, PAGE)
-    print(f"{PAGE} is written.")
+    write_page(RESULTS, PAGE, figures)
+    write_page(RESULTS, SCALING, model)
+    print(f"{PAGE} and {SCALING} are written.")
     return 0
 
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,7 @@ from contracts.channel import ChannelOrder
 from contracts.ids import split_stream
 from oms.stack import PROCESSES
 
-__all__ = ["Visits", "doors"]
+__all__ = ["Visits", "doors", "published_orders_taken"]
 
 AT_ONCE = 16
 """Callers who each wait for their answer before they call again."""
@@ -96,14 +97,23 @@ async def _post_all(here: Installation, orders: Sequence[ChannelOrder]) -> float
 def _publish_all(here: Installation, orders: Sequence[ChannelOrder]) -> float:
     """Seconds until the door has put each published order into the inbox, and committed that."""
     records = [_published(here.settings.partitions, order) for order in orders]
-    group, topic = "doors", topics.CHANNEL_ORDERS
-    before, began = _taken(here, group, topic), time.monotonic()
-    send_all(here.settings.bootstrap, records)
-    while _taken(here, group, topic) < before + len(records):
-        if time.monotonic() - began > DONE_SECONDS:
-            raise TimeoutError(f"the door did not take {len(records)} orders within {DONE_SECONDS:.0f} s")
-        time.sleep(LOOK_SECONDS)
+    began = time.monotonic()
+    with published_orders_taken(here, len(records)):
+        send_all(here.settings.bootstrap, records)
     return time.monotonic() - began
+
+
+@contextmanager
+def published_orders_taken(here: Installation, orders: int) -> Iterator[None]:
+    """Ends when the door has put so many orders, which are published meanwhile, into the inbox. Raises TimeoutError."""
+    group, topic = "doors", topics.CHANNEL_ORDERS
+    before = _taken(here, group, topic)
+    yield
+    began = time.monotonic()
+    while _taken(here, group, topic) < before + orders:
+        if time.monotonic() - began > DONE_SECONDS:
+            raise TimeoutError(f"the door did not take {orders} orders within {DONE_SECONDS:.0f} s")
+        time.sleep(LOOK_SECONDS)
 
 
 def _published(partitions: int, order: ChannelOrder) -> NewRecord:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ SERVICE_PROCESSES = tuple(process for process in PROCESSES if process.service)
 """The five services, without doors and workers."""
 
 CATCH_UP_SECONDS = 120.0
+STOP_SECONDS = 300.0
 LOOK_SECONDS = 0.2
 
 
@@ -62,6 +63,14 @@ class Installation:
             there = positions_in(live, service).offsets()
         return max(0, ends_of(self.log(), service).offsets() - there)
 
+    def stop(self, name: str) -> None:
+        """End a process as an operator does."""
+        running = self.stack.pid_file(name).running()
+        if running is not None:
+            running.terminate()
+            running.wait(STOP_SECONDS)
+        self.stack.pid_file(name).clear()
+
     def caught_up(self, services: Sequence[str] = topics.SERVICES) -> float:
         """Wait until every store and read model is at the end of its topics twice in a row; the seconds it took.
 
@@ -96,14 +105,18 @@ class Installation:
 
 
 @contextmanager
-def installed(processes: Sequence[Process] = SERVICE_PROCESSES) -> Iterator[Installation]:
-    """Start an installation of these processes; stop it and remove its folder in the end."""
+def installed(
+    processes: Sequence[Process] = SERVICE_PROCESSES, chosen: Mapping[str, str] | None = None
+) -> Iterator[Installation]:
+    """Start an installation of these processes, with the settings `chosen` beside its own; stop it and remove its folder in
+    the end."""
     before = {name: value for name, value in os.environ.items() if name.startswith("OMS_")}
     with TemporaryDirectory(prefix="orderlog-bench-", ignore_cleanup_errors=True) as folder:
         # Its processes read the environment, and nothing of what was set for another installation.
         for name in before:
             del os.environ[name]
-        os.environ.update(_settings(Path(folder)))
+        settings = {**_settings(Path(folder)), **(chosen or {})}
+        os.environ.update(settings)
         try:
             stack = Stack(load_settings(), processes, dies_with_parent=True)
             try:
@@ -112,7 +125,7 @@ def installed(processes: Sequence[Process] = SERVICE_PROCESSES) -> Iterator[Inst
             finally:
                 stack.down(lambda line: None)
         finally:
-            for name in _settings(Path(folder)):
+            for name in settings:
                 del os.environ[name]
             os.environ.update(before)
 

@@ -23,7 +23,18 @@ from bench.outside import Course, Load, NotDone, Place, be_outside
 from bench.rebuilding import rebuilt
 from contracts import topics
 
-__all__ = ["PARTS", "Size", "at_rate", "made_again", "orders_made", "whole_life"]
+__all__ = [
+    "PARTS",
+    "Size",
+    "as_many_as_it_takes",
+    "at_rate",
+    "cpu_each",
+    "made_again",
+    "orders_made",
+    "outside",
+    "run_load",
+    "whole_life",
+]
 
 PARTS = (0.5, 0.8)
 """Of the highest rate, those at which it is looked how long orders take."""
@@ -51,16 +62,15 @@ def whole_life(what: str, size: Size) -> dict[str, Any]:
         with outside(here, what, orders_made(size)) as (line, pid):
             here.caught_up()
             meter = Meter({**here.pids(), "outside": pid})
-            most = _most(here, line, meter, size)
+            most, census = as_many_as_it_takes(here, line, meter, size)
             steps = {}
             for part in PARTS:
                 begins = here.ends()
                 steps[str(part)] = at_rate(line, meter, part, most["orders_per_second"], size)
                 written = count(here.settings.bootstrap, begins, here.ends())
                 steps[str(part)]["transaction_records"] = written.transaction_records
-        census: Census = most.pop("census")
         for process in here.stack.wanted:
-            _stop(here, process.name)
+            here.stop(process.name)  # so that the limit is taken while nothing else asks the broker
         shape = Shape(census.record_bytes, census.header_bytes, census.transaction_records)
         found = limit(here.settings.bootstrap, shape, size.limit_records)
     most["records_per_second"] = round(most["orders_per_second"] * most["records_per_order"])
@@ -73,20 +83,11 @@ def made_again(what: str, size: Size) -> dict[str, Any]:
     machine = describe()
     with installed() as here, outside(here, what, size.orders) as (line, pid):
         meter = Meter({**here.pids(), "outside": pid})
-        _run(line, meter, Load(None, size.orders, size.open_max, 0.0, size.window))
+        run_load(line, meter, Load(None, size.orders, size.open_max, 0.0, size.window))
         here.caught_up()
         census = count(here.settings.bootstrap, {}, here.ends())
         events = {name: census.by_topic[topics.events(name)] for name in topics.SERVICES}
         return {"machine": machine, "services": rebuilt(here, events)}
-
-
-def _stop(here: Installation, name: str) -> None:
-    """So that the limit is taken while nothing else asks the broker."""
-    running = here.stack.pid_file(name).running()
-    if running is not None:
-        running.terminate()
-        running.wait(SAY_SECONDS)
-    here.stack.pid_file(name).clear()
 
 
 @contextmanager
@@ -120,7 +121,8 @@ def _hear(line: Connection, seconds: float) -> Any:
     raise NotDone(f"nothing was heard from outside for {seconds:.0f} s")
 
 
-def _run(line: Connection, meter: Meter, load: Load) -> tuple[Course, Reading]:
+def run_load(line: Connection, meter: Meter, load: Load) -> tuple[Course, Reading]:
+    """Send a load; what came of it, and what its window took of the machine."""
     line.send(load)
     _hear(line, SAY_SECONDS)
     meter.read()
@@ -131,10 +133,12 @@ def _run(line: Connection, meter: Meter, load: Load) -> tuple[Course, Reading]:
     return course, reading
 
 
-def _most(here: Installation, line: Connection, meter: Meter, size: Size) -> dict[str, Any]:
+def as_many_as_it_takes(
+    here: Installation, line: Connection, meter: Meter, size: Size
+) -> tuple[dict[str, Any], Census]:
     """As many orders as it takes: the rate, the cost of an order, and what stands in the topics and on the disk of it."""
     begins, disk = here.ends(), here.bytes_on_disk()
-    course, reading = _run(line, meter, Load(None, size.orders, size.open_max, size.warm, size.window))
+    course, reading = run_load(line, meter, Load(None, size.orders, size.open_max, size.warm, size.window))
     caught_up = here.caught_up()
     census = count(here.settings.bootstrap, begins, here.ends())
     orders, after = course.sent, here.bytes_on_disk()
@@ -143,7 +147,7 @@ def _most(here: Installation, line: Connection, meter: Meter, size: Size) -> dic
         "orders_completed": course.completed,
         "seconds": round(course.seconds, 2),
         "orders_under_way": size.open_max,
-        "cpu_ms_per_order": _each(reading.cpu, course.completed),
+        "cpu_ms_per_order": cpu_each(reading.cpu, course.completed),
         "memory_mib": {name: round(each / 2**20) for name, each in reading.memory.items()},
         "caught_up_after_seconds": round(caught_up, 2),
         "records_per_order": round(census.records / orders, 1),
@@ -152,8 +156,7 @@ def _most(here: Installation, line: Connection, meter: Meter, size: Size) -> dic
         "record_bytes": census.record_bytes,
         "header_bytes": census.header_bytes,
         "transaction_records": census.transaction_records,
-        "census": census,
-    }
+    }, census
 
 
 def orders_made(size: Size) -> int:
@@ -169,16 +172,16 @@ def _orders_at(part: float, size: Size) -> int:
 def at_rate(line: Connection, meter: Meter, part: float, most: float, size: Size) -> dict[str, Any]:
     """How long orders take when a part of the most that it takes a second are sent."""
     rate = part * most
-    course, reading = _run(line, meter, Load(rate, _orders_at(part, size), size.open_max, size.warm, size.window))
+    course, reading = run_load(line, meter, Load(rate, _orders_at(part, size), size.open_max, size.warm, size.window))
     return {
         "orders_per_second": round(rate, 2),
         "orders": len(course.completed_after),
         "placed_to_confirmed_ms": percentiles(course.confirmed_after),
         "placed_to_completed_ms": percentiles(course.completed_after),
-        "cpu_ms_per_order": _each(reading.cpu, course.completed),
+        "cpu_ms_per_order": cpu_each(reading.cpu, course.completed),
     }
 
 
-def _each(cpu: Mapping[str, float], orders: int) -> dict[str, float]:
+def cpu_each(cpu: Mapping[str, float], orders: int) -> dict[str, float]:
     """Milliseconds of CPU an order, by process; `others` is whatever else the machine did."""
     return {name: round(1_000 * seconds / max(1, orders), 2) for name, seconds in cpu.items()}

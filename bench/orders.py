@@ -28,9 +28,11 @@ from oms.demo.people import draw, person
 from oms.demo.prices import priced, tariff_of
 from oms.demo.till import Till
 
-__all__ = ["Shop", "baskets", "synthetic"]
+__all__ = ["HOT", "LINES", "Shop", "baskets", "hot", "long", "synthetic"]
 
 LINES = 3
+HOT = "B-HOT"
+"""The article that half of all lines are of."""
 ARTICLES = 600
 """Articles that synthetic orders draw from; each lies in all warehouses."""
 CUSTOMERS = 2_000
@@ -52,6 +54,26 @@ def synthetic(count: int, run: str) -> Shop:
     """`count` orders of three lines each; `run` tells them from those of other runs on the same installation."""
     goods = [_receipt(f"B{number}", "each", place) for number in range(ARTICLES) for place in WAREHOUSES]
     return Shop([_synthetic(f"{run}-{number}") for number in range(count)], goods)
+
+
+def hot(count: int, run: str) -> Shop:
+    """As `synthetic`, but one line of two is of one and the same article: one and two of three, by turns."""
+    shop = synthetic(count, run)
+    orders = [_with_hot_lines(order, 1 + number % 2) for number, order in enumerate(shop.orders)]
+    return Shop(orders, [*shop.goods, *(_receipt(HOT, "each", place) for place in WAREHOUSES)])
+
+
+def _with_hot_lines(order: ChannelOrder, lines: int) -> ChannelOrder:
+    """The first `lines` of three lines are of the one article."""
+    of_it = tuple(line.model_copy(update={"sku": HOT}) for line in order.lines[:lines])
+    return order.model_copy(update={"lines": (*of_it, *order.lines[lines:])})
+
+
+def long(lines: int, run: str) -> Shop:
+    """One order of so many lines, each of an article of its own."""
+    articles = [(f"L{number}", number) for number in range(lines)]
+    goods = [_receipt(sku, "each", place) for sku, _ in articles for place in WAREHOUSES]
+    return Shop([_order(run, articles)], goods)
 
 
 def baskets(count: int, till: Till) -> Shop:
@@ -90,6 +112,16 @@ def _paid_at_the_channel(amount: int, order: str) -> ChannelTender:
 
 
 def _synthetic(name: str) -> ChannelOrder:
+    """No article comes twice in it."""
+
+    def article(place: int) -> int:
+        return draw(ARTICLES // LINES, "article", name, place) * LINES + place - 1
+
+    return _order(name, [(f"B{article(place)}", article(place)) for place in range(1, LINES + 1)])
+
+
+def _order(name: str, articles: Sequence[tuple[str, int]]) -> ChannelOrder:
+    """An order of a line for each of these articles, by SKU and number."""
     who = person(draw(CUSTOMERS, "customer", name))
     party = ChannelParty(
         name=who.name,
@@ -101,7 +133,7 @@ def _synthetic(name: str) -> ChannelOrder:
         email=who.email,
         phone=who.phone,
     )
-    lines = tuple(_line(name, place) for place in range(1, LINES + 1))
+    lines = tuple(_line(name, place, *article) for place, article in enumerate(articles, 1))
     total = sum(
         line.amount + sum(each.amount for each in line.charges) + sum(tax.amount for tax in line.taxes)
         for line in lines
@@ -123,9 +155,8 @@ def _synthetic(name: str) -> ChannelOrder:
     )
 
 
-def _line(order: str, place: int) -> ChannelLine:
-    """A line of one to three pieces, with a tenth off and a tax on top. No article comes twice in an order."""
-    article = draw(ARTICLES // LINES, "article", order, place) * LINES + place - 1
+def _line(order: str, place: int, sku: str, article: int) -> ChannelLine:
+    """A line of one to three pieces, with a tenth off and a tax on top."""
     quantity, price = 1 + draw(3, "quantity", order, place), 199 + 10 * (article % 100)
     amount, off = quantity * price, -(quantity * price // 10)
     base = amount + off
@@ -134,7 +165,7 @@ def _line(order: str, place: int) -> ChannelLine:
     )
     return ChannelLine(
         line_id=str(place),
-        sku=f"B{article}",
+        sku=sku,
         description=f"Article {article}, made up",
         quantity=quantity,
         unit_price=f"{price / 100:.4f}",

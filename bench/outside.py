@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, TopicPartition
 
-from bench.orders import Shop, baskets, synthetic
+from bench.orders import Shop, baskets, hot, long, synthetic
 from bench.people import CHANNEL, HTTP, Floor, door, goods_entry, order_entry, order_name, seller_entry
 from bench.sending import make_producer, send
 from chassis.kafka import KafkaLog
@@ -36,9 +36,19 @@ FOLLOWED = ("order", "fulfillment", "shipping")
 UNWANTED = frozenset({HoldPlaced.TYPE, OrderCancelled.TYPE})
 
 
+SHOPS: Mapping[str, Callable[[int], Shop]] = {
+    "synthetic": lambda orders: synthetic(orders, "bench"),
+    "baskets": lambda orders: baskets(orders, Till()),
+    "hot": lambda orders: hot(orders, "bench"),
+    "long": lambda lines: long(lines, "bench"),
+}
+"""What can be ordered, by name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the installation stands, what is ordered there (`synthetic` or `baskets`) and how many orders are made."""
+    """Where the installation stands, what is ordered there (a name of `SHOPS`) and how many orders are made; of `long`, how
+    many lines the one order has."""
 
     bootstrap: str
     partitions: int
@@ -82,7 +92,7 @@ def be_outside(place: Place, line: Connection) -> None:
 
     While a load runs, the line says `begins` and `ends` of its window.
     """
-    shop = synthetic(place.orders, "bench") if place.what == "synthetic" else baskets(place.orders, Till())
+    shop = SHOPS[place.what](place.orders)
     vault = PostgresVault(place.vault)
     outside = _Outside(place, shop, Sealer(vault, FileMasterKey(place.master_key)))
     vault.close()

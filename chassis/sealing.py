@@ -18,11 +18,11 @@ from threading import Lock
 from time import monotonic
 from typing import Protocol
 
-import rfc8785
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from chassis.vault import Forgotten, Vault
+from contracts.canonical import canonical_json
 from contracts.personal import Personal, PersonalContent
 
 __all__ = [
@@ -141,7 +141,7 @@ def _read_master_key(path: Path) -> bytes:
 
 def seal_under(key: bytes, subject: str, content: PersonalContent) -> Personal:
     """Seal under a key in the clear: deterministic, so that equal content of a subject is equal sealed."""
-    clear = rfc8785.dumps(content.model_dump(mode="json", exclude_none=True))
+    clear = canonical_json(content.model_dump(mode="json", exclude_none=True))
     ciphertext = AESSIV(key).encrypt(clear, [subject.encode()])
     return Personal(subject=subject, ciphertext=b64encode(ciphertext).decode("ascii"))
 

@@ -14,8 +14,9 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Annotated, Any, ClassVar, Self
 
-import rfc8785
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
+
+from contracts.canonical import canonical_json
 
 __all__ = [
     "CATALOGUE",
@@ -131,7 +132,7 @@ class Command(Message):
 
         A type whose sender repeats itself in other words (a channel order) overrides it.
         """
-        return sha256(rfc8785.dumps(self.model_dump(mode="json", exclude_none=True))).hexdigest()
+        return sha256(canonical_json(self.model_dump(mode="json", exclude_none=True))).hexdigest()
 
 
 class Event(Message):

@@ -6,9 +6,9 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Annotated
 
-import rfc8785
 from pydantic import Field, StringConstraints
 
+from contracts.canonical import canonical_json
 from contracts.fulfillment import Postage
 from contracts.message import Command, Event, Instant, Intent, Value
 from contracts.money import Money
@@ -148,7 +148,7 @@ class RecordNoticeRefused(Command):
     def digest(self) -> str:
         """Of the body without the server's words."""
         same = self.model_dump(mode="json", exclude={"said"}, exclude_none=True)
-        return sha256(rfc8785.dumps(same)).hexdigest()
+        return sha256(canonical_json(same)).hexdigest()
 
 
 class NoticeSent(Event):

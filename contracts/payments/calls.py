@@ -10,9 +10,9 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Annotated
 
-import rfc8785
 from pydantic import Field, StringConstraints
 
+from contracts.canonical import canonical_json
 from contracts.message import Command, Event, Instant, Intent, Value
 from contracts.money import DecimalText, Money
 from contracts.payments.paying import Authorization, Capability, CardDecline
@@ -194,7 +194,7 @@ class RecordProviderOutcome(Command):
     def digest(self) -> str:
         """Of what decides; the provider's words aside, which differ from one asking to the next."""
         words = {"said", "retry_after", "code", "action_url", "settlement"}
-        return sha256(rfc8785.dumps(self.model_dump(mode="json", exclude=words, exclude_none=True))).hexdigest()
+        return sha256(canonical_json(self.model_dump(mode="json", exclude=words, exclude_none=True))).hexdigest()
 
 
 class ResolveProviderOutcome(Command):

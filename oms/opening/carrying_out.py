@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
-import rfc8785
 from pydantic import BaseModel
 
+from contracts.canonical import canonical_json
 from oms.opening.plan import DOCUMENT, OpeningStock, Plan
 from oms.patience import CALLS_AT_ONCE, WAIT_SECONDS, DoorsAway, ask, said
 
@@ -79,7 +79,7 @@ class _Doors:
         if body.items() <= known.items() and known.keys() <= body.keys() | {"version", "followed"}:
             return Result(kind, name, Outcome.THERE)
         # The version is part of the key: what was said, changed and is said again is a new wish.
-        digest = sha256(rfc8785.dumps(body)).hexdigest()
+        digest = sha256(canonical_json(body)).hexdigest()
         return self._post(kind, name, path, body, f"init/{known.get('version', 0)}/{digest}")
 
     def receive(self, stock: OpeningStock) -> Result:

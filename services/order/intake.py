@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 
-import rfc8785
-
 from chassis.card_numbers import mask_texts
 from contracts.address import Area, ShipTo
+from contracts.canonical import canonical_json
 from contracts.channel import (
     ChannelCancel,
     ChannelCharge,
@@ -234,7 +233,7 @@ def fingerprint(request: PlaceOrder) -> str:
         },
         exclude={"lines": {"__all__": lines}, "ship_groups": {"__all__": groups}},
     )
-    return sha256(rfc8785.dumps(chosen)).hexdigest()
+    return sha256(canonical_json(chosen)).hexdigest()
 
 
 def _lines(order: ChannelOrder, first_group: str, intake: Intake) -> tuple[OrderLine, ...]:

@@ -20,7 +20,7 @@ def test_no_machine_is_so_fast_that_orders_are_wanted_which_nobody_made(monkeypa
         loads.append(load)
         return Course(confirmed_after=[0.1, 0.2], completed_after=[0.1, 0.2]), Reading(1.0, {}, {})
 
-    monkeypatch.setattr(life, "_run", run)
+    monkeypatch.setattr(life, "run_load", run)
     size = Size(orders=101, open_max=10, warm=5.0, window=20.0, limit_records=0)
     # when parts of that rate are looked at
     line: Any = None

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bench.page import PAGE, write_page
+from bench.page import PAGE, SCALING, figures, write_page
 from bench.results import RESULTS, read, write
+from bench.scaling import model
 from bench.work import compared
 
 MACHINE = {
@@ -53,7 +55,7 @@ def page(tmp_path: Path) -> Path:
 
 def test_least_median_and_most_of_the_runs_stand_beside_the_limit_and_the_machine(tmp_path: Path, page: Path) -> None:
     write(tmp_path, "life", [life(20), life(50), life(30)])
-    write_page(tmp_path, page)
+    write_page(tmp_path, page, figures)
     text = page.read_text()
     assert "| orders a second, from placed to completed | 20.0 | 30.0 | 50.0 |" in text
     assert "| limit of the same run, records a second | 8,000 | 12,000 | 20,000 |" in text
@@ -64,13 +66,13 @@ def test_least_median_and_most_of_the_runs_stand_beside_the_limit_and_the_machin
 def test_what_the_cores_would_do_alone_follows_from_the_cpu_of_an_order(tmp_path: Path, page: Path) -> None:
     # Given 8 ms of CPU an order on two cores, beside half a millisecond of others
     write(tmp_path, "life", [life(20)])
-    write_page(tmp_path, page)
+    write_page(tmp_path, page, figures)
     assert "computed from the CPU below | 250 | 250 | 250 |" in page.read_text()
 
 
 def test_a_run_beside_others_is_marked_so(tmp_path: Path, page: Path) -> None:
     write(tmp_path, "life", [life(20), life(20, load=7.4)])
-    write_page(tmp_path, page)
+    write_page(tmp_path, page, figures)
     assert "load before each (a minute's average): 0.2, 7.4. **Taken on a busy machine" in page.read_text()
 
 
@@ -86,7 +88,7 @@ def test_a_peer_stands_at_its_best_beside_orders_of_ours(tmp_path: Path, page: P
     write(tmp_path, "restate", [{"machine": MACHINE, "best": best, "all": [best]}])
     write(tmp_path, "life", [life(20)])
     # when the page is written, then both stand there, and what the peer's order leaves out
-    write_page(tmp_path, page)
+    write_page(tmp_path, page, figures)
     chapter = page.read_text().partition("## The same saga on Restate")[2].partition("\n## ")[0]
     assert "| orders a second, from placed to completed | 60.0 | 60.0 | 60.0 |" in chapter
     assert "| CPU of an order, ms | 30.0 | 30.0 | 30.0 |" in chapter
@@ -100,7 +102,7 @@ def test_the_hop_of_kafka_streams_stands_beside_ours(tmp_path: Path, page: Path)
     write(
         tmp_path, "hop", [{"machine": MACHINE, "commands": 9, "commands_per_second": 500.0, "cpu_us_per_command": {}}]
     )
-    write_page(tmp_path, page)
+    write_page(tmp_path, page, figures)
     chapter = page.read_text().partition("## The same hop in Kafka Streams")[2].partition("\n## ")[0]
     assert "| commands a second, threads: 1 | 20,000 | 20,000 | 20,000 |" in chapter
     assert "| Orderlog's hop, commands a second | 500 | 500 | 500 |" in chapter
@@ -108,27 +110,53 @@ def test_the_hop_of_kafka_streams_stands_beside_ours(tmp_path: Path, page: Path)
 
 def test_a_peer_that_is_not_there_is_left_out_and_says_why(tmp_path: Path, page: Path) -> None:
     write(tmp_path, "restate", [{"machine": MACHINE, "absent": "Node's npm is not on this machine"}])
-    write_page(tmp_path, page)
+    write_page(tmp_path, page, figures)
     assert "## The same saga on Restate\n\nLeft out: Node's npm is not on this machine." in page.read_text()
 
 
 def test_what_was_not_measured_is_said_to_be_so(tmp_path: Path, page: Path) -> None:
-    write_page(tmp_path, page)
+    write_page(tmp_path, page, figures)
     assert "## The limit\n\nNot measured yet." in page.read_text()
 
 
 def test_what_people_wrote_around_the_figures_stays(tmp_path: Path, page: Path) -> None:
     page.write_text(page.read_text() + "\n## What was slow\n\nNothing.\n")
-    write_page(tmp_path, page)
-    write_page(tmp_path, page)
+    write_page(tmp_path, page, figures)
+    write_page(tmp_path, page, figures)
     assert page.read_text().startswith("# Performance")
     assert page.read_text().endswith("\n## What was slow\n\nNothing.\n")
     assert page.read_text().count("## The limit") == 1
 
 
-def test_the_page_says_what_the_kept_results_say(page: Path) -> None:
-    write_page(RESULTS, page)
-    assert page.read_text() == PAGE.read_text()
+@pytest.mark.parametrize(("page", "text"), [(PAGE, figures), (SCALING, model)])
+def test_the_pages_say_what_the_kept_results_say(tmp_path: Path, page: Path, text: Callable[[Path], str]) -> None:
+    copy = tmp_path / page.name
+    copy.write_text(page.read_text())
+    write_page(RESULTS, copy, text)
+    assert copy.read_text() == page.read_text()
+
+
+def test_the_model_takes_a_process_for_each_core_that_a_service_needs(tmp_path: Path) -> None:
+    # given an order that costs order 7 ms and inventory a tenth of that, and cores that are used to seven tenths
+    cpu = {
+        "order": 7.0,
+        "inventory": 0.7,
+        "fulfillment": 0.7,
+        "shipping": 0.7,
+        "payments": 0.7,
+        "broker": 1.4,
+        "database": 0.7,
+    }
+    lived = life(20)
+    write(tmp_path, "life", [{**lived, "most": {**lived["most"], "cpu_ms_per_order": cpu}}])
+    # when 50, 100, 1,000 and 10,000 come a second, then so many processes and partitions are needed
+    table = model(tmp_path)
+    assert "| processes of order | 1 | 1 | 10 | 100 |" in table
+    assert "| processes of inventory | 1 | 1 | 1 | 10 |" in table
+    assert "| partitions of each inbox, at least | 1 | 1 | 10 | 100 |" in table
+    assert "| cores of the broker | 1 | 1 | 2 | 20 |" in table
+    # and the log of a day grows with them
+    assert "| log (one copy) of a day, TB | 0.518 | 1.04 | 10.4 | 104 |" in table
 
 
 @pytest.mark.parametrize(("cost", "said"), [(1.09, "+9%"), (1.12, "REGRESSION"), (0.8, "-20%")])
