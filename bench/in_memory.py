@@ -17,9 +17,10 @@ from bench.people import HTTP, Floor, door, goods_entry, order_entry, seller_ent
 from chassis.chain import GENESIS, Draft, finish
 from chassis.decider import StreamKind
 from chassis.doors import Entry
-from chassis.handling import Incoming, handle
+from chassis.handling import handle
 from chassis.log import NewRecord, Record
 from chassis.stream import Stream, fresh
+from chassis.taking import Incoming
 from contracts import topics
 from contracts.envelope import Envelope, replace_reply
 from contracts.ids import split_stream

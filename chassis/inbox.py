@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 
-from chassis.handling import HEADERS_BYTES_MAX, Incoming
 from chassis.log import NAMELESS, Record
+from chassis.taking import HEADERS_BYTES_MAX, Incoming
 from contracts import topics
 from contracts.envelope import Envelope, MalformedEnvelope
 from contracts.ids import split_stream

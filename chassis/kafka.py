@@ -41,13 +41,13 @@ from chassis.log import (
     NoPosition,
     Rebalance,
     Record,
-    TooManyUnanswered,
     TopicPartition,
 )
+from chassis.unanswered import answered, leave, require_few_left_alone
 from contracts.envelope import Headers
 from contracts.topics import DEAD_LETTER_BYTES_MAX, TopicSpec, events, inbox, named, topics_of_service
 
-__all__ = ["KafkaLog", "TopicsMisset", "answered", "partition_of"]
+__all__ = ["KafkaLog", "TopicsMisset", "partition_of"]
 
 T = TypeVar("T")
 
@@ -59,10 +59,6 @@ ANSWER_TIMEOUT = REQUEST_TIMEOUT + 2.0
 
 CLOSE_TIMEOUT = 3.0
 """Seconds to wait until a producer has let go of what it held."""
-
-LEFT_ALONE_MAX = 8
-"""Clients of one process that are inside calls which have not returned. Each keeps its threads, connections and queues,
-and only the end of the process ends them."""
 
 RETRY_SECONDS = 0.1
 """Between questions about a topic that the broker does not know yet."""
@@ -90,10 +86,6 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST, _LATEST = OffsetSpec.earliest(), OffsetSpec.latest()  # type: ignore[no-untyped-call]
 _OTHER_LEADER = frozenset({KafkaError.FENCED_LEADER_EPOCH, KafkaError.UNKNOWN_LEADER_EPOCH})
 _FENCING = frozenset({KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH})
-
-
-_left_alone: list[Thread] = []
-"""Those that were left alone and have not returned, as far as somebody has looked."""
 
 
 class TopicsMisset(LogError):
@@ -253,44 +245,6 @@ class _GroupConsumer:
         self._consumer.close()
 
 
-def answered(call: Callable[[], object], seconds: float) -> None:
-    """Make a call of the client that may never return, in a thread of its own; raises what it raises, and Indefinite when
-    it has not returned after `seconds`. Then the thread is left alone with a client that nobody uses any more, LEFT_ALONE_MAX of them at once."""
-    failed: list[BaseException] = []
-
-    def make() -> None:
-        try:
-            call()
-        except BaseException as error:  # noqa: BLE001 - raised by whoever waits
-            failed.append(error)
-
-    thread = Thread(target=make, daemon=True, name="unanswered")
-    thread.start()
-    thread.join(seconds)
-    if _leave(thread):
-        raise Indefinite(f"the broker did not answer within {seconds:.0f} s")
-    if failed:
-        raise failed[0]
-
-
-def _leave(thread: Thread) -> bool:
-    """Whether a thread has not returned and is left alone from here on."""
-    left = thread.is_alive()
-    if left:
-        _left_alone.append(thread)
-    return left
-
-
-def _require_few_left_alone() -> None:
-    """Raises TooManyUnanswered where no further client may be made that could be left alone."""
-    _left_alone[:] = [thread for thread in _left_alone if thread.is_alive()]
-    if len(_left_alone) >= LEFT_ALONE_MAX:
-        raise TooManyUnanswered(
-            f"{len(_left_alone)} calls of Kafka's client have not returned since the broker went away: this process ends, "
-            "which ends them"
-        )
-
-
 class _TransactionalProducer:
     def __init__(self, bootstrap: str, transactional_id: str) -> None:
         self._written: dict[TopicPartition, tuple[int, int]] = {}
@@ -395,7 +349,7 @@ class _TransactionalProducer:
         closing = Thread(target=self._let_go, daemon=True, name="producer-close")
         closing.start()
         closing.join(CLOSE_TIMEOUT)
-        _leave(closing)
+        leave(closing)
 
     def _let_go(self) -> None:
         with suppress(KafkaException):  # fenced: another holds the id, and has aborted what was open
@@ -468,7 +422,7 @@ class KafkaLog:
 
     def producer(self, transactional_id: str) -> _TransactionalProducer:
         """Raises LogError; TooManyUnanswered where earlier ones were left alone too often."""
-        _require_few_left_alone()
+        require_few_left_alone()
         return _TransactionalProducer(self._bootstrap, transactional_id)
 
     def reader(self) -> _TopicReader:

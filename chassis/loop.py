@@ -20,24 +20,17 @@ from chassis.decider import StreamKind
 from chassis.faultpoints import faultpoint
 from chassis.follower import Follower
 from chassis.handed import HandedReaders, written_to
-from chassis.handling import (
-    Emitted,
-    Fetch,
-    FetchFailed,
-    Handling,
-    Incoming,
-    ParkingFull,
-    Unparkable,
-    handle,
-)
+from chassis.handling import handle
 from chassis.inbox import Routes, Unreadable, read_message
 from chassis.letter import letter_headers
 from chassis.log import Abortable, Indefinite, Log, LogError, Record, TransactionalProducer
+from chassis.parking import ParkingFull
 from chassis.partitions import Owned, Partitions
 from chassis.service import Loader, Service, memoized
 from chassis.snapshots import restore, state_version
 from chassis.store import DueDeadline, StoreAway, StoreBehind, StreamStore
 from chassis.stream import Stream
+from chassis.taking import Emitted, Fetch, FetchFailed, Handling, Incoming, Unparkable
 from contracts import topics
 from contracts.envelope import replace_reply
 from contracts.ids import split_stream

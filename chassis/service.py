@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from chassis.decider import StreamKind
-from chassis.handling import Fetch
 from chassis.projection import Projection
+from chassis.taking import Fetch
 from contracts import topics
 
 __all__ = ["FetchNothing", "Loader", "Service", "memoized"]

@@ -12,10 +12,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chassis.decider import Answer, Send, StreamKind
-from chassis.handling import Handling, Incoming, handle
+from chassis.handling import handle
 from chassis.log import Record
 from chassis.snapshots import decode_stream, encode_stream
 from chassis.stream import Stream, evolve, fresh
+from chassis.taking import Handling, Incoming
 from contracts.chassis import MessageParked
 from contracts.envelope import Actor, Envelope, root_traceparent
 from contracts.ids import aggregate_id, stream

@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from chassis.handling import Emitted, Incoming, ParkingFull, Unparkable, handle
+from chassis.handling import handle
 from chassis.log import Log
+from chassis.parking import ParkingFull
 from chassis.service import Service
 from chassis.stream import Stream, fresh
+from chassis.taking import Emitted, Incoming, Unparkable
 from contracts.envelope import Envelope
 from contracts.ids import split_stream
 from contracts.message import CATALOGUE, Event, Message

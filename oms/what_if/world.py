@@ -16,10 +16,12 @@ from datetime import datetime
 from itertools import count
 from typing import Any
 
-from chassis.handling import Emitted, Incoming, ParkingFull, Unparkable, handle
+from chassis.handling import handle
 from chassis.log import Record
+from chassis.parking import ParkingFull
 from chassis.service import Service
 from chassis.stream import Stream, fresh, open_deadlines
+from chassis.taking import Emitted, Incoming, Unparkable
 from contracts import topics
 from contracts.chassis import DeadlinePassed
 from contracts.envelope import Envelope, root_traceparent

@@ -10,9 +10,9 @@ from unittest.mock import Mock
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from chassis import kafka
-from chassis.kafka import answered
+from chassis import kafka, unanswered
 from chassis.log import Indefinite, LogError, TooManyUnanswered
+from chassis.unanswered import answered
 
 
 def test_a_call_that_never_returns_has_an_unknown_outcome() -> None:
@@ -47,8 +47,8 @@ def test_a_client_with_such_a_call_inside_is_let_alone(monkeypatch: pytest.Monke
 def test_after_so_many_of_them_no_client_is_made_any_more_until_some_return(monkeypatch: pytest.MonkeyPatch) -> None:
     # given as many calls inside clients that never answer as there may be, of which one returns after all
     monkeypatch.setattr(kafka, "Producer", Mock())
-    monkeypatch.setattr(kafka, "LEFT_ALONE_MAX", 2)
-    monkeypatch.setattr(kafka, "_left_alone", left := list[Thread]())
+    monkeypatch.setattr(unanswered, "LEFT_ALONE_MAX", 2)
+    monkeypatch.setattr(unanswered, "_left_alone", left := list[Thread]())
     first, second = Event(), Event()
     for released in (first, second):
         with pytest.raises(Indefinite):
@@ -69,8 +69,8 @@ def test_a_client_that_does_not_close_is_left_alone_too(monkeypatch: pytest.Monk
     client.close.side_effect = lambda: released.wait()
     monkeypatch.setattr(kafka, "Producer", lambda _: client)
     monkeypatch.setattr(kafka, "CLOSE_TIMEOUT", 0.01)
-    monkeypatch.setattr(kafka, "LEFT_ALONE_MAX", 1)
-    monkeypatch.setattr(kafka, "_left_alone", [])
+    monkeypatch.setattr(unanswered, "LEFT_ALONE_MAX", 1)
+    monkeypatch.setattr(unanswered, "_left_alone", [])
     log = kafka.KafkaLog("127.0.0.1:1")
     log.producer("order-0").close()
     with pytest.raises(TooManyUnanswered):

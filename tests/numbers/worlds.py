@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chassis.handling import Emitted
 from chassis.log import NewRecord
 from chassis.memory import MemoryLog
+from chassis.taking import Emitted
 from chassis.testing import DAWN
 from contracts import topics
 

@@ -6,9 +6,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 
-from chassis.handling import Incoming, handle
+from chassis.handling import handle
 from chassis.log import NewRecord, Record
 from chassis.stream import fresh
+from chassis.taking import Incoming
 from contracts.envelope import Envelope
 from contracts.message import CATALOGUE, Message
 from contracts.order import HoldPlaced, OrderPlaced

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from chassis.handling import ParkingFull, Unparkable
+from chassis.parking import ParkingFull
+from chassis.taking import Unparkable
 from tests.simulation import liveness
 from tests.simulation.day import Day
 from tests.simulation.deeds import do

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chassis import handling
+from chassis import parking, taking
 from chassis.decider import Context
 from chassis.log import Indefinite, Record, TopicPartition
 from chassis.memory import MemoryLog
@@ -47,7 +47,7 @@ class Mendable:
 
 @pytest.fixture
 def small_parking(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handling, "PARKED_MAX", PARKING)
+    monkeypatch.setattr(parking, "PARKED_MAX", PARKING)
 
 
 def kinds(messages: Sequence[Message]) -> list[str]:
@@ -284,7 +284,7 @@ def huge(bench: Bench) -> None:
 
 
 def many_headers(bench: Bench) -> None:
-    bench.send(HERE, OpenHall(seats=1), "reason", reason="x" * handling.HEADERS_BYTES_MAX)
+    bench.send(HERE, OpenHall(seats=1), "reason", reason="x" * taking.HEADERS_BYTES_MAX)
 
 
 def nobody_to_answer(bench: Bench) -> None:

@@ -18,9 +18,10 @@ from hashlib import sha256
 from typing import Any, TypeVar
 
 from chassis.decider import StreamKind
-from chassis.handling import Emitted, Handling, Incoming, StreamSend, handle
+from chassis.handling import handle
 from chassis.log import Record
 from chassis.stream import DOOR_MEMORY, Stream, evolve, fresh, open_deadlines
+from chassis.taking import Emitted, Handling, Incoming, StreamSend
 from chassis.testing import DAWN
 from contracts.chassis import DeadlinePassed, MessageParked
 from contracts.envelope import Actor, Envelope, root_traceparent

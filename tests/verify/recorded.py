@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from chassis.chain import GENESIS, Draft, finish
-from chassis.handling import Emitted, Handling, Incoming, handle
+from chassis.handling import handle
 from chassis.kafka import partition_of
 from chassis.log import Record
 from chassis.stream import fresh
+from chassis.taking import Emitted, Handling, Incoming
 from contracts import topics
 from contracts.chassis import DeadlinePassed
 from contracts.envelope import Envelope, replace_reply
