@@ -92,7 +92,8 @@ def retry(
     identifier: Annotated[str, typer.Argument(help="A document's id.")],
     key: Annotated[str | None, typer.Option("--key", help="The Idempotency-Key: the same one is done once.")] = None,
 ) -> None:
-    """Have a document issued that waits, once what it waits for is there."""
+    """Have a document issued that waits, once what it waits for is there; or an invoice charged once more whose card was
+    declined."""
     print_json(call("POST", f"/invoices/{part(identifier)}/retry", {}, key))
 
 

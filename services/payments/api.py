@@ -23,6 +23,7 @@ from contracts.payments import (
     TransferIgnored,
 )
 from services.payments.card_calls import CardCall
+from services.payments.invoice_charges import InvoiceCharge
 from services.payments.payment import PAYMENT
 from services.payments.payment_state import Payment, authorization_status, charge_status, split_capture_key
 from services.payments.prepaid import held
@@ -93,7 +94,7 @@ def router(gate: Gate) -> APIRouter:
     @routes.get("/{order_id}")
     def show(order_id: str, at: At = None) -> Any:
         """What is authorised, captured and refunded for an order; `prepaid` was taken at the order and nothing has left for it
-        yet. Amounts in minor units."""
+        yet, or for an invoice that has not answered yet; `collections` are charges of invoices to a card on file. Amounts in minor units."""
         seen = seen_at(gate.reads, stream_of(PAYMENT.kind, order_id), at)
         if seen.stream.version == 0:
             raise Problem(
@@ -144,6 +145,7 @@ def _view(state: Payment) -> dict[str, Any]:
             for (fulfillment, sequence), amount in sorted((split_capture_key(k), v) for k, v in state.captures.items())
         ],
         "prepaid": held(state.prepaid),
+        "collections": [_collection(state, each) for _, each in sorted(state.invoice_charges.items())],
         "refunded": state.refunded,
         "refunds": [{"refund": refund, "amount": each.amount.amount} for refund, each in sorted(state.refunds.items())],
         "tenders": [
@@ -173,6 +175,13 @@ def _view(state: Payment) -> dict[str, Any]:
         "increases": _increases(state),
         "voided": state.voided,
     }
+
+
+def _collection(state: Payment, each: InvoiceCharge) -> dict[str, Any]:
+    """What was to be charged of an invoice, and what became of that."""
+    stage = "charged" if each.told else "under_way" if each.open else "declined"
+    asked = each.asked
+    return {"invoice": asked.invoice, "attempt": asked.attempt, "amount": asked.amount.amount, "stage": stage}
 
 
 def _increases(state: Payment) -> list[dict[str, Any]]:

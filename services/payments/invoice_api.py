@@ -111,7 +111,8 @@ def router(gate: Gate, opened: Opened) -> APIRouter:
 
     @routes.post("/invoices/{identifier}/retry", status_code=202)
     async def retry(identifier: str, caller: Annotated[Caller, Depends(caller_of)]) -> Any:
-        """Have a document issued that waits, once what it waits for is there."""
+        """Have a document issued that waits, once what it waits for is there; or an invoice charged once more whose card was
+        declined."""
         target = stream_of(INVOICE.kind, identifier)
         where = f"/invoices/{identifier}"
         return await submit(gate, caller, target, RetryInvoice(), where, refusals=(RetryRefused,))

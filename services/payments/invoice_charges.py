@@ -39,7 +39,18 @@ from contracts.payments.receivables import InvoicePaid, PaymentNotTaken, RecordP
 if TYPE_CHECKING:
     from services.payments.payment_state import Payment
 
-__all__ = ["InvoiceCharges", "ask", "collect", "evolve", "failed", "give_back", "matched", "not_matched", "tell"]
+__all__ = [
+    "InvoiceCharge",
+    "InvoiceCharges",
+    "ask",
+    "collect",
+    "evolve",
+    "failed",
+    "give_back",
+    "matched",
+    "not_matched",
+    "tell",
+]
 
 
 @dataclass(frozen=True, slots=True)

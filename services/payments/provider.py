@@ -40,7 +40,8 @@ class Call:
     `authorization` is our id of the authorisation; with the order and the key it goes into the provider's own record, so
     that the call is found without the provider's name for it. `amount` is in minor units; of a void it is what is given
     back. `token` is the stored method (authorise). `reference` is the provider's name of the authorisation (capture,
-    void) or of the charge (refund). `final` says that no capture of this authorisation follows.
+    void) or of the charge (refund). `final` says that no capture of this authorisation follows. `payer_absent`: nobody is
+    there to confirm; the payer agreed to be charged when the method was stored.
     """
 
     step: CallStep
@@ -52,6 +53,7 @@ class Call:
     token: str | None = None
     reference: str | None = None
     final: bool = False
+    payer_absent: bool = False
 
 
 class Result(StrEnum):

@@ -170,6 +170,7 @@ def _call(wanted: ProviderCall, order_id: str, tenant: str) -> Call:
         token=wanted.token,
         reference=wanted.reference,
         final=wanted.final,
+        payer_absent=wanted.collection,
     )
 
 

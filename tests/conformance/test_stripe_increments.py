@@ -7,6 +7,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs
@@ -116,6 +117,12 @@ def test_an_account_that_may_raise_asks_for_it_and_raises_what_is_held(account: 
     assert (path.rpartition("/")[2], said["amount"]) == ("increment_authorization", "1400")
     assert (raised.result, raised.amount) == (Result.DONE, Money(amount=400, currency="EUR"))
     assert (found.result, found.amount) == (raised.result, raised.amount)
+
+
+def test_stripe_hears_that_nobody_is_there_to_confirm(account: Account, url: str) -> None:
+    absent = replace(call(1_000, "k2"), payer_absent=True)
+    done(url, False, lambda provider: provider.call(call(1_000)), lambda provider: provider.call(absent))
+    assert [said.get("off_session") for _, said in account.asked] == [None, "true"]
 
 
 @pytest.mark.parametrize(("incremental", "card_can"), [(False, True), (True, False)])

@@ -105,6 +105,13 @@ def test_what_is_wanted_now_is_called_and_the_payment_told() -> None:
     assert (told.subject, told.correlation_id) == ("payment/o1", "order/o1")
 
 
+def test_a_provider_hears_that_the_payer_of_an_invoice_that_is_due_is_not_there() -> None:
+    provider = Kept()
+    due = request(2).model_copy(update={"call": wanted(2).model_copy(update={"collection": True})})
+    Work(provider).take(asked(request(1)), asked(due))
+    assert [(call.key, call.payer_absent) for call in provider.calls] == [("key-1", False), ("key-2", True)]
+
+
 def test_what_the_payment_knows_is_not_asked_again() -> None:
     provider = Kept()
     work = Work(provider)

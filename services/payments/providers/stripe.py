@@ -129,6 +129,8 @@ class StripeProvider:
         }
         if customer:
             params["customer"] = customer
+        if call.payer_absent:
+            params["off_session"] = True
         made = await self._api.payment_intents.create_async(_params(params), {"idempotency_key": call.key})
         return intent_outcome(made.to_dict())
 

@@ -50,6 +50,7 @@ from contracts.payments.invoices import (
     RetryRefused,
 )
 from contracts.payments.receivables import InvoicePaid, PaymentNotTaken, WriteOffInvoice
+from services.payments.api import _view
 from services.payments.collecting import COLLECT, COLLECT_AGAIN_AFTER, deadlines_of
 from services.payments.methods import PAYMENTS_DESK
 from services.payments.prepaid import held
@@ -135,6 +136,20 @@ def test_an_order_that_ended_is_charged_all_the_same() -> None:
     assert course.since(course.books.tell, PAYMENT, VoidPayment(order_id=ORDER_ID, cause="x")) == names(PaymentVoided)
     course.says(CallStep.CAPTURE)
     assert (course.invoice.open, course.moved) == (0, 1_190)
+
+
+def test_people_see_what_became_of_each_attempt() -> None:
+    course = Collecting()
+    course.due()
+    seen = {"invoice": document("s1"), "attempt": 1, "amount": 1_190}
+    assert _view(course.payment)["collections"] == [{**seen, "stage": "under_way"}]
+    course.says(CallStep.AUTHORIZE, CallResult.DECLINED)
+    assert _view(course.payment)["collections"] == [{**seen, "stage": "declined"}]
+    course.books.tell(INVOICE, RetryInvoice(), door="http")
+    course.says(CallStep.AUTHORIZE)
+    course.says(CallStep.CAPTURE)
+    stages = [(each["attempt"], each["stage"]) for each in _view(course.payment)["collections"]]
+    assert sorted(stages) == [(1, "declined"), (2, "charged")]
 
 
 # Too much
