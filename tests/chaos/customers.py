@@ -37,6 +37,12 @@ time is seen by the order that is placed after the heal."""
 AGAIN_SECONDS = 0.5
 POLLED_MAX, POLLS_MAX, POLL_SECONDS = 5_000, 20, 0.2
 
+STILL_SECONDS = 15.0
+"""So long a reader may hand out nothing of a topic in which there is more."""
+
+ASKED_SECONDS = 3.0
+"""Between questions whether there is more."""
+
 FIRM = frozenset({"OrderConfirmed", "HoldPlaced", "OrderCancelled"})
 """Events after which an order has its answer."""
 ENDS = frozenset({"OrderCompleted", "OrderCancelled"})
@@ -49,9 +55,12 @@ class Watch:
 
     def __init__(self, site: Site) -> None:
         topic = topics.events("order", site.settings.namespace)
-        self._reader = site.log.reader()
-        self._reader.assign({(topic, number): 0 for number in range(site.settings.partitions)})
+        self._log = site.log
+        self._positions = {(topic, number): 0 for number in range(site.settings.partitions)}
         self._seen: dict[str, Counter[str]] = {}
+        self.stood_still = 0
+        """How often Kafka's client handed out nothing, without a word, though there was more."""
+        self._begin()
 
     def of(self, external_id: str) -> Counter[str]:
         """The events of an order of ours up to now, by name."""
@@ -67,16 +76,39 @@ class Watch:
         """The id of an order of ours, which follows from its name."""
         return aggregate_id(TENANT, "order", ACCOUNT, external_id)
 
+    def _begin(self) -> None:
+        self._reader, self._asked_at = self._log.reader(), time.monotonic()
+        self._more_since: float | None = None
+        self._reader.assign(self._positions)
+
     def _read(self) -> None:
         """Take in what there is now; while orders come all the time there is no last one to wait for."""
         with suppress(LogError):
             for _ in range(POLLS_MAX):
-                records, _ = self._reader.poll(POLLED_MAX, POLL_SECONDS)
+                records, moved = self._reader.poll(POLLED_MAX, POLL_SECONDS)
+                self._positions |= moved
                 if not records:
+                    self._begin_again_if_still()
                     return
+                self._more_since = None
                 for record in records:
                     envelope = Envelope.parse(record.headers)
                     self._seen.setdefault(envelope.subject, Counter())[envelope.type.split(".")[-2]] += 1
+
+    def _begin_again_if_still(self) -> None:
+        """What a reader does not hand out is no fault of what was written: another reads on, and that is counted."""
+        now = time.monotonic()
+        if now - self._asked_at < ASKED_SECONDS:
+            return
+        self._asked_at = now
+        if not any(self._log.bounds(*where)[1] > position for where, position in self._positions.items()):
+            self._more_since = None
+        elif self._more_since is None:
+            self._more_since = now
+        elif now - self._more_since > STILL_SECONDS:
+            self.stood_still += 1
+            self._reader.close()
+            self._begin()
 
     def await_any(
         self, external_id: str, names: Collection[str], seconds: float, meanwhile: Callable[[], object] = lambda: None

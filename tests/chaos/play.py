@@ -191,6 +191,10 @@ class Play:
         demonstration = Outcome("demonstration", f"{self.load.runs} runs of {self.load.orders} baskets", self.seed)
         demonstration.wrong += [*self.load.troubles, *self.customers.refused]
         demonstration.what += f", {self.restarts} processes ended between faults"
+        if self.watch.stood_still:
+            demonstration.wrong.append(
+                f"Kafka's client stood still {self.watch.stood_still} times in a topic in which there was more"
+            )
         self.told(demonstration)
         self._drain(demonstration)
         self._verify()
