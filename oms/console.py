@@ -13,8 +13,10 @@ from chassis.kafka import KafkaLog
 from chassis.projection import ProjectionFailed, ProjectionFollower
 from chassis.settings import Settings
 from chassis.streaming import AWAY
+from oms.finding import people_of
 from oms.process import Life, run_process, run_steps
 from services.console.app import declare
+from services.console.people import PeopleProjection
 
 __all__ = ["run"]
 
@@ -24,8 +26,8 @@ STEP_SECONDS = 0.2
 class Followers:
     """The console's read models, step by step in one thread at a time. What one waits for stops no other."""
 
-    def __init__(self, settings: Settings) -> None:
-        service, log = declare(settings.namespace), KafkaLog(settings.bootstrap)
+    def __init__(self, settings: Settings, people: PeopleProjection) -> None:
+        service, log = declare(settings.namespace, people), KafkaLog(settings.bootstrap)
         self._followers = [
             ProjectionFollower(log, settings.database, service.schema, projection, settings.namespace)
             for projection in service.projections
@@ -50,7 +52,8 @@ class Followers:
 
 async def _follow(settings: Settings, life: Life) -> None:
     async with AsyncExitStack() as ends:
-        followers = Followers(settings)
+        people = ends.enter_context(people_of(settings))
+        followers = Followers(settings, people())
         ends.push_async_callback(asyncio.to_thread, followers.close)
         life.runs()
         await run_steps(followers, life)

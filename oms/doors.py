@@ -31,6 +31,7 @@ from contracts.ids import aggregate_id, split_stream, stream
 from contracts.inventory import LocationDescribed
 from contracts.order import OrderPlaced
 from oms.access import RULES
+from oms.finding import people_asked
 from oms.insight import Insight
 from oms.letters import api as letters_api
 from oms.letters.buried import Buried
@@ -155,7 +156,7 @@ def make_app(
     return app
 
 
-def console_over(app: FastAPI, settings: Settings) -> ASGIApp:
+def console_over(app: FastAPI, settings: Settings, seal: Seal) -> ASGIApp:
     """The doors with the console beside them, which asks them, and shows events as they do."""
     desk: Desk = app.state.desk
     by_kind = {kind: gate for gate in desk.gates.values() for kind in gate.service.by_kind}
@@ -177,7 +178,14 @@ def console_over(app: FastAPI, settings: Settings) -> ASGIApp:
     reads = {name: gate.reads for name, gate in desk.gates.items()}
     insight = Insight(settings, reads, {"console": tables}, lambda: reach_log(settings))
     site = make_site(
-        app, Tokens(settings.tokens), questions, history, positions, insight, ExportedFigures(settings.numbers)
+        app,
+        Tokens(settings.tokens),
+        questions,
+        history,
+        positions,
+        insight,
+        ExportedFigures(settings.numbers),
+        people_asked(seal),
     )
     return beside_doors(app, site)
 
@@ -226,7 +234,7 @@ async def _open(settings: Settings, life: Life) -> None:
         counting = asyncio.create_task(_count_letters(app.state.desk, life), name="count-letters")
         ends.callback(counting.cancel)
         notices = Door(NOTICE_DOOR, writer, settings.partitions, settings.namespace)
-        open_to_providers = NoticeDoor(console_over(app, settings), notices, readers)
+        open_to_providers = NoticeDoor(console_over(app, settings, sealer.seal), notices, readers)
         await serve(open_to_providers, settings.http_host, settings.http_port, life, CONNECTIONS_MAX)
 
 

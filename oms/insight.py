@@ -16,9 +16,11 @@ from typing import Generic, LiteralString, TypeVar
 
 from chassis.log import LogError, TopicPartition
 from chassis.reading import Reads
+from chassis.service import Service
 from chassis.settings import Settings
 from oms.lag import InstalledLog, read_lags
-from services.console.installation import COUNTED_MAX, DUE_ROWS, Due, Followed, Setting, Waits
+from oms.rebuild.progress import progress
+from services.console.installation import COUNTED_MAX, DUE_ROWS, Due, Followed, Remade, Setting, Waits
 
 __all__ = ["Insight", "settings_in_force"]
 
@@ -48,6 +50,7 @@ class Insight:
         self._settings, self._reads, self._models, self._log = settings, reads, models, log
         self._behind = _Kept(self._count)
         self._followed = _Kept(self._follow)
+        self._remaking = _Kept(self._remake)
 
     def settings(self) -> Sequence[Setting]:
         """Settings in force, by name."""
@@ -70,6 +73,16 @@ class Insight:
         """Offsets that the tables of each service and of the console are behind, found KEPT_SECONDS ago at most; None
         while no broker answers. Raises StoreAway."""
         return self._followed.now()
+
+    def remade(self) -> Sequence[Remade]:
+        """Tables that a running `oms rebuild` makes again, looked at KEPT_SECONDS ago at most. Raises StoreAway."""
+        return self._remaking.now()
+
+    def _remake(self) -> Sequence[Remade]:
+        namespace = self._settings.namespace
+        schemas = {name: Service(name, (), namespace=namespace).schema for name in (*self._reads, *self._models)}
+        found = progress(self._settings.database, schemas)
+        return [Remade(each.service, each.followed, each.total, each.at_work) for each in found]
 
     def _count(self) -> Mapping[str, int | None] | None:
         try:

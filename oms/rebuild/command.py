@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -19,6 +19,7 @@ from chassis.settings import Settings, load_settings
 from chassis.tokens import Role
 from contracts.topics import SERVICES
 from oms.declared import declared
+from oms.finding import people_of
 from oms.reach import reach_log
 from oms.rebuild.channels import NAME as CHANNELS
 from oms.rebuild.channels import NOT_OF_TOPICS, channel_models
@@ -27,6 +28,7 @@ from oms.rebuild.running import Rebuilt, Watcher, rebuild_and_compare
 from oms.rebuild.showing import checked_services, compared_table, first_difference
 from oms.tokens import at_console
 from services.console import app as console_app
+from services.console.people import PeopleProjection
 
 __all__ = ["rebuild"]
 
@@ -79,16 +81,17 @@ def _named(services: Sequence[str] | None, swap: bool) -> Sequence[str]:
 
 
 def _rebuilt(settings: Settings, log: Log, name: str, watcher: Watcher, swap: bool) -> Rebuilt:
-    if name in READ_MODELS:
-        return rebuild_read_models(_models(name, settings.namespace), log, settings.database, watcher)
+    if name == CHANNELS:
+        return rebuild_read_models(channel_models(settings.namespace), log, settings.database, watcher)
+    if name == CONSOLE:
+        with people_of(settings) as people:
+            return rebuild_read_models(_console_models(settings.namespace, people), log, settings.database, watcher)
     return rebuild_and_compare(declared(name, settings.namespace), log, settings.database, watcher, swapping=swap)
 
 
-def _models(name: str, namespace: str) -> ReadModels:
-    if name == CHANNELS:
-        return channel_models(namespace)
+def _console_models(namespace: str, people: Callable[[], PeopleProjection]) -> ReadModels:
     service = console_app.declare(namespace)
-    return ReadModels(CONSOLE, service.schema, namespace, lambda: service.projections)
+    return ReadModels(CONSOLE, service.schema, namespace, lambda: console_app.declare(namespace, people()).projections)
 
 
 class _Bar:

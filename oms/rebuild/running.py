@@ -20,7 +20,7 @@ from chassis.store import StoreAway, connect
 from chassis.swap import REPLACED, swap
 from oms.rebuild.outside import no_calls_outside
 
-__all__ = ["SUFFIX", "Busy", "Rebuilt", "Watcher", "alone", "rebuild_and_compare"]
+__all__ = ["SUFFIX", "Busy", "Rebuilt", "Watcher", "alone", "lock_name", "rebuild_and_compare"]
 
 SUFFIX = "_rebuilt"
 """What the schema of a copy is called by, behind the name of the live one."""
@@ -99,13 +99,18 @@ def _copy(service: Service, log: Log, url: str) -> Iterator[Copy]:
         copy.drop()
 
 
+def lock_name(schema: str) -> str:
+    """What a rebuild of a schema's tables holds while it is at work."""
+    return f"orderlog:{schema}:rebuild"
+
+
 @contextmanager
 def alone(name: str, schema: str, url: str) -> Iterator[None]:
     """One rebuild of a schema at a time. What an interrupted one left is thrown away. Raises StoreAway, of it Busy."""
     try:
         with connect(url, schema) as connection:
-            lock = [f"orderlog:{schema}:rebuild"]
-            row = connection.execute("select pg_try_advisory_lock(hashtextextended(%s, 0))", lock).fetchone()
+            lock = "select pg_try_advisory_lock(hashtextextended(%s, 0))"
+            row = connection.execute(lock, [lock_name(schema)]).fetchone()
             if row is None or not row[0]:
                 raise Busy(f"another `oms rebuild {name}` is at work")
             _drop(url, f"{schema}{SUFFIX}")

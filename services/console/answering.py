@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -67,6 +67,8 @@ class Parts:
     sessions: Sessions
     installation: Installation
     figures: Figures
+    people: Callable[[str], Sequence[str]]
+    """What somebody looks for as that of a person (people.Digests.of_search)."""
 
 
 class Refused(Exception):

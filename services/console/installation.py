@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-__all__ = ["COUNTED_MAX", "DUE_ROWS", "Due", "Followed", "Installation", "Setting", "Waits"]
+__all__ = ["COUNTED_MAX", "DUE_ROWS", "Due", "Followed", "Installation", "Remade", "Setting", "Waits"]
 
 DUE_ROWS = 10
 """Deadlines of a service that are told one by one, the next first."""
@@ -56,6 +56,22 @@ class Followed:
     behind: int
 
 
+@dataclass(frozen=True, slots=True)
+class Remade:
+    """Tables of a service that are being made again beside the live ones: offsets followed of those that the live ones have.
+    Not `at_work`: it was broken off, and the next time begins again."""
+
+    service: str
+    followed: int
+    total: int
+    at_work: bool
+
+    @property
+    def share(self) -> float:
+        """How much of the way is gone, from 0 to 1."""
+        return min(1.0, self.followed / self.total) if self.total else 0.0
+
+
 class Installation(Protocol):
     """What runs the doors knows this."""
 
@@ -75,3 +91,6 @@ class Installation(Protocol):
     def followers(self) -> Sequence[Followed] | None:
         """How far all tables are, by service and name; None where the broker does not answer. May be some seconds old.
         Raises chassis.store.StoreAway."""
+
+    def remade(self) -> Sequence[Remade]:
+        """Tables that are being made again now. May be some seconds old. Raises chassis.store.StoreAway."""

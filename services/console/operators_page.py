@@ -33,7 +33,9 @@ async def _operators(request: Request) -> Response:
     deadlines = await asyncio.to_thread(about.deadlines, now)
     behind = await asyncio.to_thread(about.behind)
     followers = await asyncio.to_thread(about.followers)
+    remade = await asyncio.to_thread(about.remade)
     values = {
+        "remade": remade,
         "settings": about.settings(),
         "deadlines": deadlines,
         "behind": behind,

@@ -16,18 +16,12 @@ from chassis.tokens import Role
 from contracts.fulfillment import ReturnReason
 from contracts.order import Bucket, ExchangeSend, IfShort
 from services.console.inside import Answer, Inside
-from services.console.showing import money
+from services.console.order_choices import Choices, Order, holds, lines, named, packages, refunds, returns
 
-__all__ = ["ACTIONS", "Action", "Choices", "Field", "act", "part"]
-
-Order = Mapping[str, Any]
-"""An order as the doors show it."""
+__all__ = ["ACTIONS", "KEPT", "Action", "Field", "act", "part"]
 
 Fields = Mapping[str, str]
 """What somebody filled in, by the names of fields."""
-
-Choices = Sequence[tuple[str, str]]
-"""What may be chosen, and how it is called."""
 
 WHOLE = "[0-9]{1,15}"
 """What a number of units looks like, as a pattern for browsers and for us."""
@@ -114,43 +108,7 @@ def _units(fields: Fields, zero: bool = False) -> list[dict[str, Any]]:
     return [{"line": line, "quantity": count} for line, count in said.items() if count or zero]
 
 
-# What there is to choose
-
-
-def _named(*pairs: tuple[str, str]) -> Callable[[Order], Choices]:
-    return lambda order: pairs
-
-
-def _holds(order: Order) -> Choices:
-    return [(hold["hold"], f"{hold['kind']} ({hold['hold']})") for hold in order["holds"]]
-
-
-def _refunds(*stages: str) -> Callable[[Order], Choices]:
-    return lambda order: [
-        (str(each["refund"]), f"{money(each['amount'], order['currency'])}, {each.get('reason') or each['cause']}")
-        for each in order["refunds"]
-        if each["stage"] in stages
-    ]
-
-
-def _returns(*states: str) -> Callable[[Order], Choices]:
-    return lambda order: [
-        (str(each["number"]), f"return {each['number']}: {_counted(each['lines'])}")
-        for each in order["returns"]
-        if each["state"] in states
-    ]
-
-
-def _counted(lines: Sequence[Mapping[str, Any]]) -> str:
-    return ", ".join(f"{line['quantity']} of {line['sku']}" for line in lines)
-
-
-def _lines(order: Order) -> Choices:
-    return [(line["line"], f"{line['line']}: {line['sku']}") for line in order["lines"]]
-
-
-def _packages(order: Order) -> Choices:
-    return [(each["package"], f"{each['fate']}, {each['carrier']} ({each['package'][:8]})") for each in order["astray"]]
+# When it is offered
 
 
 def _says_choices(choices: Callable[[Order], Choices]) -> Callable[[Order], bool]:
@@ -169,10 +127,10 @@ def _has_change(order: Order) -> bool:
     return bool(order.get("change"))
 
 
-PROPOSED = _refunds("proposed")
-FAILED = _refunds("failed")
-UNDECIDED = _returns("requested")
-AWAITED = _returns("approved", "requested")
+PROPOSED = refunds("proposed")
+FAILED = refunds("failed")
+UNDECIDED = returns("requested")
+AWAITED = returns("approved", "requested")
 
 # What is asked
 
@@ -181,14 +139,14 @@ UNITS = Field("units", "Units", by_line=True)
 CAUSE = Field(
     "cause",
     "Cause",
-    choices=_named(
+    choices=named(
         ("customer", "the customer wants it"), ("fraud", "fraud"), ("out_of_stock", "out of stock"), ("other", "other")
     ),
 )
 CLAIM = Field(
     "cause",
     "What is wrong",
-    choices=_named(
+    choices=named(
         ("damaged", "came damaged"),
         ("missing", "is missing"),
         ("wrong_item", "is another article"),
@@ -198,16 +156,16 @@ CLAIM = Field(
 RETURN_REASON = Field(
     "because",
     "Why the customer sends it back",
-    choices=_named(*((each.value, each.value.replace("_", " ")) for each in ReturnReason)),
+    choices=named(*((each.value, each.value.replace("_", " ")) for each in ReturnReason)),
 )
-LABEL = Field("label", "Label", choices=_named(("", "the customer's own"), ("yes", "ours")), required=False)
+LABEL = Field("label", "Label", choices=named(("", "the customer's own"), ("yes", "ours")), required=False)
 IF_SHORT = Field(
     "if_short",
     "What nobody has",
-    choices=_named((IfShort.WAIT, "waits for goods"), (IfShort.REFUND, "is paid back")),
+    choices=named((IfShort.WAIT, "waits for goods"), (IfShort.REFUND, "is paid back")),
 )
 MONEY_TO = Field(
-    "to", "To", choices=_named(("original", "what it was paid with"), ("store_credit", "the customer's store credit"))
+    "to", "To", choices=named(("original", "what it was paid with"), ("store_credit", "the customer's store credit"))
 )
 
 
@@ -273,7 +231,7 @@ ACTIONS = (
         lambda fields: "/owner",
         lambda fields: {"owner": fields.get("owner", "").strip() or None},
     ),
-    _one("release", "Release a hold", "The order goes on from where it was.", KEPT, _holds, "holds", "release"),
+    _one("release", "Release a hold", "The order goes on from where it was.", KEPT, holds, "holds", "release"),
     Action(
         "cancel",
         "Cancel what has not left",
@@ -301,14 +259,14 @@ ACTIONS = (
         SERVED,
         _went_out,
         (
-            Field("line", "Line", choices=_lines),
+            Field("line", "Line", choices=lines),
             Field("quantity", "Units", pattern=WHOLE),
             Field("sku", "Article that goes out for them"),
             RETURN_REASON,
             Field(
                 "send",
                 "The others leave",
-                choices=_named((ExchangeSend.ON_RECEIPT, "when these are back"), (ExchangeSend.AT_ONCE, "at once")),
+                choices=named((ExchangeSend.ON_RECEIPT, "when these are back"), (ExchangeSend.AT_ONCE, "at once")),
             ),
             LABEL,
             REASON,
@@ -393,13 +351,13 @@ ACTIONS = (
         "Settle a package that went astray",
         "Says what was done about it.",
         SERVED,
-        _says_choices(_packages),
+        _says_choices(packages),
         (
-            Field("which", "Which package", choices=_packages),
+            Field("which", "Which package", choices=packages),
             Field(
                 "do",
                 "What is to be done",
-                choices=_named(("refund", "pay back what is in it"), ("reship", "send it again"), ("", "nothing more")),
+                choices=named(("refund", "pay back what is in it"), ("reship", "send it again"), ("", "nothing more")),
                 required=False,
             ),
             IF_SHORT,

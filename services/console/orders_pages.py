@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from services.console.answering import CONSOLE, Refused, age_of, form_of, page, parts_of, told, who_of
 from services.console.flow import Step
-from services.console.order_actions import ACTIONS, act
+from services.console.order_actions import ACTIONS, KEPT, act
 from services.console.order_page import order_page
 from services.console.questions import EXPORT_ROWS_MAX
 from services.console.sheets import sheet
@@ -43,9 +43,13 @@ def _asked(request: Request) -> dict[str, Any]:
     }
 
 
-def _wanted(asked: dict[str, Any]) -> dict[str, Any]:
-    """What is asked of the read models."""
-    return {"query": asked["q"], **{name: asked[name] for name in ("step", "channel", "location", "owner")}}
+async def _wanted(request: Request, asked: dict[str, Any]) -> dict[str, Any]:
+    """What is asked of the read models. People are found by those alone who serve customers."""
+    _, grant = who_of(request)
+    named = {"query": asked["q"], **{name: asked[name] for name in ("step", "channel", "location", "owner")}}
+    if asked["q"] and grant.roles & KEPT:
+        named["people"] = await asyncio.to_thread(parts_of(request).people, asked["q"])
+    return named
 
 
 def _after(request: Request) -> tuple[datetime, str] | None:
@@ -62,7 +66,7 @@ def _after(request: Request) -> tuple[datetime, str] | None:
 async def _orders(request: Request) -> Response:
     who_of(request)
     parts, asked = parts_of(request), _asked(request)
-    found = await asyncio.to_thread(parts.questions.orders, **_wanted(asked), after=_after(request))
+    found = await asyncio.to_thread(parts.questions.orders, **await _wanted(request, asked), after=_after(request))
     kept = {name: value for name, value in asked.items() if value}
     more = urlencode({**kept, "after": f"{found.more[0].isoformat()}~{found.more[1]}"}) if found.more else ""
     channels = await asyncio.to_thread(parts.questions.channels)
@@ -75,7 +79,7 @@ async def _orders(request: Request) -> Response:
 async def _orders_csv(request: Request) -> Response:
     who_of(request)
     parts, asked = parts_of(request), _asked(request)
-    found = await asyncio.to_thread(parts.questions.orders, **_wanted(asked), limit=EXPORT_ROWS_MAX)
+    found = await asyncio.to_thread(parts.questions.orders, **await _wanted(request, asked), limit=EXPORT_ROWS_MAX)
     return sheet("orders", COLUMNS, ([getattr(card, name) for name in COLUMNS] for card in found.cards))
 
 

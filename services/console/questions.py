@@ -26,6 +26,9 @@ WIDE_ROWS = 2_000
 """Names and goods that a search may match before it goes through the orders from the last one backwards: of so many a
 page is soon full, while sorting all that match would take longest."""
 
+PEOPLE_ORDERS_MAX = 1_000
+"""Orders that a name or an e-mail address finds; the last recorded ones of more."""
+
 WORKS_MAX = 50
 WINDOW = timedelta(hours=24)
 """Steps left within this time are what durations are taken from."""
@@ -149,12 +152,14 @@ class Questions:
         channel: str = "",
         location: str = "",
         owner: str = "",
+        people: Sequence[str] = (),
         after: tuple[datetime, str] | None = None,
         limit: int = PAGE_ROWS,
     ) -> Found:
-        """Orders, the last recorded first. `query`: what any of its names begins with, or words of its goods."""
+        """Orders, the last recorded first. `query`: what any of its names begins with, or words of its goods; `people`:
+        what it comes to as that of a person (people.Digests), all of which one of an order has to have."""
         wanted = query.strip().lower()[:QUERY_CHARS_MAX]
-        source, given, conditions = self._matching(wanted)
+        source, given, conditions = self._matching(wanted, self._of_people(people))
         parameters: list[Any] = [*given]
         wishes: tuple[tuple[LiteralString, str | None], ...] = (
             ("standing.step = %s", step.value if step else None),
@@ -180,22 +185,36 @@ class Questions:
         last = cards[-1] if cards else None
         return Found(cards, (last.recorded_at, last.order_id) if last and len(rows) > limit else None)
 
-    def _matching(self, wanted: str) -> tuple[LiteralString, list[Any], list[LiteralString]]:
+    def _of_people(self, digests: Sequence[str]) -> list[str]:
+        """Orders of people who have all of these, the last recorded ones of very many."""
+        if not digests:
+            return []
+        rows = self._rows(
+            "select order_id from people where digest = any(%s) group by order_id, subject"
+            " having count(*) = %s order by max(recorded_at) desc, order_id limit %s",
+            [list(digests), len(set(digests)), PEOPLE_ORDERS_MAX],
+        )
+        return sorted({order for (order,) in rows})
+
+    def _matching(self, wanted: str, people: Sequence[str]) -> tuple[LiteralString, list[Any], list[LiteralString]]:
         """Where the orders come from that match: a source with `because`, its parameters, and conditions."""
         if not wanted:
             return "(select null::text as because) as hit cross join cards", [], ["true"]
-        given: list[Any] = [_prefix(wanted), wanted]
-        if self._is_wide(*given):
+        given: list[Any] = [_prefix(wanted), wanted, list(people)]
+        if self._is_wide(*given[:2]):
+            # The names of each order by its id: `|| ''` keeps the index of beginnings out, which has far too many here.
             source: LiteralString = (
                 "cards cross join lateral (select coalesce((select kind || ' ' || name from names where"
-                " names.order_id = cards.order_id and folded like %s limit 1),"
-                " case when words @@ websearch_to_tsquery('simple', %s) then 'goods' end) as because) as hit"
+                " names.order_id = cards.order_id and folded || '' like %s limit 1),"
+                " case when words @@ websearch_to_tsquery('simple', %s) then 'goods'"
+                " when cards.order_id = any(%s) then 'name or e-mail' end) as because) as hit"
             )
             return source, given, ["because is not null"]
         source = (
             "(select order_id, min(because) as because from ("
             "select order_id, kind || ' ' || name as because from names where folded like %s"
             " union all select order_id, 'goods' from cards where words @@ websearch_to_tsquery('simple', %s)"
+            " union all select order_id, 'name or e-mail' from unnest(%s::text[]) as person (order_id)"
             ") as each group by order_id) as hit join cards using (order_id)"
         )
         return source, given, ["true"]

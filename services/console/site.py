@@ -7,7 +7,7 @@ signed in, or the console's own read models (questions.py).
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -65,10 +65,11 @@ def make_site(
     positions: Callable[[], object],
     installation: Installation,
     figures: Figures,
+    people: Callable[[str], Sequence[str]],
 ) -> Starlette:
-    """The console over these doors, tokens and read models; `installation` is what operators are told of, `figures` counts. `positions`: how far everything is that pages show; it is
+    """The console over these doors, tokens and read models; `installation` is what operators are told of, `figures` counts, and `people` says by what a person is found. `positions`: how far everything is that pages show; it is
     another as soon as any of it moved."""
-    parts = Parts(Inside(doors), questions, histories, Sessions(tokens), installation, figures)
+    parts = Parts(Inside(doors), questions, histories, Sessions(tokens), installation, figures, people)
     site = Starlette(
         routes=[
             Mount("/static", StaticFiles(directory=HERE / "static"), name="static"),

@@ -16,6 +16,7 @@ from chassis.problems import Problem, ProblemKind
 from chassis.reading import Reads
 from chassis.vault import Forgotten
 from chassis.web import Caller, Gate, caller_of, seen_answer, stream_of, submit
+from contracts.finding import finding_subject
 from contracts.ids import split_stream, stream
 from contracts.message import format_instant
 from contracts.order import (
@@ -64,7 +65,7 @@ def router(gate: Gate, forget: Forget) -> APIRouter:
         caller.without_condition("A person is forgotten whatever version was seen.")
         target = stream_of(CUSTOMER, subject)
         _, subject = split_stream(target)
-        _refuse_codes(gate, subject)
+        _refuse_nobody_s(gate, subject)
         until = await asyncio.to_thread(_forgotten_until, gate, caller, target, forget)
         orders = await asyncio.to_thread(to_be_received, gate.reads, subject)
         while orders:
@@ -117,10 +118,12 @@ def to_be_received(reads: Reads, subject: str, after: str = "") -> list[str]:
     return [order for (order,) in rows]
 
 
-def _refuse_codes(gate: Gate, subject: str) -> None:
-    if subject == codes_subject(gate.door.tenant):
-        raise Problem(
-            ProblemKind.REFUSED,
-            "This key is nobody's",
-            "Ids of gift cards are made under it: without it no card is found by its code. Nothing was destroyed.",
-        )
+def _refuse_nobody_s(gate: Gate, subject: str) -> None:
+    made = {
+        codes_subject(
+            gate.door.tenant
+        ): "Ids of gift cards are made under it: without it no card is found by its code.",
+        finding_subject(gate.door.tenant): "People are found by what is made under it: without it nobody is.",
+    }
+    if subject in made:
+        raise Problem(ProblemKind.REFUSED, "This key is nobody's", f"{made[subject]} Nothing was destroyed.")

@@ -21,7 +21,7 @@ from starlette.testclient import TestClient
 from chassis.store import StoreAway
 from chassis.tokens import Kind, Role, Tokens
 from services.console.figures import Export, NoNumbers, Row
-from services.console.installation import Installation, Setting, Waits
+from services.console.installation import Installation, Remade, Setting, Waits
 from services.console.questions import Questions
 from services.console.site import beside_doors, make_site
 
@@ -37,12 +37,18 @@ class Tables:
 
     away = False
 
+    def __init__(self) -> None:
+        self.people: list[Any] = []
+        """By which digests people were looked for."""
+
     def rows(self, query: LiteralString, parameters: Sequence[Any]) -> list[Any]:
         if self.away:
             raise StoreAway("the database is restarting")
         if query.startswith("select cards.order_id"):
             card = (ORDER_ID, "QQNX5-E2MGN-U", NAME, "web", "shop", "acme", "EUR", 2598, THEN, THEN)
             return [(*card, "to_pack", THEN, 0, "number")]
+        if "from people" in query:
+            self.people.append(parameters[0])
         if query.startswith("select max(since)"):
             return [(THEN,)]
         if query.startswith(("select count(*)", "select (select count(*)")):
@@ -67,6 +73,9 @@ class Untold:
 
     def followers(self) -> None:
         return None
+
+    def remade(self) -> Sequence[Remade]:
+        return ()
 
 
 class Uncounted:
@@ -147,7 +156,8 @@ def tokens(tmp_path: Path) -> Tokens:
 @contextmanager
 def opened(app: Starlette, tokens: Tokens, tables: Tables, installation: Installation) -> Iterator[TestClient]:
     """A browser before a console beside these doors."""
-    site = make_site(app, tokens, Questions(tables.rows), history, lambda: 0, installation, Uncounted())
+    asked = Questions(tables.rows)
+    site = make_site(app, tokens, asked, history, lambda: 0, installation, Uncounted(), lambda said: [said])
     with TestClient(beside_doors(app, site), base_url="http://shop.example") as client:
         yield client
 
@@ -222,6 +232,17 @@ def test_what_a_channel_wrote_is_shown_and_never_runs(browser: TestClient, token
         page = browser.get(path).text
         assert "<script>alert" not in page
         assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page or "\\u003cscript\\u003e" in page
+
+
+@pytest.mark.parametrize(("role", "asked"), [(Role.CSR, True), (Role.VIEWER, False)])
+def test_people_are_looked_for_by_those_alone_who_serve_customers(
+    browser: TestClient, tokens: Tokens, tables: Tables, role: Role, asked: bool
+) -> None:
+    signed_in(browser, tokens, role)
+    for path in ("/console/orders", "/console/orders.csv"):
+        tables.people.clear()
+        assert browser.get(path, params={"q": "ada@example.org"}).status_code == 200
+        assert tables.people == ([["ada@example.org"]] if asked else [])
 
 
 def test_a_file_for_a_spreadsheet_holds_no_formula(browser: TestClient, tokens: Tokens) -> None:

@@ -21,7 +21,7 @@ from chassis.settings import Settings
 from chassis.tokens import Role, Tokens
 from oms.insight import MODELS, STORES, Insight, settings_in_force
 from oms.lag import InstalledLog
-from services.console.installation import COUNTED_MAX, Followed
+from services.console.installation import COUNTED_MAX, Followed, Remade
 from tests.doors.test_console import Tables, opened, signed_in
 
 DUE = datetime(2026, 1, 5, 9, tzinfo=UTC)
@@ -57,8 +57,17 @@ def away() -> InstalledLog:
     raise LogError("no broker answers")
 
 
-def insight(log: Callable[[], InstalledLog] = away, rows: Rows | None = None) -> Insight:
-    return Insight(settings(http_port=8081), {"order": cast(Reads, rows or Rows())}, {}, log)
+class Told(Insight):
+    """As it is told here, but for what only a database knows: which tables are being made again."""
+
+    making: Sequence[Remade] = ()
+
+    def remade(self) -> Sequence[Remade]:
+        return self.making
+
+
+def insight(log: Callable[[], InstalledLog] = away, rows: Rows | None = None) -> Told:
+    return Told(settings(http_port=8081), {"order": cast(Reads, rows or Rows())}, {}, log)
 
 
 def test_settings_are_told_as_they_are_and_no_password() -> None:
@@ -137,3 +146,13 @@ def test_very_many_deadlines_are_counted_to_a_limit(tmp_path: Path) -> None:
     with opened(Starlette(routes=[Route("/{path:path}", _doors)]), tokens, Tables(), insight(rows=rows)) as browser:
         signed_in(browser, tokens, Role.ADMIN)
         assert f"more than {COUNTED_MAX}" in browser.get("/console/operators").text
+
+
+def test_tables_that_are_made_again_say_how_far_they_are(tmp_path: Path) -> None:
+    told, tokens = insight(), Tokens(tmp_path / "tokens.toml")
+    told.making = [Remade("order", 2_500, 10_000, at_work=True), Remade("console", 70, 0, at_work=False)]
+    with opened(Starlette(routes=[Route("/{path:path}", _doors)]), tokens, Tables(), told) as browser:
+        signed_in(browser, tokens, Role.ADMIN)
+        page = browser.get("/console/operators").text
+    assert 'value="0.25"' in page and "25 %" in page and "2,500" in page
+    assert "broken off" in page and "<code>oms rebuild console</code>" in page

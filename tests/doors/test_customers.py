@@ -17,6 +17,7 @@ from chassis.vault import MemoryVault
 from chassis.waiters import Waiters
 from chassis.web import Gate
 from contracts.envelope import Envelope
+from contracts.finding import finding_subject
 from contracts.ids import stream
 from contracts.order import CUSTOMER, CustomerForgotten, ForgetCustomer, ForgetReason, HoldKind, PlaceHold
 from contracts.payments.gift_codes import gift_card_id
@@ -145,6 +146,13 @@ def test_the_key_of_gift_card_codes_is_nobodys_to_destroy(doors: Doors) -> None:
 
     assert doors.forget(subjects[0]).status_code == 409
     assert gift_card_id("default", seal, "ABCD-1234") == card
+
+
+def test_neither_is_the_key_by_which_people_are_found(doors: Doors) -> None:
+    before = doors.sealer.seal(finding_subject("default"), ADA)
+    answer = doors.forget(finding_subject("default"))
+    assert answer.status_code == 409 and "nobody is" in answer.json()["detail"]
+    assert doors.sealer.open(before) == ADA
 
 
 def test_only_an_admin_forgets(doors: Doors) -> None:

@@ -133,6 +133,124 @@ def test_customer_service_sees_what_a_change_comes_to_before_it_is_done(site: Si
     eventually(lambda: site.get(f"/orders/{order_id}")["change"] is None, because="the change done")
 
 
+def left(site: Site, external_id: str, units: int) -> str:
+    """An order of so many teapots that has left in one package; its id."""
+    sku = f"SKU-{external_id}"
+    site.receive(sku, units)
+    amount = 1000 * units
+    lines = [{"line_id": "a", "sku": sku, "description": "Teapot", "quantity": units, "amount": amount}]
+    site.placed(external_id, lines=lines, total=amount, tenders=[{"method": "invoice", "amount": amount}])
+    work, node = site.work(external_id)
+    done = [{"line": "1", "sequence": work["sequence"], "quantity": units}]
+    packages = [{"number": 1, "contents": done, "weight_grams": 1800}]
+    site.report(node, {"acceptance": {}, "pick": {"lines": done}, "pack": {"packages": packages}})
+    eventually(
+        lambda: site.get(f"/orders/{external_id}")["fulfillment_orders"][0].get("shipment"), because="the shipment"
+    )
+    site.report(node, {"hand-over": {}})
+    eventually(lambda: site.status(external_id) == "completed", because="the order paid for")
+    return str(site.get(f"/orders/{external_id}")["order_id"])
+
+
+def done(page: Page, title: str, **fields: str) -> None:
+    """What is asked is filled in and sent, and the page says that it was done."""
+    page.get_by_text(title, exact=True).first.click()
+    form = page.locator("details[open] form")
+    for name, value in fields.items():
+        field = form.locator(f"[name='{name.replace('__', '.')}']")
+        if field.evaluate("field => field.tagName") == "SELECT":
+            field.select_option(value)
+        else:
+            field.fill(value)
+    with page.expect_navigation():
+        form.get_by_role("button").click()
+    expect(page.get_by_text(f"{title}: ")).to_be_visible()
+
+
+def test_customer_service_finds_somebody_by_name_notes_what_they_said_and_takes_the_order_over(
+    site: Site, browser: Browser
+) -> None:
+    # given an order of somebody whose name alone is known
+    order_id = known(site, "shop-4718")
+    with signed_in(browser, site, Role.CSR) as page:
+
+        def found() -> bool:
+            page.goto("/console/orders?q=lindqvist")
+            return page.locator(f"a[href='/console/orders/{order_id}']").count() == 1
+
+        eventually(found, 30, "the order by the name of who bought")
+        page.goto(f"/console/orders/{order_id}")
+        # when they note something and take it over
+        done(page, "Write a note", text="Ada called: ring twice\nand wait <b>long</b>")
+        done(page, "Say who looks after it", owner="ada")
+        # then both are there, as they were written
+        expect(page.locator(".said")).to_have_text("Ada called: ring twice\nand wait <b>long</b>")
+        expect(page.get_by_text("Looked after by").locator("xpath=following-sibling::dd[1]")).to_have_text("ada")
+        expect(page.locator("ol.timeline")).to_contain_text("NoteAdded")
+        expect(page.locator("ol.timeline")).not_to_contain_text("ring twice")
+    with signed_in(browser, site, Role.VIEWER) as page:
+        # but who may only look reads no note, and finds nobody by name
+        page.goto(f"/console/orders/{order_id}")
+        expect(page.get_by_text("Notes: 1, which your roles do not show.")).to_be_visible()
+        page.goto("/console/orders?q=lindqvist")
+        expect(page.get_by_text("No order is like that.")).to_be_visible()
+
+
+def test_goods_that_the_customer_has_come_back_are_paid_back_sent_again_and_exchanged(
+    site: Site, browser: Browser
+) -> None:
+    # given four teapots that have left, another one, and cups
+    order_id = left(site, "shop-4720", 4)
+    site.receive("SKU-shop-4720", 1)
+    site.receive("SKU-CUP", 5)
+    why = {"reason": "as agreed by phone"}
+    with signed_in(browser, site, Role.CSR) as page:
+        page.goto(f"/console/orders/{order_id}")
+        # when one comes back, one is paid back, and one is sent again
+        done(page, "Take goods back", units__1="1", because="defective", **why)
+        done(page, "Pay units back", cause="damaged", units__1="1", to="original", **why)
+        done(page, "Send units again", cause="missing", units__1="1", if_short="wait", **why)
+        # then the page says so, and the doors know it
+        expect(page.get_by_role("heading", name="Returns and refunds")).to_be_visible()
+        expect(page.get_by_role("listitem").filter(has_text="Return 1: ").first).to_be_visible()
+        order = site.get(f"/orders/{order_id}")
+        assert [line["quantity"] for line in order["returns"][0]["lines"]] == [1]
+        assert sum(line["quantity"] for line in order["lines"]) == 5
+        # and an exchange is shown before anything comes of it
+        done(
+            page, "Exchange for another article",
+            line="1", quantity="1", sku="SKU-CUP", because="changed_mind", send="on_receipt", **why,
+        )  # fmt: skip
+        expect(page.get_by_role("heading", name="A change that is not done yet")).to_be_visible()
+        expect(page.get_by_text("Comes back: 1 of line 1")).to_be_visible()
+        done(page, "Leave it as it is", **why)
+        expect(page.get_by_role("heading", name="A change that is not done yet")).to_have_count(0)
+
+
+def test_a_package_that_was_lost_is_settled_from_the_page_of_its_order(site: Site, browser: Browser) -> None:
+    # given a package that its carrier lost
+    order_id = left(site, "shop-4721", 1)
+    shipment = site.get("/orders/shop-4721")["fulfillment_orders"][0]["shipment"]
+    package = site.get(f"/shipments/{shipment}")["packages"][0]["package"]
+    lost = {"carrier": "own-fleet", "event_id": "e1", "package": package, "status": "lost"}
+    answer = site.post(f"/shipments/{shipment}/tracking", {**lost, "occurred_at": "2026-01-06T09:00:00Z"})
+    assert answer.status_code == 200
+    eventually(lambda: site.get("/orders/shop-4721")["astray"], because="the package astray")
+    with signed_in(browser, site, Role.CSR) as page:
+        # when somebody takes it over from the list of what waits, with a reason
+        page.goto("/console/exceptions")
+        page.get_by_role("region", name="Packages that were lost or come back").get_by_role("checkbox").check()
+        form = page.locator("form", has=page.get_by_role("region", name="Packages that were lost or come back"))
+        form.get_by_label("Why").fill("mine")
+        form.get_by_role("button", name="Look after it myself").click()
+        expect(page.get_by_role("row").filter(has_text="Look after it myself: OrderAssigned")).to_be_visible()
+        # and has it paid back
+        page.goto(f"/console/orders/{order_id}")
+        done(page, "Settle a package that went astray", do="refund", reason="the carrier pays")
+    eventually(lambda: site.get("/orders/shop-4721")["refunded"] == 1000, because="the money back")
+    assert site.get("/orders/shop-4721")["astray"] == [] and site.get("/orders/shop-4721")["owner"] == "ada"
+
+
 def test_several_held_orders_go_on_with_one_reason(site: Site, browser: Browser) -> None:
     # given two orders that somebody holds
     numbers = []
@@ -238,6 +356,7 @@ def test_everybody_can_use_the_pages(site: Site, browser: Browser, width: int, d
         "warehouse",
         "numbers",
         figures,
+        "numbers/stock",
         "operators",
     )
     with signed_in(browser, site, Role.ADMIN, width=width, dark=dark) as page:

@@ -4,32 +4,39 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
+import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
 from chassis.bounded import BoundedLog
-from chassis.log import TopicPartition
+from chassis.log import Record, TopicPartition
 from chassis.memory import MemoryLog
 from chassis.projection import ProjectionFollower
+from chassis.sealing import FileMasterKey, Sealer, create_master_key
 from chassis.snapshots import evolve_recorded
 from chassis.store import connect
 from chassis.stream import Stream, fresh
-from chassis.testing import Outcome
+from chassis.testing import Outcome, Spec
+from chassis.vault import MemoryVault
 from contracts.envelope import Envelope
-from contracts.order import AssignOrder, Bucket
+from contracts.order import AssignOrder, Bucket, ForgetCustomer, ForgetReason
+from contracts.personal import PersonalContent
 from oms.past import event_of, records
 from services.console import questions as asking
 from services.console.app import declare
 from services.console.flow import ABOUT, FlowProjection, Step, StepKind
+from services.console.people import Digests, PeopleProjection
 from services.console.questions import HOUR, Questions, Rows, Visit
 from services.console.search import SearchProjection
 from services.order.app import declare as declare_order
+from services.order.customer import CUSTOMERS
 from services.order.order import BUCKETS, OrderState
 from services.order.stream import ORDER
-from services.order.tests.story import ORDER_ID, Story
+from services.order.tests.story import ORDER_ID, TENANT, Story
 from services.order.tests.story import order as ordered
-from tests.integration.lists import records_of
+from tests.integration.lists import Tables, records_of
 from tests.simulation.busy import busy_month, log_of
 
 
@@ -172,6 +179,45 @@ def test_an_order_is_found_by_who_looks_after_it_until_nobody_does(database: str
         assert told(story.tell(AssignOrder()), story.tell(AssignOrder(owner="ada"))) == [ORDER_ID]
         assert told(story.tell(AssignOrder(owner="ada")), story.tell(AssignOrder())) == []
         assert questions.owners([ORDER_ID]) == {}
+        connection.execute(SQL("drop schema {} cascade").format(Identifier(namespace)))
+
+
+def test_orders_are_found_by_people_until_these_are_forgotten(database: str, namespace: str, tmp_path: Path) -> None:
+    create_master_key(tmp_path / "master.key")
+    sealer = Sealer(MemoryVault(), FileMasterKey(tmp_path / "master.key"))
+    digests = Digests(sealer.seal, TENANT)
+    people = PeopleProjection(digests, sealer.open_anew)
+    with psycopg.connect(database, autocommit=True) as connection:
+        tables = Tables(connection, namespace, SearchProjection(), FlowProjection(), people)
+        questions = Questions(tables.rows)
+
+        def found(said: str) -> list[str]:
+            return [card.external_id for card in questions.orders(said, people=digests.of_search(said)).cards]
+
+        def placed(external_id: str, subject: str, name: str) -> list[Record]:
+            buyer = sealer.seal(subject, PersonalContent(name=name, email=f"{name.split()[0]}@example.org"))
+            story = Story(external_id=external_id)
+            return records_of("order.events", story.tell(ordered(("A", 2, 1000), external_id=external_id, buyer=buyer)))
+
+        # given orders of two people who share a name, then both are found by it, and each by their own
+        both = placed("1", "ada", "Ada Lovelace"), placed("2", "ben", "Ben Lovelace")
+        tables.follow(*both)
+        assert sorted(found("lovelace")) == ["1", "2"]
+        assert (found("Lovelace Ada"), found("ben@example.org")) == (["1"], ["2"])
+        # though nobody has both first names
+        assert found("ada ben") == []
+        # when one is forgotten, then they are found by nothing, and the other one still is
+        forgotten = sealer.forget("ada")
+        assert forgotten is not None
+        asked = ForgetCustomer(subject="ada", keys_until=forgotten.keys_until, reason=ForgetReason.ASKED)
+        tables.follow(records_of("order.events", Spec(CUSTOMERS, "order").when(asked)))
+        assert (found("lovelace"), found("ada@example.org")) == (["2"], [])
+        # and where all is read again, nobody finds what cannot be opened
+        tables = Tables(connection, namespace, SearchProjection(), FlowProjection(), people).follow(*both)
+        assert (found("lovelace"), found("ada@example.org")) == (["2"], [])
+        # but who comes back is found by what they order from then on
+        tables.follow(placed("3", "ada", "Ada Lovelace"))
+        assert found("ada@example.org") == ["3"]
         connection.execute(SQL("drop schema {} cascade").format(Identifier(namespace)))
 
 

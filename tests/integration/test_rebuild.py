@@ -3,33 +3,39 @@ and a row that is not the topics' is named."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import count
 
 import pytest
+from psycopg.sql import SQL, Identifier
 
 from chassis import follower, projection
 from chassis.comparison import TableCompared, compare_schemas
 from chassis.log import NewRecord, TopicPartition
 from chassis.memory import MemoryLog
-from chassis.projection import ProjectionFollower
+from chassis.projection import Projection, ProjectionFollower
 from chassis.rebuild import Copy, Positions, ends_of
 from chassis.service import Service
 from chassis.snapshots import state_version
 from chassis.store import StoreAway, connect
 from contracts import topics
+from contracts.personal import Personal, PersonalContent
 from oms.declared import declared
 from oms.rebuild.channels import channel_models
 from oms.rebuild.outside import CallRefused, no_calls_outside
+from oms.rebuild.progress import Progress, progress
 from oms.rebuild.read_models import ReadModels, rebuild_read_models
 from oms.rebuild.running import Rebuilt, rebuild_and_compare
 from services.console.app import declare as declare_console
+from services.console.people import Digests, PeopleProjection
 from services.order.channel_availability import StockToSell
 from services.order.channel_follower import ChannelUpdates, Written
 from services.order.channel_out import ChannelOut
 from tests.simulation.busy import PARTITIONS, busy_month, log_of
+from tests.simulation.people import sealed
+from tests.simulation.world import TENANT
 
 PLANTED = {
     "order": ("orders", "update orders set stage = 'lost' where id = (select min(id) from orders)"),
@@ -272,10 +278,19 @@ def test_what_channels_hear_is_a_function_of_the_topics_but_for_what_they_were_t
     assert different.table == "stock_to_sell" and different.first is not None
 
 
+def called_by_subject(personal: Personal) -> PersonalContent:
+    """Stands in for who opens: everybody has an address of their own, and the same name."""
+    return PersonalContent(name="Ada Example", email=f"{personal.subject}@example.org")
+
+
 @pytest.fixture
 def console(log: MemoryLog, database: str, namespace: str) -> Iterator[ReadModels]:
     """What the console reads, as it is after the month."""
-    models = ReadModels("console", f"{namespace}_console", "", lambda: declare_console().projections)
+
+    def projections() -> Sequence[Projection]:
+        return declare_console("", PeopleProjection(Digests(sealed, TENANT), called_by_subject)).projections
+
+    models = ReadModels("console", f"{namespace}_console", "", projections)
     for each in models.projections():
         follower_ = ProjectionFollower(log, database, models.schema, each, "")
         while follower_.step():
@@ -292,9 +307,34 @@ def test_what_the_console_reads_is_a_function_of_the_topics(log: MemoryLog, data
     assert found.equal and found.calls_outside == 0
     rows = {one.table: one.live.rows for one in found.tables if one.live is not None}
     assert rows["cards"] > 10 and rows["names"] > rows["cards"] and rows["standing"] > rows["cards"]
-    assert rows["visits"] > rows["standing"]
+    assert rows["visits"] > rows["standing"] and rows["people"] > rows["cards"]
     # and a row that is wrong is named
     with connect(database, console.schema) as connection:
         connection.execute("update standing set step = 'to_pack' where thing = (select min(thing) from standing)")
     [different] = [one for one in rebuild_read_models(console, log, database, Silence()).tables if not one.equal]
     assert different.table == "standing" and different.first is not None
+
+
+def test_a_rebuild_at_work_is_seen_from_outside_and_so_is_one_that_was_broken_off(
+    log: MemoryLog, database: str, console: ReadModels
+) -> None:
+    # given tables of which none are made again
+    schemas = {"console": console.schema}
+    assert progress(database, schemas) == []
+    seen = list[Progress]()
+
+    class Looking(Silence):
+        def followed(self, offsets: int) -> None:
+            seen.extend(progress(database, schemas))
+
+    # when they are, then each look says how far it is, and at last nothing
+    rebuild_read_models(console, log, database, Looking())
+    assert {(each.service, each.at_work) for each in seen} == {("console", True)}
+    assert [each.followed for each in seen] == sorted(each.followed for each in seen)
+    assert 0 < seen[-1].followed <= seen[-1].total
+    assert progress(database, schemas) == []
+    # and what a broken one left is seen as such
+    with connect(database, "public") as connection:
+        connection.execute(SQL("create schema {}").format(Identifier(f"{console.schema}_rebuilt")))
+        assert progress(database, schemas) == [Progress("console", 0, seen[-1].total, at_work=False)]
+        connection.execute(SQL("drop schema {}").format(Identifier(f"{console.schema}_rebuilt")))
