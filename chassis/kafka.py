@@ -7,8 +7,9 @@ included, is Indefinite, since the client does not speak the transaction protoco
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -18,6 +19,7 @@ from typing import Any, TypeVar, cast
 from confluent_kafka import (
     TIMESTAMP_NOT_AVAILABLE,
     Consumer,
+    IsolationLevel,
     KafkaError,
     KafkaException,
     Message,
@@ -43,6 +45,7 @@ from chassis.log import (
     Record,
     TopicPartition,
 )
+from chassis.still import Ends, Still
 from chassis.unanswered import answered, leave, require_few_left_alone
 from contracts.envelope import Headers
 from contracts.topics import DEAD_LETTER_BYTES_MAX, TopicSpec, events, inbox, named, topics_of_service
@@ -50,6 +53,7 @@ from contracts.topics import DEAD_LETTER_BYTES_MAX, TopicSpec, events, inbox, na
 __all__ = ["KafkaLog", "TopicsMisset", "partition_of"]
 
 T = TypeVar("T")
+log = logging.getLogger("orderlog")
 
 REQUEST_TIMEOUT = 10.0
 """Seconds to wait for the broker on anything but polling."""
@@ -59,6 +63,9 @@ ANSWER_TIMEOUT = REQUEST_TIMEOUT + 2.0
 
 CLOSE_TIMEOUT = 3.0
 """Seconds to wait until a producer has let go of what it held."""
+
+LOOK_TIMEOUT = 2.0
+"""Seconds for the question whether there is more than a reader hands out: it waits meanwhile, and asks again later."""
 
 RETRY_SECONDS = 0.1
 """Between questions about a topic that the broker does not know yet."""
@@ -357,10 +364,18 @@ class _TransactionalProducer:
 
 
 class _TopicReader:
-    def __init__(self, bootstrap: str) -> None:
-        self._consumer = Consumer(
+    """A reader that stands still (chassis/still.py) goes on with another client, from where it was."""
+
+    def __init__(self, bootstrap: str, ends: Ends) -> None:
+        self._bootstrap = bootstrap
+        self._positions: dict[TopicPartition, int] = {}
+        self._still = Still(ends)
+        self._consumer = self._client()
+
+    def _client(self) -> Consumer:
+        return Consumer(
             {
-                "bootstrap.servers": bootstrap,
+                "bootstrap.servers": self._bootstrap,
                 # The client wants a group's name; nothing is ever committed to it.
                 "group.id": "orderlog-reader",
                 "isolation.level": "read_committed",
@@ -372,15 +387,14 @@ class _TopicReader:
                 "fetch.wait.max.ms": FETCH_WAIT_MS,
             }
         )
-        self._assigned = False
 
     def assign(self, positions: Mapping[TopicPartition, int]) -> None:
         wanted = [KafkaTopicPartition(topic, number, offset) for (topic, number), offset in sorted(positions.items())]
         self._consumer.assign(wanted)
-        self._assigned = bool(wanted)
+        self._positions = dict(positions)
 
     def poll(self, limit: int, timeout: float) -> tuple[list[Record], dict[TopicPartition, int]]:
-        if not self._assigned:
+        if not self._positions:
             return [], {}
         records: list[Record] = []
         positions: dict[TopicPartition, int] = {}
@@ -398,7 +412,22 @@ class _TopicReader:
                 raise NoPosition(f"{where[0]}/{where[1]}: {error.str()}")
             elif error.fatal():
                 raise LogError(f"the reader of {where[0]} ended: {error.str()}")
+        self._positions |= positions
+        if self._still.stands(self._positions):
+            self._begin_again()
         return records, positions
+
+    def _begin_again(self) -> None:
+        log.warning(
+            "a reader of %s stood still: another goes on", ", ".join(sorted({topic for topic, _ in self._positions}))
+        )
+        still, self._consumer = self._consumer, self._client()
+        # A client that lost its way to the broker may not come back from being closed either.
+        closing = Thread(target=still.close, daemon=True, name="reader-close")
+        closing.start()
+        closing.join(CLOSE_TIMEOUT)
+        leave(closing)
+        self.assign(self._positions)
 
     def close(self) -> None:
         self._consumer.close()
@@ -426,7 +455,7 @@ class KafkaLog:
         return _TransactionalProducer(self._bootstrap, transactional_id)
 
     def reader(self) -> _TopicReader:
-        return _TopicReader(self._bootstrap)
+        return _TopicReader(self._bootstrap, self._ends)
 
     def topics(self) -> dict[str, int]:
         """Every topic of the cluster and its number of partitions; raises LogError when the broker is away."""
@@ -445,6 +474,20 @@ class KafkaLog:
     def bounds(self, topic: str, partition: int) -> tuple[int, int]:
         where = KafkaTopicPartition(topic, partition)
         return self._offset(where, _EARLIEST), self._offset(where, _LATEST)
+
+    def _ends(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+        """What may be handed out of each partition lies before this offset: the last stable one. Raises LogError."""
+        asked = {KafkaTopicPartition(*where): _LATEST for where in partitions}
+        committed = IsolationLevel.READ_COMMITTED
+        try:
+            futures = self._admin.list_offsets(asked, isolation_level=committed, request_timeout=LOOK_TIMEOUT)
+            return {
+                (str(where.topic), int(where.partition)): int(found.result(LOOK_TIMEOUT).offset)
+                for where, found in futures.items()
+            }
+        except (KafkaException, TimeoutError) as error:
+            self._ask_anew()
+            raise LogError(f"the ends of what is read are not known yet: {error}") from error
 
     def _offset(self, where: KafkaTopicPartition, spec: OffsetSpec) -> int:
         # read_uncommitted, the admin client's default here: the last stable offset may lie before what the last

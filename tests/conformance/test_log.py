@@ -12,7 +12,7 @@ import pytest
 from confluent_kafka import TopicPartition as TopicAndOffset
 from confluent_kafka.admin import AdminClient
 
-from chassis import kafka
+from chassis import kafka, still
 from chassis.kafka import KafkaLog
 from chassis.log import (
     Abortable,
@@ -265,6 +265,29 @@ def test_a_position_outside_the_log_is_refused_and_never_guessed(bench: Bench) -
     reader.assign({(bench.topic, 0): 99})
     with pytest.raises(NoPosition):
         eventually(lambda: reader.poll(10, 0.1)[0], because="the refusal")
+    reader.close()
+
+
+@pytest.mark.servers
+def test_a_reader_whose_client_stands_still_goes_on_with_another(
+    broker: str, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a reader that has read all there was, and is looked after every second
+    monkeypatch.setattr(still, "STILL_SECONDS", 1.0)
+    log = KafkaLog(broker)
+    bench = Bench(log, namespace)
+    bench.commit(bench.producer(), bench.record("a"))
+    reader = log.reader()
+    reader.assign({(bench.topic, 0): 0})
+    eventually(lambda: reader.poll(10, 0.1)[0], because="the first record")
+    # when its client hands out nothing any more, without a word (paused, as nobody asked it to be), and more is written
+    stood = reader._consumer
+    stood.pause([TopicAndOffset(bench.topic, 0)])
+    bench.commit(bench.producer(), bench.record("b"))
+    # then another goes on from there, and nothing is handed out twice
+    found = eventually(lambda: reader.poll(10, 0.1)[0], because="the next record")
+    assert [record.value for record in found] == [b"b"]
+    assert reader._consumer is not stood
     reader.close()
 
 
