@@ -196,10 +196,13 @@ def test_customer_service_finds_somebody_by_name_notes_what_they_said_and_takes_
         expect(page.get_by_text("No order is like that.")).to_be_visible()
 
 
-def test_goods_that_the_customer_has_come_back_are_paid_back_and_sent_again(site: Site, browser: Browser) -> None:
-    # given four teapots that have left, and another one
+def test_goods_that_the_customer_has_come_back_are_paid_back_sent_again_and_exchanged(
+    site: Site, browser: Browser
+) -> None:
+    # given four teapots that have left, another one, and cups
     order_id = left(site, "shop-4720", 4)
     site.receive("SKU-shop-4720", 1)
+    site.receive("SKU-CUP", 5)
     why = {"reason": "as agreed by phone"}
     with signed_in(browser, site, Role.CSR) as page:
         page.goto(f"/console/orders/{order_id}")
@@ -207,10 +210,21 @@ def test_goods_that_the_customer_has_come_back_are_paid_back_and_sent_again(site
         done(page, "Take goods back", units__1="1", because="defective", **why)
         done(page, "Pay units back", cause="damaged", units__1="1", to="original", **why)
         done(page, "Send units again", cause="missing", units__1="1", if_short="wait", **why)
-        # then the page says so, and the doors know of the return
+        # then the page says so, and the doors know it
         expect(page.get_by_role("heading", name="Returns and refunds")).to_be_visible()
         expect(page.get_by_role("listitem").filter(has_text="Return 1: ").first).to_be_visible()
-    assert [line["quantity"] for line in site.get(f"/orders/{order_id}")["returns"][0]["lines"]] == [1]
+        order = site.get(f"/orders/{order_id}")
+        assert [line["quantity"] for line in order["returns"][0]["lines"]] == [1]
+        assert sum(line["quantity"] for line in order["lines"]) == 5
+        # and an exchange is shown before anything comes of it
+        done(
+            page, "Exchange for another article",
+            line="1", quantity="1", sku="SKU-CUP", because="changed_mind", send="on_receipt", **why,
+        )  # fmt: skip
+        expect(page.get_by_role("heading", name="A change that is not done yet")).to_be_visible()
+        expect(page.get_by_text("Comes back: 1 of line 1")).to_be_visible()
+        done(page, "Leave it as it is", **why)
+        expect(page.get_by_role("heading", name="A change that is not done yet")).to_have_count(0)
 
 
 def test_a_package_that_was_lost_is_settled_from_the_page_of_its_order(site: Site, browser: Browser) -> None:
