@@ -6,6 +6,7 @@ import os
 import platform
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import quantiles
@@ -70,9 +71,11 @@ class Meter:
 
 def _cpu_of(process: psutil.Process) -> float:
     """Of a process, its children that run, and those that ended."""
-    times = process.cpu_times()
-    running = sum(sum(child.cpu_times()[:2]) for child in process.children(recursive=True))
-    return float(sum(times[:4])) + running
+    running = 0.0
+    for child in process.children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # it ended meanwhile: its parent has its times
+            running += sum(child.cpu_times()[:2])
+    return float(sum(process.cpu_times()[:4])) + running
 
 
 def _memory(process: psutil.Process) -> int:
@@ -80,7 +83,11 @@ def _memory(process: psutil.Process) -> int:
     children = process.children(recursive=True)
     if not children:
         return int(process.memory_info().rss)
-    return sum(int(each.memory_full_info().pss) for each in (process, *children))
+    shared = int(process.memory_full_info().pss)
+    for child in children:
+        with suppress(psutil.NoSuchProcess):  # it ended meanwhile, and holds nothing
+            shared += int(child.memory_full_info().pss)
+    return shared
 
 
 def _busy() -> float:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 
+import psutil
 import pytest
 
 from bench.machine import Meter, describe, percentiles
@@ -30,6 +33,19 @@ def test_a_meter_tells_what_a_process_took_since_it_was_read_last() -> None:
     worked = meter.read().cpu["specification"]
     assert worked > 0
     assert meter.read().cpu["specification"] < worked
+
+
+def test_a_child_that_ends_while_it_is_read_takes_nothing_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a meter of this process, whose child is gone by the time its turn comes
+    meter = Meter({"specification": os.getpid()})
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    child = psutil.Process(gone.pid)
+    gone.wait()
+    monkeypatch.setattr(psutil.Process, "children", lambda self, recursive: [child])
+    # When it is read, then what the process itself took and holds is told
+    read = meter.read()
+    assert read.cpu["specification"] >= 0
+    assert read.memory["specification"] > 0
 
 
 def test_a_machine_says_how_busy_it_is() -> None:
