@@ -76,7 +76,7 @@ chaos-three: $(STAMP)  ## faults of three brokers, each its own process (ROWS=F0
 chaos-long: $(STAMP)  ## the same and more for MINUTES=120, seed after seed
 	$(BIN)/python -m tests.chaos --long $(MINUTES) $(if $(ROWS),--rows $(ROWS)) $(if $(SEED),--seed $(SEED)) $(RECORD)
 
-bench: $(STAMP)  ## measure RUNS=5 times (ONLY=limit,life for some of it) and write docs/performance.md; takes most of an hour
+bench: $(STAMP)  ## measure RUNS=5 times (ONLY=limit,life for some of it) and write docs/performance.md and docs/scaling.md; all of it takes hours
 	$(BIN)/python -m bench --runs $(RUNS) $(if $(ONLY),--only $(ONLY))
 
 lock: $(STAMP)  ## choose and lock the versions of all packages, and the jars
