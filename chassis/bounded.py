@@ -7,11 +7,11 @@ here knows a table.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Never
+from typing import Never, Protocol
 
-from chassis.log import Log, LogError, Record, TopicPartition, TopicReader
+from chassis.log import LogError, Record, TopicPartition, TopicReader
 
-__all__ = ["BoundedLog"]
+__all__ = ["BoundedLog", "Readable"]
 
 
 class _BoundedReader:
@@ -50,10 +50,20 @@ class _BoundedReader:
         self._reader.close()
 
 
+class Readable(Protocol):
+    """What is read: a log, or one that several read together (chassis/shared.py)."""
+
+    def reader(self) -> TopicReader: ...
+
+    def partitions(self, topic: str) -> int: ...
+
+    def bounds(self, topic: str, partition: int) -> tuple[int, int]: ...
+
+
 class BoundedLog:
     """`log` up to some ends; `until` moves them on. What would write, or take part in a group, is refused."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Readable) -> None:
         self._log = log
         self._ends: Mapping[TopicPartition, int] = {}
         self._readers: list[_BoundedReader] = []

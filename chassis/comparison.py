@@ -6,13 +6,13 @@ the primary key. Nothing here knows what a table is for, but that a snapshot of 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import zip_longest
 from typing import Any, LiteralString
 
-import orjson
 import psycopg
 from psycopg import sql
 
@@ -24,6 +24,10 @@ TABLE_TIMEOUT_MS = 3_600_000
 TOLD_EVERY_ROWS = 10_000
 
 Row = tuple[str | None, ...]
+
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+"""How COPY writes characters that would end a column or a row, behind a backslash; others stand for themselves."""
 
 _NOTHING: Mapping[str, Collection[str]] = {}
 
@@ -128,23 +132,27 @@ def _compare(
     outdated: Collection[Row],
     told: _Told,
 ) -> TableCompared:
+    """Rows are compared as the lines that the database sends, unread."""
     digests, counts = (sha256(), sha256()), [0, 0]
-    pair: tuple[Row | None, Row | None] | None = None
+    pair: tuple[bytes | None, bytes | None] | None = None
 
-    def wanted(connection: psycopg.Connection[Any]) -> Iterator[Row]:
-        return (row for row in _rows(connection, table) if table.key_of(row) not in outdated)
+    def wanted(connection: psycopg.Connection[Any]) -> Iterator[bytes]:
+        lines = _lines(connection, table)
+        return lines if not outdated else (line for line in lines if table.key_of(_row_of(line)) not in outdated)
 
-    for rows in zip_longest(wanted(live), wanted(rebuilt)):
+    for lines in zip_longest(wanted(live), wanted(rebuilt)):
         told.row()
-        for number, row in enumerate(rows):
-            if row is not None:
+        for number, line in enumerate(lines):
+            if line is not None:
                 counts[number] += 1
-                digests[number].update(orjson.dumps(row) + b"\n")
-        if pair is None and rows[0] != rows[1]:
-            pair = rows
+                digests[number].update(line)
+        if pair is None and lines[0] != lines[1]:
+            pair = lines
     sides = [Side(count, digest.hexdigest()) for count, digest in zip(counts, digests, strict=True)]
-    first = None if pair is None else _first(live, rebuilt, table, pair)
-    return TableCompared(table.name, sides[0], sides[1], first, len(outdated))
+    if pair is None:
+        return TableCompared(table.name, sides[0], sides[1], None, len(outdated))
+    mine, other = (None if line is None else _row_of(line) for line in pair)
+    return TableCompared(table.name, sides[0], sides[1], _first(live, rebuilt, table, (mine, other)), len(outdated))
 
 
 def _first(
@@ -186,21 +194,34 @@ def _tables(connection: psycopg.Connection[Any], left_out: Mapping[str, Collecti
     return found
 
 
-def _rows(connection: psycopg.Connection[Any], table: _Table) -> Iterator[Row]:
+def _lines(connection: psycopg.Connection[Any], table: _Table) -> Iterator[bytes]:
+    """The rows of a table in the order of its key, each as the database writes it (the text format of COPY)."""
     query = sql.SQL("copy (select {} from {} order by {}) to stdout").format(
         _names(table.columns), sql.Identifier(table.name), _names(table.key)
     )
     with connection.cursor() as cursor, cursor.copy(query) as copied:
-        yield from copied.rows()
+        for line in copied:
+            yield bytes(line)
+
+
+def _row_of(line: bytes) -> Row:
+    """The texts of a line of COPY."""
+    return tuple(
+        None if text == r"\N" else _ESCAPED.sub(_escaped, text) for text in line.decode().rstrip("\n").split("\t")
+    )
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return _ESCAPES.get(found[1], found[1])
 
 
 def _side(connection: psycopg.Connection[Any], table: _Table | None) -> Side | None:
     if table is None:
         return None
     digest, count = sha256(), 0
-    for row in _rows(connection, table):
+    for line in _lines(connection, table):
         count += 1
-        digest.update(orjson.dumps(row) + b"\n")
+        digest.update(line)
     return Side(count, digest.hexdigest())
 
 

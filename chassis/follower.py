@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from chassis.chain import GENESIS, event_hash
 from chassis.decider import StreamKind
 from chassis.faultpoints import faultpoint
-from chassis.log import LogError, Record, TopicReader
+from chassis.log import AsWritten, LogError, Record, TopicReader
 from chassis.snapshots import encode_stream, evolve_recorded, restore, state_version
 from chassis.store import Followed, Recorded, StoreAway, StoredRow, StreamStore, TrackingMoved
-from contracts.envelope import Envelope
+from contracts.envelope import EventPlace
 from contracts.ids import split_stream
 from contracts.message import CATALOGUE, Event
 
@@ -94,20 +94,14 @@ class Follower:
         for record in batch:
             if record.offset < read:
                 continue
-            written = record.as_written
-            envelope = Envelope.parse(record.headers) if written is None else written.envelope
-            prev = envelope.prev if written is None else written.prev
+            prev, digest, row = _read(record) if record.as_written is None else _written(record, record.as_written)
             if prev != head:
                 raise ChainBroken(
                     f"{self._topic}/{partition} offset {record.offset} names {prev} as the event before it, "
                     f"which is {head}: the log was changed, or somebody else wrote to it"
                 )
-            head = (
-                event_hash(record.key or b"", record.value or b"", record.headers)
-                if written is None
-                else written.digest
-            )
-            rows.append(_row(record, envelope))
+            head = digest
+            rows.append(row)
         return Followed(partition, read, position, head, rows)
 
     def _apply(self, followed: Sequence[Followed]) -> None:
@@ -140,19 +134,28 @@ class Follower:
         self._reader.close()
 
 
-def _row(record: Record, envelope: Envelope) -> StoredRow:
-    headers = {name: value.decode() for name, value in record.headers}
-    stream = (record.key or b"").decode()
-    value = record.value or b""
+Row = tuple[str | None, str, StoredRow]
+"""The hash of the event before that an event names, its own, and what it changes."""
+
+
+def _read(record: Record) -> Row:
+    """Of an event from the log, of whose headers no more is read than a row needs."""
+    place, key, value = EventPlace.parse(record.headers), record.key or b"", record.value or b""
+    event = Recorded(key.decode(), place.sequence, place.type, place.texts, value, record.partition, record.offset)
+    row = StoredRow(event, place.deadlines, _door_digest(place.type, value))
+    return place.prev, event_hash(key, value, record.headers), row
+
+
+def _written(record: Record, written: AsWritten) -> Row:
+    """Of an event that this very process wrote."""
+    envelope, headers = written.envelope, {name: value.decode() for name, value in record.headers}
+    stream, value = (record.key or b"").decode(), record.value or b""
     event = Recorded(stream, envelope.sequence or 0, envelope.type, headers, value, record.partition, record.offset)
-    return StoredRow(event, envelope.deadlines or {}, _door_digest(record, envelope))
+    return written.prev, written.digest, StoredRow(event, envelope.deadlines or {}, written.event.door_digest)
 
 
-def _door_digest(record: Record, envelope: Envelope) -> str | None:
-    if record.as_written is not None:
-        return record.as_written.event.door_digest
-    value = record.value or b""
+def _door_digest(kind: str, value: bytes) -> str | None:
     if b'"door_digest"' not in value:
         return None
-    decoded = CATALOGUE[envelope.type].decode(value)
+    decoded = CATALOGUE[kind].decode(value)
     return decoded.door_digest if isinstance(decoded, Event) else None

@@ -18,7 +18,15 @@ from chassis.store import StoreAway, TrackingMoved, connect, making_tables
 from contracts.envelope import Envelope, type_named
 from contracts.message import CATALOGUE, Event
 
-__all__ = ["PROJECTED_MAX", "TRACKING", "Projection", "ProjectionFailed", "ProjectionFollower", "events_among"]
+__all__ = [
+    "PROJECTED_MAX",
+    "TRACKING",
+    "Projection",
+    "ProjectionFailed",
+    "ProjectionFollower",
+    "by_column",
+    "events_among",
+]
 
 PROJECTED_MAX = 2_000
 """Records applied in one SQL transaction."""
@@ -62,6 +70,11 @@ def events_among(records: Iterable[Record], kinds: Sequence[type[Event]]) -> Ite
                 yield record.as_written.envelope, record.as_written.event
         elif (named := type_named(record.headers)) in types:
             yield Envelope.parse(record.headers), CATALOGUE[named].decode(record.value or b"")
+
+
+def by_column(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
+    """Rows as `unnest` takes them; there has to be one. Bound by `%b`, as bytes: text costs several times as much."""
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 class Readers(Protocol):

@@ -19,6 +19,7 @@ from chassis.follower import Follower
 from chassis.log import Log, LogError, TopicPartition
 from chassis.projection import ProjectionFollower
 from chassis.service import Service
+from chassis.shared import SharedLog
 from chassis.store import Store, StoreAway
 from contracts.topics import named
 
@@ -114,7 +115,8 @@ class Copy:
         self.service, self.schema = service, schema
         self.store = Store(url, schema, service.events)
         self.store.create()
-        self._logs = {name: BoundedLog(log) for name in ("", *(each.name for each in service.projections))}
+        shared = SharedLog(log)
+        self._logs = {name: BoundedLog(shared) for name in ("", *(each.name for each in service.projections))}
         self._follower = Follower(self._logs[""].reader(), self.store, service.events, service.by_kind)
         self._projections = {
             projection.name: ProjectionFollower(self._logs[projection.name], url, schema, projection, service.namespace)

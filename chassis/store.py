@@ -355,7 +355,7 @@ class Store:
                     self._doors(connection, [row for _, row in rows])
                 if snapshots:
                     connection.execute(
-                        "insert into snapshots select * from unnest(%s::text[], %s::bigint[], %s::text[], %s::bytea[])"
+                        "insert into snapshots select * from unnest(%b::text[], %b::bigint[], %b::text[], %b::bytea[])"
                         " on conflict (stream) do update set version = excluded.version,"
                         " state_version = excluded.state_version, state = excluded.state",
                         [list(snapshots), *map(list, zip(*snapshots.values(), strict=True))],
@@ -391,7 +391,8 @@ class Store:
 
     def _insert(self, connection: psycopg.Connection[Any], events: Sequence[Recorded]) -> None:
         connection.execute(
-            "insert into events select * from unnest(%s::text[], %s::bigint[], %s::text[], %s::bytea[])",
+            # As they are: what is bytes would be sent as text of twice the length, made by a search in each for quotes.
+            "insert into events select * from unnest(%b::text[], %b::bigint[], %b::text[], %b::bytea[])",
             [
                 [event.stream for event in events],
                 [event.version for event in events],
@@ -408,7 +409,7 @@ class Store:
         if not last:
             return
         connection.execute(
-            "delete from deadlines d using unnest(%s::text[], %s::text[]) w(stream, name)"
+            "delete from deadlines d using unnest(%b::text[], %b::text[]) w(stream, name)"
             " where d.stream = w.stream and d.name = w.name",
             [[stream for stream, _ in last], [name for _, name in last]],
         )
@@ -416,7 +417,7 @@ class Store:
         if kept:
             connection.execute(
                 "insert into deadlines select w.stream, w.name, w.partition, w.due, w.cause, w.correlation, w.tenant from"
-                " unnest(%s::text[], %s::text[], %s::int[], %s::timestamptz[], %s::text[], %s::text[], %s::text[])"
+                " unnest(%b::text[], %b::text[], %b::int[], %b::timestamptz[], %b::text[], %b::text[], %b::text[])"
                 " w(stream, name, partition, due, cause, correlation, tenant)",
                 [
                     [stream for stream, *_ in kept],
@@ -433,7 +434,7 @@ class Store:
         doors = [row for row in rows if row.door_digest is not None]
         if doors:
             connection.execute(
-                "insert into door_messages select * from unnest(%s::text[], %s::text[], %s::bigint[], %s::text[])"
+                "insert into door_messages select * from unnest(%b::text[], %b::text[], %b::bigint[], %b::text[])"
                 " on conflict do nothing",
                 [
                     [row.event.headers["ce_causationid"] for row in doors],

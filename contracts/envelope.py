@@ -18,17 +18,22 @@ __all__ = [
     "Actor",
     "Deadlines",
     "Envelope",
+    "EventPlace",
     "Headers",
     "MalformedEnvelope",
     "child_traceparent",
     "placed",
     "replace_reply",
     "root_traceparent",
+    "texts",
     "type_named",
 ]
 
 Headers = tuple[tuple[str, bytes], ...]
 """Kafka headers in written order; names may repeat in Kafka, but never in a message of ours."""
+
+_TYPE_AT = 3
+"""Where `Envelope.headers` writes the type, so that it is found there without a search."""
 
 Deadlines = dict[str, datetime | None]
 """Named deadlines that an event set (a due time, UTC) or cleared (None)."""
@@ -110,19 +115,11 @@ class Envelope:
     @classmethod
     def parse(cls, headers: Iterable[tuple[str, bytes]]) -> Envelope:
         """Read the headers back; raises MalformedEnvelope naming the header that is missing or wrong."""
-        try:
-            found = {name: value.decode() for name, value in headers}
-        except (UnicodeDecodeError, AttributeError) as error:
-            raise MalformedEnvelope(f"a header is not UTF-8 text: {error}") from error
-        for name, text in found.items():
-            if "\0" in text:
-                raise MalformedEnvelope(f"the header {name} holds the character U+0000, which no table can keep")
+        found = texts(headers)
         try:
             return cls._of(found)
-        except KeyError as error:
-            raise MalformedEnvelope(f"the header {error.args[0]} is missing") from error
-        except (ValueError, OverflowError) as error:
-            raise MalformedEnvelope(f"a header cannot be read: {error}") from error
+        except (KeyError, ValueError, OverflowError) as error:
+            raise _unreadable(error) from error
 
     @classmethod
     def _of(cls, found: dict[str, str]) -> Envelope:
@@ -148,9 +145,54 @@ class Envelope:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class EventPlace:
+    """What an event's headers say of where it stands and what it set: its type, its version in its stream, deadlines, and
+    the hash of the event before it. All of them are there as text, too."""
+
+    texts: dict[str, str]
+    type: str
+    sequence: int
+    deadlines: Deadlines
+    prev: str | None
+
+    @classmethod
+    def parse(cls, headers: Headers) -> EventPlace:
+        """Read no more than that; raises MalformedEnvelope."""
+        found = texts(headers)
+        deadlines = found.get("ce_deadlines")
+        try:
+            named = {} if deadlines is None else _read_deadlines(deadlines)
+            return cls(found, found["ce_type"], int(found.get("ce_sequence", "0")), named, found.get("ce_prev"))
+        except (KeyError, ValueError, OverflowError) as error:
+            raise _unreadable(error) from error
+
+
+def texts(headers: Iterable[tuple[str, bytes]]) -> dict[str, str]:
+    """Headers as text by their names; raises MalformedEnvelope where one is none that a table can keep."""
+    try:
+        found = {name: value.decode() for name, value in headers}
+    except (UnicodeDecodeError, AttributeError) as error:
+        raise MalformedEnvelope(f"a header is not UTF-8 text: {error}") from error
+    for name, text in found.items():
+        if "\0" in text:
+            raise MalformedEnvelope(f"the header {name} holds the character U+0000, which no table can keep")
+    return found
+
+
+def _unreadable(error: Exception) -> MalformedEnvelope:
+    """What is said of headers of which one is missing (KeyError) or cannot be read."""
+    what = (
+        f"the header {error.args[0]} is missing" if isinstance(error, KeyError) else f"a header cannot be read: {error}"
+    )
+    return MalformedEnvelope(what)
+
+
 def type_named(headers: Headers) -> str:
     """The type of a message, read without the rest of its headers: most readers want few types. Empty where none is
     named."""
+    if len(headers) > _TYPE_AT and headers[_TYPE_AT][0] == "ce_type":
+        return headers[_TYPE_AT][1].decode("utf-8", "replace")
     return next((value for name, value in headers if name == "ce_type"), b"").decode("utf-8", "replace")
 
 

@@ -6,7 +6,7 @@ What sourcing and tax need of an address stays in the clear (contracts/address.p
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pydantic import BaseModel
@@ -51,8 +51,13 @@ def sealed_in(value: Any) -> Iterator[Personal]:
     if isinstance(value, Personal):
         yield value
     elif isinstance(value, BaseModel):
-        for _, part in value:
-            yield from sealed_in(part)
+        yield from _within(value.__dict__.values())
     elif isinstance(value, tuple):
-        for part in value:
+        yield from _within(value)
+
+
+def _within(parts: Iterable[Any]) -> Iterator[Personal]:
+    """Most of what a message holds is text and numbers, which are not looked at."""
+    for part in parts:
+        if isinstance(part, BaseModel | tuple):
             yield from sealed_in(part)

@@ -6,14 +6,15 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import date
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, LiteralString
 
 import psycopg
 
 from chassis.log import Log, LogError, Record
-from chassis.projection import TRACKING, events_among
+from chassis.projection import TRACKING, by_column, events_among
 from chassis.store import StoreAway, StoreBehind, connect, making_tables
 from contracts.envelope import Envelope, type_named
 from contracts.ids import split_stream
@@ -40,7 +41,14 @@ from services.order.kits import Kit, is_kit_key, kit_key
 from services.order.sourcing import Availability
 from services.order.sourcing_rules import Place
 
-__all__ = ["AvailabilityLoader", "AvailabilityProjection", "OrderStage", "OrdersProjection", "WorkProjection"]
+__all__ = [
+    "AvailabilityLoader",
+    "AvailabilityProjection",
+    "OrderStage",
+    "OrdersChanged",
+    "OrdersProjection",
+    "WorkProjection",
+]
 
 
 UNKNOWN_MAX = 10_000
@@ -255,87 +263,123 @@ class OrdersProjection:
     """
 
     def apply(self, connection: psycopg.Connection[Any], records: Sequence[Record]) -> None:
+        changes = OrdersChanged()
+        for envelope, event in events_among(records, _FOLDED):
+            changes.fold(envelope, event)
         with connection.cursor() as cursor:
-            for envelope, event in events_among(records, _FOLDED):
-                self._fold(cursor, envelope, event)
+            changes.write(cursor)
 
-    def _fold(self, cursor: psycopg.Cursor[Any], envelope: Envelope, event: object) -> None:
+
+@dataclass(slots=True)
+class _Order:
+    """What a batch changes of one order's row: holds are those more, or those there are, once it `ended`."""
+
+    changed_at: datetime
+    holds: int = 0
+    ended: bool = False
+    stage: OrderStage | None = None
+
+
+@dataclass(slots=True)
+class OrdersChanged:
+    """What the events of a batch change, in their order, to be written by a statement a table: each statement is a way to
+    the database and back. Of an order that comes into being and of what nobody may say twice the first counts, of all else
+    the last."""
+
+    placed: dict[str, Sequence[Any]] = field(default_factory=dict)
+    orders: dict[str, _Order] = field(default_factory=dict)
+    customers: dict[tuple[str, str], bool] = field(default_factory=dict)
+    failed: dict[tuple[str, str], Sequence[Any]] = field(default_factory=dict)
+    astray: dict[tuple[str, str], bool] = field(default_factory=dict)
+
+    def fold(self, envelope: Envelope, event: object) -> None:
         _, order = split_stream(envelope.subject)
         match event:
             case OrderPlaced():
-                cursor.execute(
-                    "insert into orders (id, tenant, number, channel_account, external_id, placed_at, changed_at, stage)"
-                    " values (%s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing",
-                    [
-                        order,
-                        envelope.tenant,
-                        event.number,
-                        event.channel_account,
-                        event.external_id,
-                        event.placed_at,
-                        envelope.time,
-                        OrderStage.PLACED,
-                    ],
-                )
-                self._customers(cursor, order, event.ship_groups, receives=True)
-                self._customers(cursor, order, event, receives=False)
+                said = (event.number, event.channel_account, event.external_id, event.placed_at)
+                self.placed.setdefault(order, (order, envelope.tenant, *said, envelope.time, OrderStage.PLACED))
+                self._customers(order, event.ship_groups, receives=True)
+                self._customers(order, event, receives=False)
             case ShipGroupChanged():
-                self._customers(cursor, order, event.group, receives=True)
+                self._customers(order, event.group, receives=True)
             case HoldPlaced():
-                self._hold(cursor, order, envelope, 1)
+                self._order(order, envelope).holds += 1
             case HoldReleased():
-                self._hold(cursor, order, envelope, -1)
+                self._order(order, envelope).holds -= 1
             case OrderConfirmed() | OrderReopened():
-                self._stage(cursor, order, envelope, OrderStage.CONFIRMED)
+                self._order(order, envelope).stage = OrderStage.CONFIRMED
             case OrderCompleted():
-                self._end(cursor, order, envelope, OrderStage.COMPLETED)
+                self._end(order, envelope, OrderStage.COMPLETED)
             case OrderCancelled():
-                self._end(cursor, order, envelope, OrderStage.CANCELLED)
+                self._end(order, envelope, OrderStage.CANCELLED)
             case NoticeFailed():
-                self._failed(cursor, order, envelope, event)
+                row = (order, event.notice, event.kind, event.said, envelope.time)
+                self.failed.setdefault((order, event.notice), row)
+                self._order(order, envelope)
             case PackageWentAstray() | PackageSettled() | LinesDelivered():
-                self._astray(cursor, order, envelope, event)
+                # Rows stand for packages that somebody has to look after.
+                self.astray[order, event.package] = isinstance(event, PackageWentAstray)
+                self._order(order, envelope)
 
-    def _customers(self, cursor: psycopg.Cursor[Any], order: str, said: object, *, receives: bool) -> None:
-        cursor.executemany(
-            "insert into order_customers values (%s, %s, %s) on conflict do nothing",
-            [(subject, order, receives) for subject in sorted({sealed.subject for sealed in sealed_in(said)})],
-        )
+    def _customers(self, order: str, said: object, *, receives: bool) -> None:
+        for sealed in sealed_in(said):
+            self.customers.setdefault((sealed.subject, order), receives)
 
-    def _failed(self, cursor: psycopg.Cursor[Any], order: str, envelope: Envelope, event: NoticeFailed) -> None:
-        cursor.execute(
-            "insert into failed_notices values (%s, %s, %s, %s, %s) on conflict do nothing",
-            [order, event.notice, event.kind, event.said, envelope.time],
-        )
-        cursor.execute("update orders set changed_at = %s where id = %s", [envelope.time, order])
+    def _order(self, order: str, envelope: Envelope) -> _Order:
+        change = self.orders.setdefault(order, _Order(envelope.time))
+        change.changed_at = envelope.time
+        return change
 
-    def _astray(
-        self,
-        cursor: psycopg.Cursor[Any],
-        order: str,
-        envelope: Envelope,
-        event: PackageWentAstray | PackageSettled | LinesDelivered,
-    ) -> None:
-        """Rows stand for packages that somebody has to look after."""
-        if isinstance(event, PackageWentAstray):
-            change: LiteralString = "insert into astray_packages values (%s, %s) on conflict do nothing"
-        else:
-            change = "delete from astray_packages where id = %s and package = %s"
-        cursor.execute(change, [order, event.package])
-        cursor.execute("update orders set changed_at = %s where id = %s", [envelope.time, order])
-
-    def _hold(self, cursor: psycopg.Cursor[Any], order: str, envelope: Envelope, more: int) -> None:
-        cursor.execute(
-            "update orders set holds = holds + %s, changed_at = %s where id = %s", [more, envelope.time, order]
-        )
-
-    def _stage(self, cursor: psycopg.Cursor[Any], order: str, envelope: Envelope, stage: OrderStage) -> None:
-        cursor.execute("update orders set stage = %s, changed_at = %s where id = %s", [stage, envelope.time, order])
-
-    def _end(self, cursor: psycopg.Cursor[Any], order: str, envelope: Envelope, stage: OrderStage) -> None:
+    def _end(self, order: str, envelope: Envelope, stage: OrderStage) -> None:
         """Nobody looks after the holds of an order that has ended."""
-        self._stage(cursor, order, envelope, stage)
-        cursor.execute("update orders set holds = 0 where id = %s", [order])
+        change = self._order(order, envelope)
+        change.holds, change.ended, change.stage = 0, True, stage
+
+    def write(self, cursor: psycopg.Cursor[Any]) -> None:
+        if self.placed:
+            cursor.execute(
+                "insert into orders (id, tenant, number, channel_account, external_id, placed_at, changed_at, stage)"
+                " select * from unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::timestamptz[],"
+                " %b::timestamptz[], %b::text[]) on conflict do nothing",
+                by_column(self.placed.values()),
+            )
+        if self.orders:
+            cursor.execute(
+                "update orders o set changed_at = w.changed_at, stage = coalesce(w.stage, o.stage),"
+                " holds = case when w.ended then w.holds else o.holds + w.holds end from"
+                " unnest(%b::text[], %b::timestamptz[], %b::int[], %b::bool[], %b::text[])"
+                " w(id, changed_at, holds, ended, stage) where o.id = w.id",
+                by_column((id_, o.changed_at, o.holds, o.ended, o.stage) for id_, o in self.orders.items()),
+            )
+        if self.customers:
+            cursor.execute(
+                "insert into order_customers select * from unnest(%b::text[], %b::text[], %b::bool[])"
+                " on conflict do nothing",
+                by_column((*named, receives) for named, receives in self.customers.items()),
+            )
+        if self.failed:
+            cursor.execute(
+                "insert into failed_notices"
+                " select * from unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::timestamptz[])"
+                " on conflict do nothing",
+                by_column(self.failed.values()),
+            )
+        self._packages(cursor)
+
+    def _packages(self, cursor: psycopg.Cursor[Any]) -> None:
+        there = [package for package, astray in self.astray.items() if astray]
+        gone = [package for package, astray in self.astray.items() if not astray]
+        if there:
+            cursor.execute(
+                "insert into astray_packages select * from unnest(%b::text[], %b::text[]) on conflict do nothing",
+                by_column(there),
+            )
+        if gone:
+            cursor.execute(
+                "delete from astray_packages a using unnest(%b::text[], %b::text[]) w(id, package)"
+                " where a.id = w.id and a.package = w.package",
+                by_column(gone),
+            )
 
 
 _FOLDED = (

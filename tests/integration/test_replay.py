@@ -23,7 +23,7 @@ from oms.replay.comparing import NotBuilt, Replayed, Wanted, build_by, document_
 from oms.replay.into import NoSandbox, play_into, remove
 from oms.replay.selecting import Selection, choose
 from services.order.order import OrderState
-from services.order.projections import OrdersProjection, OrderStage
+from services.order.projections import OrdersChanged, OrderStage
 from services.order.sourcing_rules import RULES, Criterion, compared_by
 from tests.simulation.busy import busy_month, log_of
 from tests.what_if.months import month
@@ -63,10 +63,10 @@ def test_the_same_version_makes_the_same_of_a_log(log: MemoryLog, database: str,
 def test_a_read_model_that_another_version_makes_otherwise_is_named(
     log: MemoryLog, database: str, namespace: str
 ) -> None:
-    told: Callable[..., None] = OrdersProjection._stage
+    told: Callable[..., None] = OrdersChanged._end
 
     def other(patched: pytest.MonkeyPatch) -> None:
-        patched.setattr(OrdersProjection, "_stage", lambda *args: told(*args[:-1], OrderStage.PLACED))
+        patched.setattr(OrdersChanged, "_end", lambda *args: told(*args[:-1], OrderStage.PLACED))
 
     found = replayed(log, database, namespace, other)
     assert [table.table for table in found.tables if not table.equal] == ["orders"]
