@@ -30,6 +30,7 @@ from contracts.topics import SERVICES, events
 from oms.declared import declared
 from oms.stack import DOORS, PROCESSES
 from services.console.changes import SCRIPT_WAITS_SECONDS
+from services.console.people import PeopleProjection
 from services.order.projections import OrdersProjection
 
 __all__ = ["LIMITS_MS", "Looks", "beside_limits", "looking"]
@@ -116,9 +117,8 @@ def _fill(here: Installation) -> None:
 def _behind(here: Installation) -> int:
     """How many offsets the console's tables are behind their topics."""
     service, ends = declared("console", here.settings.namespace), here.ends()
-    wanted = sum(
-        end for projection in service.projections for (topic, _), end in ends.items() if topic in projection.topics
-    )
+    followed = [*(projection.topics for projection in service.projections), PeopleProjection.topics]
+    wanted = sum(end for topics_ in followed for (topic, _), end in ends.items() if topic in topics_)
     with connect(here.settings.database, service.schema) as live:
         row = live.execute("select coalesce(sum(position), 0) from projection_tracking").fetchone()
     assert row is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any
@@ -171,10 +171,10 @@ def console_over(app: FastAPI, settings: Settings, seal: Seal) -> ASGIApp:
 
     questions = Questions(tables.rows)
 
-    def positions() -> object:
-        stores = [gate.reads.rows("select sum(position) from tracking", []) for gate in desk.gates.values()]
-        return questions.positions(), stores
+    def position(reads: Reads) -> Callable[[], object]:
+        return lambda: reads.rows("select sum(position) from tracking", [])
 
+    positions = [questions.positions, *(position(gate.reads) for gate in desk.gates.values())]
     reads = {name: gate.reads for name, gate in desk.gates.items()}
     insight = Insight(settings, reads, {"console": tables}, lambda: reach_log(settings))
     site = make_site(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -28,10 +28,10 @@ SAY_AGAIN_SECONDS = 20.0
 
 
 class Watch:
-    """Looks whether anything that pages show has moved, once for all pages that are open. `positions`: how far all of it
-    is; raises StoreAway."""
+    """Looks whether anything that pages show has moved, once for all pages that are open. `positions`: how far each of the
+    stores is that pages show. One that raises StoreAway counts as not moved, and hides no move of another."""
 
-    def __init__(self, positions: Callable[[], object]) -> None:
+    def __init__(self, positions: Sequence[Callable[[], object]]) -> None:
         self._positions = positions
         self._moved = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
@@ -44,17 +44,25 @@ class Watch:
         await asyncio.wait_for(self._moved.wait(), SAY_AGAIN_SECONDS)
 
     async def _look(self) -> None:
-        seen: object = None
+        seen: list[object] = [None] * len(self._positions)
         while self.listeners:
-            try:
-                now: object = await asyncio.to_thread(self._positions)
-            except StoreAway:
-                now = seen  # pages that are loaded meanwhile say so; here nothing moved
+            now = await asyncio.to_thread(self._after, seen)
             if now != seen:
                 moved, self._moved = self._moved, asyncio.Event()
                 moved.set()
                 seen = now
             await asyncio.sleep(LOOK_SECONDS)
+
+    def _after(self, seen: Sequence[object]) -> list[object]:
+        return [_after(position, was) for position, was in zip(self._positions, seen, strict=True)]
+
+
+def _after(position: Callable[[], object], was: object) -> object:
+    """How far a store is; as before where it does not answer, which pages that are loaded meanwhile say."""
+    try:
+        return position()
+    except StoreAway:
+        return was
 
 
 async def _changes(request: Request) -> Response:

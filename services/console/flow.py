@@ -212,6 +212,7 @@ class FlowProjection:
     create index if not exists standing_order on standing (order_id);
     create index if not exists standing_since on standing (since);
     create index if not exists standing_location on standing (location);
+    create index if not exists standing_open on standing (location, since) where step <> 'done';
     create table if not exists visits (
         thing text not null, order_id text not null, location text, step text not null,
         entered timestamptz not null, left_at timestamptz not null);

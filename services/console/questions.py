@@ -29,6 +29,10 @@ page is soon full, while sorting all that match would take longest."""
 PEOPLE_ORDERS_MAX = 1_000
 """Orders that a name or an e-mail address finds; the last recorded ones of more."""
 
+NARROW_ROWS = 10_000
+"""Orders that a filter may leave before a list goes through all orders from the last one backwards. What so few have may be
+of any age: without it, a list of ten old orders would look at every newer one first."""
+
 WORKS_MAX = 50
 WINDOW = timedelta(hours=24)
 """Steps left within this time are what durations are taken from."""
@@ -44,12 +48,11 @@ TOLD = [step.value for step in ABOUT]
 
 ORDER_STEPS = [step.value for step in Step if step not in ENDS]
 
-AT_NODE: LiteralString = (
-    "exists (select from standing as work where work.order_id = cards.order_id and work.location = %s"
-    " and work.step <> 'done')"
-)
+AT_STEP: LiteralString = "select order_id from standing where step = %s"
+"""Orders of which anything stands at a step: they themselves, or the work of a node."""
 
-OWNED: LiteralString = "exists (select from owners where owners.order_id = cards.order_id and owner = %s)"
+AT_NODE: LiteralString = "select order_id from standing where location = %s and step <> 'done'"
+OWNED: LiteralString = "select order_id from owners where owner = %s"
 
 Rows = Callable[[LiteralString, Sequence[Any]], list[Any]]
 """Asks the console's tables; raises chassis.store.StoreAway while they do not answer."""
@@ -161,16 +164,18 @@ class Questions:
         wanted = query.strip().lower()[:QUERY_CHARS_MAX]
         source, given, conditions = self._matching(wanted, self._of_people(people))
         parameters: list[Any] = [*given]
-        wishes: tuple[tuple[LiteralString, str | None], ...] = (
-            ("standing.step = %s", step.value if step else None),
-            ("cards.channel_account = %s", channel or None),
-            (AT_NODE, location or None),
-            (OWNED, owner or None),
+        wishes: tuple[tuple[LiteralString, str], ...] = (
+            (AT_STEP, step.value if step else ""),
+            (AT_NODE, location),
+            (OWNED, owner),
         )
-        for condition, value in wishes:
-            if value is not None:
-                conditions.append(condition)
+        for having, value in wishes:
+            if value:
+                conditions.append(self._having(having, value))
                 parameters.append(value)
+        if channel:
+            conditions.append("cards.channel_account = %s")
+            parameters.append(channel)
         if after is not None:
             conditions.append("(cards.recorded_at, cards.order_id) < (%s, %s)")
             parameters += after
@@ -184,6 +189,13 @@ class Questions:
         cards = [_card(row) for row in rows[:limit]]
         last = cards[-1] if cards else None
         return Found(cards, (last.recorded_at, last.order_id) if last and len(rows) > limit else None)
+
+    def _having(self, orders: LiteralString, value: str) -> LiteralString:
+        """The condition that an order is among these: few of them are fetched first, among many the list soon has a page."""
+        [(count,)] = self._rows("select count(*) from (" + orders + " limit %s) as having_it", [value, NARROW_ROWS + 1])
+        if count > NARROW_ROWS:
+            return "cards.order_id in (" + orders + ")"
+        return "cards.order_id = any(array(" + orders + "))"
 
     def _of_people(self, digests: Sequence[str]) -> list[str]:
         """Orders of people who have all of these, the last recorded ones of very many."""

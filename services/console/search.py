@@ -78,7 +78,7 @@ class SearchProjection:
     create index if not exists cards_words on cards using gin (words);
     create table if not exists names (
         order_id text not null, kind text not null, name text not null, folded text not null,
-        primary key (order_id, kind, name));
+        primary key (order_id, kind, name) include (folded));
     create index if not exists names_folded on names (folded text_pattern_ops);
     create table if not exists owners (order_id text primary key, owner text not null);
     create index if not exists owners_owner on owners (owner);

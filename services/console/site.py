@@ -62,13 +62,14 @@ def make_site(
     tokens: Tokens,
     questions: Questions,
     histories: Histories,
-    positions: Callable[[], object],
+    positions: Sequence[Callable[[], object]],
     installation: Installation,
     figures: Figures,
     people: Callable[[str], Sequence[str]],
 ) -> Starlette:
-    """The console over these doors, tokens and read models; `installation` is what operators are told of, `figures` counts, and `people` says by what a person is found. `positions`: how far everything is that pages show; it is
-    another as soon as any of it moved."""
+    """The console over these doors, tokens and read models; `installation` is what operators are told of, `figures` counts,
+    and `people` says by what a person is found. `positions`: how far each store is that pages show; another as soon as
+    it moved."""
     parts = Parts(Inside(doors), questions, histories, Sessions(tokens), installation, figures, people)
     site = Starlette(
         routes=[

@@ -157,7 +157,7 @@ def tokens(tmp_path: Path) -> Tokens:
 def opened(app: Starlette, tokens: Tokens, tables: Tables, installation: Installation) -> Iterator[TestClient]:
     """A browser before a console beside these doors."""
     asked = Questions(tables.rows)
-    site = make_site(app, tokens, asked, history, lambda: 0, installation, Uncounted(), lambda said: [said])
+    site = make_site(app, tokens, asked, history, [lambda: 0], installation, Uncounted(), lambda said: [said])
     with TestClient(beside_doors(app, site), base_url="http://shop.example") as client:
         yield client
 

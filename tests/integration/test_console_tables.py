@@ -146,6 +146,23 @@ def found(questions: Questions, said: str) -> list[str]:
     return [card.order_id for card in cards]
 
 
+@pytest.mark.parametrize("narrow", (-1, 10_000), ids=("of very many", "of few"))
+def test_a_list_by_step_or_node_has_the_orders_of_which_anything_stands_there(
+    questions: Questions, rows: Rows, monkeypatch: pytest.MonkeyPatch, narrow: int
+) -> None:
+    monkeypatch.setattr(asking, "NARROW_ROWS", narrow)
+    standing = rows("select order_id, step, location from standing join cards using (order_id)", [])
+    steps, works = {step for _, step, _ in standing}, {step for _, step, node in standing if node is not None}
+    assert len(works) > 1 and len(steps - works) > 1, steps
+    for step in Step:
+        cards = questions.orders(step=step, limit=10_000).cards
+        assert {card.order_id for card in cards} == {order for order, at, _ in standing if at == step}, step
+    for location in questions.locations():
+        cards = questions.orders(location=location, limit=10_000).cards
+        there = {order for order, at, node in standing if node == location and at != Step.DONE}
+        assert {card.order_id for card in cards} == there, location
+
+
 def test_channels_and_nodes_are_told_each_once(questions: Questions, rows: Rows) -> None:
     assert questions.channels() == [
         name for (name,) in rows("select distinct channel_account from cards order by 1", [])

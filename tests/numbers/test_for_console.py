@@ -46,7 +46,7 @@ def tokens(tmp_path: Path) -> Tokens:
 @pytest.fixture
 def browser(folder: Path, tokens: Tokens) -> Iterator[TestClient]:
     doors, figures = Starlette(), ExportedFigures(folder)
-    site = make_site(doors, tokens, Questions(Tables().rows), history, lambda: 0, Untold(), figures, lambda said: ())
+    site = make_site(doors, tokens, Questions(Tables().rows), history, [lambda: 0], Untold(), figures, lambda said: ())
     with TestClient(beside_doors(doors, site), base_url="http://shop.example") as client:
         yield client
 
