@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chassis.description import SCHEME, describe
 from chassis.problems import Problem, ProblemKind
-from chassis.tokens import Grant, Role, Tokens, TokensRefused
+from chassis.tokens import Grant, Holders, Role, TokensRefused
 from chassis.web import GRANT, BodyLimit, add_problems, grant_of, without_nul
 
 __all__ = ["Rules", "guarded_app"]
@@ -35,7 +35,7 @@ MINUTE_SECONDS = 60.0
 SHOWN_PATH_CHARS = 200
 
 
-def guarded_app(title: str, description: str, tokens: Tokens, rules: Rules) -> FastAPI:
+def guarded_app(title: str, description: str, tokens: Holders, rules: Rules) -> FastAPI:
     """An application whose routes are guarded by the rules; only its own description is open to all."""
     refusals = _Refusals()
     app = FastAPI(
@@ -58,7 +58,7 @@ def guarded_app(title: str, description: str, tokens: Tokens, rules: Rules) -> F
 class _Guard:
     """Lets pass who sends a token that counts, and notes in the scope whom it stands for."""
 
-    def __init__(self, app: ASGIApp, tokens: Tokens, described: frozenset[str], refusals: _Refusals) -> None:
+    def __init__(self, app: ASGIApp, tokens: Holders, described: frozenset[str], refusals: _Refusals) -> None:
         self._app, self._tokens, self._described, self._refusals = app, tokens, described, refusals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -248,6 +248,11 @@ class Settings(BaseSettings):
         return self.tokens_file or self.home / "tokens.toml"
 
     @property
+    def accounts(self) -> Path:
+        """Where the file of accounts lies: beside that of tokens."""
+        return self.tokens.with_name("accounts.toml")
+
+    @property
     def console_token(self) -> Path:
         """Where the token lies that `oms` sends."""
         return self.console_token_file or self.home / "console.token"

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -29,11 +29,17 @@ __all__ = [
     "SUBJECT",
     "TOKENS_MAX",
     "Grant",
+    "Holders",
     "Kind",
     "Role",
     "Tokens",
     "TokensRefused",
+    "Version",
+    "digest_of",
     "new_token",
+    "one_writer",
+    "own_version",
+    "what_is_wrong",
     "write_secret",
 ]
 
@@ -51,7 +57,7 @@ HEADER = "# Who may come in. Written by `oms token`; it holds SHA-256 digests, t
 
 
 class TokensRefused(Exception):
-    """The file of tokens cannot be trusted or changed; the text says why and what to do."""
+    """The file of tokens, or that of accounts, cannot be trusted or changed; the text says why and what to do."""
 
     exit_code = 2
 
@@ -119,7 +125,15 @@ class _File(BaseModel):
     token: Annotated[tuple[Grant, ...], Field(max_length=TOKENS_MAX)] = ()
 
 
-_Version = tuple[int, int, int]
+Version = tuple[int, int, int]
+"""Of a file: another one as soon as it was written."""
+
+
+class Holders(Protocol):
+    """Whoever can say whom a token stands for."""
+
+    def holder(self, token: str) -> Grant | None:
+        """Whom a token stands for; None when it counts for nothing. Raises TokensRefused."""
 
 
 def _utc_now() -> datetime:
@@ -131,26 +145,23 @@ class Tokens:
 
     def __init__(self, path: Path, clock: Callable[[], datetime] = _utc_now) -> None:
         self._path, self._clock = path, clock
-        self._read: tuple[_Version, tuple[Grant, ...]] | None = None
+        self._read: tuple[Version, tuple[Grant, ...]] | None = None
 
     def grants(self) -> tuple[Grant, ...]:
         """All that the file holds now, expired ones too."""
         try:
-            seen = self._path.stat()
+            version = own_version(self._path, "the file of tokens")
         except OSError as error:
             raise TokensRefused(
                 f"the file of tokens {self._path} cannot be read: {error.strerror}; `oms up` makes it"
             ) from error
-        if seen.st_mode & OF_OTHERS:
-            raise TokensRefused(f"others may read or write the file of tokens; run: chmod 600 {self._path}")
-        version = (seen.st_mtime_ns, seen.st_ino, seen.st_size)
         if self._read is None or self._read[0] != version:
             self._read = (version, _parse(self._path))
         return self._read[1]
 
     def holder(self, token: str) -> Grant | None:
         """Whom a token stands for; None when it is unknown or expired. Takes as long whichever token it is."""
-        digest, now = _digest(token), self._clock()
+        digest, now = digest_of(token), self._clock()
         found = [grant for grant in self.grants() if hmac.compare_digest(grant.sha256, digest)]
         return found[0] if found and found[0].counts(now) else None
 
@@ -165,10 +176,10 @@ class Tokens:
     ) -> None:
         """Keep the digest of a token that was made before."""
         try:
-            grant = Grant(subject=subject, kind=kind, roles=roles, sha256=_digest(token), expires=expires)
+            grant = Grant(subject=subject, kind=kind, roles=roles, sha256=digest_of(token), expires=expires)
         except ValidationError as error:
-            raise TokensRefused(f"no token was made: {_named(error)}") from error
-        with _alone(self._path):
+            raise TokensRefused(f"no token was made: {what_is_wrong(error)}") from error
+        with one_writer(self._path):
             there = self.grants() if self._path.exists() else ()
             if len(there) >= TOKENS_MAX:
                 raise TokensRefused(f"there are {TOKENS_MAX} tokens already; revoke those that nobody uses")
@@ -176,7 +187,7 @@ class Tokens:
 
     def revoke(self, name: str) -> tuple[Grant, ...]:
         """Forget the token of this id, or all tokens of this subject; those forgotten."""
-        with _alone(self._path):
+        with one_writer(self._path):
             there = self.grants()
             gone = tuple(grant for grant in there if name in {grant.id, grant.subject})
             if gone:
@@ -187,6 +198,14 @@ class Tokens:
 def new_token() -> str:
     """A token that nobody can guess."""
     return secrets.token_urlsafe(TOKEN_BYTES)
+
+
+def own_version(path: Path, what: str) -> Version:
+    """Which version of a secret file stands there. Raises TokensRefused where others may read or write it, and OSError."""
+    seen = path.stat()
+    if seen.st_mode & OF_OTHERS:
+        raise TokensRefused(f"others may read or write {what}; run: chmod 600 {path}")
+    return seen.st_mtime_ns, seen.st_ino, seen.st_size
 
 
 def write_secret(path: Path, text: str) -> None:
@@ -202,7 +221,7 @@ def write_secret(path: Path, text: str) -> None:
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
+def one_writer(path: Path) -> Iterator[None]:
     """One writer at a time: a change that another process makes is not lost."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = os.open(path.with_name(f"{path.name}.lock"), os.O_CREAT | os.O_RDWR, 0o600)
@@ -213,7 +232,8 @@ def _alone(path: Path) -> Iterator[None]:
         os.close(lock)
 
 
-def _digest(token: str) -> str:
+def digest_of(token: str) -> str:
+    """What is kept of a token."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
@@ -221,11 +241,12 @@ def _parse(path: Path) -> tuple[Grant, ...]:
     try:
         return _File.model_validate(tomllib.loads(path.read_text("utf-8"))).token
     except (OSError, ValueError) as error:
-        said = _named(error) if isinstance(error, ValidationError) else str(error)
+        said = what_is_wrong(error) if isinstance(error, ValidationError) else str(error)
         raise TokensRefused(f"the file of tokens {path} cannot be read: {said}") from error
 
 
-def _named(error: ValidationError) -> str:
+def what_is_wrong(error: ValidationError) -> str:
+    """In one line, without what was given."""
     found = error.errors(include_input=False, include_url=False)
     return "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in found)
 

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from chassis.access import guarded_app
+from chassis.accounts import Accounts, Callers
 from chassis.doors import Door
 from chassis.entry import start
 from chassis.horizon import Horizon
@@ -99,7 +100,9 @@ def make_app(
     settings: Settings, writer: Writer, waiters: Waiters, horizon: Horizon, seal: Seal, opened: Opened, forget: Forget
 ) -> FastAPI:
     """Every service's routes on one application."""
-    app = guarded_app("Orderlog", "The doors of the order management system.", Tokens(settings.tokens), RULES)
+    callers = Callers(Tokens(settings.tokens), Accounts(settings.accounts))
+    app = guarded_app("Orderlog", "The doors of the order management system.", callers, RULES)
+    app.state.callers = callers
 
     def door(name: str) -> Door:
         return Door(name, writer, settings.partitions, settings.namespace)
@@ -179,7 +182,7 @@ def console_over(app: FastAPI, settings: Settings, seal: Seal) -> ASGIApp:
     insight = Insight(settings, reads, {"console": tables}, lambda: reach_log(settings))
     site = make_site(
         app,
-        Tokens(settings.tokens),
+        app.state.callers,
         questions,
         history,
         positions,

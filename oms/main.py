@@ -46,6 +46,7 @@ COMMANDS = {
     "location": "oms.lists:location_commands",
     "customer": "oms.customers:customer_commands",
     "token": "oms.tokens:token_commands",
+    "account": "oms.accounts:account_commands",
 }
 """By the name that is typed, the function of a command, or the typer application of a group of them."""
 

@@ -33,7 +33,7 @@ def main() -> int:
         page = context.new_page()
         page.goto("/console/sign-in")
         page.get_by_label("Access token").fill(console_token(settings))
-        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("button", name="Use the token").click()
         for name in ("now", "exceptions"):
             page.goto(f"/console/{'' if name == 'now' else name}")
             _take(page, name)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from chassis.accounts import Accounts, new_password
 from chassis.tokens import Kind, Role, Tokens
 from contracts.message import to_milliseconds
 from oms.demo.baskets import CHANNEL_ACCOUNT
@@ -57,10 +58,12 @@ def _take_back(tokens: Tokens, parts: tuple[tuple[str, Kind, Role], ...]) -> Non
         tokens.revoke(subject)
 
 
-def visitor(tokens: Tokens) -> str:
-    """A token to look at the run with, and to do in the console what the parts of the demonstration do, for a day. That
-    of an earlier run counts no more."""
-    tokens.revoke(VISITOR)
+def visitor(accounts: Accounts) -> str:
+    """The password of an account, VISITOR, to look at the run with, and to do in the console what the parts of the
+    demonstration do, for a day. That of an earlier run counts no more."""
+    accounts.remove(VISITOR)
     until = to_milliseconds(datetime.now(UTC) + COUNTS_FOR)
     roles = frozenset({Role.CSR, Role.WAREHOUSE, Role.FINANCE, Role.ADMIN})
-    return tokens.issue(VISITOR, Kind.PERSON, roles, until)
+    password = new_password()
+    accounts.add(VISITOR, roles, password, until)
+    return password

@@ -12,11 +12,12 @@ from aiokafka.errors import KafkaError
 from rich.console import Console
 from rich.markup import escape
 
+from chassis.accounts import Accounts
 from chassis.settings import Settings, load_settings
 from chassis.tokens import Tokens
 from oms.demo import report
 from oms.demo.accounts import journal_balances
-from oms.demo.badges import Badges, badges, visitor
+from oms.demo.badges import VISITOR, Badges, badges, visitor
 from oms.demo.board import board
 from oms.demo.door import DoorRefused
 from oms.demo.people import PLANTED
@@ -76,9 +77,10 @@ def demo(
     verified = _verified(settings, run, console) if verify else None
     _tell(run, summary, verified, console, as_json)
     if not as_json:
-        token = visitor(Tokens(settings.tokens))
+        password = visitor(Accounts(settings.accounts))
         console.print(
-            f"The console shows this run: {doors}/console/ (sign in with {token}, for a day).", soft_wrap=True
+            f"The console shows this run: {doors}/console/ (sign in for a day as {VISITOR}, password {password}).",
+            soft_wrap=True,
         )
     if not summary.clean or (verified is not None and not verified.findings.clean):
         raise typer.Exit(NOT_CLEAN)

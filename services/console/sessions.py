@@ -1,7 +1,8 @@
 """Who is signed in at the console: sessions in memory, each with the token that it was begun with.
 
-Signing in is showing a token of the installation (oms/tokens.py): who they are and what they may do is asked of the file
-of tokens again at each request, so one that is revoked ends its sessions at once. A restart signs everybody out.
+Signing in is showing a token of the installation (oms/tokens.py), or the password of an account, for which a token is made
+(chassis/accounts.py). Who they are and what they may do is asked of those files again at each request, so a token that is
+revoked, or a password that is changed, ends its sessions at once. A restart signs everybody out.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from dataclasses import dataclass
 from hmac import compare_digest
 from time import monotonic
 
-from chassis.tokens import Grant, Tokens
+from chassis.accounts import Callers
+from chassis.tokens import Grant
 
 __all__ = ["COOKIE", "SESSIONS_MAX", "SESSION_SECONDS", "Session", "Sessions"]
 
@@ -42,16 +44,16 @@ class Session:
 class Sessions:
     """All sessions of this process, by what stands in their cookies."""
 
-    def __init__(self, tokens: Tokens, clock: Callable[[], float] = monotonic) -> None:
-        self._tokens, self._clock = tokens, clock
+    def __init__(self, callers: Callers, clock: Callable[[], float] = monotonic) -> None:
+        self._callers, self._clock = callers, clock
         self._sessions: dict[str, Session] = {}
 
     def begin(self, token: str) -> str | None:
         """What the cookie is to hold; None where the token counts for nothing. Raises TokensRefused."""
-        if self._tokens.holder(token) is None:
+        if self._callers.holder(token) is None:
             return None
         while len(self._sessions) >= SESSIONS_MAX:
-            del self._sessions[next(iter(self._sessions))]
+            self.end(next(iter(self._sessions)))
         name = secrets.token_urlsafe(SECRET_BYTES)
         ends = self._clock() + SESSION_SECONDS
         self._sessions[name] = Session(token, secrets.token_urlsafe(SECRET_BYTES), ends)
@@ -62,7 +64,7 @@ class Sessions:
         session = None if name is None else self._sessions.get(name)
         if name is None or session is None:
             return None
-        grant = self._tokens.holder(session.token)
+        grant = self._callers.holder(session.token)
         if grant is None or self._clock() >= session.ends:
             self.end(name)
             return None
@@ -70,4 +72,6 @@ class Sessions:
 
     def end(self, name: str) -> None:
         """Sign out; nothing where nobody was signed in."""
-        self._sessions.pop(name, None)
+        session = self._sessions.pop(name, None)
+        if session is not None:
+            self._callers.sign_out(session.token)

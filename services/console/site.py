@@ -1,4 +1,4 @@
-"""The console as an application: its pages, its sign-in, and what every answer says to the browser.
+"""The console as an application: its pages, and what every answer says to the browser.
 
 Every page is HTML made here, with one style sheet and one script of ours and nothing from anywhere else; without the
 script all of it works and stands still. What a page shows or does it asks the HTTP doors for (inside.py), as whoever is
@@ -13,14 +13,14 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
-from starlette.routing import Mount, Route
+from starlette.responses import RedirectResponse
+from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from chassis.accounts import Callers
 from chassis.store import StoreAway
-from chassis.tokens import Tokens
+from chassis.tokens import TokensRefused
 from services.console import (
     changes,
     exceptions_page,
@@ -28,16 +28,17 @@ from services.console import (
     numbers_page,
     operators_page,
     orders_pages,
+    signing_in,
     stock_pages,
     warehouse_pages,
 )
-from services.console.answering import CONSOLE, Parts, Refused, away, form_of, parts_of, refused, who_of
+from services.console.answering import CONSOLE, Parts, Refused, away, refused
 from services.console.figures import Figures
 from services.console.histories import Histories
 from services.console.inside import Inside
 from services.console.installation import Installation
 from services.console.questions import Questions
-from services.console.sessions import COOKIE, SESSION_SECONDS, Sessions
+from services.console.sessions import Sessions
 from services.console.showing import HERE, make_templates
 
 __all__ = ["beside_doors", "make_site"]
@@ -54,12 +55,22 @@ HEADERS: Mapping[str, str] = {
     "Cache-Control": "no-store",
 }
 
-PAGES = (now_page, orders_pages, exceptions_page, stock_pages, warehouse_pages, numbers_page, operators_page, changes)
+PAGES = (
+    signing_in,
+    now_page,
+    orders_pages,
+    exceptions_page,
+    stock_pages,
+    warehouse_pages,
+    numbers_page,
+    operators_page,
+    changes,
+)
 
 
 def make_site(
     doors: ASGIApp,
-    tokens: Tokens,
+    callers: Callers,
     questions: Questions,
     histories: Histories,
     positions: Sequence[Callable[[], object]],
@@ -67,22 +78,21 @@ def make_site(
     figures: Figures,
     people: Callable[[str], Sequence[str]],
 ) -> Starlette:
-    """The console over these doors, tokens and read models; `installation` is what operators are told of, `figures` counts,
+    """The console over these doors, callers and read models; `installation` is what operators are told of, `figures` counts,
     and `people` says by what a person is found. `positions`: how far each store is that pages show; another as soon as
     it moved."""
-    parts = Parts(Inside(doors), questions, histories, Sessions(tokens), installation, figures, people)
+    parts = Parts(Inside(doors), questions, histories, Sessions(callers), installation, figures, people)
     site = Starlette(
         routes=[
             Mount("/static", StaticFiles(directory=HERE / "static"), name="static"),
-            Route("/sign-in", _sign_in, methods=["GET", "POST"]),
-            Route("/sign-out", _sign_out, methods=["POST"]),
             *(route for pages in PAGES for route in pages.ROUTES),
         ],
-        exception_handlers={Refused: refused, StoreAway: away},
+        exception_handlers={Refused: refused, StoreAway: away, TokensRefused: signing_in.nobody},
         middleware=[Middleware(_Headers)],
         lifespan=_closing(parts),
     )
     site.state.parts, site.state.templates, site.state.watch = parts, make_templates(), changes.Watch(positions)
+    site.state.accounts = signing_in.ByAccount(callers)
     return site
 
 
@@ -127,42 +137,3 @@ class _Headers:
             await send(message)
 
         await self._app(scope, receive, with_headers)
-
-
-# Signing in
-
-
-async def _sign_in(request: Request) -> Response:
-    wanted = request.query_params.get("next", "")
-    if request.method == "GET":
-        return _sign_in_page(request, wanted)
-    fields = await form_of(request, None)
-    wanted = fields.get("next", "")
-    name = parts_of(request).sessions.begin(fields.get("token", "").strip())
-    if name is None:
-        return _sign_in_page(request, wanted, "This token counts for nothing: it is unknown, revoked or expired.")
-    answer = RedirectResponse(wanted if _is_ours(wanted) else f"{CONSOLE}/", status_code=303)
-    secure = request.url.scheme == "https"
-    answer.set_cookie(
-        COOKIE, name, max_age=int(SESSION_SECONDS), path=CONSOLE, httponly=True, samesite="strict", secure=secure
-    )
-    return answer
-
-
-def _is_ours(address: str) -> bool:
-    """A path of the console and nothing else, so that no link leads elsewhere through the sign-in."""
-    return address.startswith(f"{CONSOLE}/") and "\\" not in address and "//" not in address
-
-
-def _sign_in_page(request: Request, wanted: str, wrong: str = "") -> Response:
-    text = request.app.state.templates.get_template("sign_in.html").render(next=wanted, wrong=wrong)
-    return Response(text, 401 if wrong else 200, media_type="text/html; charset=utf-8")
-
-
-async def _sign_out(request: Request) -> Response:
-    session, _ = who_of(request)
-    await form_of(request, session)
-    parts_of(request).sessions.end(request.cookies[COOKIE])
-    answer = RedirectResponse(f"{CONSOLE}/sign-in", status_code=303)
-    answer.delete_cookie(COOKIE, path=CONSOLE)
-    return answer

@@ -18,8 +18,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from chassis.accounts import Accounts, Callers
 from chassis.store import StoreAway
 from chassis.tokens import Kind, Role, Tokens
+from services.console import tries
 from services.console.figures import Export, NoNumbers, Row
 from services.console.installation import Installation, Remade, Setting, Waits
 from services.console.questions import Questions
@@ -29,6 +31,7 @@ NAME = '=HYPERLINK("http://evil")<script>alert(1)</script>'
 """What a channel may call its order."""
 
 ORDER_ID = "bdebd2b8-5485-59e2-b9dd-65081be601f6"
+NO_ACCOUNTS = Accounts(Path("nowhere/accounts.toml"))
 THEN = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
 
@@ -153,19 +156,27 @@ def tokens(tmp_path: Path) -> Tokens:
     return Tokens(tmp_path / "tokens.toml")
 
 
+@pytest.fixture
+def accounts(tmp_path: Path) -> Accounts:
+    return Accounts(tmp_path / "accounts.toml")
+
+
 @contextmanager
-def opened(app: Starlette, tokens: Tokens, tables: Tables, installation: Installation) -> Iterator[TestClient]:
+def opened(
+    app: Starlette, tokens: Tokens, tables: Tables, installation: Installation, accounts: Accounts = NO_ACCOUNTS
+) -> Iterator[TestClient]:
     """A browser before a console beside these doors."""
     asked = Questions(tables.rows)
-    site = make_site(app, tokens, asked, history, [lambda: 0], installation, Uncounted(), lambda said: [said])
+    callers = Callers(tokens, accounts)
+    site = make_site(app, callers, asked, history, [lambda: 0], installation, Uncounted(), lambda said: [said])
     with TestClient(beside_doors(app, site), base_url="http://shop.example") as client:
         yield client
 
 
 @pytest.fixture
-def browser(tables: Tables, doors: Doors, tokens: Tokens) -> Iterator[TestClient]:
+def browser(tables: Tables, doors: Doors, tokens: Tokens, accounts: Accounts) -> Iterator[TestClient]:
     tokens.issue("nobody", Kind.PERSON, frozenset({Role.CARRIER}))
-    with opened(doors.app, tokens, tables, Untold()) as client:
+    with opened(doors.app, tokens, tables, Untold(), accounts) as client:
         yield client
 
 
@@ -207,6 +218,60 @@ def test_a_token_that_counts_for_nothing_signs_nobody_in(browser: TestClient) ->
     answer = browser.post("/console/sign-in", data={"token": "guessed", "next": ""})
     assert answer.status_code == 401 and "unknown, revoked or expired" in answer.text
     assert "set-cookie" not in answer.headers
+
+
+PASSWORD = "correct horse battery"
+
+
+def test_a_name_and_its_password_sign_in_and_act_as_that_account(
+    browser: TestClient, accounts: Accounts, doors: Doors
+) -> None:
+    accounts.add("ada", frozenset({Role.CSR}), PASSWORD)
+    given = {"name": "ada", "password": PASSWORD, "next": "/console/orders?q=tea"}
+    answer = browser.post("/console/sign-in", data=given, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/console/orders?q=tea")
+    assert PASSWORD not in str(answer.headers)
+    assert "ada" in browser.get(f"/console/orders/{ORDER_ID}").text
+    # until it has another password
+    accounts.change("ada", "another password")
+    answer = browser.get("/console/", follow_redirects=False)
+    assert answer.headers["location"].startswith("/console/sign-in")
+
+
+def test_a_wrong_password_and_a_name_that_nobody_has_are_answered_alike_until_there_were_too_many(
+    browser: TestClient, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tries, "NAME_TRIES_MAX", 2)
+    accounts.add("ada", frozenset({Role.CSR}), PASSWORD)
+
+    def said(name: str, password: str) -> tuple[int, str]:
+        answer = browser.post("/console/sign-in", data={"name": name, "password": password}, follow_redirects=False)
+        assert ("set-cookie" in answer.headers) == (answer.status_code == 303)
+        return answer.status_code, answer.text
+
+    assert said("ada", PASSWORD)[0] == said("ada", PASSWORD)[0] == 303
+    wrong = said("ada", "guessed")
+    assert wrong[0] == 401 and wrong == said("bob", "guessed") == said("bob", PASSWORD) == said("ada", "")
+    # when either was tried too often, then nothing opens any more, not even what is right
+    assert said("ada", PASSWORD) == said("bob", "guessed") and said("ada", PASSWORD)[0] == 429
+    # while others still come in
+    accounts.add("eve", frozenset({Role.CSR}), PASSWORD)
+    assert said("eve", PASSWORD)[0] == 303
+
+
+def test_while_the_file_of_accounts_cannot_be_trusted_no_account_counts_and_strangers_are_not_told_why(
+    browser: TestClient, accounts: Accounts, tmp_path: Path, tokens: Tokens
+) -> None:
+    accounts.add("ada", frozenset({Role.CSR}), PASSWORD)
+    given = {"name": "ada", "password": PASSWORD, "next": ""}
+    browser.post("/console/sign-in", data=given)
+    (tmp_path / "accounts.toml").chmod(0o644)
+    for answer in (browser.get("/console/"), browser.post("/console/sign-in", data=given)):
+        assert answer.status_code == 503 and "log of the doors" in answer.text
+        assert str(tmp_path) not in answer.text
+    # while tokens do
+    signed_in(browser, tokens)
+    assert browser.get("/console/").status_code == 200
 
 
 def test_who_may_neither_see_orders_nor_work_in_a_warehouse_is_told_so(browser: TestClient, tokens: Tokens) -> None:

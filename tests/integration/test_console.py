@@ -13,6 +13,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from chassis.accounts import Accounts
 from chassis.tokens import Kind, Role, Tokens
 from oms.numbers.exporting import export
 from oms.reach import reach_log
@@ -59,7 +60,7 @@ def signed_in(browser: Browser, site: Site, *roles: Role, width: int = 1280, dar
     page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
     page.goto("/")
     page.get_by_label("Access token").fill(token)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Use the token").click()
     expect(page.get_by_role("button", name="Sign out")).to_be_visible()
     try:
         yield page
@@ -366,3 +367,39 @@ def test_everybody_can_use_the_pages(site: Site, browser: Browser, width: int, d
             found = Axe().run(page)
             assert found.violations_count == 0, (name, found.generate_report())
             assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), name
+
+
+@pytest.mark.parametrize("width, dark", ((1280, False), (390, True)))
+def test_somebody_signs_in_with_an_account_by_keyboard_alone(
+    site: Site, browser: Browser, width: int, dark: bool
+) -> None:
+    # given an account, and its sign-in, which breaks no rule of axe and does not run out of the screen
+    accounts, name = Accounts(site.settings.accounts), f"eve-{width}"
+    accounts.add(name, frozenset({Role.CSR}), "correct horse battery")
+    context = browser.new_context(
+        base_url=f"http://127.0.0.1:{site.settings.http_port}",
+        viewport={"width": width, "height": 900},
+        color_scheme="dark" if dark else "light",
+    )
+    context.set_default_timeout(SEEN_MS)
+    page = context.new_page()
+    page.goto("/console/orders?q=tea")
+    for password in ("guessed", "correct horse battery"):
+        assert Axe().run(page).response["violations"] == []
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        # when name and password are typed, a wrong one first
+        expect(page.get_by_label("Name")).to_be_focused()
+        page.keyboard.type(name)
+        page.keyboard.press("Tab")
+        page.keyboard.type(password)
+        page.keyboard.press("Enter")
+        if password == "guessed":
+            expect(page.get_by_role("alert")).to_contain_text("do not belong together")
+    # then they are where they wanted to go, as who they are
+    expect(page.get_by_label("Find")).to_have_value("tea")
+    expect(page.get_by_text(name)).to_be_visible()
+    # until the account is removed
+    accounts.remove(name)
+    page.reload()
+    expect(page.get_by_label("Password")).to_be_visible()
+    context.close()

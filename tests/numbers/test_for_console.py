@@ -14,6 +14,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from chassis.accounts import Callers
 from chassis.tokens import Role, Tokens
 from oms.numbers.exporting import export
 from oms.numbers.facts import facts
@@ -22,7 +23,7 @@ from oms.numbers.kpis import FORMULAS, By, key_figures, stock_figures
 from services.console.figures import NoNumbers
 from services.console.questions import Questions
 from services.console.site import beside_doors, make_site
-from tests.doors.test_console import Tables, Untold, history, signed_in
+from tests.doors.test_console import NO_ACCOUNTS, Tables, Untold, history, signed_in
 from tests.numbers.worlds import append, empty_log
 from tests.simulation.busy import busy_month
 
@@ -46,7 +47,16 @@ def tokens(tmp_path: Path) -> Tokens:
 @pytest.fixture
 def browser(folder: Path, tokens: Tokens) -> Iterator[TestClient]:
     doors, figures = Starlette(), ExportedFigures(folder)
-    site = make_site(doors, tokens, Questions(Tables().rows), history, [lambda: 0], Untold(), figures, lambda said: ())
+    site = make_site(
+        doors,
+        Callers(tokens, NO_ACCOUNTS),
+        Questions(Tables().rows),
+        history,
+        [lambda: 0],
+        Untold(),
+        figures,
+        lambda said: (),
+    )
     with TestClient(beside_doors(doors, site), base_url="http://shop.example") as client:
         yield client
 
