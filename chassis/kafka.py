@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from operator import itemgetter
 from threading import Thread
 from typing import Any, TypeVar, cast
 
@@ -87,8 +88,12 @@ FETCH_QUEUE_KBYTES_MAX = 65_536
 """What a consumer may hold fetched but not handed out: bounds its memory."""
 
 FETCH_WAIT_MS = 500
-"""How long the broker may keep an answer back while there is nothing: what is written meanwhile is answered at once."""
+READER_WAIT_MS = 2_000
+"""How long the broker may keep an answer back while there is nothing, of an inbox and of what followers read: what is written
+meanwhile is answered at once, and each answer that says nothing costs both sides. A client that is told to read elsewhere
+waits for the answer first, which inboxes do as often as they change hands or were held back."""
 
+_CONTENT = itemgetter(1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST, _LATEST = OffsetSpec.earliest(), OffsetSpec.latest()  # type: ignore[no-untyped-call]
 _OTHER_LEADER = frozenset({KafkaError.FENCED_LEADER_EPOCH, KafkaError.UNKNOWN_LEADER_EPOCH})
@@ -110,6 +115,8 @@ def _headers(message: Message) -> Headers:
     except SystemError:
         # A name that is no UTF-8. Asked again, the client hands out a list with holes in it, which may not be touched.
         return NAMELESS
+    if all(map(_CONTENT, pairs)):
+        return cast(Headers, tuple(pairs))
     return tuple([(name, b"") if value is None else (name, value) for name, value in pairs])
 
 
@@ -384,7 +391,7 @@ class _TopicReader:
                 "enable.partition.eof": True,
                 "queued.min.messages": FETCH_QUEUE_RECORDS_MIN,
                 "queued.max.messages.kbytes": FETCH_QUEUE_KBYTES_MAX,
-                "fetch.wait.max.ms": FETCH_WAIT_MS,
+                "fetch.wait.max.ms": READER_WAIT_MS,
             }
         )
 

@@ -24,7 +24,6 @@ __all__ = [
     "Projection",
     "ProjectionFailed",
     "ProjectionFollower",
-    "by_column",
     "events_among",
 ]
 
@@ -70,11 +69,6 @@ def events_among(records: Iterable[Record], kinds: Sequence[type[Event]]) -> Ite
                 yield record.as_written.envelope, record.as_written.event
         elif (named := type_named(record.headers)) in types:
             yield Envelope.parse(record.headers), CATALOGUE[named].decode(record.value or b"")
-
-
-def by_column(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
-    """Rows as `unnest` takes them; there has to be one. Bound by `%b`, as bytes: text costs several times as much."""
-    return [list(column) for column in zip(*rows, strict=True)]
 
 
 class Readers(Protocol):

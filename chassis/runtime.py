@@ -54,6 +54,12 @@ RETRY_SECONDS = 1.0
 """Between attempts to reach a broker or a database that is away."""
 
 STEP_SECONDS = 0.05
+"""How long a loop waits for a message before it looks after its followers."""
+
+RESTING_STEP_SECONDS = 0.2
+RESTS_AFTER_STEPS = 20
+"""How long it waits once so many steps in a row had nothing to handle: a message ends the wait, and what read models follow
+of other services is as much older at most."""
 
 PROJECT_SECONDS = 0.25
 """Between two looks of read models at what happened, while there are messages to handle: the more they write at once the
@@ -296,10 +302,12 @@ def _steps(
     said: str | None = None
     unfollowed: str | None = None
     look_at = project_at = 0.0
+    resting = 0
     health.state, health.last_error = "running", None
     while not stop():
         try:
-            handled = loop.step(STEP_SECONDS)
+            handled = loop.step(STEP_SECONDS if resting < RESTS_AFTER_STEPS else RESTING_STEP_SECONDS)
+            resting = 0 if handled else resting + 1
         except Indefinite as error:
             # The broker is away and gives no new producer; the next step asks again.
             if said != str(error):

@@ -67,8 +67,10 @@ CONSUMER_SETTINGS: dict[str, Any] = {
     "isolation_level": "read_committed",
     "auto_offset_reset": "earliest",
     "max_partition_fetch_bytes": DEAD_LETTER_BYTES_MAX,
-    "fetch_max_wait_ms": 100,
+    "fetch_max_wait_ms": 500,
 }
+"""The wait is for when there is nothing: each answer is made and read in Python, a millisecond of a process that has nothing
+to do. What is written meanwhile is answered at once."""
 
 
 RETRY_SECONDS = 1.0

@@ -76,6 +76,9 @@ transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 log.cleaner.dedupe.buffer.size=16777216
+# Threads that look for work several times a second each; a small machine has no cores for more at once.
+num.io.threads=3
+num.network.threads=1
 """
 
 

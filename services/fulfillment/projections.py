@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, LiteralString
 
 import psycopg
 
+from chassis.changes import Changes
 from chassis.log import Record
 from chassis.projection import events_among
 from contracts.fulfillment import (
@@ -57,53 +59,60 @@ class FulfillmentOrdersProjection:
     """
 
     def apply(self, connection: psycopg.Connection[Any], records: Sequence[Record]) -> None:
-        with connection.cursor() as cursor:
-            for envelope, event in events_among(records, (*_FOLDED, CancelRequested, CancelDecided)):
-                _, identifier = split_stream(envelope.subject)
-                match event:
-                    case FulfillmentOrderCreated():
-                        self._created(cursor, identifier, event, envelope.time)
-                    case CancelRequested():
-                        cursor.execute(
-                            "update fulfillment_orders set cancel_answer_by = %s, changed_at = %s where id = %s",
-                            [event.answer_by, envelope.time, identifier],
-                        )
-                    case CancelDecided():
-                        self._decided(cursor, identifier, event, envelope.time)
-                    case _:
-                        # What a fact makes of the work does not depend on what was before it.
-                        stage = evolve(FulfillmentOrder(), event).stage
-                        cursor.execute(
-                            "update fulfillment_orders set stage = %s, changed_at = %s where id = %s",
-                            [stage, envelope.time, identifier],
-                        )
+        changes = Changes()
+        for envelope, event in events_among(records, (*_FOLDED, CancelRequested, CancelDecided)):
+            _, identifier = split_stream(envelope.subject)
+            match event:
+                case FulfillmentOrderCreated():
+                    changes.add(identifier, _CREATED, *_row(identifier, event, envelope.time))
+                case CancelRequested():
+                    changes.add(identifier, _ASKED, identifier, event.answer_by, envelope.time)
+                case CancelDecided():
+                    # Units that were let go of are no longer asked for; where all were, the work is over.
+                    granted = sum(line.granted for line in event.lines)
+                    over = granted and not any(line.refused for line in event.lines)
+                    stage = Stage.CANCELLED if over else None
+                    changes.add(identifier, _DECIDED, identifier, granted, stage, envelope.time)
+                case _:
+                    # What a fact makes of the work does not depend on what was before it.
+                    stage = evolve(FulfillmentOrder(), event).stage
+                    changes.add(identifier, _MOVED, identifier, stage, envelope.time)
+        changes.write(connection)
 
-    def _decided(self, cursor: psycopg.Cursor[Any], identifier: str, event: CancelDecided, at: Any) -> None:
-        """Units that were let go of are no longer asked for; where all were, the work is over."""
-        granted = sum(line.granted for line in event.lines)
-        over = granted and not any(line.refused for line in event.lines)
-        cursor.execute(
-            "update fulfillment_orders set cancel_answer_by = null, quantity = quantity - %s,"
-            " stage = coalesce(%s, stage), changed_at = %s where id = %s",
-            [granted, Stage.CANCELLED if over else None, at, identifier],
-        )
 
-    def _created(self, cursor: psycopg.Cursor[Any], identifier: str, event: FulfillmentOrderCreated, at: Any) -> None:
-        cursor.execute(
-            "insert into fulfillment_orders values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-            [
-                identifier,
-                event.order_id,
-                event.location,
-                event.sequence,
-                event.ship_group,
-                event.method,
-                event.service_level,
-                event.priority,
-                event.ship_by,
-                sum(line.quantity for line in event.lines),
-                Stage.OPEN,
-                at,
-                at,
-            ],
-        )
+def _row(identifier: str, event: FulfillmentOrderCreated, at: datetime) -> Sequence[Any]:
+    return (
+        identifier,
+        event.order_id,
+        event.location,
+        event.sequence,
+        event.ship_group,
+        event.method,
+        event.service_level,
+        event.priority,
+        event.ship_by,
+        sum(line.quantity for line in event.lines),
+        Stage.OPEN,
+        at,
+        at,
+    )
+
+
+_CREATED: LiteralString = (
+    "insert into fulfillment_orders select * from unnest(%b::text[], %b::text[], %b::text[], %b::bigint[], %b::text[],"
+    " %b::text[], %b::text[], %b::bigint[], %b::timestamptz[], %b::bigint[], %b::text[], %b::timestamptz[],"
+    " %b::timestamptz[])"
+)
+_ASKED: LiteralString = (
+    "update fulfillment_orders o set cancel_answer_by = w.answer_by, changed_at = w.at from"
+    " unnest(%b::text[], %b::timestamptz[], %b::timestamptz[]) w(id, answer_by, at) where o.id = w.id"
+)
+_DECIDED: LiteralString = (
+    "update fulfillment_orders o set cancel_answer_by = null, quantity = o.quantity - w.granted,"
+    " stage = coalesce(w.stage, o.stage), changed_at = w.at from"
+    " unnest(%b::text[], %b::bigint[], %b::text[], %b::timestamptz[]) w(id, granted, stage, at) where o.id = w.id"
+)
+_MOVED: LiteralString = (
+    "update fulfillment_orders o set stage = w.stage, changed_at = w.at from"
+    " unnest(%b::text[], %b::text[], %b::timestamptz[]) w(id, stage, at) where o.id = w.id"
+)

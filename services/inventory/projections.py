@@ -5,11 +5,13 @@ Every row is a function of its streams' events in order, whatever batches they c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, LiteralString
 
 import psycopg
 
+from chassis.changes import Changes, by_column
 from chassis.log import Record
 from chassis.projection import events_among
 from contracts.inventory import (
@@ -58,7 +60,6 @@ _STOCK = (
     ClaimExpired,
     ReservationBroken,
 )
-_CLAIM: LiteralString = "(sku, kind, id, line, sequence) = (%s, %s, %s, %s, %s)"
 
 
 class StockProjection:
@@ -86,23 +87,29 @@ class StockProjection:
 
     def apply(self, connection: psycopg.Connection[Any], records: Sequence[Record]) -> None:
         events = list(events_among(records, _STOCK))
+        changes = Changes()
+        for envelope, event in events:
+            match event:
+                case StockReserved() | DemandQueued():
+                    _claimed(changes, event, envelope.time)
+                case ReservationBroken():
+                    _let_go(changes, event, event.quantity)
+                case StockPicked() if event.from_claim:
+                    _let_go(changes, event, event.from_claim)
+                case ClaimHardened():
+                    claim = _claim_of(event)
+                    changes.add(claim, f"update claims c set soft_until = null from {_CLAIM} where {_IS_CLAIM}", *claim)
+                case ClaimReduced():
+                    claim = _claim_of(event)
+                    changes.add(claim, _REDUCED, *claim, event.withdrawn)
+                    _let_go(changes, event, event.quantity)
+                case ClaimReleased() | ClaimExpired():
+                    claim = _claim_of(event)
+                    changes.add(claim, f"delete from claim_holds c using {_CLAIM} where {_IS_CLAIM}", *claim)
+                    changes.add(claim, f"delete from claims c using {_CLAIM} where {_IS_CLAIM}", *claim)
         with connection.cursor() as cursor:
             self._book(cursor, [event for _, event in events])
-            for envelope, event in events:
-                match event:
-                    case StockReserved() | DemandQueued():
-                        self._claimed(cursor, event, envelope.time)
-                    case ReservationBroken():
-                        self._let_go(cursor, event, event.quantity)
-                    case StockPicked() if event.from_claim:
-                        self._let_go(cursor, event, event.from_claim)
-                    case ClaimHardened():
-                        cursor.execute(f"update claims set soft_until = null where {_CLAIM}", _claim_of(event))
-                    case ClaimReduced():
-                        self._reduced(cursor, event)
-                    case ClaimReleased() | ClaimExpired():
-                        cursor.execute(f"delete from claim_holds where {_CLAIM}", _claim_of(event))
-                        cursor.execute(f"delete from claims where {_CLAIM}", _claim_of(event))
+        changes.write(connection)
 
     def _book(self, cursor: psycopg.Cursor[Any], events: Sequence[Any]) -> None:
         """The items, the unit of each (of the first goods: a demand may have asked in any), and the levels that were said
@@ -116,74 +123,85 @@ class StockProjection:
                 levels[event.sku, level.location] = [event.sku, *dict(level).values()]
         if units:
             cursor.execute(
-                "insert into stock_items select * from unnest(%s::text[], %s::text[]) on conflict (sku) do update"
+                "insert into stock_items select * from unnest(%b::text[], %b::text[]) on conflict (sku) do update"
                 " set unit = coalesce(stock_items.unit, excluded.unit)",
-                _columns(sorted(units.items())),
+                by_column(sorted(units.items())),
             )
         if levels:
             cursor.execute(
-                "insert into stock_levels select * from unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[],"
-                " %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])"
+                "insert into stock_levels select * from unnest(%b::text[], %b::text[], %b::bigint[], %b::bigint[],"
+                " %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[])"
                 " on conflict (sku, location) do update set (on_hand, sellable, suspect, damaged, on_hold, picked,"
                 " reserved, soft, available) = (excluded.on_hand, excluded.sellable, excluded.suspect,"
                 " excluded.damaged, excluded.on_hold, excluded.picked, excluded.reserved, excluded.soft,"
                 " excluded.available)",
-                _columns(row for _, row in sorted(levels.items())),
+                by_column(row for _, row in sorted(levels.items())),
             )
 
-    def _claimed(self, cursor: psycopg.Cursor[Any], event: StockReserved | DemandQueued, at: Any) -> None:
-        """Its first event has all that is known of a claim; each later one what it waits for now."""
-        reserved = isinstance(event, StockReserved)
-        cursor.execute(
-            "insert into claims values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-            " on conflict (sku, kind, id, line, sequence) do update set waiting = excluded.waiting",
-            [
-                *_claim_of(event),
-                event.location,
-                event.claimed,
-                event.unit,
-                event.waiting if isinstance(event, StockReserved) else event.quantity,
-                event.priority,
-                event.need_by,
-                event.soft_until if isinstance(event, StockReserved) else None,
-                at,
-            ],
-        )
-        if reserved:
-            cursor.execute(
-                "insert into claim_holds values (%s, %s, %s, %s, %s, %s, %s)"
-                " on conflict (sku, kind, id, line, sequence, location) do update"
-                " set quantity = claim_holds.quantity + excluded.quantity",
-                [*_claim_of(event), event.location, event.quantity],
-            )
 
-    def _reduced(self, cursor: psycopg.Cursor[Any], event: ClaimReduced) -> None:
-        cursor.execute(f"update claims set waiting = waiting - %s where {_CLAIM}", [event.withdrawn, *_claim_of(event)])
-        self._let_go(cursor, event, event.quantity)
-
-    def _let_go(
-        self, cursor: psycopg.Cursor[Any], event: ReservationBroken | StockPicked | ClaimReduced, quantity: int
-    ) -> None:
-        """The claim holds so much less; one that neither holds nor waits any more is closed."""
-        named = [*_claim_of(event), event.location]
-        cursor.execute(
-            f"update claim_holds set quantity = quantity - %s where {_CLAIM} and location = %s", [quantity, *named]
-        )
-        cursor.execute(f"delete from claim_holds where {_CLAIM} and location = %s and quantity <= 0", named)
-        cursor.execute(
-            f"delete from claims where {_CLAIM} and waiting = 0 and not exists"
-            " (select from claim_holds h where (h.sku, h.kind, h.id, h.line, h.sequence)"
-            " = (claims.sku, claims.kind, claims.id, claims.line, claims.sequence))",
-            _claim_of(event),
-        )
+def _claimed(changes: Changes, event: StockReserved | DemandQueued, at: datetime) -> None:
+    """Its first event has all that is known of a claim; each later one what it waits for now."""
+    claim = _claim_of(event)
+    changes.add(
+        claim,
+        _CLAIMED,
+        *claim,
+        event.location,
+        event.claimed,
+        event.unit,
+        event.waiting if isinstance(event, StockReserved) else event.quantity,
+        event.priority,
+        event.need_by,
+        event.soft_until if isinstance(event, StockReserved) else None,
+        at,
+    )
+    if isinstance(event, StockReserved):
+        changes.add(claim, _HELD, *claim, event.location, event.quantity)
 
 
-def _columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]
+def _let_go(changes: Changes, event: ReservationBroken | StockPicked | ClaimReduced, quantity: int) -> None:
+    """The claim holds so much less; one that neither holds nor waits any more is closed."""
+    claim = _claim_of(event)
+    changes.add(claim, _HOLDS_LESS, *claim, event.location, quantity)
+    changes.add(claim, _HOLDS_NOTHING, *claim, event.location)
+    changes.add(claim, _CLOSED, *claim)
 
 
-def _claim_of(event: Any) -> list[Any]:
-    return [event.sku, event.demand.kind, event.demand.id, event.demand.line, event.sequence]
+def _claim_of(event: Any) -> tuple[str, str, str, str, int]:
+    return (event.sku, event.demand.kind, event.demand.id, event.demand.line, event.sequence)
+
+
+_NAMED: LiteralString = "%b::text[], %b::text[], %b::text[], %b::text[], %b::bigint[]"
+_CLAIM: LiteralString = f"unnest({_NAMED}) w(sku, kind, id, line, sequence)"
+_IS_CLAIM: LiteralString = "(c.sku, c.kind, c.id, c.line, c.sequence) = (w.sku, w.kind, w.id, w.line, w.sequence)"
+_CLAIMED: LiteralString = (
+    f"insert into claims select * from unnest({_NAMED}, %b::text[], %b::bigint[], %b::text[], %b::bigint[], %b::bigint[],"
+    " %b::timestamptz[], %b::timestamptz[], %b::timestamptz[])"
+    " on conflict (sku, kind, id, line, sequence) do update set waiting = excluded.waiting"
+)
+_HELD: LiteralString = (
+    f"insert into claim_holds select * from unnest({_NAMED}, %b::text[], %b::bigint[])"
+    " on conflict (sku, kind, id, line, sequence, location) do update"
+    " set quantity = claim_holds.quantity + excluded.quantity"
+)
+_REDUCED: LiteralString = (
+    "update claims c set waiting = c.waiting - w.withdrawn from"
+    f" unnest({_NAMED}, %b::bigint[]) w(sku, kind, id, line, sequence, withdrawn) where {_IS_CLAIM}"
+)
+_HOLDS_LESS: LiteralString = (
+    "update claim_holds c set quantity = c.quantity - w.quantity from"
+    f" unnest({_NAMED}, %b::text[], %b::bigint[]) w(sku, kind, id, line, sequence, location, quantity)"
+    f" where {_IS_CLAIM} and c.location = w.location"
+)
+_HOLDS_NOTHING: LiteralString = (
+    f"delete from claim_holds c using unnest({_NAMED}, %b::text[]) w(sku, kind, id, line, sequence, location)"
+    f" where {_IS_CLAIM} and c.location = w.location and c.quantity <= 0"
+)
+_CLOSED: LiteralString = (
+    f"delete from claims c using {_CLAIM} where {_IS_CLAIM} and c.waiting = 0 and not exists"
+    " (select from claim_holds h where (h.sku, h.kind, h.id, h.line, h.sequence)"
+    " = (c.sku, c.kind, c.id, c.line, c.sequence))"
+)
 
 
 class CatalogueProjection:

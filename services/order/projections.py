@@ -13,8 +13,9 @@ from typing import Any, LiteralString
 
 import psycopg
 
+from chassis.changes import by_column
 from chassis.log import Log, LogError, Record
-from chassis.projection import TRACKING, by_column, events_among
+from chassis.projection import TRACKING, events_among
 from chassis.store import StoreAway, StoreBehind, connect, making_tables
 from contracts.envelope import Envelope, type_named
 from contracts.ids import split_stream

@@ -5,13 +5,14 @@ The state that people see is derived when it is asked for, also by the date: not
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, LiteralString
 
 import psycopg
 
+from chassis.changes import Changes
 from chassis.listing import Listing, text_key
 from chassis.log import Record
 from chassis.projection import events_among
@@ -134,115 +135,104 @@ class InvoicesProjection:
             CollectionGivenUp,
             PaymentCaptured,
         )
-        with connection.cursor() as cursor:
-            for envelope, event in events_among(records, kinds):
-                self._fold(cursor, split_stream(envelope.subject)[1], event, envelope.time)
+        changes = Changes()
+        for envelope, event in events_among(records, kinds):
+            _fold(changes, split_stream(envelope.subject)[1], event, envelope.time)
+        changes.write(connection)
 
-    def _fold(self, cursor: psycopg.Cursor[Any], name: str, event: Any, at: datetime) -> None:
-        match event:
-            case PaymentCaptured():
-                cursor.execute(
-                    "insert into invoice_captures values (%s, %s) on conflict do nothing",
-                    [event.order_id, event.fulfillment],
-                )
-            case InvoiceDrafted():
-                self._drafted(cursor, name, event, at)
-            case InvoiceWaits():
-                self._change(cursor, name, at, {"stage": "waiting", "waits_for": event.reason.value})
-            case InvoiceRetried():
-                self._change(cursor, name, at, {"stage": "drafted", "waits_for": None})
-            case InvoiceIssued() | CreditNoteIssued():
-                self._issued(cursor, name, event, at)
-            case InvoicePaid() | InvoiceWrittenOff() | InvoiceOverpaid():
-                self._settled(cursor, name, event, at)
-            case CollectionAsked():
-                self._change(cursor, name, at, {"waits_for": None})
-            case CollectionGivenUp():
-                self._change(cursor, name, at, {"waits_for": event.reason.value})
-            case InvoiceCredited():
-                self._credited(cursor, name, event, at)
-            case OnAccountMoved():
-                cursor.execute(
-                    "update invoices set on_account = on_account + %s, changed_at = %s where id = %s",
-                    [event.amount.amount, at, name],
-                )
 
-    def _drafted(self, cursor: psycopg.Cursor[Any], name: str, event: InvoiceDrafted, at: datetime) -> None:
-        cursor.execute(
-            "insert into invoices (id, kind, seller, order_id, fulfillment, refund, currency, net, tax, gross,"
-            " on_account, stage, drafted_at, changed_at) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 'drafted',"
-            " %s, %s)",
-            [
-                name,
-                event.kind.value,
-                event.seller,
-                event.order_id,
-                event.fulfillment,
-                event.refund,
-                event.currency,
-                event.net.amount,
-                event.tax.amount,
-                event.gross.amount,
-                event.on_account.amount,
-                at,
-                at,
-            ],
-        )
-        if event.credit is not None and event.credit.amount >= event.gross.amount:
-            # Credit pays for all of it, so no capture is to come.
-            cursor.execute(
-                "insert into invoice_captures values (%s, %s) on conflict do nothing",
-                [event.order_id, event.fulfillment],
-            )
+def _fold(changes: Changes, name: str, event: Any, at: datetime) -> None:
+    match event:
+        case PaymentCaptured():
+            _captured(changes, event.order_id, event.fulfillment)
+        case InvoiceDrafted():
+            _drafted(changes, name, event, at)
+        case InvoiceWaits():
+            changes.add(name, _STAGED, name, "waiting", event.reason.value, at)
+        case InvoiceRetried():
+            changes.add(name, _STAGED, name, "drafted", None, at)
+        case InvoiceIssued() | CreditNoteIssued():
+            numbered = (event.number, event.series, event.sequence, event.issued_on, event.due_on)
+            changes.add(name, _ISSUED, name, *numbered, event.particulars.time_zone, at)
+        case InvoicePaid() | InvoiceWrittenOff() | InvoiceOverpaid():
+            sign = -1 if isinstance(event, InvoiceOverpaid) else 1
+            received = 0 if isinstance(event, InvoiceWrittenOff) else sign * event.amount.amount
+            written_off = event.amount.amount if isinstance(event, InvoiceWrittenOff) else 0
+            changes.add(name, _SETTLED, name, received, written_off, at)
+        case CollectionAsked():
+            changes.add(name, _WAITS, name, None, at)
+        case CollectionGivenUp():
+            changes.add(name, _WAITS, name, event.reason.value, at)
+        case InvoiceCredited():
+            changes.add(name, _CREDITED, name, event.credit_note, event.on_account.amount, at)
+        case OnAccountMoved():
+            changes.add(name, _ON_ACCOUNT, name, event.amount.amount, at)
 
-    def _issued(
-        self, cursor: psycopg.Cursor[Any], name: str, event: InvoiceIssued | CreditNoteIssued, at: datetime
-    ) -> None:
-        values = {
-            "stage": "issued",
-            "number": event.number,
-            "series": event.series,
-            "sequence": event.sequence,
-            "issued_on": event.issued_on,
-            "due_on": event.due_on,
-            "time_zone": event.particulars.time_zone,
-            "waits_for": None,
-        }
-        self._change(cursor, name, at, values)
 
-    def _settled(
-        self,
-        cursor: psycopg.Cursor[Any],
-        name: str,
-        event: InvoicePaid | InvoiceWrittenOff | InvoiceOverpaid,
-        at: datetime,
-    ) -> None:
-        sign = -1 if isinstance(event, InvoiceOverpaid) else 1
-        cursor.execute(
-            "update invoices set received = received + %s, written_off = written_off + %s, changed_at = %s"
-            " where id = %s",
-            [
-                0 if isinstance(event, InvoiceWrittenOff) else sign * event.amount.amount,
-                event.amount.amount if isinstance(event, InvoiceWrittenOff) else 0,
-                at,
-                name,
-            ],
-        )
+def _captured(changes: Changes, order: str, fulfillment: str | None) -> None:
+    changes.add((order, fulfillment), _CAPTURED, order, fulfillment)
 
-    def _credited(self, cursor: psycopg.Cursor[Any], name: str, event: InvoiceCredited, at: datetime) -> None:
-        """One credit note counts once, however often it asks."""
-        cursor.execute(
-            "insert into invoice_credits values (%s, %s) on conflict do nothing returning invoice",
-            [name, event.credit_note],
-        )
-        if cursor.fetchone() is not None:
-            cursor.execute(
-                "update invoices set credited = credited + %s, changed_at = %s where id = %s",
-                [event.on_account.amount, at, name],
-            )
 
-    def _change(
-        self, cursor: psycopg.Cursor[Any], name: str, at: datetime, values: Mapping[LiteralString, Any]
-    ) -> None:
-        columns: LiteralString = ", ".join(f"{column} = %s" for column in values)
-        cursor.execute(f"update invoices set {columns}, changed_at = %s where id = %s", [*values.values(), at, name])
+def _drafted(changes: Changes, name: str, event: InvoiceDrafted, at: datetime) -> None:
+    changes.add(
+        name,
+        _DRAFTED,
+        name,
+        event.kind.value,
+        event.seller,
+        event.order_id,
+        event.fulfillment,
+        event.refund,
+        event.currency,
+        event.net.amount,
+        event.tax.amount,
+        event.gross.amount,
+        event.on_account.amount,
+        at,
+    )
+    if event.credit is not None and event.credit.amount >= event.gross.amount:
+        # Credit pays for all of it, so no capture is to come.
+        _captured(changes, event.order_id, event.fulfillment)
+
+
+_CAPTURED: LiteralString = (
+    "insert into invoice_captures select * from unnest(%b::text[], %b::text[]) on conflict do nothing"
+)
+_DRAFTED: LiteralString = (
+    "insert into invoices (id, kind, seller, order_id, fulfillment, refund, currency, net, tax, gross, on_account, stage,"
+    " drafted_at, changed_at) select w.id, w.kind, w.seller, w.order_id, w.fulfillment, w.refund, w.currency, w.net, w.tax,"
+    " w.gross, w.on_account, 'drafted', w.at, w.at from unnest(%b::text[], %b::text[], %b::text[], %b::text[],"
+    " %b::text[], %b::text[], %b::text[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[], %b::timestamptz[])"
+    " w(id, kind, seller, order_id, fulfillment, refund, currency, net, tax, gross, on_account, at)"
+)
+_STAGED: LiteralString = (
+    "update invoices i set stage = w.stage, waits_for = w.waits_for, changed_at = w.at from"
+    " unnest(%b::text[], %b::text[], %b::text[], %b::timestamptz[]) w(id, stage, waits_for, at) where i.id = w.id"
+)
+_WAITS: LiteralString = (
+    "update invoices i set waits_for = w.waits_for, changed_at = w.at from"
+    " unnest(%b::text[], %b::text[], %b::timestamptz[]) w(id, waits_for, at) where i.id = w.id"
+)
+_ISSUED: LiteralString = (
+    "update invoices i set stage = 'issued', number = w.number, series = w.series, sequence = w.sequence,"
+    " issued_on = w.issued_on, due_on = w.due_on, time_zone = w.time_zone, waits_for = null, changed_at = w.at from"
+    " unnest(%b::text[], %b::text[], %b::text[], %b::bigint[], %b::date[], %b::date[], %b::text[], %b::timestamptz[])"
+    " w(id, number, series, sequence, issued_on, due_on, time_zone, at) where i.id = w.id"
+)
+_SETTLED: LiteralString = (
+    "update invoices i set received = i.received + w.received, written_off = i.written_off + w.written_off,"
+    " changed_at = w.at from unnest(%b::text[], %b::bigint[], %b::bigint[], %b::timestamptz[])"
+    " w(id, received, written_off, at) where i.id = w.id"
+)
+_CREDITED: LiteralString = (
+    "with w as (select * from unnest(%b::text[], %b::text[], %b::bigint[], %b::timestamptz[])"
+    " w(invoice, credit_note, amount, at)), new as (insert into invoice_credits select invoice, credit_note from w"
+    " on conflict do nothing returning invoice)"
+    " update invoices i set credited = i.credited + w.amount, changed_at = w.at"
+    " from w join new using (invoice) where i.id = w.invoice"
+)
+"""One credit note counts once, however often it asks."""
+_ON_ACCOUNT: LiteralString = (
+    "update invoices i set on_account = i.on_account + w.amount, changed_at = w.at from"
+    " unnest(%b::text[], %b::bigint[], %b::timestamptz[]) w(id, amount, at) where i.id = w.id"
+)

@@ -9,6 +9,7 @@ from typing import Any, LiteralString
 
 import psycopg
 
+from chassis.changes import Changes
 from chassis.log import Record
 from chassis.projection import events_among
 from contracts.payments import (
@@ -91,133 +92,109 @@ class PaymentsProjection:
     """
 
     def apply(self, connection: psycopg.Connection[Any], records: Sequence[Record]) -> None:
-        with connection.cursor() as cursor:
-            for envelope, event in events_among(records, (*MONEY, *CALLS)):
-                if isinstance(event, CALLS):
-                    self._fold_call(cursor, event, envelope.time)
-                else:
-                    self._fold(cursor, event, envelope.time)
+        changes = Changes()
+        for envelope, event in events_among(records, (*MONEY, *CALLS)):
+            if isinstance(event, CALLS):
+                _fold_call(changes, event, envelope.time)
+            else:
+                _fold(changes, event, envelope.time)
+        changes.write(connection)
 
-    def _fold_call(self, cursor: psycopg.Cursor[Any], event: Any, at: datetime) -> None:
-        """Calls whose outcome a person has to find out, until it is there; the payer who has to confirm."""
-        match event:
-            case CardActionRequired():
-                cursor.execute(
-                    "update payments set stage = %s, changed_at = %s where order_id = %s and stage = %s",
-                    [PaymentStage.ACTION_REQUIRED, at, event.order_id, PaymentStage.SECURING],
-                )
-            case ProviderOutcomeUnresolved():
-                cursor.execute(
-                    "update payments set before = case when stage = %s then before else stage end, stage = %s,"
-                    " owner = %s, open_calls = array_append(array_remove(open_calls, %s), %s), changed_at = %s"
-                    " where order_id = %s",
-                    [
-                        PaymentStage.UNRESOLVED,
-                        PaymentStage.UNRESOLVED,
-                        event.owner,
-                        event.key,
-                        event.key,
-                        at,
-                        event.order_id,
-                    ],
-                )
-            case _:
-                cursor.execute(
-                    "update payments set open_calls = array_remove(open_calls, %s), changed_at = %s,"
-                    " owner = case when array_remove(open_calls, %s) = '{}' then null else owner end,"
-                    " stage = case when array_remove(open_calls, %s) = '{}' then before else stage end"
-                    " where order_id = %s and %s = any(open_calls)",
-                    [event.key, at, event.key, event.key, event.order_id, event.key],
-                )
 
-    def _fold(self, cursor: psycopg.Cursor[Any], event: Any, at: datetime) -> None:
-        match event:
-            case PaymentDeclined():
-                self._insert(cursor, event, PaymentStage.DECLINED, at)
-                cursor.execute(
-                    "update payments set stage = %s, changed_at = %s where order_id = %s and stage in (%s, %s) and %s",
-                    [
-                        PaymentStage.DECLINED,
-                        at,
-                        event.order_id,
-                        PaymentStage.SECURING,
-                        PaymentStage.ACTION_REQUIRED,
-                        event.reason in ENDS_THE_ROUND,
-                    ],
-                )
-            case PaymentStarted():
-                self._insert(cursor, event, PaymentStage.SECURING, at)
-                cursor.execute(
-                    "update payments set stage = %s, changed_at = %s where order_id = %s",
-                    [PaymentStage.SECURING, at, event.order_id],
-                )
-            case PaymentAuthorized():
-                cursor.execute(
-                    "insert into payments values (%s, %s, %s, 0, %s, %s, %s, %s) on conflict (order_id) do update set"
-                    " (currency, authorized, remaining, stage, changed_at) = (excluded.currency, excluded.authorized,"
-                    " excluded.remaining, excluded.stage, excluded.changed_at)",
-                    [
-                        event.order_id,
-                        event.amount.currency,
-                        event.amount.amount,
-                        event.amount.amount,
-                        PaymentStage.AUTHORIZED,
-                        at,
-                        at,
-                    ],
-                )
-            case PaymentIncreased() if not event.repeated:
-                self._insert(cursor, event, PaymentStage.AUTHORIZED, at)
-                ended = [PaymentStage.CAPTURED, PaymentStage.EXPIRED]
-                again = [PaymentStage.AUTHORIZED, PaymentStage.PARTLY_CAPTURED]
-                cursor.execute(
-                    "update payments set authorized = authorized + %s, remaining = remaining + %s, changed_at = %s,"
-                    " stage = case when stage = any(%s) then (%s::text[])[1 + (captured > 0)::int] else stage end,"
-                    " before = case when before = any(%s) then (%s::text[])[1 + (captured > 0)::int] else before end"
-                    " where order_id = %s",
-                    [event.amount.amount, event.amount.amount, at, ended, again, ended, again, event.order_id],
-                )
-            case PaymentCaptured():
-                whole = not event.remaining.amount
-                self._change(
-                    cursor,
-                    event.order_id,
-                    PaymentStage.CAPTURED if whole else PaymentStage.PARTLY_CAPTURED,
-                    event.captured.amount,
-                    event.remaining.amount,
-                    at,
-                )
-            case PaymentRefunded() | RefundReversed():
-                cursor.execute(
-                    "update payments set refunded = %s, changed_at = %s where order_id = %s",
-                    [event.refunded.amount, at, event.order_id],
-                )
-            case AuthorizationExpired():
-                cursor.execute(
-                    "update payments set remaining = remaining - %s, changed_at = %s,"
-                    " stage = case when remaining = %s then %s else stage end where order_id = %s",
-                    [event.amount.amount, at, event.amount.amount, PaymentStage.EXPIRED, event.order_id],
-                )
-            case PaymentVoided(captured=captured) if captured is not None:
-                self._change(cursor, event.order_id, PaymentStage.VOIDED, captured.amount, 0, at)
+def _fold_call(changes: Changes, event: Any, at: datetime) -> None:
+    """Calls whose outcome a person has to find out, until it is there; the payer who has to confirm."""
+    order = event.order_id
+    match event:
+        case CardActionRequired():
+            changes.add(order, _ACTION, order, at)
+        case ProviderOutcomeUnresolved():
+            changes.add(order, _UNRESOLVED, order, event.owner, event.key, at)
+        case _:
+            changes.add(order, _RESOLVED, order, event.key, at)
 
-    def _insert(self, cursor: psycopg.Cursor[Any], event: Any, stage: PaymentStage, at: datetime) -> None:
-        cursor.execute(
-            "insert into payments values (%s, %s, 0, 0, 0, %s, %s, %s) on conflict do nothing",
-            [event.order_id, event.amount.currency, stage, at, at],
-        )
 
-    def _change(
-        self,
-        cursor: psycopg.Cursor[Any],
-        order: str,
-        stage: PaymentStage,
-        captured: int,
-        remaining: int,
-        at: datetime,
-    ) -> None:
-        cursor.execute(
-            "update payments set stage = case when open_calls = '{}' then %s else stage end, before = %s,"
-            " captured = %s, remaining = %s, changed_at = %s where order_id = %s",
-            [stage, stage, captured, remaining, at, order],
-        )
+def _fold(changes: Changes, event: Any, at: datetime) -> None:
+    order = event.order_id
+    match event:
+        case PaymentDeclined():
+            _tried(changes, event, PaymentStage.DECLINED, at)
+            if event.reason in ENDS_THE_ROUND:
+                changes.add(order, _DECLINED, order, at)
+        case PaymentStarted():
+            _tried(changes, event, PaymentStage.SECURING, at)
+            changes.add(order, _STARTED, order, at)
+        case PaymentAuthorized():
+            changes.add(order, _AUTHORIZED, order, event.amount.currency, event.amount.amount, at)
+        case PaymentIncreased() if not event.repeated:
+            _tried(changes, event, PaymentStage.AUTHORIZED, at)
+            changes.add(order, _INCREASED, order, event.amount.amount, at)
+        case PaymentCaptured():
+            stage = PaymentStage.PARTLY_CAPTURED if event.remaining.amount else PaymentStage.CAPTURED
+            changes.add(order, _TAKEN, order, stage, event.captured.amount, event.remaining.amount, at)
+        case PaymentRefunded() | RefundReversed():
+            changes.add(order, _REFUNDED, order, event.refunded.amount, at)
+        case AuthorizationExpired():
+            changes.add(order, _EXPIRED, order, event.amount.amount, at)
+        case PaymentVoided(captured=captured) if captured is not None:
+            changes.add(order, _TAKEN, order, PaymentStage.VOIDED, captured.amount, 0, at)
+
+
+def _tried(changes: Changes, event: Any, stage: PaymentStage, at: datetime) -> None:
+    changes.add(event.order_id, _TRIED, event.order_id, event.amount.currency, stage, at)
+
+
+_TRIED: LiteralString = (
+    "insert into payments select w.id, w.currency, 0, 0, 0, w.stage, w.at, w.at from"
+    " unnest(%b::text[], %b::text[], %b::text[], %b::timestamptz[]) w(id, currency, stage, at) on conflict do nothing"
+)
+_AT: LiteralString = "unnest(%b::text[], %b::timestamptz[]) w(id, at) where p.order_id = w.id"
+_AMOUNT: LiteralString = "unnest(%b::text[], %b::bigint[], %b::timestamptz[]) w(id, amount, at) where p.order_id = w.id"
+_ACTION: LiteralString = (
+    f"update payments p set stage = '{PaymentStage.ACTION_REQUIRED.value}', changed_at = w.at from {_AT}"
+    f" and p.stage = '{PaymentStage.SECURING.value}'"
+)
+_UNRESOLVED: LiteralString = (
+    f"update payments p set before = case when p.stage = '{PaymentStage.UNRESOLVED.value}' then p.before else p.stage end,"
+    f" stage = '{PaymentStage.UNRESOLVED.value}', owner = w.owner, changed_at = w.at,"
+    " open_calls = array_append(array_remove(p.open_calls, w.call), w.call) from"
+    " unnest(%b::text[], %b::text[], %b::text[], %b::timestamptz[]) w(id, owner, call, at) where p.order_id = w.id"
+)
+_RESOLVED: LiteralString = (
+    "update payments p set open_calls = array_remove(p.open_calls, w.call), changed_at = w.at,"
+    " owner = case when array_remove(p.open_calls, w.call) = '{}' then null else p.owner end,"
+    " stage = case when array_remove(p.open_calls, w.call) = '{}' then p.before else p.stage end from"
+    " unnest(%b::text[], %b::text[], %b::timestamptz[]) w(id, call, at)"
+    " where p.order_id = w.id and w.call = any(p.open_calls)"
+)
+_DECLINED: LiteralString = (
+    f"update payments p set stage = '{PaymentStage.DECLINED.value}', changed_at = w.at from {_AT}"
+    f" and p.stage in ('{PaymentStage.SECURING.value}', '{PaymentStage.ACTION_REQUIRED.value}')"
+)
+_STARTED: LiteralString = f"update payments p set stage = '{PaymentStage.SECURING.value}', changed_at = w.at from {_AT}"
+_AUTHORIZED: LiteralString = (
+    "insert into payments select w.id, w.currency, w.amount, 0, w.amount,"
+    f" '{PaymentStage.AUTHORIZED.value}', w.at, w.at from"
+    " unnest(%b::text[], %b::text[], %b::bigint[], %b::timestamptz[]) w(id, currency, amount, at)"
+    " on conflict (order_id) do update set (currency, authorized, remaining, stage, changed_at) = (excluded.currency,"
+    " excluded.authorized, excluded.remaining, excluded.stage, excluded.changed_at)"
+)
+_ENDED: LiteralString = f"('{PaymentStage.CAPTURED.value}', '{PaymentStage.EXPIRED.value}')"
+_AGAIN: LiteralString = (
+    f"case when p.captured > 0 then '{PaymentStage.PARTLY_CAPTURED.value}' else '{PaymentStage.AUTHORIZED.value}' end"
+)
+_INCREASED: LiteralString = (
+    "update payments p set authorized = p.authorized + w.amount, remaining = p.remaining + w.amount, changed_at = w.at,"
+    f" stage = case when p.stage in {_ENDED} then {_AGAIN} else p.stage end,"
+    f" before = case when p.before in {_ENDED} then {_AGAIN} else p.before end from {_AMOUNT}"
+)
+_REFUNDED: LiteralString = f"update payments p set refunded = w.amount, changed_at = w.at from {_AMOUNT}"
+_EXPIRED: LiteralString = (
+    "update payments p set remaining = p.remaining - w.amount, changed_at = w.at,"
+    f" stage = case when p.remaining = w.amount then '{PaymentStage.EXPIRED.value}' else p.stage end from {_AMOUNT}"
+)
+_TAKEN: LiteralString = (
+    "update payments p set stage = case when p.open_calls = '{}' then w.stage else p.stage end, before = w.stage,"
+    " captured = w.captured, remaining = w.remaining, changed_at = w.at from"
+    " unnest(%b::text[], %b::text[], %b::bigint[], %b::bigint[], %b::timestamptz[])"
+    " w(id, stage, captured, remaining, at) where p.order_id = w.id"
+)

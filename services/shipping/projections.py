@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, LiteralString
 
 import psycopg
 
+from chassis.changes import Changes
 from chassis.log import Record
 from chassis.projection import events_among
 from chassis.store import StoreAway, connect, making_tables
@@ -62,57 +64,65 @@ class ShipmentsProjection:
     """
 
     def apply(self, connection: psycopg.Connection[Any], records: Sequence[Record]) -> None:
-        with connection.cursor() as cursor:
-            for envelope, event in events_among(records, (ShipmentCreated, *_FATES, *_STAGES)):
-                _, identifier = split_stream(envelope.subject)
-                match event:
-                    case ShipmentCreated():
-                        self._created(cursor, identifier, event, envelope.time)
-                    case Delivered() | PackageReturned() | PackageLost():
-                        self._told(cursor, identifier, event, envelope.time)
-                    case _:
-                        if isinstance(event, LabelIssued):
-                            self._labelled(cursor, identifier, event)
-                        cursor.execute(
-                            "update shipments set stage = %s, changed_at = %s where id = %s",
-                            [_STAGES[type(event)], envelope.time, identifier],
-                        )
+        changes = Changes()
+        for envelope, event in events_among(records, (ShipmentCreated, *_FATES, *_STAGES)):
+            _, identifier = split_stream(envelope.subject)
+            match event:
+                case ShipmentCreated():
+                    changes.add(identifier, _CREATED, *_row(identifier, event, envelope.time))
+                case Delivered() | PackageReturned() | PackageLost():
+                    changes.add(identifier, _TOLD, identifier, *_counts(event), envelope.time)
+                case _:
+                    if isinstance(event, LabelIssued):
+                        labels = json.dumps([label.model_dump(mode="json") for label in event.labels])
+                        changes.add(identifier, _LABELLED, identifier, labels)
+                    changes.add(identifier, _MOVED, identifier, _STAGES[type(event)], envelope.time)
+        changes.write(connection)
 
-    def _labelled(self, cursor: psycopg.Cursor[Any], identifier: str, event: LabelIssued) -> None:
-        labels = json.dumps([label.model_dump(mode="json") for label in event.labels])
-        cursor.execute("update shipments set labels = %s where id = %s", [labels, identifier])
 
-    def _told(self, cursor: psycopg.Cursor[Any], identifier: str, event: Fate, at: Any) -> None:
-        """A package that was lost before is counted as what it is now."""
-        found = not isinstance(event, PackageLost) and event.after_lost
-        cursor.execute(
-            "update shipments set delivered = delivered + %s, returned = returned + %s, lost = lost + %s,"
-            " changed_at = %s where id = %s",
-            [
-                int(isinstance(event, Delivered)),
-                int(isinstance(event, PackageReturned)),
-                int(isinstance(event, PackageLost)) - int(found),
-                at,
-                identifier,
-            ],
-        )
+def _counts(event: Fate) -> tuple[int, int, int]:
+    """Packages more that are delivered, returned, lost. One that was lost before is counted as what it is now."""
+    found = not isinstance(event, PackageLost) and event.after_lost
+    return (
+        int(isinstance(event, Delivered)),
+        int(isinstance(event, PackageReturned)),
+        int(isinstance(event, PackageLost)) - int(found),
+    )
 
-    def _created(self, cursor: psycopg.Cursor[Any], identifier: str, event: ShipmentCreated, at: Any) -> None:
-        cursor.execute(
-            "insert into shipments values (%s, %s, %s, %s, %s, %s, %s, 0, %s, %s, %s)",
-            [
-                identifier,
-                event.order_id,
-                event.fulfillment_order,
-                event.location,
-                event.carrier,
-                event.service,
-                len(event.packages),
-                Stage.CREATED,
-                at,
-                at,
-            ],
-        )
+
+def _row(identifier: str, event: ShipmentCreated, at: datetime) -> Sequence[Any]:
+    return (
+        identifier,
+        event.order_id,
+        event.fulfillment_order,
+        event.location,
+        event.carrier,
+        event.service,
+        len(event.packages),
+        Stage.CREATED,
+        at,
+    )
+
+
+_CREATED: LiteralString = (
+    "insert into shipments select w.id, w.order_id, w.fulfillment_order, w.location, w.carrier, w.service, w.packages, 0,"
+    " w.stage, w.at, w.at from unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[],"
+    " %b::bigint[], %b::text[], %b::timestamptz[])"
+    " w(id, order_id, fulfillment_order, location, carrier, service, packages, stage, at)"
+)
+_TOLD: LiteralString = (
+    "update shipments s set delivered = s.delivered + w.delivered, returned = s.returned + w.returned,"
+    " lost = s.lost + w.lost, changed_at = w.at from"
+    " unnest(%b::text[], %b::bigint[], %b::bigint[], %b::bigint[], %b::timestamptz[])"
+    " w(id, delivered, returned, lost, at) where s.id = w.id"
+)
+_LABELLED: LiteralString = (
+    "update shipments s set labels = w.labels::json from unnest(%b::text[], %b::text[]) w(id, labels) where s.id = w.id"
+)
+_MOVED: LiteralString = (
+    "update shipments s set stage = w.stage, changed_at = w.at from"
+    " unnest(%b::text[], %b::text[], %b::timestamptz[]) w(id, stage, at) where s.id = w.id"
+)
 
 
 class WaitingLoader:
