@@ -25,6 +25,8 @@ NAME_CHARS_MAX = 80
 """Of what somebody calls a search that they keep."""
 
 STEP_COLUMNS = ("thing", "location", "step", "entered", "left")
+LINE_COLUMNS = ("line", "sku", "description", "unit", "quantity", "amount", "currency")
+PACKAGE_COLUMNS = ("shipment", "location", "carrier", "service", "stage", "package", "tracking_number", "sscc")
 EVENT_COLUMNS = (
     "when", "service", "what", "version", "who", "on_behalf_of", "why", "decided", "id", "caused_by",
 )  # fmt: skip
@@ -118,6 +120,29 @@ async def _steps_csv(request: Request) -> Response:
     return sheet(f"steps-{shown['order']['number']}", STEP_COLUMNS, rows)
 
 
+async def _lines_csv(request: Request) -> Response:
+    """The lines of an order, with their units by the buckets that any unit of it is in; amounts in minor units."""
+    shown = await _shown(request)
+    order, buckets = shown["order"], shown["buckets"]
+    rows = (
+        [*({**line, "currency": order["currency"]}.get(name) for name in LINE_COLUMNS),
+         *(line["units"].get(bucket, 0) for bucket in buckets)]
+        for line in order["lines"]
+    )  # fmt: skip
+    return sheet(f"lines-{order['number']}", (*LINE_COLUMNS, *buckets), rows)
+
+
+async def _packages_csv(request: Request) -> Response:
+    """What was sent of an order: a row a package."""
+    shown = await _shown(request)
+    rows = (
+        [{**each, "shipment": each["id"], **package}.get(name) for name in PACKAGE_COLUMNS]
+        for each in shown["shipments"]
+        for package in each["packages"]
+    )
+    return sheet(f"packages-{shown['order']['number']}", PACKAGE_COLUMNS, rows)
+
+
 async def _shown(request: Request) -> Mapping[str, Any]:
     """All that the page of an order shows. Raises Refused."""
     session, _ = who_of(request)
@@ -146,6 +171,8 @@ ROUTES = (
     Route("/orders", _orders),
     Route("/orders.csv", _orders_csv),
     Route("/orders/{name}", _order),
+    Route("/orders/{name}/lines.csv", _lines_csv),
+    Route("/orders/{name}/packages.csv", _packages_csv),
     Route("/orders/{name}/timeline.csv", _timeline_csv),
     Route("/orders/{name}/steps.csv", _steps_csv),
     Route("/orders/{name}/{action}", _act, methods=["POST"]),

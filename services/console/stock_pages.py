@@ -113,6 +113,27 @@ async def _movements_csv(request: Request) -> Response:
     return sheet(f"movements-{_file_name(item['sku'])}", columns, rows)
 
 
+async def _levels_csv(request: Request) -> Response:
+    """Of one article a row a location."""
+    item, _ = await _moved(request)
+    rows = ([level.get(part) for part in LEVELS] for level in item["levels"])
+    return sheet(f"levels-{_file_name(item['sku'])}", LEVELS, rows)
+
+
+async def _claims_csv(request: Request) -> Response:
+    """Who holds an article, and who waits for it."""
+    item, _ = await _moved(request)
+    rows = (
+        (
+            *(claim["demand"].get(part) for part in ("kind", "id", "line")),
+            *(claim.get(part) for part in ("location", "quantity", "waiting", "claimed_at")),
+        )
+        for claim in item["claims"]
+    )
+    columns = ("for", "id", "line", "location", "claimed", "waiting", "claimed_at")
+    return sheet(f"claims-{_file_name(item['sku'])}", columns, rows)
+
+
 def _file_name(sku: str) -> str:
     """As much of a name as may stand in that of a file."""
     return "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in sku)
@@ -196,6 +217,8 @@ async def _adjust(request: Request) -> Response:
 ROUTES = (
     Route("/stock", _stock),
     Route("/stock.csv", _stock_csv),
+    Route("/stock/{sku:path}/levels.csv", _levels_csv),
+    Route("/stock/{sku:path}/claims.csv", _claims_csv),
     Route("/stock/{sku:path}/movements.csv", _movements_csv),
     Route("/stock/{sku:path}/adjust", _adjust, methods=["POST"]),
     Route("/stock/{sku:path}", _article),

@@ -114,13 +114,14 @@ class Doors:
             self.asked.append((who, path, (await request.body()).decode()))
             return JSONResponse({"events": [{"type": "HoldPlaced"}]})
         if path == f"/orders/{ORDER_ID}":
-            return JSONResponse(_shown())
+            return JSONResponse(shown_order())
         if path.endswith("/why"):
             return JSONResponse({"sentence": "Order QQNX5-E2MGN-U waits for the node."})
         return JSONResponse({"title": "There is no such thing"}, 404)
 
 
-def _shown() -> dict[str, Any]:
+def shown_order() -> dict[str, Any]:
+    """An order as the doors show it."""
     line = {
         "line": "1", "sku": "SKU-1", "description": NAME, "quantity": 2, "unit": "each", "amount": 2598,
         "units": {"picked": 2},
