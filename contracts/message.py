@@ -44,10 +44,11 @@ def to_milliseconds(instant: datetime) -> datetime:
     if instant.tzinfo is None:
         raise ValueError("an instant needs a time zone, such as 2026-01-31T09:30:00.000Z")
     try:
-        utc = instant.astimezone(UTC)
+        utc = instant if instant.tzinfo is UTC else instant.astimezone(UTC)
     except OverflowError as error:
         raise ValueError("an instant lies in the years 1 to 9999 of UTC") from error
-    return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
+    beyond = utc.microsecond % 1000
+    return utc.replace(microsecond=utc.microsecond - beyond) if beyond else utc
 
 
 def format_instant(instant: datetime) -> str:
