@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, LiteralString
 
 import psycopg
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +20,12 @@ STATEMENTS: dict[str, LiteralString] = {
     " from unnest(%b::text[], %b::bigint[]) w(id, n) where s.id = w.id",
     "close": "delete from seats s using unnest(%b::text[], %b::bigint[]) w(id, n) where s.id = w.id and s.taken > w.n",
 }
+
+
+@pytest.fixture
+def connection(database: str) -> Iterator[psycopg.Connection[Any]]:
+    with psycopg.connect(database, autocommit=True) as connection:
+        yield connection
 
 
 def seats(connection: psycopg.Connection[Any]) -> list[Any]:
