@@ -1,4 +1,4 @@
-"""The tokens of the demonstration: one a part, for as long as it plays."""
+"""The tokens of the demonstration: one a part, for as long as it plays; and the account of whoever looks at it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from chassis.accounts import Accounts
 from chassis.tokens import Kind, Role, Tokens
-from oms.demo.badges import Badges, badges
+from oms.demo.badges import VISITOR, Badges, badges, visitor
 from oms.demo.baskets import CHANNEL_ACCOUNT
 
 
@@ -44,3 +45,12 @@ def test_a_run_takes_back_what_one_that_was_killed_left_behind(tokens: Tokens) -
         assert _roles(tokens, left) == []
         assert len(_roles(tokens, made)) == 5
         assert len(tokens.grants()) == 6
+
+
+def test_whoever_looks_at_a_run_has_an_account_until_the_next_run_or_for_a_day(tmp_path: Path) -> None:
+    accounts = Accounts(tmp_path / "accounts.toml")
+    first = visitor(accounts)
+    found = accounts.check(VISITOR, first)
+    assert found is not None and found.expires is not None and Role.ADMIN in found.roles
+    assert accounts.check(VISITOR, visitor(accounts)) is not None
+    assert accounts.check(VISITOR, first) is None
