@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import sha256
 from struct import Struct
 
@@ -21,6 +22,9 @@ __all__ = ["GENESIS", "Draft", "event_hash", "finish"]
 GENESIS = "0" * 64
 """What stands for the hash before the first event of a partition."""
 
+
+NAMES_KEPT = 64
+"""Names of headers that are kept as they are hashed: ours, and some of others'."""
 
 _length = Struct(">I").pack
 
@@ -65,12 +69,18 @@ class Draft:
         self.digest: str | None = None
 
 
+@lru_cache(maxsize=NAMES_KEPT)
+def _framed(name: str) -> bytes:
+    """A header's name as it is hashed."""
+    written = name.encode()
+    return _length(len(written)) + written
+
+
 def event_hash(key: bytes, value: bytes, headers: Headers) -> str:
     """SHA-256 (hex) over key, value and all headers, each length-prefixed (4 bytes, big-endian), in written order."""
     parts = [_length(len(key)), key, _length(len(value)), value]
     for name, content in headers:
-        written = name.encode()
-        parts += (_length(len(written)), written, _length(len(content)), content)
+        parts += (_framed(name), _length(len(content)), content)
     return sha256(b"".join(parts)).hexdigest()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from contracts.envelope import Actor
@@ -125,3 +126,13 @@ class StreamKind:
     advance: Callable[[Any, Context], Sequence[Event]] = _nothing_further
     needs: Callable[[Message, Any], Sequence[str]] = _no_needs
     story: Callable[[Any], str | None] = _as_its_cause
+
+    @cached_property
+    def reacting(self) -> tuple[Fold[Any], ...]:
+        """The folds that send something: most only remember."""
+        return tuple(fold for fold in self.folds if fold.react is not no_reaction)
+
+    @cached_property
+    def waiting(self) -> tuple[int, ...]:
+        """The places of the folds that wait for anything."""
+        return tuple(place for place, fold in enumerate(self.folds) if fold.deadlines is not no_deadlines)

@@ -156,8 +156,7 @@ def _edit(parked: MessageParked, command: EditParked, work: Work, record: Record
     """The new message has the way of the one that it is made of: whom it answers, and whether a door let it in."""
     original = _unparked(parked, record).envelope
     identifier = emitted_id(work.cause.id, work.stream.name, EDITED_INDEX)
-    envelope = replace(
-        original,
+    envelope = original._replace(
         id=identifier,
         type=command.message_type or original.type,
         time=work.now,

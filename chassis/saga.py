@@ -18,10 +18,12 @@ from contracts.message import Event, Message
 
 __all__ = [
     "Asked",
+    "Asking",
     "Asks",
     "Step",
     "ask",
     "asked_by",
+    "asking",
     "deadlines",
     "name_of",
     "note",
@@ -77,6 +79,10 @@ class Step:
     undo: Callable[[Any, str], Sequence[Send]] = nothing
 
 
+Asking = Mapping[type[Event], Sequence[Step]]
+"""A saga's rows by the event that records that they were asked for."""
+
+
 def name_of(step: str, key: str) -> str:
     """The name of what was asked, which is also the name of its deadline."""
     return f"{step}/{key}"
@@ -109,10 +115,18 @@ def ask(steps: Mapping[str, Step], step: str, key: str, state: Any) -> Sequence[
     return steps[step].ask(state, key) if step in steps else ()
 
 
-def asked_by(steps: Mapping[str, Step], event: Event, state: Any) -> list[Send]:
+def asking(steps: Mapping[str, Step]) -> Asking:
+    """The rows of a saga by the event that records that they were asked for."""
+    found: dict[type[Event], tuple[Step, ...]] = {}
+    for step in steps.values():
+        found[step.asked_by] = (*found.get(step.asked_by, ()), step)
+    return found
+
+
+def asked_by(asking: Asking, event: Event, state: Any) -> Sequence[Send]:
     """The messages of every step that an event records the asking of."""
-    rows = [step for step in steps.values() if type(event) is step.asked_by]
-    return [send for step in rows for key in step.keys(event) for send in step.ask(state, key)]
+    rows = asking.get(type(event))
+    return () if rows is None else [send for step in rows for key in step.keys(event) for send in step.ask(state, key)]
 
 
 def undo(steps: Mapping[str, Step], asks: Asks, state: Any) -> list[Send]:

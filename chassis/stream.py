@@ -82,14 +82,15 @@ class Waiting:
     def __init__(self, kind: StreamKind) -> None:
         self._kind = kind
         self._states: tuple[Any, ...] = ()
-        self._by_fold: list[Mapping[str, datetime]] = []
+        self._by_fold: dict[int, Mapping[str, datetime]] = {}
         self._found: Mapping[str, datetime] = {}
 
     def of(self, stream: Stream) -> Mapping[str, datetime]:
         """See `open_deadlines`. The very mapping of the last time where nothing changed."""
         before, self._states = self._states, stream.states
         if not before:
-            self._by_fold = [fold.deadlines(state) for fold, state in zip(self._kind.folds, stream.states, strict=True)]
+            folds = self._kind.folds
+            self._by_fold = {place: folds[place].deadlines(stream.states[place]) for place in self._kind.waiting}
             self._found = self._merged()
         elif before is not stream.states:
             self._ask_again(before)
@@ -97,17 +98,18 @@ class Waiting:
 
     def _ask_again(self, before: tuple[Any, ...]) -> None:
         other = False
-        for index, (was, state) in enumerate(zip(before, self._states, strict=True)):
-            if was is not state:
-                due = self._kind.folds[index].deadlines(state)
-                if due != self._by_fold[index]:
-                    self._by_fold[index], other = due, True
+        for place in self._kind.waiting:
+            state = self._states[place]
+            if state is not before[place]:
+                due = self._kind.folds[place].deadlines(state)
+                if due != self._by_fold[place]:
+                    self._by_fold[place], other = due, True
         if other:
             self._found = self._merged()
 
     def _merged(self) -> Mapping[str, datetime]:
         found: dict[str, datetime] = {}
-        for deadlines in self._by_fold:
+        for deadlines in self._by_fold.values():
             if not found.keys().isdisjoint(deadlines):
                 raise ValueError(f"two folds of {self._kind.kind} share a deadline's name: {sorted(deadlines)}")
             found.update(deadlines)

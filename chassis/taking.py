@@ -103,7 +103,7 @@ class Incoming:
         """Whether it may be there twice: who sends by a door does so when no answer comes, and a dead letter is sent again
         where it was not recorded that it had been. All else lies in the inbox once, by the transactions that wrote it; what
         was parked is remembered all the same, since that costs nothing where nothing is parked."""
-        return self.from_door or any(name == REDRIVEN_FROM for name, _ in self.record.headers)
+        return self.from_door or REDRIVEN_FROM in dict(self.record.headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +138,13 @@ class Handling:
 
 @dataclass(slots=True)
 class Work:
-    """A handling in progress: one cause, its events numbered first, then what it sends."""
+    """A handling in progress: one cause, its events numbered first, then what it sends. `view` is what deciders see of the
+    stream as it is now."""
 
     service: str
     kind: StreamKind
     stream: Stream
+    view: Any
     cause: Envelope
     correlation_id: str
     now: datetime
@@ -150,15 +152,16 @@ class Work:
     first_index: int = 0
     events: list[Emitted] = field(default_factory=list)
     sends: list[Send] = field(default_factory=list)
-    waiting: Waiting = field(init=False)
+    _waiting: Waiting = field(init=False)
 
     def __post_init__(self) -> None:
-        self.waiting = Waiting(self.kind)
+        self._waiting = Waiting(self.kind)
 
     def emit(self, event: Event) -> None:
         """Let one event happen: evolve, react, and keep it with its headers; raises Unacceptable when it is too large."""
-        before = self.waiting.of(self.stream)
+        before = self._waiting.of(self.stream)
         self.stream = evolve(self.kind, self.stream, event, self.cause.id, self.now)
+        self.view = self.stream.view(self.kind)
         outgoing = [] if isinstance(event, CHASSIS_EVENTS) else self._react(event)
         envelope = self._envelope(
             event,
@@ -168,7 +171,7 @@ class Work:
             inbox_offset=self.inbox_offset,
             actor=self.cause.actor,
             reason=self.cause.reason,
-            deadlines=_changed(before, self.waiting.of(self.stream)),
+            deadlines=_changed(before, self._waiting.of(self.stream)),
         )
         value = _bounded(event, envelope)
         answers = tuple(dict.fromkeys(out.to for out in outgoing if isinstance(out, Answer)))
@@ -176,8 +179,7 @@ class Work:
         self.sends.extend(out for out in outgoing if isinstance(out, Send))
 
     def _react(self, event: Event) -> list[Send | Answer]:
-        view = self.stream.view(self.kind)
-        return [out for fold in self.kind.folds for out in fold.react(view, event)]
+        return [out for fold in self.kind.reacting for out in fold.react(self.view, event)]
 
     def _envelope(
         self,
@@ -238,9 +240,9 @@ def work_on(service: str, kind: StreamKind, stream: Stream, incoming: Incoming, 
     times = [incoming.record.timestamp, incoming.envelope.time]
     if stream.time is not None:
         times.append(stream.time)
-    offset, envelope = incoming.record.offset, incoming.envelope
-    correlation = kind.story(stream.view(kind)) or envelope.correlation_id
-    return Work(service, kind, stream, envelope, correlation, max(times), offset, first_index)
+    offset, envelope, view = incoming.record.offset, incoming.envelope, stream.view(kind)
+    correlation = kind.story(view) or envelope.correlation_id
+    return Work(service, kind, stream, view, envelope, correlation, max(times), offset, first_index)
 
 
 def take(
@@ -314,7 +316,7 @@ def digest_of(incoming: Incoming, message: Message) -> str | None:
 
 def _decide(work: Work, message: Message, digest: str | None, fetch: Fetch) -> None:
     faultpoint("handling.decide", work.stream.name)
-    view = work.stream.view(work.kind)
+    view = work.view
     context = Context(
         now=work.now,
         tenant=work.cause.tenant,
@@ -337,17 +339,17 @@ def _decide(work: Work, message: Message, digest: str | None, fetch: Fetch) -> N
             return
         for event in events:
             work.emit(event)
-        events = work.kind.advance(work.stream.view(work.kind), context)
+        events = work.kind.advance(work.view, context)
     raise ValueError(f"the sagas of {work.kind.kind} did not rest after {ADVANCES_MAX} steps")
 
 
 def _bounded(message: Message, envelope: Envelope) -> bytes:
     """The value; raises Unacceptable, or Unparkable of an event of the chassis, when its record would be too large."""
-    value = message.encode()
-    deadlines = sum(DEADLINE_BYTES + ESCAPED_BYTES_MAX * len(name) for name in envelope.deadlines or ())
+    value, named = message.encode(), envelope.deadlines or {}
+    deadlines = DEADLINE_BYTES * len(named) + ESCAPED_BYTES_MAX * len("".join(named))
     if len(value) + deadlines <= RECORD_BYTES_MAX - HEADERS_BYTES_MAX - RECORD_OVERHEAD_BYTES:
         return value
-    what = f"{type(message).__name__} would be {len(value)} bytes, with {len(envelope.deadlines or ())} deadlines"
+    what = f"{type(message).__name__} would be {len(value)} bytes, with {len(named)} deadlines"
     raise Unparkable(what) if isinstance(message, CHASSIS_EVENTS) else Unacceptable("too_large", what)
 
 

@@ -29,17 +29,17 @@ SEPARATOR = "\x1f"
 """Joins the parts of a name: the unit separator, which no natural key may contain."""
 
 _NAMESPACE_BYTES = NAMESPACE.bytes
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+"""The hexadecimal digit of a hash that holds the variant of a UUID, with its two highest bits set to 10."""
+
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _CROCKFORD_CHECK = _CROCKFORD + "*~$=U"
 
 
 def _name(*parts: str) -> str:
     """uuid5(NAMESPACE, parts joined by the separator), as text. RFC 9562, section 5.5."""
-    digest = bytearray(sha1(_NAMESPACE_BYTES + SEPARATOR.join(parts).encode(), usedforsecurity=False).digest()[:16])
-    digest[6] = digest[6] & 0x0F | 0x50
-    digest[8] = digest[8] & 0x3F | 0x80
-    text = digest.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    text = sha1(_NAMESPACE_BYTES + SEPARATOR.join(parts).encode(), usedforsecurity=False).hexdigest()
+    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"
 
 
 def aggregate_id(tenant: str, kind: str, *natural_key: str) -> str:

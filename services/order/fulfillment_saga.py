@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from chassis.decider import Fold, Outgoing, Send
-from chassis.saga import Step, ask, asked_by
+from chassis.saga import Step, ask, asked_by, asking
 from contracts.fulfillment import (
     CancelDecided,
     CancelFulfillment,
@@ -303,6 +303,8 @@ STEPS: Mapping[str, Step] = {
     )
 }
 
+_ASKING = asking(STEPS)
+
 
 # Reactions
 
@@ -320,7 +322,7 @@ def react(state: OrderStream, event: Event) -> Sequence[Outgoing]:
             return _handed_out(state.order, event)
         case OrderCompleted():
             return _void_rest(state)
-    return asked_by(STEPS, event, state)
+    return asked_by(_ASKING, event, state)
 
 
 def _handed_out(order: OrderState, event: LinesFulfilled) -> Sequence[Send]:

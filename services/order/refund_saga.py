@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from chassis.decider import Context, Fold, Outgoing, Send
-from chassis.saga import Step, ask, asked_by, name_of
+from chassis.saga import Step, ask, asked_by, asking, name_of
 from contracts.chassis import DeadlinePassed
 from contracts.ids import stream
 from contracts.message import Event, Message
@@ -135,12 +135,14 @@ STEPS: Mapping[str, Step] = {
     ),
 }
 
+_ASKING = asking(STEPS)
+
 
 def react(state: OrderStream, event: Event) -> Sequence[Outgoing]:
     """The message of a refund that was granted, or that is asked for again."""
     if isinstance(event, StepAskedAgain):
         return ask(STEPS, event.step, event.key, state)
-    return asked_by(STEPS, event, state)
+    return asked_by(_ASKING, event, state)
 
 
 # Answers

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from chassis.decider import Fold, Outgoing, Send
-from chassis.saga import Step, ask, asked_by, name_of, undo
+from chassis.saga import Step, ask, asked_by, asking, name_of, undo
 from contracts.ids import aggregate_id, stream
 from contracts.inventory import (
     ClaimRepeated,
@@ -220,6 +220,8 @@ STEPS: Mapping[str, Step] = {
     )
 }
 
+_ASKING = asking(STEPS)
+
 
 # Reactions
 
@@ -249,7 +251,7 @@ def react(state: OrderStream, event: Event) -> Sequence[Outgoing]:
             return _give_up_increase(state, event.change)
         case OrderCancelled():
             return undo(STEPS, state.reservation.asks, state)
-    return asked_by(STEPS, event, state)
+    return asked_by(_ASKING, event, state)
 
 
 def _release_if_asked_again(state: OrderStream, sequence: int) -> Sequence[Send]:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from chassis.decider import Fold, Outgoing, Send
-from chassis.saga import Step, ask, asked_by, name_of
+from chassis.saga import Step, ask, asked_by, asking, name_of
 from contracts.fulfillment import (
     AnnouncedLine,
     CancelReturn,
@@ -136,6 +136,8 @@ STEPS: Mapping[str, Step] = {
     )
 }
 
+_ASKING = asking(STEPS)
+
 
 def react(state: OrderStream, event: Event) -> Sequence[Outgoing]:
     """The messages of a step that was asked for, and the compensation of a return that will not come."""
@@ -146,7 +148,7 @@ def react(state: OrderStream, event: Event) -> Sequence[Outgoing]:
             key = str(event.number)
             asked = name_of(OPEN_RETURN, key) in state.returns.asks
             return STEPS[OPEN_RETURN].undo(state, key) if asked else ()
-    return asked_by(STEPS, event, state)
+    return asked_by(_ASKING, event, state)
 
 
 FOLD = Fold("returns", 3, ReturnsState(), evolve, react, deadlines_of, as_of)

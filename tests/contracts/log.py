@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from chassis.chain import GENESIS, Draft, finish
 from chassis.sealing import seal_under
@@ -69,9 +70,8 @@ def _emitted(cause: Envelope, service: str, source: str, index: int, name: str, 
     )
 
 
-def _of(envelope: Envelope, **changes: object) -> Envelope:
-    values = {name: getattr(envelope, name) for name in envelope.__dataclass_fields__}
-    return Envelope(**{**values, **changes})
+def _of(envelope: Envelope, **changes: Any) -> Envelope:
+    return envelope._replace(**changes)
 
 
 def order_events() -> tuple[Envelope, Envelope]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -64,7 +63,7 @@ RECORDS = {
     "channel-update": ChannelOut("channel.updates", 4).record(update(), "webshop-eu", "1001", CAUSE),
     "channel-update-at-counter": ChannelOut("channel.updates", 4).record(at_counter(), "webshop-eu", "1001", CAUSE),
     "channel-availability": ChannelOut("channel.availability", 4).record(
-        availability(), "webshop-eu", "SKU-1", replace(CAUSE, subject=ITEM)
+        availability(), "webshop-eu", "SKU-1", CAUSE._replace(subject=ITEM)
     ),
 }
 

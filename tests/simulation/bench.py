@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -83,7 +82,7 @@ class Bench:
 
     def send(self, target: str, command: Command, key: str, **changes: Any) -> None:
         """Put a command into the inbox as a door does; `changes` of its envelope."""
-        envelope = replace(self.envelope(target, command, key), **changes)
+        envelope = self.envelope(target, command, key)._replace(**changes)
         self.write(target.encode(), command.encode(), envelope)
 
     def write(

@@ -78,7 +78,7 @@ class _Recorder:
         if isinstance(message, DeadlinePassed):
             self._write(letter.service, [(self._passed(letter, message), letter)])
             return
-        envelope = replace(letter.envelope, source="/door/spec", causation_id=letter.envelope.id)
+        envelope = letter.envelope._replace(source="/door/spec", causation_id=letter.envelope.id)
         partition = partition_of(letter.stream.encode(), PARTITIONS)
         where = Partition(topics.inbox(letter.service), partition)
         offset = self.log.append(where, letter.stream.encode(), letter.value, envelope.headers())
@@ -89,8 +89,7 @@ class _Recorder:
         self._places[self._world._sent] = (partition, offset)
 
     def _passed(self, letter: Any, message: DeadlinePassed) -> Draft:
-        envelope = replace(
-            letter.envelope,
+        envelope = letter.envelope._replace(
             id=deadline_id(letter.stream, message.name, format_instant(message.due)),
             source=f"/{letter.service}",
             causation_id=self._causes[letter.stream],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 
@@ -211,7 +210,7 @@ def test_a_message_that_nobody_can_read_is_parked_as_it_was_and_ends_no_run() ->
     taken = next(
         one.letter for one in world.handled if one.letter.service == "order" and is_of_door(one.letter.envelope)
     )
-    unread = replace(taken.envelope, id="019f0000-0000-5000-8000-000000000001", type=PlaceHold.TYPE)
+    unread = taken.envelope._replace(id="019f0000-0000-5000-8000-000000000001", type=PlaceHold.TYPE)
     inbox, key = topics.inbox("order"), taken.stream.encode()
     producer = log.producer("a door")
     producer.begin()
