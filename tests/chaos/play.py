@@ -195,8 +195,8 @@ class Play:
             demonstration.wrong.append(
                 f"Kafka's client stood still {self.watch.stood_still} times in a topic in which there was more"
             )
-        self.told(demonstration)
         self._drain(demonstration)
+        self.told(demonstration)
         self._verify()
         self._rebuild()
 
