@@ -1,7 +1,7 @@
 """Three brokers, each its own process on its own disk, which together are one cluster: what one of them acknowledged, two have.
 
 Clients know one address, as they do behind a balancer: it leads to whichever broker lets them in, and by what that says they
-find the others.
+find the others. Where the machine allows it each has a network of its own, which can be cut (`network.py`).
 """
 
 from __future__ import annotations
@@ -27,12 +27,13 @@ from chassis.settings import Settings
 from deploy.local.broker import MESSAGE_BYTES_MAX, broker_answers
 from deploy.local.jars import classpath
 from deploy.local.process import Launch, PidFile, await_ready, free_port, launch
+from tests.chaos.network import Network
 from tests.chaos.site import Site
 from tests.waiting import eventually
 
-__all__ = ["BROKERS", "Cluster", "ClusterSite", "Node"]
+__all__ = ["NUMBERS", "Cluster", "ClusterSite", "Node"]
 
-BROKERS = 3
+NUMBERS = (1, 2, 3)
 ID = "b3JkZXJsb2ctY2hhb3MtMw"
 HEAP = "-Xmx512m"
 START_SECONDS = 120.0
@@ -71,16 +72,17 @@ log.cleaner.dedupe.buffer.size=16777216
 
 @dataclass(frozen=True)
 class Node:
-    """One broker: its number in the cluster, its folder, and its two ports."""
+    """One broker: its number in the cluster, its folder, its host and its two ports."""
 
     number: int
     folder: Path
+    host: str
     port: int
     controller: int
 
     @property
     def address(self) -> str:
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     @property
     def pid_file(self) -> PidFile:
@@ -88,11 +90,13 @@ class Node:
 
 
 class Cluster:
-    """Three brokers with their folders in `home`, and the balancer before them, from `start` to `close`."""
+    """Three brokers with their folders in `home`, and the balancer before them, from `start` to `close`. Each is in its part
+    of a `network`, or, without one, in the machine's own."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, network: Network | None = None) -> None:
+        self.network = network
         self.nodes = tuple(
-            Node(number, home / f"broker-{number}", free_port(), free_port()) for number in range(1, BROKERS + 1)
+            Node(number, home / f"broker-{number}", self._host(number), free_port(), free_port()) for number in NUMBERS
         )
         self._listener = socket.create_server((BALANCER_HOST, 0))
         self.address = f"{BALANCER_HOST}:{self._listener.getsockname()[1]}"
@@ -121,6 +125,13 @@ class Cluster:
         """Lose the disk of a broker that does not run."""
         shutil.rmtree(node.folder / "data")
 
+    def coordinator(self, group: str) -> Node:
+        """Who coordinates a group."""
+        client = self._admin()  # has to outlive its answer: one that is let go of before never gives it
+        asked = client.describe_consumer_groups([group], request_timeout=ASK_SECONDS)
+        found = asked[group].result(ASK_SECONDS * 2).coordinator
+        return next(node for node in self.nodes if node.number == found.id)
+
     def leader(self, topic: str) -> Node:
         """Who leads the first partition of a topic."""
         found = self._metadata(topic).topics[topic].partitions[0].leader
@@ -142,22 +153,29 @@ class Cluster:
         except KafkaException:
             return False
         return all(
-            len(part.isrs) == len(part.replicas) == BROKERS for topic in found for part in topic.partitions.values()
+            len(part.isrs) == len(part.replicas) == len(NUMBERS)
+            for topic in found
+            for part in topic.partitions.values()
         )
 
     def _metadata(self, topic: str | None = None) -> ClusterMetadata:
+        return self._admin().list_topics(topic, timeout=ASK_SECONDS)
+
+    def _admin(self) -> AdminClient:
         addresses = ",".join(node.address for node in self.nodes)
-        client = AdminClient({"bootstrap.servers": addresses, "log_level": 0, "log.connection.close": False})
-        return client.list_topics(topic, timeout=ASK_SECONDS)
+        return AdminClient({"bootstrap.servers": addresses, "log_level": 0, "log.connection.close": False})
+
+    def _host(self, number: int) -> str:
+        return "127.0.0.1" if self.network is None else self.network.host(number)
 
     def _launch(self, node: Node) -> psutil.Popen:
         node.folder.mkdir(exist_ok=True)
-        voters = ",".join(f"{each.number}@127.0.0.1:{each.controller}" for each in self.nodes)
+        voters = ",".join(f"{each.number}@{each.host}:{each.controller}" for each in self.nodes)
         properties = node.folder / "server.properties"
         properties.write_text(
             f"{SETTINGS}node.id={node.number}\n"
             f"controller.quorum.voters={voters}\n"
-            f"listeners=PLAINTEXT://{node.address},CONTROLLER://127.0.0.1:{node.controller}\n"
+            f"listeners=PLAINTEXT://{node.address},CONTROLLER://{node.host}:{node.controller}\n"
             f"advertised.listeners=PLAINTEXT://{node.address}\n"
             f"log.dirs={node.folder / 'data'}\n"
         )
@@ -165,6 +183,8 @@ class Cluster:
             arguments = ["kafka.tools.StorageTool", "format", f"--cluster-id={ID}", f"--config={properties}"]
             subprocess.run(self._java(*arguments), capture_output=True, timeout=FORMAT_SECONDS, check=True)
         command = self._java("kafka.Kafka", str(properties))
+        if self.network is not None:
+            command = self.network.inside(node.number, command)
         plan = Launch(command, node.folder / "broker.log", {}, parent_death_signal=signal.SIGKILL)
         return launch(plan, node.pid_file, address=node.address)
 
@@ -182,7 +202,7 @@ class Cluster:
         """To the first broker that lets in, until either side ends."""
         for node in self.nodes:
             with suppress(OSError):
-                broker = socket.create_connection(("127.0.0.1", node.port), timeout=ASK_SECONDS)
+                broker = socket.create_connection((node.host, node.port), timeout=ASK_SECONDS)
                 broker.settimeout(None)
                 back = threading.Thread(target=_pass_on, args=(broker, client), daemon=True)
                 back.start()
@@ -203,14 +223,17 @@ def _pass_on(source: socket.socket, target: socket.socket) -> None:
 
 
 class ClusterSite(Site):
-    """An installation on three brokers, which are started first and closed last by whoever makes it."""
+    """An installation on three brokers, which are started first and closed last by whoever makes it. `uncut` is why their
+    network cannot be cut, where it cannot."""
 
-    def __init__(self, settings: Settings, cluster: Cluster) -> None:
+    def __init__(self, settings: Settings, cluster: Cluster, uncut: str) -> None:
         super().__init__(settings)
-        self.cluster = cluster
+        self.cluster, self.uncut = cluster, uncut
 
     def heal(self) -> None:
-        """Start what does not run, brokers and database first."""
+        """Mend the network, and start what does not run, brokers and database first."""
+        if self.cluster.network is not None:
+            self.cluster.network.heal()
         self.cluster.start()
         self.start_database()
         self.start_ended()
