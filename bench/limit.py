@@ -1,7 +1,7 @@
 """The limit: how many records a second the loop's client moves exactly once from topic to topic, when nobody decides
 anything.
 
-Consume, produce, commit, as the loop does it (chassis/kafka.py has the same settings): one consumer and one
+Consume, produce, commit, as the loop does it (chassis/kafka/ has the same settings): one consumer and one
 transactional producer a process, offsets in the transaction, records of the size and transactions of the length that
 the services wrote.
 """

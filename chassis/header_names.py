@@ -2,7 +2,7 @@
 they raise otherwise they raise again at every attempt, so that one such record stops its partition for good.
 
 Here the client of doors and workers (aiokafka) is taught to read them, as `readable` says. The loop's client cannot be
-taught: it loses the headers of such a record (chassis/kafka.py).
+taught: it loses the headers of such a record (chassis/kafka/records.py).
 """
 
 from __future__ import annotations

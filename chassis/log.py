@@ -1,6 +1,6 @@
 """The log as the chassis sees it: records, transactions, groups, and the errors that matter.
 
-Two logs speak it: Kafka (chassis/kafka.py) and the one in memory (chassis/memory.py); both pass the same conformance
+Two logs speak it: Kafka (chassis/kafka/) and the one in memory (chassis/memory.py); both pass the same conformance
 suite. Nothing here knows a client library.
 """
 

@@ -315,7 +315,7 @@ class MemoryLog:
     def bounds(self, topic: str, partition: int) -> tuple[int, int]:
         return 0, len(self._topics[topic][partition].entries)
 
-    # -- topics and positions, as chassis/kafka.py makes them --------------------------------------------------
+    # -- topics and positions, as chassis/kafka/ makes them ----------------------------------------------------
 
     def create_topics(self, specs: Sequence[TopicSpec]) -> list[str]:
         """Make the topics that are missing; the names of those made."""

@@ -2,7 +2,7 @@
 
 Each default of the client is wrong for us, so the settings stand here once. A subscriber reads what is committed, from
 the earliest record on, and its position moves only after what it was given is done. The loop has a client of its own
-(chassis/kafka.py).
+(chassis/kafka/).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The one table of topics: their names, partitions and settings.
 
 Whoever makes a topic, checks one or documents one reads it here. How many partitions an installation has is its own
-setting, chosen once; the client that makes topics is chassis/kafka.py.
+setting, chosen once; the client that makes topics is chassis/kafka/cluster.py.
 """
 
 from __future__ import annotations

@@ -12,8 +12,9 @@ import pytest
 from confluent_kafka import TopicPartition as TopicAndOffset
 from confluent_kafka.admin import AdminClient
 
-from chassis import kafka, still
+from chassis import still
 from chassis.kafka import KafkaLog
+from chassis.kafka import group as grouping
 from chassis.log import (
     Abortable,
     Fenced,
@@ -468,7 +469,7 @@ def test_a_position_is_not_known_while_a_transaction_holds_it(bench: Bench, monk
     producer.begin()
     producer.send_offsets(bench.topic, {0: 5}, member.consumer.group_metadata())
     with monkeypatch.context() as shorter:
-        shorter.setattr(kafka, "REQUEST_TIMEOUT", 1.0)
+        shorter.setattr(grouping, "REQUEST_TIMEOUT", 1.0)
         with pytest.raises(LogError, match="not known yet"):
             member.consumer.committed(0)
     producer.commit()

@@ -10,7 +10,9 @@ from unittest.mock import Mock
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from chassis import kafka, unanswered
+from chassis import unanswered
+from chassis.kafka import KafkaLog, cluster
+from chassis.kafka import producer as producing
 from chassis.log import Indefinite, LogError, TooManyUnanswered
 from chassis.unanswered import answered
 
@@ -30,9 +32,9 @@ def test_a_client_with_such_a_call_inside_is_let_alone(monkeypatch: pytest.Monke
     client = Mock()
     released = Event()
     client.send_offsets_to_transaction.side_effect = lambda *_: released.wait()
-    monkeypatch.setattr(kafka, "Producer", lambda _: client)
-    monkeypatch.setattr(kafka, "ANSWER_TIMEOUT", 0.05)
-    producer = kafka.KafkaLog("127.0.0.1:1").producer("order-0")
+    monkeypatch.setattr(producing, "Producer", lambda _: client)
+    monkeypatch.setattr(producing, "ANSWER_TIMEOUT", 0.05)
+    producer = KafkaLog("127.0.0.1:1").producer("order-0")
     producer.begin()
     with pytest.raises(Indefinite):
         producer.send_offsets("order.inbox", {0: 7}, object())
@@ -46,7 +48,7 @@ def test_a_client_with_such_a_call_inside_is_let_alone(monkeypatch: pytest.Monke
 
 def test_after_so_many_of_them_no_client_is_made_any_more_until_some_return(monkeypatch: pytest.MonkeyPatch) -> None:
     # given as many calls inside clients that never answer as there may be, of which one returns after all
-    monkeypatch.setattr(kafka, "Producer", Mock())
+    monkeypatch.setattr(producing, "Producer", Mock())
     monkeypatch.setattr(unanswered, "LEFT_ALONE_MAX", 2)
     monkeypatch.setattr(unanswered, "_left_alone", left := list[Thread]())
     first, second = Event(), Event()
@@ -54,7 +56,7 @@ def test_after_so_many_of_them_no_client_is_made_any_more_until_some_return(monk
         with pytest.raises(Indefinite):
             answered(released.wait, seconds=0.01)
     # when another producer is asked for, then it is refused, since only the end of the process would end them
-    log = kafka.KafkaLog("127.0.0.1:1")
+    log = KafkaLog("127.0.0.1:1")
     with pytest.raises(TooManyUnanswered, match="2 calls"):
         log.producer("order-0")
     # and when one of them has returned, there is one again
@@ -67,11 +69,11 @@ def test_after_so_many_of_them_no_client_is_made_any_more_until_some_return(monk
 def test_a_client_that_does_not_close_is_left_alone_too(monkeypatch: pytest.MonkeyPatch) -> None:
     client, released = Mock(), Event()
     client.close.side_effect = lambda: released.wait()
-    monkeypatch.setattr(kafka, "Producer", lambda _: client)
-    monkeypatch.setattr(kafka, "CLOSE_TIMEOUT", 0.01)
+    monkeypatch.setattr(producing, "Producer", lambda _: client)
+    monkeypatch.setattr(producing, "CLOSE_TIMEOUT", 0.01)
     monkeypatch.setattr(unanswered, "LEFT_ALONE_MAX", 1)
     monkeypatch.setattr(unanswered, "_left_alone", [])
-    log = kafka.KafkaLog("127.0.0.1:1")
+    log = KafkaLog("127.0.0.1:1")
     log.producer("order-0").close()
     with pytest.raises(TooManyUnanswered):
         log.producer("order-0")
@@ -113,8 +115,8 @@ def test_after_a_leader_that_did_not_answer_its_follower_is_asked(
 ) -> None:
     # given a client that knows a leader which is away, and that one made anew knows who follows it
     clients = [Asking(late), Asking(7)]
-    monkeypatch.setattr(kafka, "_admin_client", lambda bootstrap: clients.pop(0))
-    log = kafka.KafkaLog("127.0.0.1:1")
+    monkeypatch.setattr(cluster, "_admin_client", lambda bootstrap: clients.pop(0))
+    log = KafkaLog("127.0.0.1:1")
     # when it is asked where a topic ends, then that is not known yet
     with pytest.raises(LogError, match="not known yet"):
         log.bounds("order.inbox", 0)
@@ -124,5 +126,5 @@ def test_after_a_leader_that_did_not_answer_its_follower_is_asked(
 
 def test_a_leader_of_another_epoch_is_asked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     clients = [Asking(KafkaException(KafkaError(KafkaError.FENCED_LEADER_EPOCH))), Asking(7)]
-    monkeypatch.setattr(kafka, "_admin_client", lambda bootstrap: clients.pop(0))
-    assert kafka.KafkaLog("127.0.0.1:1").bounds("order.inbox", 0) == (7, 7)
+    monkeypatch.setattr(cluster, "_admin_client", lambda bootstrap: clients.pop(0))
+    assert KafkaLog("127.0.0.1:1").bounds("order.inbox", 0) == (7, 7)
