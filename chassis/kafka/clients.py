@@ -17,12 +17,17 @@ FETCH_QUEUE_KBYTES_MAX = 65_536
 """What a consumer may hold fetched but not handed out: bounds its memory."""
 
 
-def committed_reading(bootstrap: str, group: str, wait_ms: int) -> dict[str, Any]:
-    """How a client is set that hands out records: what was committed alone, from places that it is told and never guesses.
+FETCH_WAIT_MS = 500
+"""How long the broker may keep an answer back while there is nothing: what is written meanwhile is answered at once.
 
-    `wait_ms`: how long the broker may keep an answer back while there is nothing. What is written meanwhile is answered
-    at once, and each answer that says nothing costs both sides.
-    """
+Each answer that says nothing costs both sides. But only such an answer tells that a partition's end was reached, where
+the end of a transaction is the last that stands there, and who has to know that (a service that takes a partition over,
+`oms status`) waits for it.
+"""
+
+
+def committed_reading(bootstrap: str, group: str) -> dict[str, Any]:
+    """How a client is set that hands out records: what was committed alone, from places that it is told and never guesses."""
     return {
         "bootstrap.servers": bootstrap,
         "group.id": group,
@@ -31,5 +36,5 @@ def committed_reading(bootstrap: str, group: str, wait_ms: int) -> dict[str, Any
         "auto.offset.reset": "error",
         "queued.min.messages": FETCH_QUEUE_RECORDS_MIN,
         "queued.max.messages.kbytes": FETCH_QUEUE_KBYTES_MAX,
-        "fetch.wait.max.ms": wait_ms,
+        "fetch.wait.max.ms": FETCH_WAIT_MS,
     }

@@ -17,10 +17,6 @@ __all__ = ["GroupConsumer"]
 SESSION_TIMEOUT_MS = 10_000
 POLL_INTERVAL_MAX_MS = 300_000
 
-FETCH_WAIT_MS = 500
-"""Shorter than a reader's: a client that is told to read elsewhere waits for the answer first, which inboxes do as often as
-they change hands or were held back."""
-
 BATCH_LINGER = 0.003
 """Seconds to wait for more once the first record of a batch is there, where it was waited for."""
 
@@ -38,7 +34,7 @@ class GroupConsumer:
         self._rebalance = Rebalance(set(), set())
         self._consumer = Consumer(
             {
-                **committed_reading(bootstrap, group, FETCH_WAIT_MS),
+                **committed_reading(bootstrap, group),
                 "partition.assignment.strategy": "cooperative-sticky",
                 "session.timeout.ms": SESSION_TIMEOUT_MS,
                 "heartbeat.interval.ms": SESSION_TIMEOUT_MS // 5,

@@ -19,8 +19,6 @@ __all__ = ["TopicReader"]
 
 log = logging.getLogger("orderlog")
 
-READER_WAIT_MS = 2_000
-
 
 class TopicReader:
     """A reader that stands still (chassis/still.py) goes on with another client, from where it was."""
@@ -35,7 +33,7 @@ class TopicReader:
         return Consumer(
             {
                 # The client wants a group's name; nothing is ever committed to it.
-                **committed_reading(self._bootstrap, "orderlog-reader", READER_WAIT_MS),
+                **committed_reading(self._bootstrap, "orderlog-reader"),
                 "enable.partition.eof": True,
             }
         )

@@ -53,6 +53,8 @@ NEVER_REACHED: Mapping[str, str] = {
     "message order ValueRefused": _OWN_LEDGER,
     "message order ValueRepeated": KEPT_DAYS,
     "message order WithdrawRefund": _SELDOM,
+    "message order AddNote": _NO_ACT,
+    "message order AssignOrder": _NO_ACT,
     "message payments CollectionFailed": _SELDOM,
     "message payments InvoicePaid": _SELDOM,
     "message payments MoveOnAccount": KEPT_DAYS,
