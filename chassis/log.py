@@ -135,6 +135,9 @@ class GroupConsumer(Protocol):
 class TransactionalProducer(Protocol):
     """Writes all of a transaction or nothing of it. Raises Abortable, Indefinite or Fenced."""
 
+    def cut_off(self) -> bool:
+        """Whether the log was away since this producer was made: another is answered sooner than this one."""
+
     def begin(self) -> None: ...
 
     def send(self, records: Sequence[NewRecord]) -> None: ...

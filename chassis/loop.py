@@ -132,6 +132,10 @@ class Loop:
         Raises Fenced, NoPosition, ChainBroken and TooManyUnanswered: after those the process ends. Raises Indefinite while a new producer
         is needed and cannot be had: then nothing is handled, and the next step tries again.
         """
+        if self._producer is not None and self._producer.cut_off():
+            # At once, while nobody waits for an answer: so all services do it at the same time, and not one after the
+            # other, each with the first message that the one before it sends.
+            self._start_again()
         producer = self._producer or self._start_producer()
         before = {number: owned for number, owned in self.partitions.owned.items() if owned.running}
         records = self._consumer.poll(self._limits.batch_records, timeout)
@@ -376,7 +380,8 @@ class Loop:
             self._abort(producer, batch)
             return
         except Indefinite:
-            self._start_again(batch)
+            batch.handled = 0
+            self._start_again()
             return
         faultpoint("loop.committed")
         ours = {number: span for (topic, number), span in spans.items() if topic == self._service.events}
@@ -391,20 +396,21 @@ class Loop:
         try:
             producer.abort()
         except Indefinite:
-            self._start_again(batch)
+            batch.handled = 0
+            self._start_again()
             return
         batch.handled = 0
         self.partitions.rewind(batch.read)
 
-    def _start_again(self, batch: _Batch) -> None:
-        """Nobody knows how the last transaction ended: this producer may not be used again, nor anything remembered.
+    def _start_again(self) -> None:
+        """Nobody knows how the last transaction ended, or would end: this producer may not be used again, nor anything
+        remembered.
 
         The next step makes another; no partition is looked at before that has fenced what this one left.
         """
         self._close_producer()
         self._cache.clear()
         self.partitions.restart()
-        batch.handled = 0
 
     def _close_producer(self) -> None:
         producer, self._producer = self._producer, None

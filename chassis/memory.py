@@ -219,6 +219,9 @@ class _TransactionalProducer:
             raise Indefinite("the transaction's outcome is unknown: none is open")
         return self.transaction
 
+    def cut_off(self) -> bool:
+        return False
+
     def begin(self) -> None:
         if self.transaction is not None:
             raise Indefinite("the transaction's outcome is unknown: one is open already")

@@ -15,7 +15,7 @@ from confluent_kafka.admin._listoffsets import OffsetSpec
 from confluent_kafka.admin._resource import ResourceType
 from confluent_kafka.cimpl import NewTopic
 
-from chassis.kafka.clients import REQUEST_TIMEOUT
+from chassis.kafka.clients import REQUEST_TIMEOUT, reaching
 from chassis.kafka.group import GroupConsumer
 from chassis.kafka.producer import TransactionalProducer
 from chassis.kafka.reader import TopicReader
@@ -43,7 +43,7 @@ class TopicsMisset(LogError):
 
 def _admin_client(bootstrap: str) -> AdminClient:
     """Without its notes (above LOG_NOTICE) on how it ends, which would stand among what a command prints."""
-    return AdminClient({"bootstrap.servers": bootstrap, "log_level": 5})
+    return AdminClient({**reaching(bootstrap), "log_level": 5})
 
 
 class KafkaLog:
@@ -219,7 +219,7 @@ class KafkaLog:
 
     def commit_positions(self, group: str, topic: str, positions: Mapping[int, int]) -> None:
         """Set a group's positions by hand, while nobody of it runs; raises LogError when somebody does."""
-        consumer = Consumer({"bootstrap.servers": self._bootstrap, "group.id": group, "enable.auto.commit": False})
+        consumer = Consumer({**reaching(self._bootstrap), "group.id": group, "enable.auto.commit": False})
         try:
             offsets = [KafkaTopicPartition(topic, partition, offset) for partition, offset in positions.items()]
             consumer.commit(offsets=offsets, asynchronous=False)
@@ -236,7 +236,7 @@ class KafkaLog:
         """
         consumer = Consumer(
             {
-                "bootstrap.servers": self._bootstrap,
+                **reaching(self._bootstrap),
                 "group.id": group,
                 "enable.auto.commit": False,
                 "isolation.level": "read_uncommitted",

@@ -14,7 +14,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from confluent_kafka import TopicPartition as KafkaTopicPartition
 
-from chassis.kafka.clients import CLOSE_TIMEOUT, REQUEST_TIMEOUT
+from chassis.kafka.clients import CLOSE_TIMEOUT, REQUEST_TIMEOUT, reaching
 from chassis.log import Abortable, Fenced, Indefinite, LogError, NewRecord, TopicPartition
 from chassis.unanswered import answered, leave
 from contracts.topics import DEAD_LETTER_BYTES_MAX
@@ -66,10 +66,11 @@ class TransactionalProducer:
     def __init__(self, bootstrap: str, transactional_id: str) -> None:
         self._written: dict[TopicPartition, tuple[int, int]] = {}
         self._failed: str | None = None
-        self._unanswered = False
+        self._unanswered = self._cut_off = False
         self._producer = Producer(
             {
-                "bootstrap.servers": bootstrap,
+                **reaching(bootstrap),
+                "error_cb": self._heard,
                 "transactional.id": transactional_id,
                 "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
                 "enable.idempotence": True,
@@ -86,6 +87,18 @@ class TransactionalProducer:
                 self._producer.init_transactions(REQUEST_TIMEOUT)
         except Indefinite as error:
             raise Indefinite("the broker gives no producer yet") from error
+        self._producer.poll(0)  # hears what went wrong on the way here, which is over
+        self._cut_off = False
+
+    def _heard(self, error: KafkaError) -> None:
+        # Every broker: of one alone that is away each new client hears as well, for as long as it stays away.
+        self._cut_off = self._cut_off or error.code() == KafkaError._ALL_BROKERS_DOWN
+
+    def cut_off(self) -> bool:
+        """A client that lost its only broker is not answered by that again where it asks for the group's coordinator
+        (librdkafka 5456); one that is made anew is, at once."""
+        self._producer.poll(0)
+        return self._cut_off
 
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:

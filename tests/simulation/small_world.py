@@ -57,11 +57,14 @@ DEATHS = (
 
 
 class ChancyProducer:
-    """A producer whose transactions sometimes must be aborted, or end in a way that nobody learns."""
+    """A producer whose transactions sometimes must be aborted, or end in a way that nobody learns; sometimes it is cut off."""
 
     def __init__(self, log: ChancyLog, transactional_id: str) -> None:
         self._log = log
         self._producer = MemoryLog.producer(log, transactional_id)
+
+    def cut_off(self) -> bool:
+        return self._log.happens(0.01)
 
     def begin(self) -> None:
         self._producer.begin()

@@ -338,13 +338,15 @@ def test_deadlines_that_stay_do_not_keep_others_from_being_fired() -> None:
 
 
 class AwayLog(MemoryLog):
-    """`lagging`: its readers bring nothing. `away`: it answers no commit and gives no producer."""
+    """`lagging`: its readers bring nothing. `away`: it answers no commit and gives no producer. `lost`: whether the
+    producers that were made so far are cut off."""
 
-    lagging = away = False
+    lagging = away = lost = False
 
     def producer(self, transactional_id: str) -> Any:
         if self.away:
             raise Indefinite("the broker gives no producer now")
+        self.lost = False
         return AwayProducer(self, transactional_id)
 
     def reader(self) -> Any:
@@ -360,6 +362,9 @@ class AwayProducer:
     def __getattr__(self, name: str) -> Any:
         assert not self._closed, "the producer is closed"
         return getattr(self._producer, name)
+
+    def cut_off(self) -> bool:
+        return self._log.lost
 
     def commit(self) -> None:
         if self._log.away:
@@ -377,6 +382,25 @@ class LaggingReader:
 
     def poll(self, limit: int, timeout: float) -> tuple[list[Record], dict[TopicPartition, int]]:
         return ([], {}) if self._log.lagging else self._reader.poll(limit, timeout)
+
+
+def test_who_was_cut_off_has_another_producer_before_the_next_message_comes() -> None:
+    # given a process that has handled something
+    bench = Bench(log=AwayLog)
+    log = bench.log
+    assert isinstance(log, AwayLog)
+    bench.start()
+    bench.send(HERE, OpenHall(seats=5), "open")
+    bench.run()
+    # when the log was away for a while in which nothing came
+    log.lost = True
+    bench.run(1)
+    # then the next step has a producer that was made since, and what comes is handled once
+    assert not log.lost
+    bench.send(HERE, TakeSeats(booking="a", seats=5), "a")
+    bench.run()
+    assert kinds(bench.events(HERE)) == ["HallOpened", "SeatsTaken"]
+    prove_wire(bench)
 
 
 def test_nothing_is_handled_until_a_producer_is_there_again_and_then_nothing_twice() -> None:
