@@ -6,14 +6,13 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from chassis.comparison import TableCompared
 from chassis.log import Log
 from chassis.settings import Settings, load_settings
 from chassis.tokens import Role
@@ -22,11 +21,13 @@ from oms.declared import declared
 from oms.finding import people_of
 from oms.reach import reach_log
 from oms.rebuild.channels import NAME as CHANNELS
-from oms.rebuild.channels import NOT_OF_TOPICS, channel_models
+from oms.rebuild.channels import channel_models
+from oms.rebuild.documents import document_of, explained
 from oms.rebuild.read_models import ReadModels, rebuild_read_models
 from oms.rebuild.running import Rebuilt, Watcher, rebuild_and_compare
-from oms.rebuild.showing import checked_services, compared_table, first_difference
+from oms.rebuild.showing import checked_services, compared_table
 from oms.tokens import at_console
+from oms.told_progress import AsProgress, Teller
 from services.console import app as console_app
 from services.console.people import PeopleProjection
 
@@ -49,22 +50,25 @@ def rebuild(
         bool, typer.Option("--swap", help="Put the new tables in the place of the live ones, also where they differ.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    as_progress: AsProgress = False,
 ) -> None:
     """Build all tables of services again from their topics, and compare them with the live ones, while these go on."""
+    if as_progress and not as_json:
+        raise typer.BadParameter("--progress is for programs: say --json too")
     settings = load_settings()
     if swap:
         at_console(settings, Role.ADMIN)
     named = _named(services, swap)
     log = reach_log(settings)
-    found = []
+    found, teller = [], Teller() if as_progress else None
     for name in named:
-        with _watching(name, shown=not as_json) as watcher:
+        with _watching(name, teller, shown=not as_json) as watcher:
             one = _rebuilt(settings, log, name, watcher, swap)
         found.append(one)
         if not as_json:
             _show(one)
     if as_json:
-        document = {"equal": all(one.equal for one in found), "services": [_document(one) for one in found]}
+        document = {"equal": all(one.equal for one in found), "services": [document_of(one) for one in found]}
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
     raise typer.Exit(0 if all(one.equal for one in found) else DIFFERENT)
 
@@ -113,6 +117,23 @@ class _Bar:
         self._progress.update(self._task, description=f"{self._service}: {rows:,} rows compared")
 
 
+class _Said:
+    """A watcher that tells programs."""
+
+    def __init__(self, teller: Teller, service: str) -> None:
+        self._teller, self._service = teller, service
+
+    def follows(self, total: int) -> None:
+        self._teller.begin(f"{self._service}: offsets followed", total)
+
+    def followed(self, offsets: int) -> None:
+        self._teller.done(offsets)
+
+    def compared(self, rows: int) -> None:
+        self._teller.begin(f"{self._service}: rows compared")
+        self._teller.done(rows)
+
+
 class _Silent:
     """A watcher that draws nothing."""
 
@@ -124,9 +145,9 @@ class _Silent:
 
 
 @contextmanager
-def _watching(service: str, *, shown: bool) -> Iterator[Watcher]:
+def _watching(service: str, teller: Teller | None, *, shown: bool) -> Iterator[Watcher]:
     if not shown:
-        yield _Silent()
+        yield _Silent() if teller is None else _Said(teller, service)
         return
     columns = (
         TextColumn("{task.description}"),
@@ -141,48 +162,9 @@ def _watching(service: str, *, shown: bool) -> Iterator[Watcher]:
 
 def _show(found: Rebuilt) -> None:
     console.print(compared_table(found.service, found.tables, "live", "rebuilt"))
-    for one in found.tables:
-        for line in _why(found, one):
-            console.print(escape(line), highlight=False)
+    for line in explained(found):
+        console.print(escape(line), highlight=False)
     console.print(f"{found.offsets:,} offsets followed; calls outside: {found.calls_outside}\n", highlight=False)
     if found.swapped:
         kept = "" if found.equal else "; what differed is kept beside them, in the schema that ends in _replaced"
         console.print(f"The live tables of {found.service} are the new ones now{kept}.\n", highlight=False)
-
-
-def _why(found: Rebuilt, one: TableCompared) -> Iterator[str]:
-    if found.service == CHANNELS and one.table in NOT_OF_TOPICS:
-        columns = ", ".join(sorted(NOT_OF_TOPICS[one.table]))
-        yield f"{one.table}: {columns} is left out; it is no function of the topics"
-    if one.outdated:
-        yield f"{one.table}: {one.outdated} rows of another release, which are never read, are left out"
-    if one.equal:
-        return
-    if one.note is not None:
-        yield f"{one.table}: {one.note}"
-    if one.live is not None and one.rebuilt is not None and one.live.rows != one.rebuilt.rows:
-        yield f"{one.table}: {one.live.rows} rows are live, {one.rebuilt.rows} rebuilt"
-    if one.first is not None:
-        yield from first_difference(one.table, one.first, "live", "rebuilt")
-
-
-def _document(found: Rebuilt) -> dict[str, Any]:
-    return {
-        "service": found.service,
-        "equal": found.equal,
-        "offsets": found.offsets,
-        "calls_outside": found.calls_outside,
-        "swapped": found.swapped,
-        "tables": [_table(one) for one in found.tables],
-    }
-
-
-def _table(one: TableCompared) -> dict[str, Any]:
-    document: dict[str, Any] = {"table": one.table, "equal": one.equal, "outdated": one.outdated}
-    for name, side in (("live", one.live), ("rebuilt", one.rebuilt)):
-        document[name] = None if side is None else {"rows": side.rows, "sha256": side.sha256}
-    if one.note is not None:
-        document["note"] = one.note
-    if one.first is not None:
-        document["first"] = {"key": one.first.key, "live": one.first.live, "rebuilt": one.first.rebuilt}
-    return document

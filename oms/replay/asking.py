@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,19 +18,42 @@ from oms.calls import print_json
 from oms.declared import declared
 from oms.past import instant
 from oms.reach import reach_log
-from oms.replay.into import PlayedInto, play_into, remove
+from oms.replay.documents import lines_of, played_document
+from oms.replay.into import play_into, remove
 from oms.replay.selecting import Selection, choose, counted
-from oms.what_if.showing import differs_document, differs_line
+from oms.told_progress import Teller
 
-__all__ = ["play_selected", "remove_sandbox", "selection_of"]
+__all__ = ["Shown", "play_selected", "remove_sandbox", "selection_of"]
 
-SHOWN_MAX = 10
 DIFFERENT = 1
 
 _NAMESPACE = re.compile(r"[a-z][a-z0-9]{0,30}")
 _RANGE = re.compile(r"(\d+)=(\d+)-(\d+)")
 
 console = Console()
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How it is told what happens: for people or as JSON, and to a teller how far it is."""
+
+    as_json: bool
+    teller: Teller | None = None
+
+    def chooses(self) -> None:
+        """Records are being chosen."""
+        if self.teller is not None:
+            self.teller.begin("records read and chosen")
+
+    @contextmanager
+    def playing(self, records: int) -> Iterator[Callable[[int], None]]:
+        """So many are being played: what is to be called with the number of those that are."""
+        if self.teller is not None:
+            self.teller.begin("records played", records)
+            yield self.teller.done
+            return
+        with console.status("") as status:
+            yield lambda done: status.update(f"{done:,} of {records:,} records")
 
 
 def selection_of(
@@ -61,9 +86,9 @@ def play_selected(
     selection: Selection,
     namespace: str,
     rate: float | None,
+    shown: Shown,
     *,
     dry_run: bool,
-    as_json: bool,
 ) -> int:
     """Play, or only count; the exit code."""
     if not _NAMESPACE.fullmatch(namespace):
@@ -71,22 +96,15 @@ def play_selected(
             f"{namespace!r} is no namespace: a small letter, then small letters and digits, 31 at most"
         )
     log, live = reach_log(settings), [declared(name, settings.namespace) for name in services]
+    shown.chooses()
     chosen = choose(log, live, selection)
     counts = counted(chosen)
     if dry_run:
-        _tell(counts, None, namespace, as_json)
+        _tell(played_document(namespace, counts, None), shown.as_json)
         return 0
-    with console.status("") as shown:
-        found = play_into(
-            log,
-            settings.database,
-            live,
-            chosen,
-            namespace,
-            rate,
-            lambda done: shown.update(f"{done:,} of {counts['records']:,} records"),
-        )
-    _tell(counts, found, namespace, as_json)
+    with shown.playing(counts["records"]) as tell:
+        found = play_into(log, settings.database, live, chosen, namespace, rate, tell)
+    _tell(played_document(namespace, counts, found), shown.as_json)
     return 0 if found.equal else DIFFERENT
 
 
@@ -99,39 +117,9 @@ def remove_sandbox(settings: Settings, namespace: str, as_json: bool) -> None:
         console.print(f"The sandbox {namespace} is gone: {removed} topics and the tables of its services.")
 
 
-def _tell(counts: Mapping[str, Any], found: PlayedInto | None, namespace: str, as_json: bool) -> None:
+def _tell(document: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
-        print_json({"namespace": namespace, "chosen": counts, "played": None if found is None else _document(found)})
+        print_json(document)
         return
-    for line in (*_chosen(counts), *(() if found is None else _played(found, namespace))):
+    for line in lines_of(document):
         console.print(escape(line), highlight=False)
-
-
-def _document(found: PlayedInto) -> dict[str, Any]:
-    return {
-        "records": found.records,
-        "events": found.events,
-        "streams": found.streams,
-        "different": len(found.differ),
-        "first": [differs_document(each) for each in found.differ[:SHOWN_MAX]],
-        "left_out": dict(sorted(found.left_out.items())),
-        "calls_outside": found.calls_outside,
-    }
-
-
-def _chosen(counts: Mapping[str, Any]) -> Iterator[str]:
-    between = f", from {counts['first']} to {counts['last']}" if counts["records"] else ""
-    yield f"{counts['records']:,} records are chosen{between}"
-    for name in ("services", "types"):
-        if counts[name]:
-            yield f"  {name}: {', '.join(f'{which} {number:,}' for which, number in counts[name].items())}"
-
-
-def _played(found: PlayedInto, namespace: str) -> Iterator[str]:
-    yield f"{found.records:,} records were handled in {namespace}, {found.events:,} events written"
-    for reason, count in sorted(found.left_out.items()):
-        yield f"{count:,} records were left out: {reason}"
-    yield f"{found.streams - len(found.differ):,} of {found.streams:,} streams were written as they were"
-    for each in found.differ[:SHOWN_MAX]:
-        yield differs_line(each)
-    yield f"calls outside: {found.calls_outside}"

@@ -20,9 +20,10 @@ from contracts.topics import SERVICES
 from oms.declared import declared
 from oms.reach import reach_log
 from oms.rebuild.showing import checked_services, compared_table, first_difference
-from oms.replay.asking import play_selected, remove_sandbox, selection_of
+from oms.replay.asking import Shown, play_selected, remove_sandbox, selection_of
 from oms.replay.comparing import Replayed, Wanted, document_of, replay
 from oms.tokens import at_console
+from oms.told_progress import AsProgress, Teller
 
 __all__ = ["replay_log"]
 
@@ -55,11 +56,14 @@ def replay_log(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="With --into: only say how many records.")] = False,
     removing: Annotated[bool, typer.Option("--remove", help="With --into: delete that sandbox.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    as_progress: AsProgress = False,
 ) -> None:
     """Let this version and another make all tables of the same log and compare them, or play a part of the log into a
     sandbox and compare what is written with what was."""
     if (other is None) == (into is None):
         raise typer.BadParameter("say --with CHECKOUT, or --into NAMESPACE")
+    if as_progress and not (as_json and into):
+        raise typer.BadParameter("--progress is for programs that play into a sandbox: say --json and --into too")
     settings = load_settings()
     at_console(settings, Role.ADMIN)
     named = checked_services(services)
@@ -68,7 +72,8 @@ def replay_log(
             remove_sandbox(settings, into, as_json)
             return
         selection = selection_of(named, since, until, offsets or [], key or [], kind or [])
-        raise typer.Exit(play_selected(settings, named, selection, into, rate, dry_run=dry_run, as_json=as_json))
+        shown = Shown(as_json, Teller() if as_progress else None)
+        raise typer.Exit(play_selected(settings, named, selection, into, rate, shown, dry_run=dry_run))
     assert other is not None
     found = [_replayed(settings, name, other.resolve()) for name in named]
     if as_json:

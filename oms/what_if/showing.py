@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -14,7 +14,7 @@ from contracts.order import SourcingDecided
 from oms.what_if.comparing import DIFFERENCES_MAX, Differs, WhatIf
 from oms.what_if.outcomes import FIGURES, Changed, Outcome
 
-__all__ = ["differs_document", "differs_line", "document_of", "show"]
+__all__ = ["differs_document", "differs_line", "differs_of", "document_of", "show"]
 
 VALUE_CHARS_MAX = 200
 """Characters of a value that are shown to people; `--json` has all of it."""
@@ -71,6 +71,20 @@ def differs_document(each: Differs) -> dict[str, Any]:
         "field": each.field,
         "values": list(each.values),
     }
+
+
+def differs_of(document: Mapping[str, Any]) -> Differs:
+    """What a document of a stream that was written otherwise says."""
+    then, now = document["values"]
+    return Differs(
+        document["service"],
+        document["stream"],
+        document["event"],
+        document["happened"],
+        document["control"],
+        document["field"],
+        (then, now),
+    )
 
 
 def _outcome(outcome: Outcome) -> dict[str, Any]:
