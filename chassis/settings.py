@@ -238,6 +238,11 @@ class Settings(BaseSettings):
         return self.home / "logs"
 
     @property
+    def runs(self) -> Path:
+        """Where it lies what operators began at the doors, a folder each."""
+        return self.home / "runs"
+
+    @property
     def master_key(self) -> Path:
         """Where the master key lies."""
         return self.master_key_file or self.home / "master.key"

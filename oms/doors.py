@@ -42,6 +42,8 @@ from oms.numbers.for_console import ExportedFigures
 from oms.process import Life, run_process
 from oms.providers import notices_of
 from oms.reach import reach_log
+from oms.runs import api as runs_api
+from oms.runs.running import Runs, command_beneath
 from oms.seller_terms import seller_terms
 from oms.serving import serve
 from services.console import app as console
@@ -156,6 +158,8 @@ def make_app(
     app.state.desk = desk = desk_of(settings, (orders, stock, work, shipments, money))
     kinds = {name: frozenset(each.service.by_kind) for name, each in desk.gates.items()}
     app.include_router(letters_api.router(desk, Settling(desk.buried, door(HTTP_DOOR), kinds)))
+    app.state.runs = runs = Runs(settings.runs, command_beneath())
+    app.include_router(runs_api.router(runs, door(HTTP_DOOR)))
     return app
 
 
@@ -177,7 +181,7 @@ def console_over(app: FastAPI, settings: Settings, seal: Seal) -> ASGIApp:
     def position(reads: Reads) -> Callable[[], object]:
         return lambda: reads.rows("select sum(position) from tracking", [])
 
-    positions = [questions.positions, *(position(gate.reads) for gate in desk.gates.values())]
+    positions = [questions.positions, app.state.runs.position, *(position(gate.reads) for gate in desk.gates.values())]
     reads = {name: gate.reads for name, gate in desk.gates.items()}
     insight = Insight(settings, reads, {"console": tables}, lambda: reach_log(settings))
     site = make_site(
@@ -234,6 +238,8 @@ async def _open(settings: Settings, life: Life) -> None:
         ends.push_async_callback(broker.stop)
         await keep_trying(broker.start, life.waits)
         app = make_app(settings, writer, waiters, horizon, sealer.seal, sealer.open, sealer.forget)
+        app.state.runs.take_up()
+        ends.push_async_callback(app.state.runs.close)
         counting = asyncio.create_task(_count_letters(app.state.desk, life), name="count-letters")
         ends.callback(counting.cancel)
         notices = Door(NOTICE_DOOR, writer, settings.partitions, settings.namespace)

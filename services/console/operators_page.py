@@ -11,8 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from contracts.topics import SERVICES
 from services.console.answering import CONSOLE, Refused, age_of, form_of, page, parts_of, told, who_of
 from services.console.installation import COUNTED_MAX
+from services.console.runs_page import READ_MODELS, shown_run
 from services.console.sheets import sheet
 
 __all__ = ["ROUTES"]
@@ -26,9 +28,10 @@ async def _operators(request: Request) -> Response:
     parts = parts_of(request)
     letters = await parts.inside.get(session.token, "/dead-letters", limit=ROWS)
     counts = await parts.inside.get(session.token, "/dead-letters/counts")
-    if not letters.fine or not counts.fine:
-        trouble = letters if not letters.fine else counts
-        raise Refused(trouble.status, "This is for operators", trouble.trouble)
+    runs = await parts.inside.get(session.token, "/runs")
+    for trouble in (letters, counts, runs):
+        if not trouble.fine:
+            raise Refused(trouble.status, "This is for operators", trouble.trouble)
     now, about = datetime.now(UTC), parts.installation
     deadlines = await asyncio.to_thread(about.deadlines, now)
     behind = await asyncio.to_thread(about.behind)
@@ -36,6 +39,9 @@ async def _operators(request: Request) -> Response:
     remade = await asyncio.to_thread(about.remade)
     values = {
         "remade": remade,
+        "runs": [shown_run(run) for run in runs.said["runs"]],
+        "services": SERVICES,
+        "rebuilt": (*SERVICES, *READ_MODELS),
         "settings": about.settings(),
         "deadlines": deadlines,
         "behind": behind,

@@ -28,6 +28,7 @@ from services.console import (
     numbers_page,
     operators_page,
     orders_pages,
+    runs_page,
     signing_in,
     stock_pages,
     warehouse_pages,
@@ -63,6 +64,7 @@ PAGES = (
     stock_pages,
     warehouse_pages,
     numbers_page,
+    runs_page,
     operators_page,
     changes,
 )

@@ -22,7 +22,7 @@ from chassis.tokens import Role, Tokens
 from oms.insight import MODELS, STORES, Insight, settings_in_force
 from oms.lag import InstalledLog
 from services.console.installation import COUNTED_MAX, Followed, Remade
-from tests.doors.test_console import Tables, opened, signed_in
+from tests.doors.test_console import Tables, form_of, opened, signed_in
 
 DUE = datetime(2026, 1, 5, 9, tzinfo=UTC)
 SECRET = "postgresql://orderlog:hunter2@db.example:5432/orderlog"
@@ -81,7 +81,7 @@ def test_settings_are_told_as_they_are_and_no_password() -> None:
 
 async def _doors(request: Request) -> Response:
     counts = {"order": {"dead_letters": 0, "parked_streams": 0, "parked_messages": 0, "oldest_seconds": None}}
-    return JSONResponse({"dead_letters": [], "services": counts})
+    return JSONResponse({"dead_letters": [], "services": counts, "runs": []})
 
 
 @pytest.mark.parametrize(("role", "status"), [(Role.ADMIN, 200), (Role.CSR, 403)])
@@ -156,3 +156,85 @@ def test_tables_that_are_made_again_say_how_far_they_are(tmp_path: Path) -> None
         page = browser.get("/console/operators").text
     assert 'value="0.25"' in page and "25 %" in page and "2,500" in page
     assert "broken off" in page and "<code>oms rebuild console</code>" in page
+
+
+RUN = {
+    "run": "r1",
+    "kind": "rebuild",
+    "service": "order",
+    "reason": "a row looks wrong",
+    "actor": {"kind": "person", "subject": "eve"},
+    "began_at": "2026-01-05T09:00:00.000Z",
+}
+FAR = {"step": "order: offsets followed", "done": 2_500, "of": 10_000, "rate": 50.0, "left_seconds": 150.0}
+HELD = {"state": "different", "ended_at": "2026-01-05T09:02:03.000Z", "found": ["order: 9 tables", "  stage: live <b>"]}
+KILLED = {"state": "broken_off", "ended_at": "2026-01-05T09:00:01.000Z", "trouble": "its process was ended by SIGKILL."}
+
+
+class Begun:
+    """Doors at which something was begun, and that keep what they are asked to do."""
+
+    def __init__(self, **run: Any) -> None:
+        self.asked: list[tuple[str, Any]] = []
+        self._run = {**RUN, **run}
+
+    async def answer(self, request: Request) -> Response:
+        if request.method == "POST":
+            self.asked.append((request.url.path, await request.json()))
+            return JSONResponse({"message_id": "r2", "location": "/runs", "outcome": "at_work"}, 202)
+        if request.url.path == "/runs":
+            return JSONResponse({"runs": [self._run], "at_once": 1})
+        return await _doors(request)
+
+
+@pytest.mark.parametrize(
+    ("run", "says"),
+    [
+        ({"state": "at_work"}, ["It starts.", "Stop it", "eve, 2026-01-05 09:00:00", "a row looks wrong"]),
+        ({"state": "at_work", "progress": FAR}, ["2,500 of 10,000", "25 %", "50 a second", "2 min 30 s left"]),
+        ({"state": "at_work", "progress": {**FAR, "of": None, "left_seconds": None, "rate": 0.0}}, ["2,500"]),
+        (HELD, ["different", "took 2 min 3 s", "stage: live &lt;b&gt;"]),
+        (KILLED, ["broken off", "ended by SIGKILL"]),
+    ],
+)
+def test_what_was_begun_says_how_far_it_is_and_what_came_of_it(
+    tmp_path: Path, run: dict[str, Any], says: Sequence[str]
+) -> None:
+    tokens, doors = Tokens(tmp_path / "tokens.toml"), Begun(**run)
+    with opened(Starlette(routes=[Route("/{path:path}", doors.answer)]), tokens, Tables(), insight()) as browser:
+        signed_in(browser, tokens, Role.ADMIN)
+        page = browser.get("/console/operators").text
+    assert [words for words in says if words not in page] == []
+    assert ("Stop it" in page) == (run["state"] == "at_work")
+
+
+def test_a_rebuild_a_replay_and_a_stop_are_asked_of_the_doors_with_their_reason(tmp_path: Path) -> None:
+    tokens, doors = Tokens(tmp_path / "tokens.toml"), Begun(state="at_work")
+    app = Starlette(routes=[Route("/{path:path}", doors.answer, methods=["GET", "POST"])])
+    with opened(app, tokens, Tables(), insight()) as browser:
+        signed_in(browser, tokens, Role.ADMIN)
+        form = form_of(browser.get("/console/operators").text)
+        rebuild = {"form": form, "kind": "rebuild", "service": "", "why": "a look"}
+        said = browser.post("/console/operators/runs", data=rebuild)
+        assert "Begun: taken, its outcome follows." in said.text
+        since = {"service": "order", "since": "2026-01-05T09:00", "until": "", "into": "trial"}
+        browser.post("/console/operators/runs", data={"form": form, "kind": "replay", "why": "a rule", **since})
+        browser.post("/console/operators/runs/r1/stop", data={"form": form, "why": "too long"})
+        # and nothing without a reason, or from another site's form
+        for wrong in ({"form": form, "why": " "}, {"form": "guessed", "why": "a look"}):
+            for path in ("/console/operators/runs", "/console/operators/runs/r1/stop"):
+                assert browser.post(path, data={"kind": "rebuild", **wrong}).status_code in {403, 422}
+    assert doors.asked == [
+        ("/runs", {"kind": "rebuild", "reason": "a look"}),
+        (
+            "/runs",
+            {
+                "kind": "replay",
+                "service": "order",
+                "into": "trial",
+                "since": "2026-01-05T09:00:00Z",
+                "reason": "a rule",
+            },
+        ),
+        ("/runs/r1/stop", {"reason": "too long"}),
+    ]

@@ -92,10 +92,9 @@ def test_every_body_has_an_example_that_its_schema_takes(name: str, content: dic
 
 
 def examples_of(schema: dict[str, Any]) -> list[Any]:
-    for one in (schema, *schema.get("anyOf", ())):
-        if "$ref" in one:
-            return list(DOCUMENT["components"]["schemas"][one["$ref"].rpartition("/")[2]]["examples"])
-    return []
+    named = [one["$ref"] for one in (schema, *schema.get("anyOf", ()), *schema.get("oneOf", ())) if "$ref" in one]
+    models = [DOCUMENT["components"]["schemas"][name.rpartition("/")[2]] for name in named]
+    return [example for model in models for example in model["examples"]]
 
 
 def test_the_example_of_an_order_is_one_that_goes_on() -> None:

@@ -1,0 +1,1 @@
+"""Long commands that an operator begins at a door: each a process of its own that the doors' process watches."""
