@@ -243,6 +243,11 @@ class Settings(BaseSettings):
         return self.home / "runs"
 
     @property
+    def exception_owners(self) -> Path:
+        """Where it is written who looks after exceptions without an order."""
+        return self.home / "exception-owners.jsonl"
+
+    @property
     def master_key(self) -> Path:
         """Where the master key lies."""
         return self.master_key_file or self.home / "master.key"

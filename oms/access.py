@@ -48,6 +48,8 @@ RULES: Rules = {
     ("POST", "/dead-letters/{name}/redrive"): _and_admin(),
     ("POST", "/dead-letters/{name}/edit"): _and_admin(),
     ("POST", "/dead-letters/{name}/discard"): _and_admin(),
+    ("GET", "/exceptions/owners"): STOCK_SEEN,
+    ("POST", "/exceptions/owners"): _and_admin(Role.CSR, Role.WAREHOUSE, Role.FINANCE),
     ("GET", "/runs"): _and_admin(),
     ("POST", "/runs"): _and_admin(),
     ("POST", "/runs/{identifier}/stop"): _and_admin(),

@@ -39,6 +39,8 @@ from oms.letters.buried import Buried
 from oms.letters.desk import Desk
 from oms.letters.settling import Settling
 from oms.numbers.for_console import ExportedFigures
+from oms.owners import api as owners_api
+from oms.owners.kept import Owners
 from oms.process import Life, run_process
 from oms.providers import notices_of
 from oms.reach import reach_log
@@ -158,6 +160,8 @@ def make_app(
     app.state.desk = desk = desk_of(settings, (orders, stock, work, shipments, money))
     kinds = {name: frozenset(each.service.by_kind) for name, each in desk.gates.items()}
     app.include_router(letters_api.router(desk, Settling(desk.buried, door(HTTP_DOOR), kinds)))
+    app.state.owners = owners = Owners(settings.exception_owners)
+    app.include_router(owners_api.router(owners, door(HTTP_DOOR)))
     app.state.runs = runs = Runs(settings.runs, command_beneath())
     app.include_router(runs_api.router(runs, door(HTTP_DOOR)))
     return app
@@ -181,7 +185,12 @@ def console_over(app: FastAPI, settings: Settings, seal: Seal) -> ASGIApp:
     def position(reads: Reads) -> Callable[[], object]:
         return lambda: reads.rows("select sum(position) from tracking", [])
 
-    positions = [questions.positions, app.state.runs.position, *(position(gate.reads) for gate in desk.gates.values())]
+    positions = [
+        questions.positions,
+        app.state.runs.position,
+        app.state.owners.position,
+        *(position(gate.reads) for gate in desk.gates.values()),
+    ]
     reads = {name: gate.reads for name, gate in desk.gates.items()}
     insight = Insight(settings, reads, {"console": tables}, lambda: reach_log(settings))
     site = make_site(

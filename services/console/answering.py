@@ -43,6 +43,10 @@ FORM_BYTES_MAX = 64 * 1024
 FIELDS_MAX = 500
 SAID_CHARS_MAX = 500
 
+PENDING = "pending"
+OUTCOMES = {PENDING: "taken, its outcome follows", "put down": "nobody looks after it any more", "looked after": "done"}
+"""What doors say that did it, in words where theirs are not enough."""
+
 SEEING = frozenset({Role.VIEWER, Role.CSR, Role.FINANCE, Role.WAREHOUSE, Role.ADMIN})
 """Who may come in; what each may see and do is the doors' business."""
 
@@ -169,8 +173,10 @@ def came_of(title: str, answer: Answer) -> tuple[str, bool]:
     """What came of something that was asked of a door, in words, and whether it was done."""
     if not answer.fine:
         return f"Nothing was done. {answer.trouble}", False
-    events = [event["type"] for event in (answer.said or {}).get("events", ())]
-    return f"{title}: {', '.join(events) or 'taken, its outcome follows'}.", True
+    said = answer.said or {}
+    events = [event["type"] for event in said.get("events", ())]
+    outcome = str(said.get("outcome", PENDING)).replace("_", " ")
+    return f"{title}: {', '.join(events) or OUTCOMES.get(outcome, outcome)}.", True
 
 
 def told(path: str, title: str, answer: Answer) -> Response:

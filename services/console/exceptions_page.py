@@ -20,7 +20,7 @@ from starlette.routing import Route
 from chassis.tokens import Grant
 from services.console.answering import Parts, Refused, age_of, came_of, form_of, page, parts_of, who_of
 from services.console.inside import Answer
-from services.console.queues import QUEUES, Deed, Queue
+from services.console.queues import QUEUES, Deed, Queue, Said
 from services.console.sheets import sheet
 from services.console.showing import duration
 
@@ -59,7 +59,7 @@ async def _exceptions(request: Request) -> Response:
     )
     queues = [_within(parts, queue) for queue in QUEUES]
     listed = [(queue, answer, _rows(queue, answer)) for queue, answer in zip(queues, answers, strict=True)]
-    owners = await _owners(parts, [row for _, _, rows in listed for row in rows])
+    owners = await _owners(parts, session.token, listed)
     found = []
     for queue, answer, rows in listed:
         if answer.status == 403:
@@ -94,29 +94,45 @@ def _rows(queue: Queue, answer: Answer) -> Sequence[Mapping[str, Any]]:
     ]
 
 
-async def _owners(parts: Parts, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
-    """Who looks after the orders of these rows."""
-    return await asyncio.to_thread(parts.questions.owners, [order for row in rows if (order := _order(row))])
+async def _owners(
+    parts: Parts, token: str, listed: Sequence[tuple[Queue, Answer, Sequence[Mapping[str, Any]]]]
+) -> Mapping[tuple[str | None, str], str]:
+    """Who looks after these rows: by list and name of one without an order, by order (and no list) of all others."""
+    orders = [order for queue, _, rows in listed if queue.owners is None for row in rows if (order := _order(row))]
+    found: dict[tuple[str | None, str], str] = {
+        (None, order): owner for order, owner in (await asyncio.to_thread(parts.questions.owners, orders)).items()
+    }
+    if any(queue.owners is not None and rows for queue, _, rows in listed):
+        answer = await parts.inside.get(token, "/exceptions/owners")
+        if answer.fine:  # a list is shown also where nobody can tell whose its rows are
+            found |= {(each["list"], each["name"]): each["owner"] for each in answer.said["owners"]}
+    return found
 
 
 def _order(row: Mapping[str, Any]) -> str:
     return str(row.get("order_id") or row.get("order") or "")
 
 
-def _row(queue: Queue, row: Mapping[str, Any], owners: Mapping[str, str], now: datetime) -> dict[str, Any]:
-    """A row with its age, whether that is more than it should be, who looks after its order, and what chooses it; moments
-    are told to the second."""
+def _row(
+    queue: Queue, row: Mapping[str, Any], owners: Mapping[tuple[str | None, str], str], now: datetime
+) -> dict[str, Any]:
+    """A row with its age, whether that is more than it should be, who looks after it, and what chooses it; moments are told
+    to the second."""
     since = _oldest(row)
     waits = now - datetime.fromisoformat(since) if since else None
     chosen = [str(row[name]) for name in queue.key if row.get(name) is not None]
     return {
         **row,
-        "owner": owners.get(_order(row), ""),
+        "owner": owners.get(_owned(queue, row), ""),
         **{name: row[name][:19].replace("T", " ") for name in TIMES if row.get(name)},
         "age": "" if waits is None else duration(max(0.0, waits.total_seconds())),
         "late": waits is not None and queue.within is not None and waits > queue.within,
         "chooses": CHOSEN + "/".join(quote(name, safe="") for name in chosen) if chosen else "",
     }
+
+
+def _owned(queue: Queue, row: Mapping[str, Any]) -> tuple[str | None, str]:
+    return (None, _order(row)) if queue.owners is None else (queue.owners, str(row.get(queue.key[0], "")))
 
 
 def _oldest(row: Mapping[str, Any]) -> str:
@@ -130,7 +146,7 @@ async def _sheet(request: Request) -> Response:
     if not answer.fine:
         raise Refused(answer.status, "This list is not shown", answer.trouble)
     now, listed = datetime.now(UTC), _rows(queue, answer)
-    owners = await _owners(parts_of(request), listed)
+    owners = await _owners(parts_of(request), session.token, [(queue, answer, listed)])
     rows = sorted((_row(queue, row, owners, now) for row in listed), key=_oldest)
     names = [*(name for name, _ in queue.columns), "owner", "age"]
     return sheet(queue.name.replace(" ", "-"), names, ([row.get(name) for name in names] for row in rows))
@@ -156,13 +172,16 @@ async def _do(request: Request) -> Response:
     if not why or not chosen:
         wanted = "Say why" if chosen else "Choose what it is to be done to"
         raise Refused(422, wanted, "Nothing was done.")
+    said = Said(why, grant.subject, fields.get("to", "").strip())
+    if deed.hands_over and not said.to:
+        raise Refused(422, "Say to whom", "Give the account that is to look after it. Nothing was done.")
     if len(chosen) > ROWS_MAX:
         raise Refused(422, "That is too much at once", f"Choose at most {ROWS_MAX}. Nothing was done.")
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def one(names: tuple[str, ...], title: str) -> Sequence[Came]:
         async with gate:
-            return await _done(parts, session.token, deed, names, title, (why, grant.subject))
+            return await _done(parts, session.token, deed, names, title, said)
 
     came = [each for found in await asyncio.gather(*(one(*row) for row in chosen.items())) for each in found]
     values = {"queue": queue, "deed": deed, "came": came, "why": why}
@@ -186,15 +205,12 @@ def _names(queue: Queue, field: str) -> tuple[str, ...]:
     return names
 
 
-async def _done(
-    parts: Parts, token: str, deed: Deed, names: tuple[str, ...], title: str, said: tuple[str, str]
-) -> Sequence[Came]:
-    """`said`: why, and by whom."""
+async def _done(parts: Parts, token: str, deed: Deed, names: tuple[str, ...], title: str, said: Said) -> Sequence[Came]:
     paths = await deed.paths(parts.inside, token, names)
     if not paths:
         return [Came(title, "Nothing was done: nothing of it waits any more.", False)]
     return [
-        Came(title, *came_of(deed.title, await parts.inside.post(token, path, deed.body(*said), said[0])))
+        Came(title, *came_of(deed.title, await parts.inside.post(token, path, deed.body(said, names), said.why)))
         for path in paths
     ]
 

@@ -15,34 +15,47 @@ from chassis.tokens import Role
 from services.console.inside import Inside
 from services.console.order_actions import part
 
-__all__ = ["QUEUES", "Deed", "Queue"]
+__all__ = ["QUEUES", "Deed", "Queue", "Said"]
 
 Names = Sequence[str]
 """What names a row at the doors: an order, or an order and its refund."""
 
 SERVED = frozenset({Role.CSR, Role.ADMIN})
 KEPT = frozenset({Role.CSR, Role.FINANCE, Role.ADMIN})
+CAME_BACK = frozenset({Role.CSR, Role.WAREHOUSE, Role.ADMIN})
+COUNTED = frozenset({Role.CSR, Role.WAREHOUSE, Role.FINANCE, Role.ADMIN})
 BOOKED = frozenset({Role.FINANCE, Role.ADMIN})
 RUN = frozenset({Role.ADMIN})
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What somebody says who does something: why, who they are, and to whom they hand over where they do."""
+
+    why: str
+    who: str
+    to: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Deed:
     """What may be done to several rows at once, by whom: the addresses that are asked for one of them, and what is said
-    there of the reason and of who does it."""
+    there. `hands_over`: it has to be said to whom."""
 
     name: str
     title: str
     roles: frozenset[Role]
     paths: Callable[[Inside, str, Names], Awaitable[Sequence[str]]]
-    body: Callable[[str, str], dict[str, Any]] = lambda why, who: {"detail": why}
+    body: Callable[[Said, Names], dict[str, Any]] = lambda said, names: {"detail": said.why}
+    hands_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Queue:
     """A queue: whose it is, what happens if nobody acts, where the doors list it, and the columns that are shown (field
     of a row, title). `within`: how soon somebody should have
-    acted, unless a setting says (exception_hours). `key`: the fields of a row that name it to `deeds`."""
+    acted, unless a setting says (exception_hours). `key`: the fields of a row that name it to `deeds`. `owners`: what the
+    doors call it in their list of who looks after rows without an order; None where that is the order's owner."""
 
     name: str
     title: str
@@ -55,6 +68,7 @@ class Queue:
     within: timedelta | None = None
     key: Sequence[str] = ()
     deeds: Sequence[Deed] = ()
+    owners: str | None = None
 
 
 def _at(template: str) -> Callable[[Inside, str, Names], Awaitable[Sequence[str]]]:
@@ -77,12 +91,36 @@ RELEASE = Deed("release", "Release all holds", KEPT, _holds_of)
 CANCEL = Deed("cancel", "Cancel what has not left", SERVED, _at("/orders/{}/cancel"))
 APPROVE = Deed("approve", "Approve", KEPT, _at("/orders/{}/refunds/{}/approve"))
 DECLINE = Deed("decline", "Do not approve", KEPT, _at("/orders/{}/refunds/{}/decline"))
-TAKE = Deed("take", "Look after it myself", KEPT, _at("/orders/{}/owner"), lambda why, who: {"owner": who})
 RETRY = Deed("retry", "Try again", KEPT, _at("/orders/{}/refunds/{}/retry"))
 WITHDRAW = Deed("withdraw", "Withdraw", BOOKED, _at("/orders/{}/refunds/{}/withdraw"))
-ISSUE = Deed("issue", "Issue now", BOOKED, _at("/invoices/{}/retry"), lambda why, who: {})
-REDRIVE = Deed("redrive", "Try again", RUN, _at("/dead-letters/{}/redrive"), lambda why, who: {})
-DISCARD = Deed("discard", "Give up", RUN, _at("/dead-letters/{}/discard"), lambda why, who: {"reason": why})
+ISSUE = Deed("issue", "Issue now", BOOKED, _at("/invoices/{}/retry"), lambda said, names: {})
+REDRIVE = Deed("redrive", "Try again", RUN, _at("/dead-letters/{}/redrive"), lambda said, names: {})
+DISCARD = Deed("discard", "Give up", RUN, _at("/dead-letters/{}/discard"), lambda said, names: {"reason": said.why})
+
+
+def _of_order(place: int = 0) -> Sequence[Deed]:
+    """Who looks after a row is who looks after its order: taken, handed over, put down. `place`: of the order among what
+    names the row."""
+    path = _at(f"/orders/{{{place}}}/owner")
+    return (
+        Deed("take", "Look after it myself", KEPT, path, lambda said, names: {"owner": said.who}),
+        Deed("hand over", "Hand over", KEPT, path, lambda said, names: {"owner": said.to}, hands_over=True),
+        Deed("put down", "Put down", KEPT, path, lambda said, names: {}),
+    )
+
+
+def _without_order(which: str, roles: frozenset[Role]) -> Sequence[Deed]:
+    """Who looks after rows of a list that have no order, which the doors keep apart: taken, handed over, put down."""
+
+    def body(owner: Callable[[Said], dict[str, Any]]) -> Callable[[Said, Names], dict[str, Any]]:
+        return lambda said, names: {"list": which, "name": names[0], "reason": said.why, **owner(said)}
+
+    path = _at("/exceptions/owners")
+    return (
+        Deed("take", "Look after it myself", roles, path, body(lambda said: {"owner": said.who})),
+        Deed("hand over", "Hand over", roles, path, body(lambda said: {"owner": said.to}), hands_over=True),
+        Deed("put down", "Put down", roles, path, body(lambda said: {})),
+    )
 
 
 QUEUES = (
@@ -97,7 +135,7 @@ QUEUES = (
         (("number", "Order"), ("external_id", "Channel's id"), ("channel_account", "Channel"), ("changed_at", "Since")),
         within=timedelta(hours=4),
         key=("order_id",),
-        deeds=(RELEASE, CANCEL, TAKE),
+        deeds=(RELEASE, CANCEL, *_of_order()),
     ),
     Queue(
         "backorders",
@@ -110,7 +148,7 @@ QUEUES = (
         (("sku", "SKU"), ("waiting", "Units"), ("order", "Order"), ("location", "Where"), ("claimed_at", "Since")),
         within=timedelta(hours=168),
         key=("order",),
-        deeds=(TAKE,),
+        deeds=_of_order(),
     ),
     Queue(
         "payments",
@@ -123,7 +161,7 @@ QUEUES = (
         (("order_id", "Order"), ("currency", "Currency"), ("changed_at", "Since")),
         within=timedelta(hours=4),
         key=("order_id",),
-        deeds=(TAKE,),
+        deeds=_of_order(),
     ),
     Queue(
         "refunds to approve",
@@ -142,7 +180,7 @@ QUEUES = (
         ),
         within=timedelta(hours=24),
         key=("order_id", "refund"),
-        deeds=(APPROVE, DECLINE, TAKE),
+        deeds=(APPROVE, DECLINE, *_of_order()),
     ),
     Queue(
         "refunds",
@@ -155,7 +193,7 @@ QUEUES = (
         (("order_number", "Order"), ("amount", "Amount"), ("cause", "Cause"), ("changed_at", "Since")),
         within=timedelta(hours=24),
         key=("order_id", "refund"),
-        deeds=(RETRY, WITHDRAW, TAKE),
+        deeds=(RETRY, WITHDRAW, *_of_order()),
     ),
     Queue(
         "astray",
@@ -174,7 +212,7 @@ QUEUES = (
         ),
         within=timedelta(hours=48),
         key=("order_id",),
-        deeds=(TAKE,),
+        deeds=_of_order(),
     ),
     Queue(
         "notices",
@@ -187,7 +225,7 @@ QUEUES = (
         (("number", "Order"), ("failed_notices", "Messages"), ("channel_account", "Channel"), ("changed_at", "Since")),
         within=timedelta(hours=24),
         key=("order_id",),
-        deeds=(TAKE,),
+        deeds=_of_order(),
     ),
     Queue(
         "returns",
@@ -199,6 +237,9 @@ QUEUES = (
         "returns",
         (("id", "Return"), ("stage", "State"), ("opened_at", "Since")),
         within=timedelta(hours=48),
+        key=("id",),
+        deeds=_without_order("returns", CAME_BACK),
+        owners="returns",
     ),
     Queue(
         "counts",
@@ -209,6 +250,9 @@ QUEUES = (
         {"suspect": "true"},
         "stock_items",
         (("sku", "SKU"), ("unit", "Unit")),
+        key=("sku",),
+        deeds=_without_order("counts", COUNTED),
+        owners="counts",
     ),
     Queue(
         "documents",
@@ -220,8 +264,8 @@ QUEUES = (
         "invoices",
         (("order_id", "Order"), ("kind", "Kind"), ("seller", "Seller"), ("drafted_at", "Since")),
         within=timedelta(hours=24),
-        key=("id",),
-        deeds=(ISSUE,),
+        key=("id", "order_id"),
+        deeds=(ISSUE, *_of_order(1)),
     ),
     Queue(
         "bank",
@@ -233,6 +277,9 @@ QUEUES = (
         "bank_entries",
         (("id", "Entry"), ("amount", "Amount"), ("currency", "Currency"), ("booked_on", "Booked")),
         within=timedelta(hours=48),
+        key=("id",),
+        deeds=_without_order("bank", BOOKED),
+        owners="bank",
     ),
     Queue(
         "dead letters",
@@ -245,6 +292,7 @@ QUEUES = (
         (("name", "Message"), ("service", "Service"), ("state", "State"), ("reason", "Reason"), ("at", "Since")),
         within=timedelta(hours=1),
         key=("name",),
-        deeds=(REDRIVE, DISCARD),
+        deeds=(REDRIVE, DISCARD, *_without_order("dead_letters", RUN)),
+        owners="dead_letters",
     ),
 )

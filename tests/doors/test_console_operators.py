@@ -216,7 +216,7 @@ def test_a_rebuild_a_replay_and_a_stop_are_asked_of_the_doors_with_their_reason(
         form = form_of(browser.get("/console/operators").text)
         rebuild = {"form": form, "kind": "rebuild", "service": "", "why": "a look"}
         said = browser.post("/console/operators/runs", data=rebuild)
-        assert "Begun: taken, its outcome follows." in said.text
+        assert "Begun: at work." in said.text
         since = {"service": "order", "since": "2026-01-05T09:00", "until": "", "into": "trial"}
         browser.post("/console/operators/runs", data={"form": form, "kind": "replay", "why": "a rule", **since})
         browser.post("/console/operators/runs/r1/stop", data={"form": form, "why": "too long"})
