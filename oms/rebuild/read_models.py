@@ -13,6 +13,7 @@ from psycopg.sql import SQL, Identifier
 
 from chassis.bounded import BoundedLog
 from chassis.comparison import compare_schemas
+from chassis.garbage import looking_seldom
 from chassis.log import Log, LogError, TopicPartition
 from chassis.projection import Projection, ProjectionFollower
 from chassis.rebuild import POLL_SECONDS, STALLED_SECONDS, NotMade
@@ -47,6 +48,7 @@ def rebuild_read_models(models: ReadModels, log: Log, url: str, watcher: Watcher
     with (
         alone(models.name, models.schema, url),
         no_calls_outside() as calls,
+        looking_seldom(),
         _thrown_away(url, beside),
         connect(url, models.schema) as live,
     ):

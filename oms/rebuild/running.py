@@ -12,6 +12,7 @@ import psycopg
 from psycopg.sql import SQL, Identifier
 
 from chassis.comparison import TableCompared, compare_schemas
+from chassis.garbage import looking_seldom
 from chassis.log import Log
 from chassis.rebuild import Copy, Positions, positions_in
 from chassis.service import Service
@@ -63,7 +64,12 @@ def rebuild_and_compare(service: Service, log: Log, url: str, watcher: Watcher, 
     Raises StoreAway (of it NotMade, NotSwapped and Busy), LogError, ChainBroken where the log was changed, and
     ProjectionFailed.
     """
-    with alone(service.name, service.schema, url), no_calls_outside() as calls, _copy(service, log, url) as copy:
+    with (
+        alone(service.name, service.schema, url),
+        no_calls_outside() as calls,
+        looking_seldom(),
+        _copy(service, log, url) as copy,
+    ):
         tables = _compare(service, copy, url, watcher)
         found = Rebuilt(service.name, tables, copy.positions().offsets(), calls.tried, swapping)
         if swapping:
