@@ -67,10 +67,12 @@ CONSUMER_SETTINGS: dict[str, Any] = {
     "isolation_level": "read_committed",
     "auto_offset_reset": "earliest",
     "max_partition_fetch_bytes": DEAD_LETTER_BYTES_MAX,
+    "fetch_max_bytes": DEAD_LETTER_BYTES_MAX,
     "fetch_max_wait_ms": 500,
 }
-"""The wait is for when there is nothing: each answer is made and read in Python, a millisecond of a process that has nothing
-to do. What is written meanwhile is answered at once."""
+"""All partitions of an answer have together as much as one record may, and the client's own 50 MB are the more memory the more
+of it is made records at once. The wait is for when there is nothing: each answer is made and read in Python, a millisecond
+of a process that has nothing to do. What is written meanwhile is answered at once."""
 
 
 RETRY_SECONDS = 1.0

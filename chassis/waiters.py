@@ -81,6 +81,8 @@ class Waiters:
     def happened(self, records: Iterable[ConsumerRecord[bytes, bytes]]) -> None:
         """Tell those whose message caused these events, or whose stream they are of; all events of one read are told
         together."""
+        if not self._waiting:
+            return
         told = set()
         for record in records:
             headers = dict(record.headers)
