@@ -205,6 +205,8 @@ class ProjectionFollower:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+            # Nothing is read for it until it leads again: others that read the same are not kept waiting.
+            self._reader.assign({})
 
     def close(self) -> None:
         """Let the lock and the clients go."""

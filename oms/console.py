@@ -12,6 +12,7 @@ from chassis.entry import start
 from chassis.kafka import KafkaLog
 from chassis.projection import ProjectionFailed, ProjectionFollower
 from chassis.settings import Settings
+from chassis.shared import SharedLog
 from chassis.streaming import AWAY
 from oms.finding import people_of
 from oms.process import Life, run_process, run_steps
@@ -24,10 +25,11 @@ STEP_SECONDS = 0.2
 
 
 class Followers:
-    """The console's read models, step by step in one thread at a time. What one waits for stops no other."""
+    """The console's read models, step by step in one thread at a time, which read what they follow together. What one waits
+    for stops no other."""
 
     def __init__(self, settings: Settings, people: PeopleProjection) -> None:
-        service, log = declare(settings.namespace, people), KafkaLog(settings.bootstrap)
+        service, log = declare(settings.namespace, people), SharedLog(KafkaLog(settings.bootstrap))
         self._followers = [
             ProjectionFollower(log, settings.database, service.schema, projection, settings.namespace)
             for projection in service.projections

@@ -94,10 +94,16 @@ STEPS = st.lists(
 )
 
 
-@given(STEPS)
+@given(STEPS, st.sampled_from((0, 3, 10_000)))
 def test_each_reads_every_record_once_and_in_order_whenever_it_begins_and_whoever_polls(
-    steps: list[tuple[str, int, int]],
+    steps: list[tuple[str, int, int]], far: int
 ) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(chassis.shared, "FAR_MAX", far)
+        _each_reads_every_record_once_and_in_order(steps)
+
+
+def _each_reads_every_record_once_and_in_order(steps: list[tuple[str, int, int]]) -> None:
     # given three readers, each of which begins where it likes, and again
     hall = Hall()
     for number in range(PARTITIONS):
@@ -148,6 +154,31 @@ def test_nothing_more_is_read_while_one_does_not_take_what_waits(monkeypatch: py
     assert len(read) == slow.waiting == 21
     # until the first takes what waits for it
     assert len(slow.poll(7, 0)[0]) == 21 and len(quick.poll(7, 0)[0]) == 7
+
+
+def test_one_that_begins_far_behind_is_not_waited_for_and_reads_with_the_others_once_it_is_near(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # given two that are at the end, of whom one begins again
+    monkeypatch.setattr(chassis.shared, "FAR_MAX", 20)
+    hall = Hall()
+    hall.write(0, 100)
+    one, other = hall.shared.reader(), hall.shared.reader()
+    for reader in (one, other):
+        reader.assign({(TOPIC, 0): 100})
+        assert reader.poll(7, 0)[0] == []
+    one.assign({(TOPIC, 0): 0})
+    # when more is written, then the other one has it at once, though the first is still far behind
+    assert [record.offset for record in one.poll(7, 0)[0]] == [*range(7)]
+    hall.write(0, 5)
+    assert [record.offset for record in other.poll(7, 0)[0]] == [*range(101, 106)]
+    assert hall.counted.opened == 2
+    # and once it is near, both read by one client again
+    behind = [record.offset for _ in range(30) for record in one.poll(7, 0)[0]]
+    assert behind == [*range(7, 100), *range(101, 106)] and hall.counted.opened == 1
+    hall.write(0, 1)
+    assert [len(reader.poll(7, 0)[0]) for reader in (one, other)] == [1, 1]
+    assert hall.counted.opened == 1
 
 
 def test_readers_with_ends_of_their_own_stop_there_and_go_on_from_there() -> None:
