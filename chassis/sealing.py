@@ -11,7 +11,7 @@ import stat
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
@@ -203,6 +203,19 @@ class Sealer:
         """As `open`, by the key that the vault has now: for what leaves us, or stays somewhere in the clear."""
         self.drop(sealed.subject)
         return self.open(sealed)
+
+    def open_all(self, sealed: Iterable[Personal]) -> dict[Personal, PersonalContent]:
+        """What of this can be read, by the keys that the vault has now, which is asked once: a follower opens thousands.
+        Whoever was forgotten, or cannot be read, is left out. Raises MasterKeyMisfit."""
+        asked = list(dict.fromkeys(sealed))
+        wrapped = self._vault.get_all(sorted({personal.subject for personal in asked})) if asked else {}
+        keys = {subject: self._master_key.unwrap(subject, key) for subject, key in wrapped.items()}
+        opened: dict[Personal, PersonalContent] = {}
+        for personal in asked:
+            if personal.subject in keys:
+                with suppress(PersonalDataUnreadable):
+                    opened[personal] = open_sealed(keys[personal.subject], personal)
+        return opened
 
     def drop(self, subject: str) -> None:
         """Open nothing of the subject by a key that was read before: it was destroyed elsewhere."""

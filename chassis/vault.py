@@ -86,6 +86,9 @@ class Vault(Protocol):
     def get(self, subject: str) -> bytes | None:
         """The wrapped key of a subject, or None where there never was one or it was destroyed."""
 
+    def get_all(self, subjects: Sequence[str]) -> dict[str, bytes]:
+        """The wrapped keys of those of these subjects who have one."""
+
     def get_or_put(self, subject: str, wrapped: bytes) -> bytes:
         """Keep `wrapped` unless the subject has a key; return the key that it has now, the same for all who race."""
 
@@ -114,6 +117,13 @@ class PostgresVault:
         with self._pool.connection() as connection:
             row = connection.execute("select wrapped from subject_key where subject = %s", (subject,)).fetchone()
         return None if row is None else bytes(row[0])
+
+    def get_all(self, subjects: Sequence[str]) -> dict[str, bytes]:
+        """See Vault.get_all."""
+        query = "select subject, wrapped from subject_key where subject = any(%s)"
+        with self._pool.connection() as connection:
+            rows = connection.execute(query, (list(subjects),)).fetchall()
+        return {subject: bytes(wrapped) for subject, wrapped in rows}
 
     def get_or_put(self, subject: str, wrapped: bytes) -> bytes:
         """See Vault.get_or_put."""
@@ -175,6 +185,10 @@ class MemoryVault:
         """See Vault.get."""
         kept = self._wrapped.get(subject)
         return None if kept is None else kept[0]
+
+    def get_all(self, subjects: Sequence[str]) -> dict[str, bytes]:
+        """See Vault.get_all."""
+        return {subject: self._wrapped[subject][0] for subject in subjects if subject in self._wrapped}
 
     def get_or_put(self, subject: str, wrapped: bytes) -> bytes:
         """See Vault.get_or_put."""

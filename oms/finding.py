@@ -23,7 +23,7 @@ def people_of(settings: Settings) -> Iterator[Callable[[], PeopleProjection]]:
     master_key, vault = FileMasterKey(settings.master_key), PostgresVault(settings.vault)
     try:
         sealer = Sealer(vault, master_key)
-        yield lambda: PeopleProjection(Digests(sealer.seal, TENANT), sealer.open)
+        yield lambda: PeopleProjection(Digests(sealer.seal, TENANT), sealer.open_all)
     finally:
         vault.close()
 

@@ -14,6 +14,7 @@ from typing import Any, LiteralString
 
 import psycopg
 
+from chassis.changes import by_column
 from chassis.log import Record
 from chassis.projection import events_among
 from chassis.states import replace
@@ -263,9 +264,9 @@ class FlowProjection:
                 for each in left
             ]
             connection.execute(
-                "insert into visits select * from unnest(%s::text[], %s::text[], %s::text[], %s::text[],"
-                " %s::timestamptz[], %s::timestamptz[])",
-                [list(column) for column in zip(*rows, strict=True)],
+                "insert into visits select * from unnest(%b::text[], %b::text[], %b::text[], %b::text[],"
+                " %b::timestamptz[], %b::timestamptz[])",
+                by_column(rows),
             )
         if changed:
             rows_ = [
@@ -284,14 +285,14 @@ class FlowProjection:
                 for thing, each in sorted(changed.items())
             ]
             connection.execute(
-                "insert into standing select * from unnest(%s::text[], %s::text[], %s::text[], %s::text[],"
-                " %s::timestamptz[], %s::int[], %s::bool[], %s::bool[], %s::text[], %s::bigint[], %s::bigint[],"
-                " %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[]) on conflict (thing) do update"
+                "insert into standing select * from unnest(%b::text[], %b::text[], %b::text[], %b::text[],"
+                " %b::timestamptz[], %b::int[], %b::bool[], %b::bool[], %b::text[], %b::bigint[], %b::bigint[],"
+                " %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[]) on conflict (thing) do update"
                 " set (step, since, holds, asked, confirmed, ended, backordered, reserved, released, picked, packed,"
                 " fulfilled, delivered) = (excluded.step, excluded.since, excluded.holds, excluded.asked,"
                 " excluded.confirmed, excluded.ended, excluded.backordered, excluded.reserved, excluded.released,"
                 " excluded.picked, excluded.packed, excluded.fulfilled, excluded.delivered)",
-                [list(column) for column in zip(*rows_, strict=True)],
+                by_column(rows_),
             )
 
 
@@ -307,7 +308,7 @@ def _moved(was: _Standing | None, envelope: Envelope, event: Event) -> _Standing
         was = _Standing(event.order_id, None, Step.RESERVING, envelope.time)
     now = _with(was, event)
     step = _step_of(now)
-    return replace(now, step=step, since=was.since if step == was.step else envelope.time)
+    return now if step == was.step else replace(now, step=step, since=envelope.time)
 
 
 def _with(was: _Standing, event: Event) -> _Standing:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 from hashlib import sha256
@@ -17,14 +17,10 @@ from typing import Any, LiteralString
 
 import psycopg
 
+from chassis.changes import by_column
 from chassis.log import Record
 from chassis.projection import events_among
-from chassis.sealing import (
-    CACHED_KEY_AGE_MAX_SECONDS,
-    MasterKeyMisfit,
-    PersonalDataForgotten,
-    PersonalDataUnreadable,
-)
+from chassis.sealing import CACHED_KEY_AGE_MAX_SECONDS
 from contracts.finding import finding_subject
 from contracts.ids import split_stream
 from contracts.order import CustomerForgotten, OrderImported, OrderPlaced, ShipGroupChanged
@@ -33,7 +29,7 @@ from contracts.personal import Personal, PersonalContent, sealed_in
 __all__ = ["Digests", "PeopleProjection"]
 
 Seal = Callable[[str, PersonalContent], Personal]
-Open = Callable[[Personal], PersonalContent]
+Open = Callable[[Iterable[Personal]], Mapping[Personal, PersonalContent]]
 
 WORD = re.compile(r"[^\W\d_]{2,}")
 """A word of a name: letters, and at least two of them."""
@@ -94,7 +90,9 @@ _Row = tuple[str, str, str, datetime]
 
 
 class PeopleProjection:
-    """`people`: a row a digest, order and subject, with when it was recorded. `opened` opens what is sealed."""
+    """`people`: a row a digest, order and subject, with when it was recorded. `opened` opens what is
+    sealed (Sealer.open_all): nothing of somebody whose key is gone, who is found by nobody, and it raises as long as the
+    master key is another one, which opens nothing at all until the right one is back."""
 
     name = "people"
     topics = ("order.events",)
@@ -109,36 +107,34 @@ class PeopleProjection:
         self._digests, self._opened = digests, opened
 
     def apply(self, connection: psycopg.Connection[Any], records: Sequence[Record]) -> None:
-        rows, forgotten = dict[tuple[str, str, str], _Row](), dict[str, datetime]()
+        named, forgotten = list[tuple[Personal, str, datetime]](), dict[str, datetime]()
         for envelope, event in events_among(records, _FOLDED):
             if isinstance(event, CustomerForgotten):
                 until = event.keys_until + SETTLES
                 forgotten[event.subject] = max(until, forgotten.get(event.subject, until))
             else:
-                for digest, subject in self._found(sealed_in(event)):
-                    order = split_stream(envelope.subject)[1]
-                    rows.setdefault((digest, order, subject), (digest, order, subject, envelope.time))
-        if rows:
+                order = split_stream(envelope.subject)[1]
+                named += [(personal, order, envelope.time) for personal in sealed_in(event)]
+        if rows := self._rows(named):
             connection.execute(
-                "insert into people select * from unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[])"
+                "insert into people select * from unnest(%b::text[], %b::text[], %b::text[], %b::timestamptz[])"
                 " on conflict do nothing",
-                [list(column) for column in zip(*rows.values(), strict=True)],
+                by_column(rows),
             )
         if forgotten:
             connection.execute(
-                "delete from people using unnest(%s::text[], %s::timestamptz[]) as gone (subject, until)"
+                "delete from people using unnest(%b::text[], %b::timestamptz[]) as gone (subject, until)"
                 " where people.subject = gone.subject and people.recorded_at <= gone.until",
-                [list(forgotten), list(forgotten.values())],
+                by_column(forgotten.items()),
             )
 
-    def _found(self, sealed: Iterable[Personal]) -> Iterable[tuple[str, str]]:
-        """Digests with their subjects; nothing of somebody whose key is gone: they are found by nobody."""
-        for personal in dict.fromkeys(sealed):
-            try:
-                content = self._opened(personal)
-            except MasterKeyMisfit:
-                raise  # it opens nothing at all until the right one is back: wait for it
-            except (PersonalDataForgotten, PersonalDataUnreadable):
-                continue
-            for digest in self._digests.of_person(content):
-                yield digest, personal.subject
+    def _rows(self, named: Sequence[tuple[Personal, str, datetime]]) -> list[_Row]:
+        """A row for each digest of whoever is named in an order: of those who are named twice, the first."""
+        opened = self._opened(personal for personal, _, _ in named)
+        rows = dict[tuple[str, str, str], _Row]()
+        for personal, order, at in named:
+            if (content := opened.get(personal)) is not None:
+                for digest in self._digests.of_person(content):
+                    row = (digest, order, personal.subject)
+                    rows.setdefault(row, (*row, at))
+        return list(rows.values())

@@ -12,6 +12,7 @@ from typing import Any, LiteralString
 
 import psycopg
 
+from chassis.changes import by_column
 from chassis.log import Record
 from chassis.projection import events_among
 from contracts.envelope import Envelope
@@ -96,18 +97,17 @@ class SearchProjection:
             connection.execute(
                 "insert into cards select order_id, number, external_id, channel, channel_account, seller, currency,"
                 " total, placed_at, recorded_at, to_tsvector('simple', words)"
-                " from unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],"
-                " %s::bigint[], %s::timestamptz[], %s::timestamptz[], %s::text[]) as given (order_id, number,"
+                " from unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[],"
+                " %b::bigint[], %b::timestamptz[], %b::timestamptz[], %b::text[]) as given (order_id, number,"
                 " external_id, channel, channel_account, seller, currency, total, placed_at, recorded_at, words)"
                 " on conflict do nothing",
-                [list(column) for column in zip(*cards.values(), strict=True)],
+                by_column(cards.values()),
             )
         if names:
-            rows = [(order, kind.value, name, name.lower()) for order, kind, name in names]
             connection.execute(
-                "insert into names select * from unnest(%s::text[], %s::text[], %s::text[], %s::text[])"
+                "insert into names select * from unnest(%b::text[], %b::text[], %b::text[], %b::text[])"
                 " on conflict do nothing",
-                [list(column) for column in zip(*rows, strict=True)],
+                by_column((order, kind.value, name, name.lower()) for order, kind, name in names),
             )
         if owners:
             _assign(connection, owners)
@@ -120,9 +120,9 @@ def _assign(connection: psycopg.Connection[Any], owners: Mapping[str, str | None
         connection.execute("delete from owners where order_id = any(%s)", [left])
     if taken:
         connection.execute(
-            "insert into owners select * from unnest(%s::text[], %s::text[]) on conflict (order_id)"
+            "insert into owners select * from unnest(%b::text[], %b::text[]) on conflict (order_id)"
             " do update set owner = excluded.owner",
-            [list(column) for column in zip(*taken, strict=True)],
+            by_column(taken),
         )
 
 

@@ -101,6 +101,27 @@ def test_what_leaves_us_is_opened_by_no_key_in_memory(master_key: FileMasterKey)
         there.open_anew(sealed)
 
 
+def test_of_many_those_are_opened_who_are_not_forgotten_by_the_keys_of_now(master_key: FileMasterKey) -> None:
+    # given a buyer who was forgotten and came back, and data of both times, beside that of another
+    sealer = Sealer(MemoryVault(), master_key)
+    before, other = sealer.seal(BUYER, PersonalContent(name="before")), sealer.seal(RECIPIENT, ADA)
+    assert sealer.open_all([before, other, before]) == {before: PersonalContent(name="before"), other: ADA}
+    sealer.forget(BUYER)
+    assert sealer.open_all([before, other]) == {other: ADA}
+    after = sealer.seal(BUYER, ADA)
+    assert sealer.open_all([before, after, other]) == {after: ADA, other: ADA}
+    assert sealer.open_all([]) == {}
+
+
+def test_of_many_none_is_opened_as_long_as_the_master_key_is_another_one(tmp_path: Path) -> None:
+    vault, keys = MemoryVault(), [tmp_path / "one.key", tmp_path / "two.key"]
+    for key in keys:
+        create_master_key(key)
+    sealed = Sealer(vault, FileMasterKey(keys[0])).seal(BUYER, ADA)
+    with pytest.raises(MasterKeyMisfit):
+        Sealer(vault, FileMasterKey(keys[1])).open_all([sealed])
+
+
 def test_another_process_never_seals_under_a_destroyed_key(master_key: FileMasterKey) -> None:
     vault = MemoryVault()
     here, there = Sealer(vault, master_key), Sealer(vault, master_key)

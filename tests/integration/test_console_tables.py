@@ -203,7 +203,7 @@ def test_orders_are_found_by_people_until_these_are_forgotten(database: str, nam
     create_master_key(tmp_path / "master.key")
     sealer = Sealer(MemoryVault(), FileMasterKey(tmp_path / "master.key"))
     digests = Digests(sealer.seal, TENANT)
-    people = PeopleProjection(digests, sealer.open_anew)
+    people = PeopleProjection(digests, sealer.open_all)
     with psycopg.connect(database, autocommit=True) as connection:
         tables = Tables(connection, namespace, SearchProjection(), FlowProjection(), people)
         questions = Questions(tables.rows)

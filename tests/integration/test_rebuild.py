@@ -3,7 +3,7 @@ and a row that is not the topics' is named."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import count
@@ -279,9 +279,9 @@ def test_what_channels_hear_is_a_function_of_the_topics_but_for_what_they_were_t
     assert different.table == "stock_to_sell" and different.first is not None
 
 
-def called_by_subject(personal: Personal) -> PersonalContent:
+def called_by_subject(sealed: Iterable[Personal]) -> dict[Personal, PersonalContent]:
     """Stands in for who opens: everybody has an address of their own, and the same name."""
-    return PersonalContent(name="Ada Example", email=f"{personal.subject}@example.org")
+    return {one: PersonalContent(name="Ada Example", email=f"{one.subject}@example.org") for one in sealed}
 
 
 @pytest.fixture

@@ -38,6 +38,14 @@ def test_a_subject_has_no_key_before_one_is_kept(vaults: list[Vault]) -> None:
     assert vaults[1].get("another") is None
 
 
+def test_the_keys_of_many_are_told_at_once_and_nothing_of_who_has_none(vaults: list[Vault]) -> None:
+    vaults[0].get_or_put(SUBJECT, b"one")
+    vaults[0].get_or_put("another", b"two")
+    vaults[0].forget("another")
+    assert vaults[1].get_all([SUBJECT, "another", "nobody"]) == {SUBJECT: b"one"}
+    assert vaults[1].get_all([]) == {}
+
+
 def test_the_first_key_stays(vaults: list[Vault]) -> None:
     vaults[0].get_or_put(SUBJECT, b"first")
     assert vaults[1].get_or_put(SUBJECT, b"second") == b"first"
