@@ -14,7 +14,7 @@ from struct import Struct
 import orjson
 
 from chassis.log import NewRecord, TopicPartition
-from contracts.envelope import Envelope, Headers, placed
+from contracts.envelope import Envelope, Headers, addressed, placed
 from contracts.message import Event
 
 __all__ = ["GENESIS", "Draft", "event_hash", "finish"]
@@ -23,8 +23,8 @@ GENESIS = "0" * 64
 """What stands for the hash before the first event of a partition."""
 
 
-NAMES_KEPT = 64
-"""Names of headers that are kept as they are hashed: ours, and some of others'."""
+FRAMES_KEPT = 1_024
+"""Names of headers with the lengths of what they hold that are kept as they are hashed: most of ours have one length only."""
 
 _length = Struct(">I").pack
 
@@ -32,7 +32,9 @@ _length = Struct(">I").pack
 class Draft:
     """A record of a transaction before its number is known; `chained`: it takes its place in an events partition.
 
-    `prev` is the hash of the event before it and `digest` its own, known of an event once it was finished.
+    `original` is the event that it is a copy of, and stands before it in the transaction. `headers` are those without its
+    place: of a dead letter from the beginning, else known once it was finished, as are `prev`, the hash of the event before
+    it, and of an event `digest`, its own.
     """
 
     __slots__ = (
@@ -69,19 +71,29 @@ class Draft:
         self.digest: str | None = None
 
 
-@lru_cache(maxsize=NAMES_KEPT)
-def _framed(name: str) -> bytes:
-    """A header's name as it is hashed."""
+@lru_cache(maxsize=FRAMES_KEPT)
+def _framed(name: str, length: int) -> bytes:
+    """What is hashed before the content of a header: its name, and how long the content is."""
     written = name.encode()
-    return _length(len(written)) + written
+    return _length(len(written)) + written + _length(length)
 
 
 def event_hash(key: bytes, value: bytes, headers: Headers) -> str:
     """SHA-256 (hex) over key, value and all headers, each length-prefixed (4 bytes, big-endian), in written order."""
     parts = [_length(len(key)), key, _length(len(value)), value]
     for name, content in headers:
-        parts += (_framed(name), _length(len(content)), content)
+        parts += (_framed(name, len(content)), content)
     return sha256(b"".join(parts)).hexdigest()
+
+
+def _unplaced(draft: Draft) -> Headers:
+    """The headers without the record's place. A copy of an event has the event's, and says whom it answers."""
+    if draft.envelope is not None:
+        if draft.original is None:
+            draft.headers = draft.envelope.headers_but_place()
+        else:
+            draft.headers = addressed(draft.original.headers, draft.envelope.reply_to)
+    return draft.headers
 
 
 def finish(drafts: Sequence[Draft], transaction: str, heads: dict[int, str]) -> list[NewRecord]:
@@ -102,8 +114,7 @@ def finish(drafts: Sequence[Draft], transaction: str, heads: dict[int, str]) -> 
             draft.prev = heads[draft.partition]
         elif draft.original is not None:
             draft.prev = draft.original.prev
-        headers = draft.headers if draft.envelope is None else draft.envelope.headers_but_place()
-        headers = placed(headers, txn, draft.prev)
+        headers = placed(_unplaced(draft), txn, draft.prev)
         if draft.chained:
             heads[draft.partition] = draft.digest = event_hash(draft.key, draft.value, headers)
         records.append(NewRecord(draft.topic, draft.partition, draft.key, draft.value, headers))

@@ -128,6 +128,11 @@ class StreamKind:
     story: Callable[[Any], str | None] = _as_its_cause
 
     @cached_property
+    def evolving(self) -> tuple[tuple[Callable[[Any, datetime], Any] | None, Callable[[Any, Event], Any]], ...]:
+        """What each fold does with an event: its `as_of`, None where all is remembered, and its `evolve`."""
+        return tuple((None if fold.as_of is _remembers_all else fold.as_of, fold.evolve) for fold in self.folds)
+
+    @cached_property
     def reacting(self) -> tuple[Fold[Any], ...]:
         """The folds that send something: most only remember."""
         return tuple(fold for fold in self.folds if fold.react is not no_reaction)

@@ -46,7 +46,8 @@ class DoorMemory:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A stream after its first `version` events; `states` are its folds' in the kind's order."""
+    """A stream after its first `version` events; `states` are its folds' in the kind's order. `waiting` remembers what it was
+    last found to wait for, and is handed on from event to event."""
 
     name: str
     version: int
@@ -55,6 +56,7 @@ class Stream:
     doors: HashTrieMap[str, DoorMemory] = field(default_factory=lambda: HashTrieMap())
     door_times: tuple[tuple[datetime, str], ...] = ()
     parked: tuple[MessageParked, ...] = ()
+    waiting: Waiting | None = field(default=None, repr=False, compare=False)
 
     def view(self, kind: StreamKind) -> Any:
         """What deciders and reactions of `kind` see."""
@@ -75,7 +77,7 @@ def open_deadlines(kind: StreamKind, stream: Stream) -> Mapping[str, datetime]:
 
 
 class Waiting:
-    """What streams of a kind wait for, one after the other: a fold is asked anew only where its state is another."""
+    """What a stream waits for, after one event and after the next: a fold is asked anew only where its state is another."""
 
     __slots__ = ("_by_fold", "_found", "_kind", "_states")
 
@@ -122,9 +124,13 @@ def evolve(kind: StreamKind, stream: Stream, event: Event, cause: str, time: dat
     if not isinstance(event, CHASSIS_EVENTS):
         # What the chassis says of a stream is no fact of its domain, and parking must work where a fold crashes.
         states = tuple(
-            fold.evolve(fold.as_of(state, time), event) for fold, state in zip(kind.folds, stream.states, strict=True)
+            [
+                evolve_fold(state if as_of is None else as_of(state, time), event)
+                for (as_of, evolve_fold), state in zip(kind.evolving, states, strict=True)
+            ]
         )
-    evolved = Stream(stream.name, stream.version + 1, time, states, stream.doors, stream.door_times, stream.parked)
+    version, doors, door_times = stream.version + 1, stream.doors, stream.door_times
+    evolved = Stream(stream.name, version, time, states, doors, door_times, stream.parked, stream.waiting)
     if event.door_digest is not None:
         evolved = _remember(evolved, cause, event.door_digest, time)
     match event:

@@ -19,6 +19,7 @@ from chassis.decider import Answer, Context, Send, StreamKind
 from chassis.faultpoints import faultpoint
 from chassis.letter import REDRIVEN_FROM
 from chassis.log import Record
+from chassis.states import replace
 from chassis.stream import Stream, Waiting, evolve
 from contracts.chassis import CHASSIS_EVENTS, CommandOutdated, DeadlinePassed, MessageConflicted
 from contracts.envelope import Actor, Deadlines, Envelope, child_traceparent
@@ -155,7 +156,10 @@ class Work:
     _waiting: Waiting = field(init=False)
 
     def __post_init__(self) -> None:
-        self._waiting = Waiting(self.kind)
+        if self.stream.waiting is None:
+            self.stream = replace(self.stream, waiting=Waiting(self.kind))
+        assert self.stream.waiting is not None
+        self._waiting = self.stream.waiting
 
     def emit(self, event: Event) -> None:
         """Let one event happen: evolve, react, and keep it with its headers; raises Unacceptable when it is too large."""

@@ -15,7 +15,7 @@ from chassis.decider import Answer, Send, StreamKind
 from chassis.handling import handle
 from chassis.log import Record
 from chassis.snapshots import decode_stream, encode_stream
-from chassis.stream import Stream, evolve, fresh
+from chassis.stream import Stream, evolve, fresh, open_deadlines
 from chassis.taking import Handling, Incoming
 from contracts.chassis import MessageParked
 from contracts.envelope import Actor, Envelope, root_traceparent
@@ -162,6 +162,9 @@ class Spec:
         assert self._rebuilt == self.stream, "the stream rebuilt from its events is not the live one"
         restored: Stream = decode_stream(self.kind, self.name, self.stream.version, encode_stream(self.stream))
         assert restored == self.stream, "the stream restored from its snapshot is not the live one"
+        if self.stream.waiting is not None:
+            remembered, found = self.stream.waiting.of(self.stream), open_deadlines(self.kind, self.stream)
+            assert remembered == found, "what the live stream remembers to wait for is not what its folds wait for"
 
 
 @dataclass(frozen=True)

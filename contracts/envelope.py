@@ -22,6 +22,7 @@ __all__ = [
     "EventPlace",
     "Headers",
     "MalformedEnvelope",
+    "addressed",
     "child_traceparent",
     "placed",
     "replace_reply",
@@ -35,6 +36,9 @@ Headers = tuple[tuple[str, bytes], ...]
 
 _TYPE_AT = 3
 """Where `Envelope.headers` writes the type, so that it is found there without a search."""
+
+_REPLY_AT = 11
+"""Where `Envelope.headers` writes whom an answer goes to: behind what every message has."""
 
 Deadlines = dict[str, datetime | None]
 """Named deadlines that an event set (a due time, UTC) or cleared (None)."""
@@ -85,31 +89,50 @@ class Envelope(NamedTuple):
 
     def headers_but_place(self) -> Headers:
         """The headers without the two that tell a record's place, which are known only as its transaction is written."""
+        (
+            identifier,
+            kind,
+            source,
+            time,
+            subject,
+            tenant,
+            correlation_id,
+            causation_id,
+            traceparent,
+            reply_to,
+            actor,
+            reason,
+            sequence,
+            inbox_offset,
+            deadlines,
+            _,
+            _,
+        ) = self
         rows: list[tuple[str, bytes]] = [
             ("ce_specversion", b"1.0"),
             ("content-type", b"application/json"),
-            ("ce_id", self.id.encode()),
-            ("ce_type", self.type.encode()),
-            ("ce_source", self.source.encode()),
-            ("ce_time", format_instant(self.time).encode()),
-            ("ce_subject", self.subject.encode()),
-            ("ce_tenant", self.tenant.encode()),
-            ("ce_correlationid", self.correlation_id.encode()),
-            ("ce_causationid", self.causation_id.encode()),
-            ("traceparent", self.traceparent.encode()),
+            ("ce_id", identifier.encode()),
+            ("ce_type", kind.encode()),
+            ("ce_source", source.encode()),
+            ("ce_time", format_instant(time).encode()),
+            ("ce_subject", subject.encode()),
+            ("ce_tenant", tenant.encode()),
+            ("ce_correlationid", correlation_id.encode()),
+            ("ce_causationid", causation_id.encode()),
+            ("traceparent", traceparent.encode()),
         ]
-        if self.reply_to is not None:
-            rows.append(("ce_replyto", self.reply_to.encode()))
-        if self.actor is not None:
-            rows.append(("ce_actor", self.actor.model_dump_json(exclude_none=True).encode()))
-        if self.reason is not None:
-            rows.append(("ce_reason", self.reason.encode()))
-        if self.sequence is not None:
-            rows.append(("ce_sequence", b"%d" % self.sequence))
-        if self.inbox_offset is not None:
-            rows.append(("ce_inboxoffset", b"%d" % self.inbox_offset))
-        if self.deadlines is not None:
-            named = {name: due and format_instant(due) for name, due in sorted(self.deadlines.items())}
+        if reply_to is not None:
+            rows.append(("ce_replyto", reply_to.encode()))
+        if actor is not None:
+            rows.append(("ce_actor", actor.model_dump_json(exclude_none=True).encode()))
+        if reason is not None:
+            rows.append(("ce_reason", reason.encode()))
+        if sequence is not None:
+            rows.append(("ce_sequence", b"%d" % sequence))
+        if inbox_offset is not None:
+            rows.append(("ce_inboxoffset", b"%d" % inbox_offset))
+        if deadlines is not None:
+            named = {name: due and format_instant(due) for name, due in sorted(deadlines.items())}
             rows.append(("ce_deadlines", orjson.dumps(named)))
         return tuple(rows)
 
@@ -202,6 +225,13 @@ def placed(headers: Headers, txn: str | None, prev: str | None) -> Headers:
     if txn is not None:
         headers = (*headers, ("ce_txn", txn.encode()))
     return headers if prev is None else (*headers, ("ce_prev", prev.encode()))
+
+
+def addressed(headers: Headers, reply_to: str | None) -> Headers:
+    """The headers of an event without its place, as a copy of it has them that is addressed to `reply_to`."""
+    if reply_to is None:
+        return headers
+    return (*headers[:_REPLY_AT], ("ce_replyto", reply_to.encode()), *headers[_REPLY_AT:])
 
 
 def replace_reply(event: Envelope, reply_to: str) -> Envelope:
