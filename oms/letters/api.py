@@ -29,7 +29,7 @@ from oms.letters.desk import DEAD, PARKED, Desk, Letter, Parked, Wanted, listed_
 from oms.letters.settling import Edit, Plan, Settling, read_as, settled_problem
 from oms.letters.shown import DEPTH_MAX, is_shallow, said_headers, to_mend, to_see
 
-__all__ = ["router"]
+__all__ = ["router", "row_of"]
 
 ServiceName = Literal["order", "inventory", "fulfillment", "shipping", "payments"]
 
@@ -104,7 +104,7 @@ def router(desk: Desk, settling: Settling, clock: Callable[[], datetime] = lambd
         found = desk.listed(wanted, page.limit + 1, None if after is None else (after[0], after[1]))
         rows = found[: page.limit]
         more = {"next": CURSOR.cursor([rows[-1].since, rows[-1].name])} if len(found) > page.limit else {}
-        return {"dead_letters": [_row(letter) for letter in rows], **more}
+        return {"dead_letters": [row_of(letter) for letter in rows], **more}
 
     @routes.get("/dead-letters/counts")
     def count() -> dict[str, Any]:
@@ -240,7 +240,8 @@ def _unknown(name: str) -> Problem:
 # -- as it is shown
 
 
-def _row(letter: Letter) -> dict[str, Any]:
+def row_of(letter: Letter) -> dict[str, Any]:
+    """A letter as it is listed."""
     row = {
         "name": letter.name,
         "state": letter.state,
@@ -259,7 +260,7 @@ def _parked(name: str, parked: Parked, shown_as: Callable[[bytes], dict[str, Any
     reason = f"{message.fault}: {message.detail}"
     letter = Letter(name, PARKED, parked.service, parked.stream, message.message_type, reason, parked.since)
     return {
-        **_row(letter),
+        **row_of(letter),
         "message_id": message.message_id,
         "unless_settled": "It stays for ever, and the later messages of its stream wait behind it.",
         **shown_as(base64.b64decode(message.value)),
@@ -270,7 +271,7 @@ def _parked(name: str, parked: Parked, shown_as: Callable[[bytes], dict[str, Any
 def _dead(letter: DeadLetter, record: Record, shown_as: Callable[[bytes], dict[str, Any]]) -> dict[str, Any]:
     headers = record.headers
     came = tuple((name.removeprefix(ORIGINAL), content) for name, content in headers if name.startswith(ORIGINAL))
-    row = _row(listed_letter(letter))
+    row = row_of(listed_letter(letter))
     why = {name: content for name, content in reversed(headers) if name == "reason"}
     if "reason" in why:
         row["reason"] = why["reason"].decode(errors="replace")

@@ -16,7 +16,7 @@ from chassis.description import shown
 from chassis.doors import Door
 from chassis.problems import Problem, ProblemKind
 from chassis.tokens import SUBJECT, Role
-from chassis.web import Caller, Name, caller_of, grant_of
+from chassis.web import Caller, caller_of, grant_of
 from contracts.message import to_milliseconds
 from oms.owners.kept import List, Owned, Owners
 
@@ -31,13 +31,19 @@ ALLOWED: Mapping[List, frozenset[Role]] = {
 """By list who looks after its rows, and sees who does."""
 
 
-class Ownership(BaseModel):
-    """Who looks after a row of a list from now on; nobody where `owner` is left out. No name of a person."""
+RowName = Annotated[str, StringConstraints(min_length=1, max_length=800, pattern=r"^[^\x00-\x1f]+$")]
+"""What names a row, on one line."""
 
-    model_config = shown({"list": "bank", "name": "3e732df6-1c75-5b40-b28b-bc565ef8f1ad", "owner": "ada"})
+
+class Ownership(BaseModel):
+    """Who looks after a row of a list from now on; nobody where `owner` is left out. No name of a person. `name`: of a
+    return its id, of a count the SKU, of a dead letter its name, of a bank entry `<account>/<entry>`, in which a slash of
+    either is `%2F` and a percent sign `%25`."""
+
+    model_config = shown({"list": "bank", "name": "DE02120300000000202051/20260120-7", "owner": "ada"})
 
     list: List
-    name: Name
+    name: RowName
     owner: Annotated[str, StringConstraints(pattern=SUBJECT)] | None = None
     reason: Annotated[str, StringConstraints(min_length=1, max_length=1_000)] | None = None
 

@@ -20,7 +20,7 @@ from starlette.routing import Route
 from chassis.tokens import Grant
 from services.console.answering import Parts, Refused, age_of, came_of, form_of, page, parts_of, who_of
 from services.console.inside import Answer
-from services.console.queues import QUEUES, Deed, Queue, Said
+from services.console.queues import QUEUES, Deed, Queue, Said, row_name
 from services.console.sheets import sheet
 from services.console.showing import duration
 
@@ -38,7 +38,7 @@ AT_ONCE = 6
 CHOSEN = "row."
 """What the name of a field begins with that chooses a row; its names follow, its title is the value."""
 
-TIMES = ("changed_at", "claimed_at", "proposed_at", "opened_at", "drafted_at", "at")
+TIMES = ("changed_at", "claimed_at", "proposed_at", "opened_at", "drafted_at", "known_at", "since")
 """Fields that say since when a row waits."""
 
 
@@ -132,7 +132,9 @@ def _row(
 
 
 def _owned(queue: Queue, row: Mapping[str, Any]) -> tuple[str | None, str]:
-    return (None, _order(row)) if queue.owners is None else (queue.owners, str(row.get(queue.key[0], "")))
+    if queue.owners is None:
+        return None, _order(row)
+    return queue.owners, row_name([str(row.get(name, "")) for name in queue.key])
 
 
 def _oldest(row: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from chassis.tokens import Role
 from services.console.inside import Inside
 from services.console.order_actions import part
 
-__all__ = ["QUEUES", "Deed", "Queue", "Said"]
+__all__ = ["QUEUES", "Deed", "Queue", "Said", "row_name"]
 
 Names = Sequence[str]
 """What names a row at the doors: an order, or an order and its refund."""
@@ -109,11 +109,16 @@ def _of_order(place: int = 0) -> Sequence[Deed]:
     )
 
 
+def row_name(names: Names) -> str:
+    """What a row without an order is called where it is kept who looks after it: all that names it, as one text."""
+    return "/".join(name.replace("%", "%25").replace("/", "%2F") for name in names)
+
+
 def _without_order(which: str, roles: frozenset[Role]) -> Sequence[Deed]:
     """Who looks after rows of a list that have no order, which the doors keep apart: taken, handed over, put down."""
 
     def body(owner: Callable[[Said], dict[str, Any]]) -> Callable[[Said, Names], dict[str, Any]]:
-        return lambda said, names: {"list": which, "name": names[0], "reason": said.why, **owner(said)}
+        return lambda said, names: {"list": which, "name": row_name(names), "reason": said.why, **owner(said)}
 
     path = _at("/exceptions/owners")
     return (
@@ -275,9 +280,15 @@ QUEUES = (
         "/bank-entries",
         {"state": "unmatched"},
         "bank_entries",
-        (("id", "Entry"), ("amount", "Amount"), ("currency", "Currency"), ("booked_on", "Booked")),
+        (
+            ("entry", "Entry"),
+            ("account", "Account"),
+            ("amount", "Amount"),
+            ("currency", "Currency"),
+            ("booked_on", "Booked"),
+        ),
         within=timedelta(hours=48),
-        key=("id",),
+        key=("account", "entry"),
         deeds=_without_order("bank", BOOKED),
         owners="bank",
     ),
@@ -289,7 +300,7 @@ QUEUES = (
         "/dead-letters",
         {},
         "dead_letters",
-        (("name", "Message"), ("service", "Service"), ("state", "State"), ("reason", "Reason"), ("at", "Since")),
+        (("name", "Message"), ("service", "Service"), ("state", "State"), ("reason", "Reason"), ("since", "Since")),
         within=timedelta(hours=1),
         key=("name",),
         deeds=(REDRIVE, DISCARD, *_without_order("dead_letters", RUN)),

@@ -16,13 +16,26 @@ from starlette.routing import Mount, Route
 from chassis.doors import Door
 from chassis.tokens import Role, Tokens
 from contracts.envelope import Actor
+from oms.letters import api as letters_api
+from oms.letters.desk import DEAD, Letter
 from oms.owners import api, kept
 from oms.owners.kept import List, Owned, Owners
-from services.console.queues import QUEUES
+from services.console.exceptions_page import TIMES
+from services.console.queues import QUEUES, Queue
+from services.fulfillment.returns_api import RETURNS
+from services.inventory.api import STOCK_ITEMS
+from services.inventory.claims_api import CLAIMS
+from services.order.api import ORDERS
+from services.order.refunds_api import REFUNDS
+from services.payments.api import PAYMENTS
+from services.payments.bank_list import BANK_ENTRIES
+from services.payments.invoice_list import INVOICES
+from services.shipping.api import SHIPMENTS
 from tests.doors.fakes import NOON, KeptWriter, guarded_client
 from tests.doors.test_console import Tables, Untold, form_of, opened, signed_in
 
-ENTRY = {"list": "bank", "name": "entry-1"}
+MONEY = {"account": "DE02", "entry": "entry-1", "amount": 100, "currency": "EUR", "booked_on": "2026-01-05"}
+ENTRY = {"list": "bank", "name": "DE02/entry-1"}
 
 
 class Office:
@@ -55,7 +68,7 @@ def test_a_row_is_taken_handed_over_and_put_down_and_who_said_so_is_kept(office:
     assert office.post(owner="ada", reason="I know the customer").json()["outcome"] == "looked_after"
     assert office.post(key="k2", owner="bob", reason="on holiday from today").status_code == 202
     [row] = office.listed()
-    assert (row["list"], row["name"], row["owner"], row["at"]) == ("bank", "entry-1", "bob", "2026-01-05T12:00:00.000Z")
+    assert (row["list"], row["name"], row["owner"], row["at"]) == (*ENTRY.values(), "bob", "2026-01-05T12:00:00.000Z")
     assert row["actor"]["subject"] == "the-finance" and row["reason"] == "on holiday from today"
     # and other doors of the same home know it at once
     other = Office(tmp_path / "owners.jsonl")
@@ -135,7 +148,7 @@ class Listing:
             return JSONResponse({"events": [{"type": "OrderAssigned"}]})
         rows: dict[str, list[Any]] = {queue.rows: [] for queue in QUEUES if queue.path == request.url.path}
         if request.url.path == "/bank-entries":
-            rows["bank_entries"] = [{"id": "entry-1", "amount": 100, "currency": "EUR", "booked_on": "2026-01-05"}]
+            rows["bank_entries"] = [{**MONEY, "known_at": f"{NOON:%Y-%m-%dT%H:%M:%S}Z"}]
         if request.query_params.get("held"):
             rows["orders"] = [{"order_id": "o1", "number": "QQ-1", "changed_at": "2026-01-05T09:00:00Z"}]
         return JSONResponse(rows)
@@ -146,7 +159,7 @@ def test_what_has_no_order_is_looked_after_on_the_page_as_what_has_one(tmp_path:
     with opened(doors.app, tokens, Tables(), Untold()) as browser:
         signed_in(browser, tokens, Role.FINANCE)
 
-        def does(what: str, queue: str = "bank", row: str = "row.entry-1", **more: str) -> Response:
+        def does(what: str, queue: str = "bank", row: str = "row.DE02/entry-1", **more: str) -> Response:
             form = form_of(browser.get("/console/exceptions").text)
             fields = {"form": form, "do": what, "why": "mine", row: "it", **more}
             answer: Response = browser.post(f"/console/exceptions/{queue}", data=fields)
@@ -155,7 +168,7 @@ def test_what_has_no_order_is_looked_after_on_the_page_as_what_has_one(tmp_path:
         # when somebody takes a bank entry, then the list and its file say so
         assert "Look after it myself: done." in does("take").text
         assert "<td>ada</td>" in browser.get("/console/exceptions").text
-        assert "entry-1,100,EUR,2026-01-05,ada," in browser.get("/console/exceptions/bank.csv").text
+        assert "entry-1,DE02,100,EUR,2026-01-05,ada," in browser.get("/console/exceptions/bank.csv").text
         # and when they hand it over, which has to be said to whom, and it is put down
         assert does("hand over").status_code == 422
         assert "Hand over: done." in does("hand over", to="bob").text
@@ -177,3 +190,18 @@ def test_every_list_has_somebody_who_may_look_after_its_rows() -> None:
     for queue in QUEUES:
         assert {"take", "hand over", "put down"} <= {deed.name for deed in queue.deeds}, queue.name
     assert {queue.owners for queue in QUEUES if queue.owners} == set(List)
+
+
+LISTS = (ORDERS, CLAIMS, PAYMENTS, REFUNDS, SHIPMENTS, RETURNS, STOCK_ITEMS, INVOICES, BANK_ENTRIES)
+
+
+@pytest.mark.parametrize("queue", QUEUES, ids=lambda queue: queue.name)
+def test_what_is_shown_of_a_row_and_names_it_is_what_its_door_says(queue: Queue) -> None:
+    said = {f"/{each.name.replace('_', '-')}": set(each.columns) for each in LISTS}
+    letter = Letter("order:0:1", DEAD, "order", "order/o1", "PlaceHold", "not JSON", NOON)
+    said["/dead-letters"] = set(letters_api.row_of(letter))
+    said["/claims"] |= {"order"}  # what its demand names (exceptions_page)
+    assert {name for name, _ in queue.columns} <= said[queue.path]
+    assert set(queue.key) <= said[queue.path]
+    # and where somebody should have acted within a time, it says since when it waits
+    assert queue.within is None or said[queue.path] & set(TIMES)

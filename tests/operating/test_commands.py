@@ -47,6 +47,14 @@ def test_a_command_that_is_none_is_refused() -> None:
     assert CliRunner().invoke(app, ["statsu"]).exit_code == 2
 
 
+@pytest.mark.parametrize(
+    "typed", ["rebuild order --progress", "replay --into trial --progress", "replay --with . --json --progress"]
+)
+def test_how_far_it_is_is_said_to_programs_alone(typed: str) -> None:
+    told = CliRunner().invoke(app, typed.split())
+    assert told.exit_code == 2 and "--progress is for programs" in told.output
+
+
 def test_the_command_itself_imports_no_client() -> None:
     assert imported_by("import oms.main") == "[]"
 
