@@ -62,7 +62,7 @@ def _container_broker() -> Iterator[str]:
     # Imported here: only where Docker runs.
     from testcontainers.kafka import KafkaContainer
 
-    with KafkaContainer("apache/kafka:4.3.1").with_kraft() as container:
+    with KafkaContainer("apache/kafka:4.2.2").with_kraft() as container:
         yield container.get_bootstrap_server()
 
 

@@ -43,6 +43,7 @@ STOP_SECONDS = 30.0
 FORMAT_SECONDS = 60.0
 PROBE_SECONDS = 1.0
 LOG = "broker.log"
+WRITTEN_BY_A_LATER_ONE = "UnsupportedVersionException"
 HEAP = ("-Xms128m", "-Xmx768m")
 MESSAGE_BYTES_MAX = 11 * 1024 * 1024
 """Above the largest topic's own limit (dead letters, 10 MiB) and the overhead of a batch."""
@@ -130,6 +131,14 @@ def _start(folder: Path, address: str, properties: Path, jars: str, pid_file: Pi
     broker = Broker(address, folder, process)
     try:
         return _await(broker, seconds)
+    except NotReady as reason:
+        broker.stop()
+        if WRITTEN_BY_A_LATER_ONE in last_line(folder / LOG):
+            raise NotReady(
+                f"the broker's data in {folder / 'data'} was written by a later version of Kafka, and no earlier one reads"
+                " it. Bring that version's jars back, or move the folder away: the broker then begins with an empty log"
+            ) from reason
+        raise
     except BaseException:
         broker.stop()
         raise
