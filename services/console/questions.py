@@ -5,7 +5,7 @@ SQL and the rows that it gives, nothing of HTML. Durations are seconds; times ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, LiteralString
@@ -23,8 +23,16 @@ EXPORT_ROWS_MAX = 50_000
 QUERY_CHARS_MAX = 200
 
 WIDE_ROWS = 2_000
-"""Names and goods that a search may match before it goes through the orders from the last one backwards: of so many a
-page is soon full, while sorting all that match would take longest."""
+"""Names and goods that a search may match before it looks through the last orders first: where so many match, a page is
+often full with these, while sorting all that match would take longest."""
+
+NEWEST_ROWS = 3_000
+"""Orders that are looked through so, one after the other with its names."""
+
+SET_ROWS = 50_000
+"""Names, and goods, that a search may match to be made a set of, so that the orders are gone through in their order and
+asked of each only whether it is in it. The database makes one of as many as its memory for that has room for
+(work_mem, 4 MB); what matches more is looked for by the names of each order."""
 
 PEOPLE_ORDERS_MAX = 1_000
 """Orders that a name or an e-mail address finds; the last recorded ones of more."""
@@ -53,6 +61,32 @@ AT_STEP: LiteralString = "select order_id from standing where step = %s"
 
 AT_NODE: LiteralString = "select order_id from standing where location = %s and step <> 'done'"
 OWNED: LiteralString = "select order_id from owners where owner = %s"
+
+STANDING: LiteralString = " left join standing on standing.thing = 'order/' || cards.order_id"
+NEWEST: LiteralString = " order by cards.recorded_at desc, cards.order_id desc limit %s"
+
+FEW: LiteralString = (
+    "(select order_id, min(because) as because from ("
+    "select order_id, kind || ' ' || name as because from names where folded like %s"
+    " union all select order_id, 'goods' from cards where words @@ websearch_to_tsquery('simple', %s)"
+    " union all select order_id, 'name or e-mail' from unnest(%s::text[]) as person (order_id)"
+    ") as each group by order_id) as hit join cards using (order_id)"
+)
+"""All orders that match, each with why."""
+
+BECAUSE: LiteralString = (
+    # The names of each order by its id: `|| ''` keeps the index of beginnings out, which has far too many here.
+    " cross join lateral (select coalesce((select kind || ' ' || name from names where names.order_id = cards.order_id"
+    " and folded || '' like %s limit 1), case when words @@ websearch_to_tsquery('simple', %s) then 'goods'"
+    " when cards.order_id = any(%s) then 'name or e-mail' end) as because) as hit"
+)
+"""Why each order matches; null where it does not."""
+
+IN_SET: LiteralString = (
+    "(cards.order_id in (select order_id from names where folded like %s limit %s) or cards.order_id in (select order_id"
+    " from cards as told where told.words @@ websearch_to_tsquery('simple', %s) limit %s) or cards.order_id = any(%s))"
+)
+"""Whether an order is among those that match."""
 
 Rows = Callable[[LiteralString, Sequence[Any]], list[Any]]
 """Asks the console's tables; raises chassis.store.StoreAway while they do not answer."""
@@ -162,8 +196,8 @@ class Questions:
         """Orders, the last recorded first. `query`: what any of its names begins with, or words of its goods; `people`:
         what it comes to as that of a person (people.Digests), all of which one of an order has to have."""
         wanted = query.strip().lower()[:QUERY_CHARS_MAX]
-        source, given, conditions = self._matching(wanted, self._of_people(people))
-        parameters: list[Any] = [*given]
+        conditions: list[LiteralString] = ["true"]
+        parameters: list[Any] = []
         wishes: tuple[tuple[LiteralString, str], ...] = (
             (AT_STEP, step.value if step else ""),
             (AT_NODE, location),
@@ -179,13 +213,16 @@ class Questions:
         if after is not None:
             conditions.append("(cards.recorded_at, cards.order_id) < (%s, %s)")
             parameters += after
-        rows = self._rows(
-            "select cards.order_id, number, external_id, channel, channel_account, seller, currency, total, placed_at,"
-            " recorded_at, step, since, coalesce(holds, 0), because from " + source + " left join standing on"
-            " standing.thing = 'order/' || cards.order_id where " + " and ".join(conditions) + " order by"
-            " cards.recorded_at desc, cards.order_id desc limit %s",
-            [*parameters, limit + 1],
-        )
+        rows: list[Any] = []
+        for source, given in self._sources(wanted, self._of_people(people), " and ".join(conditions), parameters):
+            rows = self._rows(
+                "select cards.order_id, number, external_id, channel, channel_account, seller, currency, total, placed_at,"
+                " recorded_at, step, since, coalesce(holds, 0), because from " + source + " order by"
+                " cards.recorded_at desc, cards.order_id desc limit %s",
+                [*given, limit + 1],
+            )
+            if len(rows) > limit:
+                break
         cards = [_card(row) for row in rows[:limit]]
         last = cards[-1] if cards else None
         return Found(cards, (last.recorded_at, last.order_id) if last and len(rows) > limit else None)
@@ -208,37 +245,36 @@ class Questions:
         )
         return sorted({order for (order,) in rows})
 
-    def _matching(self, wanted: str, people: Sequence[str]) -> tuple[LiteralString, list[Any], list[LiteralString]]:
-        """Where the orders come from that match: a source with `because`, its parameters, and conditions."""
+    def _sources(
+        self, wanted: str, people: Sequence[str], among: LiteralString, given: Sequence[Any]
+    ) -> Iterator[tuple[LiteralString, list[Any]]]:
+        """Where the orders come from that match and of which the condition `among` holds, with parameters. The first that
+        fills a page has the right ones, and so has the last."""
         if not wanted:
-            return "(select null::text as because) as hit cross join cards", [], ["true"]
-        given: list[Any] = [_prefix(wanted), wanted, list(people)]
-        if self._is_wide(*given[:2]):
-            # The names of each order by its id: `|| ''` keeps the index of beginnings out, which has far too many here.
-            source: LiteralString = (
-                "cards cross join lateral (select coalesce((select kind || ' ' || name from names where"
-                " names.order_id = cards.order_id and folded || '' like %s limit 1),"
-                " case when words @@ websearch_to_tsquery('simple', %s) then 'goods'"
-                " when cards.order_id = any(%s) then 'name or e-mail' end) as because) as hit"
-            )
-            return source, given, ["because is not null"]
-        source = (
-            "(select order_id, min(because) as because from ("
-            "select order_id, kind || ' ' || name as because from names where folded like %s"
-            " union all select order_id, 'goods' from cards where words @@ websearch_to_tsquery('simple', %s)"
-            " union all select order_id, 'name or e-mail' from unnest(%s::text[]) as person (order_id)"
-            ") as each group by order_id) as hit join cards using (order_id)"
-        )
-        return source, given, ["true"]
+            yield "(select null::text as because) as hit cross join cards" + STANDING + " where " + among, [*given]
+            return
+        prefix, named = _prefix(wanted), list(people)
+        matching: list[Any] = [prefix, wanted, named]
+        many = self._matches(prefix, wanted, WIDE_ROWS)
+        if many <= WIDE_ROWS:
+            yield FEW + STANDING + " where " + among, [*matching, *given]
+            return
+        newest = "(select * from cards where " + among + NEWEST + ") as cards" + BECAUSE + STANDING
+        yield newest + " where because is not null", [*given, NEWEST_ROWS, *matching]
+        if self._matches(prefix, wanted, SET_ROWS) <= SET_ROWS:
+            held: list[Any] = [prefix, SET_ROWS, wanted, SET_ROWS, named]
+            yield "cards" + BECAUSE + STANDING + " where " + among + " and " + IN_SET, [*matching, *given, *held]
+        else:
+            yield "cards" + BECAUSE + STANDING + " where " + among + " and because is not null", [*matching, *given]
 
-    def _is_wide(self, prefix: str, words: str) -> bool:
-        """Whether a search matches more than is sorted at once."""
+    def _matches(self, prefix: str, words: str, most: int) -> int:
+        """How many names and goods a search matches; of more than `most`, some number above it."""
         [(many,)] = self._rows(
             "select (select count(*) from (select from names where folded like %s limit %s) as named) +"
             " (select count(*) from (select from cards where words @@ websearch_to_tsquery('simple', %s) limit %s) as told)",
-            [prefix, WIDE_ROWS + 1, words, WIDE_ROWS + 1],
+            [prefix, most + 1, words, most + 1],
         )
-        return bool(many > WIDE_ROWS)
+        return int(many)
 
     def channels(self) -> list[str]:
         """The channel accounts that orders came from."""

@@ -127,23 +127,43 @@ def test_every_order_is_found_by_the_beginning_of_each_of_its_names(log: MemoryL
     assert not questions.orders("%").cards and not questions.orders("_").cards
 
 
+@pytest.mark.parametrize(
+    ("newest", "of_a_set"),
+    ((10_000, 0), (4, 10_000), (4, 0), (1, 10_000)),
+    ids=("among the last", "by a set, some among the last", "by the names of each", "by a set"),
+)
 def test_a_search_that_matches_very_many_finds_the_same_orders(
-    log: MemoryLog, questions: Questions, monkeypatch: pytest.MonkeyPatch
+    log: MemoryLog, questions: Questions, monkeypatch: pytest.MonkeyPatch, newest: int, of_a_set: int
 ) -> None:
     # given searches by whole names, by beginnings of them, by words, and by what nothing is called
     names = [order.terms.external_id for order in orders(log).values()]
     searches = [*names[:5], names[0][0], "a", "A b", "nothing is called so", "%"]
     narrow = {said: found(questions, said) for said in searches}
     assert max(map(len, narrow.values())) > 5 and [] in narrow.values()
-    # when they are gone through from the last order backwards, then these are found, in this order
+    # when they match too many to be sorted, then these are found, in this order, on pages of two
     monkeypatch.setattr(asking, "WIDE_ROWS", -1)
+    monkeypatch.setattr(asking, "NEWEST_ROWS", newest)
+    monkeypatch.setattr(asking, "SET_ROWS", of_a_set)
     assert {said: found(questions, said) for said in searches} == narrow
+    # and among those of a channel that are of it
+    [channel, *_] = questions.channels()
+    monkeypatch.setattr(asking, "WIDE_ROWS", 10_000)
+    of_channel = {said: found(questions, said, channel) for said in searches}
+    monkeypatch.setattr(asking, "WIDE_ROWS", -1)
+    assert {said: found(questions, said, channel) for said in searches} == of_channel
 
 
-def found(questions: Questions, said: str) -> list[str]:
-    cards = questions.orders(said, limit=10_000).cards
-    assert all(card.because for card in cards)
-    return [card.order_id for card in cards]
+def found(questions: Questions, said: str, channel: str = "") -> list[str]:
+    """Page by page."""
+    orders: list[str] = []
+    after = None
+    while True:
+        page = questions.orders(said, channel=channel, after=after, limit=2)
+        assert all(card.because for card in page.cards)
+        orders += [card.order_id for card in page.cards]
+        if page.more is None:
+            return orders
+        after = page.more
 
 
 @pytest.mark.parametrize("narrow", (-1, 10_000), ids=("of very many", "of few"))
