@@ -19,6 +19,7 @@ from chassis.horizon import Horizon
 from chassis.log import LogError
 from chassis.streaming import CONSUMER_SETTINGS
 from contracts.message import CATALOGUE, Event
+from contracts.topics import MIB
 
 __all__ = ["WAITERS_MAX", "EventsWatch", "TooManyWaiters", "Waiter", "Waiters"]
 
@@ -26,6 +27,10 @@ log = logging.getLogger("orderlog")
 
 WAITERS_MAX = 2_000
 """Callers that one process lets wait at once."""
+
+BYTES_AT_ONCE = 1 * MIB
+"""Of the events of all partitions together, as one answer of the broker has them, all of which are objects at once then, of
+several times as many bytes. A larger event comes alone."""
 
 POLL_MS = 200
 RETRY_SECONDS = 1.0
@@ -108,7 +113,9 @@ class EventsWatch:
     async def start(self) -> None:
         """Find the ends, so that nothing that happens from now on is missed; raises LogError without a broker."""
         self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap, enable_auto_commit=False, **CONSUMER_SETTINGS
+            bootstrap_servers=self._bootstrap,
+            enable_auto_commit=False,
+            **{**CONSUMER_SETTINGS, "fetch_max_bytes": BYTES_AT_ONCE},
         )
         try:
             await self._consumer.start()
