@@ -38,8 +38,8 @@ LOOKS = Looks(orders=200_000, lived=200, looks=450, live=40)
 PEERS = Span(warm=5.0, seconds=15.0)
 IDLE_SETTLE_SECONDS, IDLE_SECONDS = 10.0, 20.0
 PARTITIONS = (1, 2, 4, 8)
-GROWTH = (1_000, 5_000, 10_000)
-"""Orders at which it is looked what one costs; a hundred thousand take half an hour at the rates of this page."""
+GROWTH = (10_000, 100_000)
+"""Orders of history. A million are some 100 GB of log and tables, events alone: choose them where the disk has room."""
 IMPORTED = 5_000
 RUNS_MAX = 100
 
@@ -66,7 +66,7 @@ MEASURES: Mapping[str, Callable[[], dict[str, Any]]] = {
     "hot": lambda: half_on_one_article(LIFE),
     "long": lambda: one_long_order(LINES_MAX),
     "partitions": lambda: partitions(LIFE, PARTITIONS),
-    "growth": lambda: growth(GROWTH, LIFE.open_max),
+    "growth": lambda: growth(GROWTH, LOOKS.lived, LIFE),
     "rebuild": lambda: made_again("synthetic", REBUILT),
     "idle": lambda: idle(IDLE_SETTLE_SECONDS, IDLE_SECONDS),
     "doors": lambda: doors(VISITS),

@@ -13,20 +13,19 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 from confluent_kafka import Producer
 
+from bench.history import have
 from bench.installation import Installation, NotCaughtUp, installed
-from bench.machine import describe, percentiles
-from bench.many import FOLLOWED, Known, Many
-from bench.sending import make_producer, send, send_all
-from chassis.rebuild import Copy, ends_of
+from bench.machine import Meter, describe, percentiles
+from bench.many import Known, Many
+from bench.sending import make_producer, send
 from chassis.store import connect
-from contracts.topics import SERVICES, events
 from oms.declared import declared
 from oms.stack import DOORS, PROCESSES
 from services.console.changes import SCRIPT_WAITS_SECONDS
@@ -39,7 +38,7 @@ LIMITS_MS = {"search": 150, "order": 200, "live": 1_000}
 """What 95 in a hundred are to stay below: a page of found orders, an order's page, and what happened on a page."""
 
 CONSOLE = next(process for process in PROCESSES if process.name == "console")
-ASKED = OrdersProjection.name
+ASKED = {"order": (OrdersProjection.name,)}
 """The one read model of a service that these pages ask: which order a name means."""
 
 DAYS = 90
@@ -70,18 +69,20 @@ def looking(looks: Looks) -> dict[str, Any]:
     with installed((DOORS, CONSOLE)) as here:
         apart = timedelta(days=DAYS) / looks.orders
         many = Many(looks.orders + looks.live, looks.lived, here.settings.partitions, datetime.now(UTC), apart)
-        send_all(here.settings.bootstrap, many.records(0, looks.orders))
-        records = sum(end for (topic, _), end in here.ends().items() if topic in map(events, FOLLOWED))
         began = time.monotonic()
-        _fill(here)
+        # The stores and the list of orders by followers here, the console's tables by its own process meanwhile.
+        history = have(here, many, looks.orders, ASKED)
+        _followed(here)
         filled = time.monotonic() - began
+        memory = Meter(here.pids()).read().memory
         waits = asyncio.run(_look(here, many, looks))
     return {
         "machine": machine,
         "orders": looks.orders,
         "days": DAYS,
-        "records": records,
+        "records": history.records,
         "filled_seconds": round(filled),
+        "memory_mib": {name: round(each / 2**20) for name, each in memory.items()},
         "waits_ms": {what: percentiles(each) for what, each in waits.items()},
         "limits_ms": LIMITS_MS,
     }
@@ -96,17 +97,8 @@ def beside_limits(found: dict[str, Any]) -> list[str]:
     ]
 
 
-def _fill(here: Installation) -> None:
-    """Have the tables made that pages ask: the stores of the services and the list of orders by their followers here, those
-    of the console by its process meanwhile."""
-    for name in SERVICES:
-        service, log = declared(name, here.settings.namespace), here.log()
-        asked = replace(service, projections=tuple(each for each in service.projections if each.name == ASKED))
-        tables = Copy(asked, log, here.settings.database, service.schema)
-        try:
-            tables.advance(ends_of(log, asked))
-        finally:
-            tables.close()
+def _followed(here: Installation) -> None:
+    """Wait until the console's process has followed all there is."""
     until = time.monotonic() + FOLLOW_SECONDS
     while behind := _behind(here):
         if time.monotonic() > until:
@@ -127,7 +119,7 @@ def _behind(here: Installation) -> int:
 
 async def _look(here: Installation, many: Many, looks: Looks) -> dict[str, list[float]]:
     """Seconds of each look."""
-    chosen = _chosen(many.known, looks.looks)
+    chosen = [many.known(place * looks.orders // looks.looks) for place in range(looks.looks)]
     async with _signed_in(here) as client:
         waits = {
             "search": [await _timed(client, address) for address in _searches(chosen)],
@@ -138,11 +130,6 @@ async def _look(here: Installation, many: Many, looks: Looks) -> dict[str, list[
         with _read_again():
             waits["live"] = [await _shown(producer, client, many, number) for number in coming]
     return waits
-
-
-def _chosen(known: Sequence[Known], count: int) -> list[Known]:
-    """So many of them, spread over all."""
-    return [known[place * len(known) // count] for place in range(count)]
 
 
 def _searches(chosen: Sequence[Known]) -> list[str]:
@@ -203,7 +190,8 @@ async def _shown(producer: Producer, client: httpx.AsyncClient, many: Many, numb
         lines = said.aiter_lines()
         await anext(lines)
         records = list(many.records(number, number + 1))
-        address = str(httpx.URL("/console/orders", params={"q": many.known[number].external_id}))
+        known = many.known(number)
+        address = str(httpx.URL("/console/orders", params={"q": known.external_id}))
         await asyncio.sleep(PAUSE_SECONDS)
         began = time.monotonic()
         for record in records:
@@ -214,6 +202,6 @@ async def _shown(producer: Producer, client: httpx.AsyncClient, many: Many, numb
                 if line == MOVED:
                     await asyncio.sleep(SCRIPT_WAITS_SECONDS)
                     page = await client.get(address)
-                    if many.known[number].order_id in page.raise_for_status().text:
+                    if known.order_id in page.raise_for_status().text:
                         return time.monotonic() - began
     raise TimeoutError("the page was not told any more")

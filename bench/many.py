@@ -29,7 +29,7 @@ FOLLOWED = ("order", "fulfillment", "shipping", "payments")
 """Services whose events are told again; stock is there in plenty and of no order alone."""
 
 OPEN_EVERY = 10
-"""One order in so many has not come to its end."""
+"""One order in so many has not come to its end, where some are wanted that have not."""
 
 OF_AN_ORDER = frozenset({"order", "payment", "fulfillment_order", "shipment"})
 """Streams that belong to one order."""
@@ -66,14 +66,16 @@ class _Piece:
 
 
 class Many:
-    """`count` orders, the last of them recorded at `until`, an order every `apart`."""
+    """`count` orders, the last of them recorded at `until`, an order every `apart`, told of `lived` lives. `ended`: all of
+    them, so that no deadline of theirs is left."""
 
-    def __init__(self, count: int, lived: int, partitions: int, until: datetime, apart: timedelta) -> None:
-        self._partitions = partitions
+    def __init__(
+        self, count: int, lived: int, partitions: int, until: datetime, apart: timedelta, *, ended: bool = False
+    ) -> None:
+        self._partitions, self._ended = partitions, ended
         self._begins, self._apart = until - apart * (count - 1), apart
         self._lives = _lived(lived)
         self._heads = {(service, number): GENESIS for service in FOLLOWED for number in range(partitions)}
-        self.known: list[Known] = []
 
     def records(self, first: int, last: int) -> Iterator[NewRecord]:
         """Those of the orders from `first` to before `last`; asked for once and in this order, since each names the
@@ -82,11 +84,19 @@ class Many:
             life = self._lives[number % len(self._lives)]
             yield from self._told(life, number)
 
+    def known(self, number: int) -> Known:
+        """What somebody may know of the order of this number."""
+        life = self._lives[number % len(self._lives)]
+        return life.known(self._names(life, number))
+
+    def _names(self, life: _Life, number: int) -> dict[bytes, bytes]:
+        moment = format_instant(self._begins + self._apart * number).encode()
+        return life.called(number // len(self._lives), moment)
+
     def _told(self, life: _Life, number: int) -> Iterator[NewRecord]:
-        turn = number // len(self._lives)
-        names = life.called(turn, format_instant(self._begins + self._apart * number).encode())
-        kept = life.pieces[: 1 + turn % len(life.pieces)] if number % OPEN_EVERY == 0 else life.pieces
-        self.known.append(life.known(names))
+        turn, names = number // len(self._lives), self._names(life, number)
+        is_open = number % OPEN_EVERY == 0 and not self._ended
+        kept = life.pieces[: 1 + turn % len(life.pieces)] if is_open else life.pieces
         for piece in kept:
             parts = list(piece.parts)
             parts[1::2] = [names[part] for part in parts[1::2]]

@@ -4,20 +4,21 @@ lines, few and many partitions, and more and more orders behind it."""
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Sequence
-from multiprocessing.connection import Connection
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from bench.history import have
 from bench.installation import Installation, installed
-from bench.life import Size, as_many_as_it_takes, cpu_each, outside, run_load
+from bench.life import Size, as_many_as_it_takes, outside, run_load
 from bench.machine import Meter, describe
+from bench.many import Many
 from bench.outside import Load
 
 __all__ = ["growth", "half_on_one_article", "one_long_order", "partitions"]
 
-LOAD_ORDERS_MAX = 5_000
-"""Orders that are sent in one load: a load has a time within which it has to be over."""
+DAYS = 90
+"""Over which a history is spread, the last of it now."""
 
 LONG_SECONDS = 240.0
 SETTLE_SECONDS = 2.0
@@ -62,35 +63,35 @@ def one_long_order(lines: int) -> dict[str, Any]:
     }
 
 
-def growth(marks: Sequence[int], under_way: int) -> dict[str, Any]:
-    """One run: orders until there are as many as each mark says; what those since the mark before cost, how much memory
-    each process holds then, and how long each service takes to start with all of them behind it."""
+def growth(histories: Sequence[int], lived: int, size: Size) -> dict[str, Any]:
+    """One run: the load of the whole life on installations that have so many orders behind them, which were told again
+    (bench/history.py): what an order costs, how much memory each process holds, and how long each service takes to start."""
     machine = describe()
+    return {"machine": machine, "by_history": {str(orders): _after(orders, lived, size) for orders in histories}}
+
+
+def _after(orders: int, lived: int, size: Size) -> dict[str, Any]:
     with installed() as here:
-        with outside(here, "synthetic", marks[-1]) as (line, pid):
-            here.caught_up()
-            meter = Meter({**here.pids(), "outside": pid})
-            found, there = {}, 0
-            for mark in marks:
-                found[str(mark)] = _until(here, line, meter, mark - there, under_way)
-                there = mark
+        for process in here.stack.wanted:
+            here.stop(process.name)
+        disk = here.bytes_on_disk()
+        apart = timedelta(days=DAYS) / orders
+        history = have(
+            here, Many(orders, lived, here.settings.partitions, datetime.now(UTC), apart, ended=True), orders
+        )
+        taken = here.bytes_on_disk()
+        here.stack.up(lambda line: None)
         starts = {process.name: _start(here, process.name) for process in here.stack.wanted}
-    return {"machine": machine, "by_orders": found, "start_seconds": starts}
-
-
-def _until(here: Installation, line: Connection, meter: Meter, orders: int, under_way: int) -> dict[str, Any]:
-    cpu, completed, memory = Counter[str](), 0, dict[str, int]()
-    while orders:
-        now = min(orders, LOAD_ORDERS_MAX)
-        orders -= now
-        course, reading = run_load(line, meter, Load(None, now, under_way, 0.0, LONG_SECONDS))
-        cpu.update(reading.cpu)
-        completed, memory = completed + course.completed, dict(reading.memory)
-    here.caught_up()
+        with outside(here, "synthetic", size.orders) as (line, pid):
+            here.caught_up()
+            found, _ = as_many_as_it_takes(here, line, Meter({**here.pids(), "outside": pid}), size)
     return {
-        "cpu_ms_per_order": cpu_each(cpu, completed),
-        "memory_mib": {name: round(each / 2**20) for name, each in memory.items()},
-        "bytes_on_disk": here.bytes_on_disk(),
+        **found,
+        "records_before": history.records,
+        "written_seconds": history.written_seconds,
+        "filled_seconds": history.filled_seconds,
+        "start_seconds": starts,
+        "history_bytes_per_order": {name: round((taken[name] - disk[name]) / orders) for name in disk},
     }
 
 

@@ -182,10 +182,13 @@ def _console(runs: Runs) -> str:
         for what, title in titles.items()
         for cut in ("p50", "p95", "p99")
     ]
+    rows += [
+        row(f"memory of {name} once all was followed, MiB", runs, "memory_mib", name) for name in ("doors", "console")
+    ]
     one = runs[-1]
     said = (
-        f"{one['orders']:,} orders of three lines over {one['days']} days, one in ten of them under way: {one['records']:,} records, of "
-        f"which the followers had made what these pages ask after {one['filled_seconds']:,} s (the last run). Searches by whole names and by beginnings of "
+        f"{one['orders']:,} orders of three lines over {one['days']} days, one in ten of them under way: {one['records']:,} records, which "
+        f"were written, and of which the followers had made what these pages ask, in {one['filled_seconds']:,} s (the last run). Searches by whole names and by beginnings of "
         "all lengths, by words that hardly any or all orders have, and lists by step, one after the other. Meanwhile nobody else "
         "asks and nothing is decided; while a page waits for what happens, `oms rebuild console` reads all records again."
     )

@@ -16,14 +16,17 @@ FULL_WAIT_SECONDS = 0.1
 
 SEND_SECONDS = 60.0
 
+LINGER_MS = 2
+"""How long a record waits for others to go with, as at the doors."""
 
-def make_producer(bootstrap: str) -> Producer:
+
+def make_producer(bootstrap: str, linger_ms: int = LINGER_MS) -> Producer:
     """An idempotent producer, as those of the doors are."""
     return Producer(
         {
             "bootstrap.servers": bootstrap,
             "enable.idempotence": True,
-            "linger.ms": 2,
+            "linger.ms": linger_ms,
             "message.max.bytes": DEAD_LETTER_BYTES_MAX,
         }
     )
@@ -45,9 +48,9 @@ def send(producer: Producer, record: NewRecord) -> None:
             producer.poll(FULL_WAIT_SECONDS)
 
 
-def send_all(bootstrap: str, records: Iterable[NewRecord]) -> None:
+def send_all(bootstrap: str, records: Iterable[NewRecord], linger_ms: int = LINGER_MS) -> None:
     """Have all of them written; raises TimeoutError when the broker does not take them."""
-    producer = make_producer(bootstrap)
+    producer = make_producer(bootstrap, linger_ms)
     for record in records:
         send(producer, record)
     if producer.flush(SEND_SECONDS):

@@ -108,6 +108,32 @@ def test_the_hop_of_kafka_streams_stands_beside_ours(tmp_path: Path, page: Path)
     assert "| Orderlog's hop, commands a second | 500 | 500 | 500 |" in chapter
 
 
+def test_what_an_order_costs_is_told_by_how_many_were_before_it(tmp_path: Path, page: Path) -> None:
+    # given that an order costs as much with a hundred thousand before it as with ten thousand
+    services = {"order": 100, "payments": 90}
+
+    def after(seconds: float) -> dict[str, Any]:
+        return {
+            "orders_per_second": 60.0,
+            "cpu_ms_per_order": {"order": 7.0, "database": 3.0, "others": 1.0},
+            "memory_mib": services,
+            "start_seconds": dict.fromkeys(services, seconds),
+            "written_seconds": 80.0,
+            "filled_seconds": 200.0,
+            "history_bytes_per_order": {"log": 43_000, "database": 50_000},
+        }
+
+    write(tmp_path, "growth", [{"machine": MACHINE, "by_history": {"10000": after(1.5), "100000": after(2.5)}}])
+    write_page(tmp_path, page, figures)
+    chapter = page.read_text().partition("## More and more orders behind it")[2].partition("\n## ")[0]
+    for orders, seconds in (("10,000", "1.5"), ("100,000", "2.5")):
+        assert f"| CPU of an order, ms, {orders} orders before | 10.0 | 10.0 | 10.0 |" in chapter
+        assert f"| memory of order, MiB, {orders} orders before | 100 | 100 | 100 |" in chapter
+        assert f"| start of payments, s, {orders} orders before | {seconds} | {seconds} | {seconds} |" in chapter
+    # then what cannot be had here is told in figures
+    assert "100,000 in 280 s" in chapter and "a million of them 93 GB" in chapter
+
+
 def test_a_peer_that_is_not_there_is_left_out_and_says_why(tmp_path: Path, page: Path) -> None:
     write(tmp_path, "restate", [{"machine": MACHINE, "absent": "Node's npm is not on this machine"}])
     write_page(tmp_path, page, figures)
