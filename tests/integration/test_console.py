@@ -5,18 +5,23 @@ Chromium is taken from the machine (Debian's package `chromium`); where there is
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psutil
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from chassis.accounts import Accounts
+from chassis.store import connect
 from chassis.tokens import Kind, Role, Tokens
 from oms.numbers.exporting import export
 from oms.reach import reach_log
+from oms.told_progress import far_of
+from services.console.app import declare as declare_console
 from services.shipping.tests.parcels import text_of
 from tests.integration.test_doors import MODULES, Site, site_of
 from tests.waiting import eventually
@@ -24,6 +29,11 @@ from tests.waiting import eventually
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is on this machine: the console was not walked")
+
+SANDBOX = f"trial{os.getpid()}"
+
+RUN_MS = 120_000
+"""How long tables may take to be made again."""
 
 SEEN_MS = 20_000
 """How long something may take to be on a page, on a machine that has other work."""
@@ -252,6 +262,31 @@ def test_a_package_that_was_lost_is_settled_from_the_page_of_its_order(site: Sit
     assert site.get("/orders/shop-4721")["astray"] == [] and site.get("/orders/shop-4721")["owner"] == "ada"
 
 
+def test_an_operator_takes_over_hands_on_and_puts_down_a_message_that_nobody_could_take(
+    site: Site, browser: Browser
+) -> None:
+    # given what a channel published and nobody can read, which has no order
+    site.publish(b'{"channel_account": "webshop-eu"', [])
+    with signed_in(browser, site, Role.ADMIN) as page:
+        row = page.get_by_role("region", name="Messages that could not be taken").locator("tbody tr").first
+
+        def waits() -> bool:
+            page.goto("/console/exceptions")
+            return row.count() == 1
+
+        eventually(waits, 30, "the dead letter in its list")
+        for deed, to, owner in (("Look after it myself", "", "ada"), ("Hand over", "bob", "bob"), ("Put down", "", "")):
+            # when somebody says whose it is, with a reason, then the list says so
+            row.get_by_role("checkbox").check()
+            form = page.locator("form", has=row)
+            form.get_by_label("Why").fill("who knows that channel")
+            form.get_by_label("To (account)").fill(to)
+            form.get_by_role("button", name=deed).click()
+            expect(page.locator(".tag.good")).to_have_text("yes")
+            page.goto("/console/exceptions")
+            expect(row.locator("td").nth(-2)).to_have_text(owner)
+
+
 def test_several_held_orders_go_on_with_one_reason(site: Site, browser: Browser) -> None:
     # given two orders that somebody holds
     numbers = []
@@ -339,6 +374,60 @@ def test_a_planner_sees_who_holds_an_article_and_adjusts_it_with_a_reason(site: 
         expect(page.get_by_text("Adjusted: StockAdjusted.")).to_be_visible()
         expect(page.get_by_role("region", name="Movements")).to_contain_text("fell off the shelf")
         expect(page.get_by_role("img", name="Stock at dc-1 by movement")).to_be_visible()
+
+
+def test_an_operator_makes_tables_again_and_plays_a_part_of_the_log(site: Site, browser: Browser) -> None:
+    # given a row in the console's tables that no topic says
+    known(site, "shop-4722")
+    stray = "insert into names values ('nobody', 'order', 'stray', 'stray')"
+    with connect(site.settings.database, declare_console(site.settings.namespace).schema) as tables:
+        tables.execute(stray)
+        with signed_in(browser, site, Role.ADMIN) as page:
+            # when the tables are made again, then the page says how they differ, and who asked why
+            begun(page, "Make tables again and compare", service="console", why="a search finds nobody")
+            row = page.get_by_role("row").filter(has_text="Tables made again").first
+            expect(row).to_contain_text("names: the first row that differs", timeout=RUN_MS)
+            expect(row).to_contain_text("order_id nobody")
+            expect(row).to_contain_text("ada")
+            expect(row).to_contain_text("a search finds nobody")
+            tables.execute("delete from names where order_id = 'nobody'")
+            # while it was at work it said how far it was
+            [said] = site.settings.runs.glob("*/said.log")
+            told = [far_of(line) for line in said.read_text().splitlines()]
+            assert "console: offsets followed" in {far.step for far in told if far}
+            # and what came in at payments is written as it was, when it is played again
+            begun(page, "Replay into a sandbox and compare", service="payments", into=SANDBOX, why="another rule")
+            row = page.get_by_role("row").filter(has_text="Replay").first
+            expect(row.locator(".tag.good")).to_have_text("equal", timeout=RUN_MS)
+            # until its sandbox is deleted, of which one that is killed says so
+            begun(page, "Delete a sandbox", into=SANDBOX, why="seen enough")
+            row = page.get_by_role("row").filter(has_text="Sandbox deleted").first
+            expect(row.locator(".tag.good")).to_have_text("done", timeout=RUN_MS)
+            begun(page, "Make tables again and compare", service="order", why="a look")
+            [doing] = [
+                each
+                for each in psutil.Process(site.processes["oms.doors"].pid).children()
+                if "oms.runs.beneath" in each.cmdline()
+            ]
+            doing.kill()
+            row = page.get_by_role("row").filter(has_text="a look").first
+            expect(row).to_contain_text("ended by SIGKILL", timeout=RUN_MS)
+
+
+def begun(page: Page, title: str, **fields: str) -> None:
+    """An operator fills in a form of what can be begun, and sends it."""
+    page.goto("/console/operators")
+    page.get_by_text(title, exact=True).click()
+    form = page.locator("details[open] form")
+    for name, value in fields.items():
+        field = form.locator(f"[name={name}]")
+        if field.evaluate("field => field.tagName") == "SELECT":
+            field.select_option(value)
+        else:
+            field.fill(value)
+    with page.expect_navigation():
+        form.get_by_role("button").click()
+    expect(page.get_by_text("Begun: at work.")).to_be_visible()
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
