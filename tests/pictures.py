@@ -40,7 +40,7 @@ def main() -> int:
         page.goto("/console/orders?step=completed")
         page.locator("tbody th a").first.click()
         _take(page, "order")
-        page.locator("ol.timeline").scroll_into_view_if_needed()
+        page.get_by_role("heading", name="What happened, and why").evaluate("heading => heading.scrollIntoView()")
         _take(page, "timeline")
         browser.close()
     return 0
