@@ -1,4 +1,4 @@
-"""Whether a reader stands still: it is asked all the time, there is more, and it hands out nothing.
+"""Whether a reader, or the member of a group, stands still: it is asked all the time, there is more, and it hands out nothing.
 
 Kafka's client has been seen to do so, without a word, after its only broker was restarted (docs/evidence/bugs.md, F05).
 Whoever reads cannot tell that from a quiet topic; the ends of its partitions can.
@@ -44,6 +44,10 @@ class Still:
         stands = any(positions.get(where) == position for where, position in self._behind.items())
         self._behind = {} if stands else self._look(positions)
         return stands
+
+    def forget(self, partitions: Collection[TopicPartition]) -> None:
+        """These were not to be handed out for a while: they are given their time anew."""
+        self._behind = {where: position for where, position in self._behind.items() if where not in partitions}
 
     def _look(self, positions: Mapping[TopicPartition, int]) -> Mapping[TopicPartition, int]:
         try:

@@ -55,7 +55,7 @@ class KafkaLog:
         self._admin = _admin_client(bootstrap)
 
     def consumer(self, group: str, topic: str) -> GroupConsumer:
-        return GroupConsumer(self._bootstrap, group, topic)
+        return GroupConsumer(self._bootstrap, group, topic, self._ends)
 
     def producer(self, transactional_id: str) -> TransactionalProducer:
         """Raises LogError; TooManyUnanswered where earlier ones were left alone too often."""

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
+from threading import Thread
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka import TopicPartition as KafkaTopicPartition
 
-from chassis.kafka.clients import REQUEST_TIMEOUT, committed_reading
+from chassis.kafka.clients import CLOSE_TIMEOUT, REQUEST_TIMEOUT, committed_reading
 from chassis.kafka.records import record_of
-from chassis.log import LogError, NoPosition, Rebalance, Record
+from chassis.log import LogError, NoPosition, Rebalance, Record, TopicPartition
+from chassis.still import Ends, Still
+from chassis.unanswered import leave
 
 __all__ = ["GroupConsumer"]
+
+log = logging.getLogger("orderlog")
 
 SESSION_TIMEOUT_MS = 10_000
 POLL_INTERVAL_MAX_MS = 300_000
@@ -27,26 +33,36 @@ what the broker's time and then everybody's latency are lost to."""
 
 
 class GroupConsumer:
-    """The member of a service's group, by which it reads its inbox."""
+    """The member of a service's group, by which it reads its inbox. Where it stands still (chassis/still.py) another joins
+    in its place, as if all partitions had been taken away and given again."""
 
-    def __init__(self, bootstrap: str, group: str, topic: str) -> None:
-        self._topic = topic
+    def __init__(self, bootstrap: str, group: str, topic: str, ends: Ends) -> None:
+        self._bootstrap, self._group, self._topic = bootstrap, group, topic
         self._rebalance = Rebalance(set(), set())
-        self._consumer = Consumer(
+        self._given: set[int] = set()
+        self._resumed: set[int] = set()
+        self._still = Still(ends)
+        self._consumer = self._client()
+
+    def _client(self) -> Consumer:
+        consumer = Consumer(
             {
-                **committed_reading(bootstrap, group),
+                **committed_reading(self._bootstrap, self._group),
                 "partition.assignment.strategy": "cooperative-sticky",
                 "session.timeout.ms": SESSION_TIMEOUT_MS,
                 "heartbeat.interval.ms": SESSION_TIMEOUT_MS // 5,
                 "max.poll.interval.ms": POLL_INTERVAL_MAX_MS,
             }
         )
-        self._consumer.subscribe([topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked)
+        consumer.subscribe([self._topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked)
+        return consumer
 
     def _assigned(self, consumer: Consumer, partitions: list[KafkaTopicPartition]) -> None:
         numbers = {item.partition for item in partitions}
         self._rebalance.assigned |= numbers
         self._rebalance.revoked -= numbers
+        self._given |= numbers
+        self._resumed -= numbers
         # Assigned at the committed position, to which the loop seeks again before it resumes; the client may fetch before
         # the pause takes hold. Never at a logical offset, such as the end: the client asks the broker where that is, and
         # an answer that comes after the seek makes it ask again, and go there past everything in between.
@@ -54,12 +70,43 @@ class GroupConsumer:
         consumer.pause(self._of(numbers))
 
     def _revoked(self, consumer: Consumer, partitions: list[KafkaTopicPartition]) -> None:
-        numbers = {item.partition for item in partitions}
-        self._rebalance.revoked |= numbers
-        self._rebalance.assigned -= numbers
+        if consumer is self._consumer:
+            self._taken({item.partition for item in partitions})
         consumer.incremental_unassign(partitions)
 
+    def _taken(self, numbers: set[int]) -> None:
+        self._rebalance.revoked |= numbers
+        self._rebalance.assigned -= numbers
+        self._given -= numbers
+        self._resumed -= numbers
+
     def poll(self, limit: int, timeout: float) -> list[Record]:
+        records = self._poll(limit, timeout)
+        # With so many that there may be more of them, whatever is not handed out may only wait its turn.
+        if len(records) < limit and self._still.stands(self._heard()):
+            self._begin_again()
+        return records
+
+    def _heard(self) -> dict[TopicPartition, int]:
+        """Of each partition that is handed out, where the broker last said that it ends. That is further than the last
+        record where the markers of transactions follow, which are never handed out."""
+        return {
+            (self._topic, number): self._consumer.get_watermark_offsets(where, cached=True)[1]
+            for number in self._resumed
+            for where in self._of([number])
+        }
+
+    def _begin_again(self) -> None:
+        log.warning("the member of %s stood still in %s: another joins", self._group, self._topic)
+        still, self._consumer = self._consumer, self._client()
+        self._taken(set(self._given))
+        # A client that lost its way to the broker may not come back from being closed either.
+        closing = Thread(target=still.close, daemon=True, name="consumer-close")
+        closing.start()
+        closing.join(CLOSE_TIMEOUT)
+        leave(closing)
+
+    def _poll(self, limit: int, timeout: float) -> list[Record]:
         waiting = self._consumer.poll(0)
         first = waiting or self._consumer.poll(timeout)
         if first is None:
@@ -93,10 +140,15 @@ class GroupConsumer:
         return [KafkaTopicPartition(self._topic, number) for number in partitions]
 
     def pause(self, partitions: Iterable[int]) -> None:
-        self._consumer.pause(self._of(partitions))
+        numbers = set(partitions)
+        self._consumer.pause(self._of(numbers))
+        self._resumed -= numbers
 
     def resume(self, partitions: Iterable[int]) -> None:
-        self._consumer.resume(self._of(partitions))
+        numbers = set(partitions)
+        self._consumer.resume(self._of(numbers))
+        self._still.forget([(self._topic, number) for number in numbers - self._resumed])
+        self._resumed |= numbers & self._given
 
     def seek(self, partition: int, offset: int) -> None:
         try:

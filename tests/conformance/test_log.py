@@ -113,6 +113,12 @@ class Member:
         self.records += found
         return found
 
+    def poll_nothing(self, seconds: float) -> None:
+        """Poll for so long; fails when something is handed out."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            assert self.poll() == []
+
     def _begin(self, number: int) -> None:
         try:
             position = self.consumer.committed(number)
@@ -290,6 +296,33 @@ def test_a_reader_whose_client_stands_still_goes_on_with_another(
     assert [record.value for record in found] == [b"b"]
     assert reader._consumer is not stood
     reader.close()
+
+
+@pytest.mark.servers
+def test_where_a_member_stands_still_another_joins_in_its_place(
+    broker: str, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a member of a group that has read all there was, and is looked after every second
+    monkeypatch.setattr(still, "STILL_SECONDS", 1.0)
+    bench = Bench(KafkaLog(broker), namespace)
+    bench.commit(bench.producer(), bench.record("a"))
+    member = Member(bench)
+    eventually(lambda: member.poll(), because="the first record")
+    assert isinstance(member.consumer, grouping.GroupConsumer)
+    stood, given = member.consumer._consumer, set(member.owned)
+    # when nothing more is written, then it stays for as long as several looks take
+    member.poll_nothing(4.0)
+    assert member.consumer._consumer is stood
+    # when its client asks the broker nothing any more, without a word (paused, as nobody asked it to be; what it asked
+    # before is answered first), and more is written
+    stood.pause([TopicAndOffset(bench.topic, 0)])
+    member.poll_nothing(1.0)
+    bench.commit(bench.producer(), bench.record("b"))
+    # then another is given what it had, and reads it from where the group is
+    eventually(lambda: member.poll() and member.records[-1].value == b"b", because="the next record")
+    assert member.consumer._consumer is not stood
+    assert member.owned == given
+    member.consumer.close()
 
 
 def test_the_number_of_partitions_is_known_and_a_missing_topic_said(bench: Bench) -> None:

@@ -67,6 +67,17 @@ def test_one_that_is_asked_rarely_is_given_its_time() -> None:
     assert topic.looks == 0
 
 
+def test_what_was_not_to_be_handed_out_meanwhile_is_given_its_time_anew() -> None:
+    # given a reader that was behind in two partitions, one of which was kept from it for a moment
+    topic = Topic({HERE: 9, THERE: 9})
+    still = Still(topic, topic.clock)
+    assert not polled(topic, still, {HERE: 7, THERE: 7}, STILL_SECONDS)
+    still.forget([HERE])
+    # when the other moves on, then it does not stand still before that one had its time
+    assert not polled(topic, still, {HERE: 7, THERE: 8}, STILL_SECONDS)
+    assert polled(topic, still, {HERE: 7, THERE: 9}, STILL_SECONDS)
+
+
 def test_another_that_took_its_place_is_given_its_time_too() -> None:
     topic = Topic({HERE: 9})
     still = Still(topic, topic.clock)
