@@ -23,6 +23,7 @@ import psutil
 from psycopg import OperationalError
 
 from chassis.kafka import KafkaLog
+from chassis.log import LogError
 from chassis.sealing import FileMasterKey, MasterKeyMisfit, MasterKeyRefused, create_master_key
 from chassis.settings import Settings
 from chassis.vault import a_key, create_vault
@@ -337,17 +338,23 @@ def create_topics(settings: Settings) -> list[str]:
         )
     channels = topics.channel_topics(partitions=settings.partitions, namespace=settings.namespace)
     made += log.create_topics(channels)
-    _await_topics(log, settings)
-    log.check_topics(expected_topics(settings))
+    _check_topics(log, settings, TOPICS_SECONDS if made else 0.0)
     return made
 
 
-def _await_topics(log: KafkaLog, settings: Settings) -> None:
-    """A topic just made is known to readers a moment later; what is missing after that is told by the check."""
-    names = {spec.name for spec in expected_topics(settings)}
-    deadline = time.monotonic() + TOPICS_SECONDS
-    while names - log.topics().keys() and time.monotonic() < deadline:
-        time.sleep(POLL_SECONDS)
+def _check_topics(log: KafkaLog, settings: Settings, patience: float) -> None:
+    """A topic just made is known to each broker a moment later, and any of them may answer; what is wrong after so many
+    seconds is told."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            log.check_topics(expected_topics(settings))
+        except LogError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(POLL_SECONDS)
+        else:
+            return
 
 
 def expected_topics(settings: Settings) -> tuple[topics.TopicSpec, ...]:
