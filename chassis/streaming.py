@@ -30,6 +30,7 @@ from contracts.topics import DEAD_LETTER_BYTES_MAX
 __all__ = [
     "AWAY",
     "BATCH_RECORDS_MAX",
+    "CLIENT_SETTINGS",
     "CONSUMER_SETTINGS",
     "PRODUCER_SETTINGS",
     "KafkaWriter",
@@ -57,7 +58,12 @@ WRITE_SECONDS = 15.0
 
 STOP_SECONDS = 10.0
 
+CLIENT_SETTINGS: dict[str, Any] = {"request_timeout_ms": 10_000, "metadata_max_age_ms": 5_000}
+"""How long the broker may take for one answer, and how often is asked who leads. The client's own are 40 s and five
+minutes: whoever asks a broker that is cut off without a word waits for so long, though another leads."""
+
 PRODUCER_SETTINGS: dict[str, Any] = {
+    **CLIENT_SETTINGS,
     "acks": "all",
     "enable_idempotence": True,
     "max_request_size": DEAD_LETTER_BYTES_MAX,
@@ -147,6 +153,7 @@ def make_broker(bootstrap: str) -> KafkaBroker:
         enable_idempotence=PRODUCER_SETTINGS["enable_idempotence"],
         max_request_size=PRODUCER_SETTINGS["max_request_size"],
         allow_auto_create_topics=False,
+        **CLIENT_SETTINGS,
         ack_policy=AckPolicy.MANUAL,
         graceful_timeout=STOP_SECONDS,
         logger=None,

@@ -17,7 +17,7 @@ from aiokafka.errors import KafkaError
 
 from chassis.horizon import Horizon
 from chassis.log import LogError
-from chassis.streaming import CONSUMER_SETTINGS
+from chassis.streaming import CLIENT_SETTINGS, CONSUMER_SETTINGS
 from contracts.message import CATALOGUE, Event
 from contracts.topics import MIB
 
@@ -115,7 +115,7 @@ class EventsWatch:
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=self._bootstrap,
             enable_auto_commit=False,
-            **{**CONSUMER_SETTINGS, "fetch_max_bytes": BYTES_AT_ONCE},
+            **{**CLIENT_SETTINGS, **CONSUMER_SETTINGS, "fetch_max_bytes": BYTES_AT_ONCE},
         )
         try:
             await self._consumer.start()

@@ -16,6 +16,18 @@ RECONNECT_WAIT_MAX_MS = 1_000
 """The longest pause between two tries to reach a broker that is away. The client's own is ten times as long, and it is waited
 for after the broker came back."""
 
+ANSWER_WAIT_MAX_MS = 10_000
+"""How long the broker may take for one answer; for one that it may keep back, so much longer. The client's own is a minute:
+a broker that is cut off without a word is asked nothing else before that, and nobody else in its place. No longer than a
+transaction may take, which the client insists on."""
+
+METADATA_REFRESH_MS = 5_000
+"""Between two questions who leads. The client's own is five minutes: it asks at once when it loses a broker, and where
+that is before another leads, not again."""
+
+METADATA_AGE_MAX_MS = 900_000
+"""How long the last answer to that holds, with brokers that are away: the client's own, which would follow the question."""
+
 FETCH_QUEUE_RECORDS_MIN = 20_000
 FETCH_QUEUE_KBYTES_MAX = 65_536
 """What a consumer may hold fetched but not handed out: bounds its memory."""
@@ -31,8 +43,14 @@ the end of a transaction is the last that stands there, and who has to know that
 
 
 def reaching(bootstrap: str) -> dict[str, Any]:
-    """How a client finds its brokers."""
-    return {"bootstrap.servers": bootstrap, "reconnect.backoff.max.ms": RECONNECT_WAIT_MAX_MS}
+    """How a client finds its brokers, and finds that one of them is away or leads no more."""
+    return {
+        "bootstrap.servers": bootstrap,
+        "reconnect.backoff.max.ms": RECONNECT_WAIT_MAX_MS,
+        "socket.timeout.ms": ANSWER_WAIT_MAX_MS,
+        "topic.metadata.refresh.interval.ms": METADATA_REFRESH_MS,
+        "metadata.max.age.ms": METADATA_AGE_MAX_MS,
+    }
 
 
 def committed_reading(bootstrap: str, group: str) -> dict[str, Any]:

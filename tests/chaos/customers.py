@@ -16,6 +16,7 @@ from uuid import uuid4
 import httpx
 from confluent_kafka import KafkaException, Producer
 
+from chassis.kafka.clients import reaching
 from chassis.log import LogError
 from contracts import topics
 from contracts.envelope import Envelope
@@ -135,7 +136,7 @@ class Customers:
         self._site, self._name = site, f"{seed}-{uuid4().hex[:6]}"
         self._producer = Producer(
             {
-                "bootstrap.servers": site.settings.bootstrap,
+                **reaching(site.settings.bootstrap),
                 "enable.idempotence": True,
                 "message.max.bytes": RECORD_BYTES_MAX,
                 "log_level": 2,

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
 from aiokafka import ConsumerRecord
+from aiokafka.errors import KafkaConnectionError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
+from chassis.horizon import Horizon
 from chassis.log import LogError
-from chassis.streaming import PRODUCER_SETTINGS, KafkaWriter, keep_trying, make_broker, subscribe
+from chassis.streaming import PRODUCER_SETTINGS, WRITE_SECONDS, KafkaWriter, keep_trying, make_broker, subscribe
+from chassis.waiters import EventsWatch, Waiters
 from contracts.topics import DEAD_LETTER_BYTES_MAX, RECORD_BYTES_MAX
 
 
@@ -59,6 +63,37 @@ def test_the_writer_is_idempotent_waits_for_all_replicas_and_takes_large_records
     assert made["max_request_size"] >= RECORD_BYTES_MAX
     assert make_broker("127.0.0.1:1").config.broker_config.allow_auto_create_topics is False
     assert made["max_request_size"] == PRODUCER_SETTINGS["max_request_size"]
+
+
+def test_no_client_waits_longer_for_a_broker_that_was_cut_off_than_a_write_may_take(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # given what each client of doors and workers is made with
+    made: dict[str, Any] = {}
+
+    class Client:
+        def __init__(self, **settings: Any) -> None:
+            made.update(settings)
+
+        async def start(self) -> None:
+            raise KafkaConnectionError
+
+        async def stop(self) -> None:
+            """Was connected to nothing."""
+
+    monkeypatch.setattr("chassis.streaming.AIOKafkaProducer", Client)
+    monkeypatch.setattr("chassis.waiters.AIOKafkaConsumer", Client)
+    subscribers = make_broker("127.0.0.1:1").config.broker_config.builder
+    assert isinstance(subscribers, partial)
+    clients = [dict(subscribers.keywords)]
+    for client in (KafkaWriter("127.0.0.1:1"), EventsWatch("127.0.0.1:1", [], Waiters(), Horizon())):
+        made.clear()
+        with pytest.raises(LogError):
+            asyncio.run(client.start())
+        clients.append(dict(made))
+    # then each gives such a broker up, and has asked by then who leads in its place
+    for settings in clients:
+        assert settings["metadata_max_age_ms"] < settings["request_timeout_ms"] < 1_000 * WRITE_SECONDS
 
 
 class _Message:
