@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from threading import Lock
+from typing import BinaryIO
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -73,12 +74,15 @@ class Owners:
             if len(lines) >= LINES_MAX:
                 kept = [each for each in _newest(lines) if each.owner is not None][-OWNED_KEPT:]
                 fresh = self._path.with_name(f"{self._path.name}.new")
-                fresh.write_text("".join(map(_line, kept)), "utf-8")
+                with fresh.open("wb") as file:
+                    file.writelines(map(_line, kept))
+                    _on_disk(file)
                 fresh.replace(self._path)
-            with self._path.open("a", encoding="utf-8") as file:
+            with self._path.open("a+b") as file:
+                if _broken_off(file):  # its writer died; what follows it is a line of its own
+                    file.write(b"\n")
                 file.write(_line(owned))
-                file.flush()
-                os.fsync(file.fileno())
+                _on_disk(file)
         return owned
 
     def position(self) -> object:
@@ -111,8 +115,21 @@ def _newest(lines: Sequence[Owned]) -> Sequence[Owned]:
     return list(found.values())
 
 
-def _line(owned: Owned) -> str:
-    return owned.model_dump_json(exclude_none=True) + "\n"
+def _line(owned: Owned) -> bytes:
+    return owned.model_dump_json(exclude_none=True).encode() + b"\n"
+
+
+def _broken_off(file: BinaryIO) -> bool:
+    """Whether the last line has no end."""
+    if file.seek(0, os.SEEK_END) == 0:
+        return False
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) != b"\n"
+
+
+def _on_disk(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _owned(line: bytes) -> Owned | None:

@@ -110,7 +110,10 @@ def _of_order(place: int = 0) -> Sequence[Deed]:
 
 
 def row_name(names: Names) -> str:
-    """What a row without an order is called where it is kept who looks after it: all that names it, as one text."""
+    """What a row without an order is called where it is kept who looks after it: its name, or all that names it as one
+    text, as the doors say it (oms.owners.api.Ownership)."""
+    if len(names) == 1:
+        return names[0]
     return "/".join(name.replace("%", "%25").replace("/", "%2F") for name in names)
 
 

@@ -21,7 +21,7 @@ from oms.letters.desk import DEAD, Letter
 from oms.owners import api, kept
 from oms.owners.kept import List, Owned, Owners
 from services.console.exceptions_page import TIMES
-from services.console.queues import QUEUES, Queue
+from services.console.queues import QUEUES, Queue, row_name
 from services.fulfillment.returns_api import RETURNS
 from services.inventory.api import STOCK_ITEMS
 from services.inventory.claims_api import CLAIMS
@@ -108,8 +108,8 @@ def test_an_owner_is_an_account_and_a_card_number_stays_nowhere(office: Office, 
 def test_a_line_that_was_broken_off_takes_no_other_with_it(office: Office, tmp_path: Path) -> None:
     office.post(owner="ada")
     with (tmp_path / "owners.jsonl").open("a") as file:
-        file.write('{"id": "half\n')
-    office.post(key="k2", name="entry-2", owner="bob")
+        file.write('{"id": "half')
+    assert office.post(key="k2", name="entry-2", owner="bob").status_code == 202
     assert [row["owner"] for row in office.listed()] == ["ada", "bob"]
 
 
@@ -184,6 +184,13 @@ def test_what_has_no_order_is_looked_after_on_the_page_as_what_has_one(tmp_path:
         ("/orders/o1/owner", {"owner": "bob"}),
         ("/orders/o1/owner", {}),
     ]
+
+
+def test_a_row_is_called_on_the_page_what_its_door_calls_it() -> None:
+    # given an article whose name has what parts the names of a bank entry, then it is that name as it is
+    assert row_name(["A/B 100%"]) == "A/B 100%"
+    # and of several names each is told from the next
+    assert row_name(["DE/02", "7%"]) == "DE%2F02/7%25" != row_name(["DE", "02/7%"])
 
 
 def test_every_list_has_somebody_who_may_look_after_its_rows() -> None:
