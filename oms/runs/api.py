@@ -15,7 +15,7 @@ from chassis.problems import Problem, ProblemKind
 from chassis.web import Caller, caller_of
 from oms.runs.asked import Asked
 from oms.runs.kept import Run, State
-from oms.runs.running import AT_ONCE, Busy, OtherRun, Runs
+from oms.runs.running import AT_ONCE, Busy, Elsewhere, NeverStopped, OtherRun, Runs
 
 __all__ = ["router"]
 
@@ -50,6 +50,8 @@ def router(runs: Runs, door: Door) -> APIRouter:
             raise Problem(
                 ProblemKind.REFUSED, "Another one is at work", f"It is {error}. Wait for it, or stop it."
             ) from error
+        except Elsewhere as error:
+            raise _elsewhere() from error
         except OtherRun as error:
             raise Problem(
                 ProblemKind.CONFLICT, "This was sent before with another body", "Send a new Idempotency-Key."
@@ -58,9 +60,17 @@ def router(runs: Runs, door: Door) -> APIRouter:
 
     @routes.post("/runs/{identifier}/stop", status_code=202, openapi_extra=may_answer(ProblemKind.NOT_FOUND))
     async def stop(identifier: str, caller: Annotated[Caller, Depends(caller_of)], body: Stop) -> JSONResponse:
-        """End one that is at work. Nothing live was touched by it; what it made is thrown away by the next of its kind."""
+        """End one that is at work. Nothing live was touched by it. What a rebuild made is thrown away by the next; a sandbox
+        stays, as far as it came, until it is deleted. The removal of one is not stopped."""
         caller.without_condition("What is begun has no version.")
-        run = await runs.stop(identifier, f"stopped by {caller.actor.subject}: {mask_text(body.reason)}")
+        try:
+            run = await runs.stop(identifier, f"stopped by {caller.actor.subject}: {mask_text(body.reason)}")
+        except Elsewhere as error:
+            raise _elsewhere() from error
+        except NeverStopped as error:
+            raise Problem(
+                ProblemKind.REFUSED, "The removal of a sandbox is not stopped", "Wait for its end."
+            ) from error
         if run is None:
             raise Problem(
                 ProblemKind.NOT_FOUND, f"no run is called {identifier[:128]!a}", "GET /runs lists those that are kept."
@@ -68,6 +78,14 @@ def router(runs: Runs, door: Door) -> APIRouter:
         return _taken(run)
 
     return routes
+
+
+def _elsewhere() -> Problem:
+    return Problem(
+        ProblemKind.REFUSED,
+        "Another process of the doors has the runs",
+        "Of several processes of one home one alone begins and stops them. Ask it, or try again when it has ended.",
+    )
 
 
 def _taken(run: Run) -> JSONResponse:

@@ -3,6 +3,7 @@ the command wrote."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 from collections.abc import Sequence
@@ -26,7 +27,7 @@ TAIL_BYTES = 4096
 
 RESULT_BYTES_MAX = 16 * 1024 * 1024
 
-RUN, RESULT, SAID = "run.json", "result.json", "said.log"
+RUN, RESULT, SAID, LOCK = "run.json", "result.json", "said.log", "lock"
 
 
 class State(StrEnum):
@@ -61,13 +62,33 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self._path = path
 
+    @property
+    def there(self) -> bool:
+        """Whether any run was ever kept here."""
+        return self._path.is_dir()
+
+    def lock(self) -> int | None:
+        """Have the runs of this folder to oneself until this file is closed; None where another process has them.
+        Raises OSError."""
+        self._path.mkdir(parents=True, exist_ok=True)
+        file = os.open(self._path / LOCK, os.O_CREAT | os.O_RDWR, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(file)
+            return None
+        except BaseException:
+            os.close(file)
+            raise
+        return file
+
     def all(self) -> list[Run]:
         """Every run, the newest first. What cannot be read is no run. Raises OSError."""
         found = []
         for place in self._path.glob(f"*/{RUN}"):
             try:
                 found.append(Run.model_validate_json(place.read_bytes()))
-            except ValidationError:  # written by another release, or half gone
+            except (ValidationError, FileNotFoundError):  # written by another release, or gone meanwhile
                 continue
         return sorted(found, key=lambda run: run.began_at, reverse=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -15,12 +16,15 @@ from typing import Any
 import psutil
 import pytest
 from fastapi.testclient import TestClient
+from pydantic import TypeAdapter
 
 from chassis.comparison import Difference, Side, TableCompared
 from chassis.doors import Door
+from contracts.envelope import Actor
 from oms.rebuild.documents import document_of
 from oms.rebuild.running import Rebuilt
-from oms.runs import api
+from oms.runs import api, running
+from oms.runs.asked import Asked
 from oms.runs.kept import RUNS_KEPT
 from oms.runs.running import Runs
 from oms.told_progress import Far, Teller, far_of
@@ -216,6 +220,79 @@ def test_none_is_at_work_any_more_after_the_doors_ended(command: Command) -> Non
         assert last(client)["state"] == "broken_off" and "ended while it was at work" in last(client)["trouble"]
 
 
+def test_of_two_doors_of_one_home_one_has_the_runs_and_the_other_tells_them(command: Command) -> None:
+    # given one that is at work
+    command.does(said='{"step": "order: offsets followed", "done": 50, "of": 200, "rate": 25.0}', waits=True)
+    with command.doors() as (other, _):
+        with command.doors() as (client, _):
+            # then whoever was first to begin one has them, and a third process tells the same, and calls nothing broken off
+            name = begun(client).json()["message_id"]
+            with command.doors() as (third, runs):
+                told = eventually(lambda: last(third).get("progress"), because="how far it is")
+                assert told["done"] == 50 and last(third)["state"] == "at_work"
+                before = runs.position()
+                for doors in (other, third):
+                    stopped = doors.post(f"/runs/{name}/stop", json={"reason": "x"}, headers={"Idempotency-Key": "k2"})
+                    assert (stopped.status_code, begun(doors, key="k3").status_code) == (409, 409)
+                    assert "one alone begins and stops them" in stopped.json()["detail"]
+                assert runs.position() == before
+            assert last(client)["state"] == "at_work"
+        # and when that process has ended, another has them
+        assert last(other)["state"] == "broken_off"
+        command.does(prints=says(EQUAL))
+        assert begun(other, key="k4").status_code == 202 and ended(other)["state"] == "equal"
+
+
+def test_whoever_gives_up_waiting_for_a_stop_does_not_end_the_watching(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command.does(waits=True)
+    with command.doors() as (client, runs):
+        name = begun(client).json()["message_id"]
+
+        async def given_up() -> None:
+            has_ended, end = asyncio.Event(), running._ended
+
+            async def ended_now(process: subprocess.Popen[bytes]) -> None:
+                await end(process)
+                has_ended.set()
+
+            monkeypatch.setattr(running, "_ended", ended_now)
+            stopping = asyncio.create_task(runs.stop(name, "wrong one"))
+            await has_ended.wait()
+            stopping.cancel()
+
+        client.portal.call(given_up)  # type: ignore[union-attr]
+        assert ended(client)["trouble"] == "wrong one"
+        command.does(prints=says(EQUAL))
+        assert begun(client, key="k2").status_code == 202
+
+
+def test_one_that_came_to_its_end_before_it_was_stopped_says_what_it_found(command: Command) -> None:
+    command.does(prints=says(EQUAL))
+    with command.doors() as (client, runs):
+
+        async def stopped_too_late() -> Any:
+            asked = TypeAdapter[Any](Asked).validate_python(REBUILD)
+            runs.begin("r1", asked, Actor(kind="person", subject="ada"))
+            [process] = psutil.Process().children()
+            # the loop is held meanwhile, so that nobody has looked yet
+            eventually(lambda: process.status() == psutil.STATUS_ZOMBIE, because="it came to its end")
+            return await runs.stop("r1", "wrong one")
+
+        assert client.portal.call(stopped_too_late).state == "equal"  # type: ignore[union-attr]
+
+
+def test_the_removal_of_a_sandbox_goes_on_to_its_end(command: Command) -> None:
+    command.does(prints=json.dumps({"removed": "trial", "topics": 18}), waits=True)
+    with command.doors() as (client, _):
+        name = begun(client, {"kind": "removal", "into": "trial", "reason": "done"}).json()["message_id"]
+        stopped = client.post(f"/runs/{name}/stop", json={"reason": "x"}, headers={"Idempotency-Key": "k2"})
+        assert stopped.status_code == 409 and last(client)["state"] == "at_work"
+        command.go.touch()
+        assert ended(client)["state"] == "done"
+
+
 def test_the_newest_are_kept(command: Command) -> None:
     command.does(prints=says(EQUAL))
     with command.doors() as (client, _):
@@ -223,7 +300,7 @@ def test_the_newest_are_kept(command: Command) -> None:
             begun(client, key=f"k{number}")
             ended(client)
         assert len(client.get("/runs").json()["runs"]) == RUNS_KEPT
-    assert len(list((command.folder / "runs").iterdir())) == RUNS_KEPT
+    assert len(list((command.folder / "runs").glob("*/"))) == RUNS_KEPT
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel of Linux alone ends a process with its parent")
