@@ -96,8 +96,11 @@ class Indefinite(LogError):
     """Nobody knows how the transaction ended; this producer may never be used again."""
 
 
-class TooManyUnanswered(LogError):
-    """Too many clients of this process are inside calls that never end: it has to end, which ends those, too."""
+class TooManyUnanswered(Exception):
+    """Too many clients of this process are inside calls that never end: it has to end, which ends those, too.
+
+    Not a LogError: whoever waits until a broker is back must not wait for this.
+    """
 
 
 class Fenced(LogError):

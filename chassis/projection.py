@@ -13,7 +13,7 @@ from typing import Any, LiteralString, Protocol
 import psycopg
 
 from chassis.faultpoints import faultpoint
-from chassis.log import LogError, Record, TopicPartition, TopicReader
+from chassis.log import LogError, Record, TooManyUnanswered, TopicPartition, TopicReader
 from chassis.store import StoreAway, TrackingMoved, connect, making_tables
 from contracts.envelope import Envelope, type_named
 from contracts.message import CATALOGUE, Event
@@ -106,12 +106,12 @@ class ProjectionFollower:
     def step(self, timeout: float = 0) -> int:
         """Apply what there is; the number of records.
 
-        Raises StoreAway while the database is away, LogError while the broker is, and ProjectionFailed for anything
-        else. Each time nothing of it is kept, and after a while it begins again from where its tables are.
+        Raises StoreAway while the database is away, LogError while the broker is, TooManyUnanswered when this process has
+        to end, and ProjectionFailed for anything else. Each time nothing of it is kept, and after a while it begins again from where its tables are.
         """
         try:
             return self._step(timeout)
-        except LogError as error:
+        except (LogError, TooManyUnanswered) as error:
             self._fail(str(error))
             raise
         except (psycopg.OperationalError, TrackingMoved) as error:

@@ -287,7 +287,7 @@ def _patiently(attempt: Callable[[], T], health: Health, stop: Callable[[], bool
     while not stop():
         try:
             return attempt()
-        except (Fenced, NoPosition, TooManyUnanswered, TopicsMisset):
+        except (Fenced, NoPosition, TopicsMisset):
             raise
         except (StoreAway, LogError, LookupError) as error:
             health.state, health.last_error = "waiting", str(error)

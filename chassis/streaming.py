@@ -58,6 +58,9 @@ WRITE_SECONDS = 15.0
 
 STOP_SECONDS = 10.0
 
+ENDING_MAX = 2
+"""Producers that failed and still send what others wrote by them, before one more is started in their place."""
+
 CLIENT_SETTINGS: dict[str, Any] = {"request_timeout_ms": 10_000, "metadata_max_age_ms": 5_000}
 """How long the broker may take for one answer, and how often is asked who leads. The client's own are 40 s and five
 minutes: whoever asks a broker that is cut off without a word waits for so long, though another leads."""
@@ -80,6 +83,11 @@ CONSUMER_SETTINGS: dict[str, Any] = {
 of it is made records at once. The wait is for when there is nothing: each answer is made and read in Python, a millisecond
 of a process that has nothing to do. What is written meanwhile is answered at once."""
 
+SESSION_TIMEOUT_MS = 6_000
+HEARTBEAT_INTERVAL_MS = 2_000
+"""After how long without a sign the coordinator takes a member of a group for gone. So long it also keeps back the answer to
+one that joins, while others are missing: shorter than request_timeout_ms, or the client gives that answer up just before
+it comes. Not shorter than brokers allow by themselves."""
 
 RETRY_SECONDS = 1.0
 """Between attempts at something that is away."""
@@ -101,23 +109,42 @@ class KafkaWriter:
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
         self._producer: AIOKafkaProducer | None = None
+        self._ending: set[asyncio.Task[None]] = set()
+        """Of the producers before, which end beside it."""
+        self._changing = asyncio.Lock()
+        self._stopped = False
 
     async def start(self) -> None:
         """Connect; raises LogError when no broker answers."""
-        self._producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap, **PRODUCER_SETTINGS)
-        try:
-            await self._producer.start()
-        except KafkaError as error:
-            await self._producer.stop()
-            raise LogError(f"no broker answers at {self._bootstrap}: {error}") from error
+        await self._connected()
+
+    async def _connected(self) -> AIOKafkaProducer:
+        async with self._changing:
+            if self._stopped:
+                raise LogError("this writer was stopped")
+            if self._producer is None:
+                while len(self._ending) >= ENDING_MAX:
+                    await asyncio.wait(self._ending, return_when=asyncio.FIRST_COMPLETED)
+                producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap, **PRODUCER_SETTINGS)
+                try:
+                    await producer.start()
+                except KafkaError as error:
+                    await producer.stop()
+                    raise LogError(f"no broker answers at {self._bootstrap}: {error}") from error
+                except BaseException:
+                    await producer.stop()
+                    raise
+                self._producer = producer
+            return self._producer
 
     async def write(self, records: Sequence[NewRecord]) -> None:
-        """See Writer.write."""
-        producer = self._producer
-        assert producer is not None, "the writer is started before it writes"
+        """See Writer.write. After it failed the next write is another producer's: one that gave up a batch before it was
+        sent has used up its sequence numbers, and the broker would refuse whatever follows in that partition for ever."""
         faultpoint("writer.before_write")
+        producer: AIOKafkaProducer | None = None
         try:
             async with asyncio.timeout(WRITE_SECONDS):
+                producer = await self._connected()
                 futures = [
                     await producer.send(
                         record.topic,
@@ -130,18 +157,40 @@ class KafkaWriter:
                 ]
                 await asyncio.gather(*futures)
         except TimeoutError as error:
+            self._give_up(producer)
             raise LogError(f"the broker at {self._bootstrap} took nothing for {WRITE_SECONDS:.0f} s") from error
         except KafkaError as error:
+            self._give_up(producer)
             raise LogError(f"the broker at {self._bootstrap} refused a record: {error}") from error
         faultpoint("writer.written")
 
+    def _give_up(self, producer: AIOKafkaProducer | None) -> None:
+        """Let the next write have another than this one, unless a write beside this has seen to that. What others wrote by
+        it is still sent while it ends."""
+        if producer is not None and producer is self._producer and not self._stopped:
+            self._producer = None
+            ending = asyncio.create_task(_end(producer), name="producer-end")
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
+
     async def stop(self) -> None:
-        """Give the connections back; a client whose broker is gone would wait for ever (aiokafka 1101)."""
-        if self._producer is not None:
-            try:
-                await asyncio.wait_for(self._producer.stop(), STOP_SECONDS)
-            except TimeoutError:
-                log.warning("the broker did not let the producer go within %.0f s", STOP_SECONDS)
+        """Give the connections back."""
+        self._stopped = True
+        async with self._changing:
+            if self._producer is not None:
+                await _end(self._producer)
+            await asyncio.gather(*self._ending)
+
+
+async def _end(producer: AIOKafkaProducer) -> None:
+    """Let it send what it has and go; a client whose broker is gone would wait for ever (aiokafka 1101)."""
+    try:
+        await asyncio.wait_for(producer.stop(), STOP_SECONDS)
+    except TimeoutError:
+        log.warning("the broker did not let the producer go within %.0f s", STOP_SECONDS)
+        # Its own stop was waiting for what it will never send; this is what it does after that.
+        await producer._sender.close()
+        await producer.client.close()
 
 
 def make_broker(bootstrap: str) -> KafkaBroker:
@@ -191,6 +240,8 @@ def subscribe(
         ack_policy=AckPolicy.MANUAL,
         parser=_without_headers,
         decoder=_undecoded,
+        session_timeout_ms=SESSION_TIMEOUT_MS,
+        heartbeat_interval_ms=HEARTBEAT_INTERVAL_MS,
         **CONSUMER_SETTINGS,
     )(take)
 

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import uvloop
 
+from chassis.log import TooManyUnanswered
 from chassis.runtime import Exit, Health, serve_health
 from chassis.sealing import MasterKeyRefused
 from chassis.settings import Settings, SettingsRefused
@@ -95,4 +96,6 @@ async def _live(life: Life, body: Callable[[Life], Awaitable[None]]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, life.over.set)
     await body(life)
+    if isinstance(life.failure, TooManyUnanswered):
+        return Exit.UNANSWERED
     return Exit.CRASHED if life.failure else Exit.STOPPED

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from contracts.topics import DEAD_LETTER_BYTES_MAX
+
 __all__ = ["CLOSE_TIMEOUT", "REQUEST_TIMEOUT", "committed_reading", "reaching"]
 
 REQUEST_TIMEOUT = 10.0
@@ -32,6 +34,9 @@ FETCH_QUEUE_RECORDS_MIN = 20_000
 FETCH_QUEUE_KBYTES_MAX = 65_536
 """What a consumer may hold fetched but not handed out: bounds its memory."""
 
+FETCH_BYTES_MAX = DEAD_LETTER_BYTES_MAX
+"""What all partitions of one answer have together: as much as the largest record. The client's own 50 MB have to come within
+ANSWER_WAIT_MAX_MS like anything else, and what did not is asked for from its beginning."""
 
 FETCH_WAIT_MS = 500
 """How long the broker may keep an answer back while there is nothing: what is written meanwhile is answered at once.
@@ -64,4 +69,5 @@ def committed_reading(bootstrap: str, group: str) -> dict[str, Any]:
         "queued.min.messages": FETCH_QUEUE_RECORDS_MIN,
         "queued.max.messages.kbytes": FETCH_QUEUE_KBYTES_MAX,
         "fetch.wait.max.ms": FETCH_WAIT_MS,
+        "fetch.max.bytes": FETCH_BYTES_MAX,
     }

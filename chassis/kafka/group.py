@@ -14,7 +14,7 @@ from chassis.kafka.clients import CLOSE_TIMEOUT, REQUEST_TIMEOUT, committed_read
 from chassis.kafka.records import record_of
 from chassis.log import LogError, NoPosition, Rebalance, Record, TopicPartition
 from chassis.still import Ends, Still
-from chassis.unanswered import leave
+from chassis.unanswered import leave, require_few_left_alone
 
 __all__ = ["GroupConsumer"]
 
@@ -59,10 +59,12 @@ class GroupConsumer:
 
     def _assigned(self, consumer: Consumer, partitions: list[KafkaTopicPartition]) -> None:
         numbers = {item.partition for item in partitions}
-        self._rebalance.assigned |= numbers
-        self._rebalance.revoked -= numbers
-        self._given |= numbers
-        self._resumed -= numbers
+        # One in whose place another joined still hears of partitions while it ends; none of them is ours.
+        if consumer is self._consumer:
+            self._rebalance.assigned |= numbers
+            self._rebalance.revoked -= numbers
+            self._given |= numbers
+            self._resumed -= numbers
         # Assigned at the committed position, to which the loop seeks again before it resumes; the client may fetch before
         # the pause takes hold. Never at a logical offset, such as the end: the client asks the broker where that is, and
         # an answer that comes after the seek makes it ask again, and go there past everything in between.
@@ -97,6 +99,8 @@ class GroupConsumer:
         }
 
     def _begin_again(self) -> None:
+        """Raises TooManyUnanswered where earlier ones were left alone too often."""
+        require_few_left_alone()
         log.warning("the member of %s stood still in %s: another joins", self._group, self._topic)
         still, self._consumer = self._consumer, self._client()
         self._taken(set(self._given))

@@ -13,7 +13,7 @@ from chassis.kafka.clients import CLOSE_TIMEOUT, committed_reading
 from chassis.kafka.records import record_of
 from chassis.log import LogError, NoPosition, Record, TopicPartition
 from chassis.still import Ends, Still
-from chassis.unanswered import leave
+from chassis.unanswered import leave, require_few_left_alone
 
 __all__ = ["TopicReader"]
 
@@ -68,6 +68,8 @@ class TopicReader:
         return records, positions
 
     def _begin_again(self) -> None:
+        """Raises TooManyUnanswered where earlier ones were left alone too often."""
+        require_few_left_alone()
         log.warning(
             "a reader of %s stood still: another goes on", ", ".join(sorted({topic for topic, _ in self._positions}))
         )

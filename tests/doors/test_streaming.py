@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from aiokafka import ConsumerRecord
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import KafkaConnectionError, LeaderNotAvailableError, OutOfOrderSequenceNumber
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
 from chassis.horizon import Horizon
-from chassis.log import LogError
-from chassis.streaming import PRODUCER_SETTINGS, WRITE_SECONDS, KafkaWriter, keep_trying, make_broker, subscribe
+from chassis.log import LogError, NewRecord
+from chassis.streaming import (
+    CLIENT_SETTINGS,
+    PRODUCER_SETTINGS,
+    WRITE_SECONDS,
+    KafkaWriter,
+    keep_trying,
+    make_broker,
+    subscribe,
+)
 from chassis.waiters import EventsWatch, Waiters
 from contracts.topics import DEAD_LETTER_BYTES_MAX, RECORD_BYTES_MAX
 
@@ -36,6 +44,7 @@ def _subscribed(handle: Any = _nothing, failed: Any = None) -> KafkaBroker:
         ("auto_offset_reset", "earliest"),
         ("enable_auto_commit", False),
         ("max_partition_fetch_bytes", DEAD_LETTER_BYTES_MAX),
+        ("fetch_max_bytes", DEAD_LETTER_BYTES_MAX),
     ],
 )
 def test_a_subscriber_reads_what_is_committed_from_the_start_and_commits_by_hand(name: str, value: object) -> None:
@@ -94,6 +103,64 @@ def test_no_client_waits_longer_for_a_broker_that_was_cut_off_than_a_write_may_t
     # then each gives such a broker up, and has asked by then who leads in its place
     for settings in clients:
         assert settings["metadata_max_age_ms"] < settings["request_timeout_ms"] < 1_000 * WRITE_SECONDS
+
+
+def test_who_joins_a_group_waits_longer_for_the_answer_than_the_coordinator_for_other_members() -> None:
+    (subscriber,) = _subscribed().subscribers
+    settings = subscriber._connection_args  # type: ignore[attr-defined]
+    assert settings["session_timeout_ms"] < CLIENT_SETTINGS["request_timeout_ms"]
+    assert settings["heartbeat_interval_ms"] <= settings["session_timeout_ms"] / 3
+
+
+class _Producer:
+    """As aiokafka's: once it gave up a batch, the broker takes nothing more of it for that partition."""
+
+    made: ClassVar[list[_Producer]]
+
+    def __init__(self, **settings: Any) -> None:
+        self.made.append(self)
+        self.leader = len(self.made) > 1
+        self.lost, self.stopped = False, False
+
+    async def start(self) -> None:
+        """Connects to nothing."""
+
+    async def stop(self) -> None:
+        self.stopped = True
+
+    async def send(self, topic: str, **record: Any) -> asyncio.Future[None]:
+        sent = asyncio.get_running_loop().create_future()
+        if self.lost:
+            sent.set_exception(OutOfOrderSequenceNumber())
+        elif not self.leader:
+            self.lost = True
+            sent.set_exception(LeaderNotAvailableError())
+        else:
+            sent.set_result(None)
+        return sent
+
+
+def test_after_a_write_that_failed_others_share_one_new_producer(monkeypatch: pytest.MonkeyPatch) -> None:
+    # given a partition without a leader, for which a producer gives up what two writes beside each other gave it
+    monkeypatch.setattr(_Producer, "made", [], raising=False)
+    monkeypatch.setattr("chassis.streaming.AIOKafkaProducer", _Producer)
+    record = NewRecord("order.inbox", 0, b"key", b"value", ())
+
+    async def scenario() -> None:
+        writer = KafkaWriter("127.0.0.1:1")
+        await writer.start()
+        (first,) = _Producer.made
+        failed = await asyncio.gather(writer.write([record]), writer.write([record]), return_exceptions=True)
+        assert [type(error) for error in failed] == [LogError, LogError]
+        # when there is a leader again
+        first.leader = True
+        # then both writes are taken, by one other producer, and the first is let go
+        await asyncio.gather(writer.write([record]), writer.write([record]))
+        assert len(_Producer.made) == 2
+        await writer.stop()
+
+    asyncio.run(scenario())
+    assert [producer.stopped for producer in _Producer.made] == [True, True]
 
 
 class _Message:
