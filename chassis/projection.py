@@ -107,7 +107,8 @@ class ProjectionFollower:
         """Apply what there is; the number of records.
 
         Raises StoreAway while the database is away, LogError while the broker is, TooManyUnanswered when this process has
-        to end, and ProjectionFailed for anything else. Each time nothing of it is kept, and after a while it begins again from where its tables are.
+        to end, and ProjectionFailed for anything else. Each time nothing of it is kept, and after a while it begins again
+        from where its tables are.
         """
         try:
             return self._step(timeout)

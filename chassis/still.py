@@ -33,14 +33,14 @@ class Still:
         self._behind: Mapping[TopicPartition, int] = {}
         """Where there was more at the last look: the position then."""
 
-    def stands(self, positions: Mapping[TopicPartition, int]) -> bool:
-        """After a poll that ended at these positions: whether some partition, of which there was more at the last look,
-        has not moved since. Looks every STILL_SECONDS of being asked."""
+    def stands(self, positions_of: Callable[[], Mapping[TopicPartition, int]]) -> bool:
+        """After a poll: whether some partition, of which there was more at the last look, has not moved since. Looks every
+        STILL_SECONDS of being asked, and only then asks where the poll ended."""
         now = self._clock()
         self._asked, self._at = self._asked + min(now - self._at, ASKED_SECONDS_MAX), now
         if self._asked < STILL_SECONDS:
             return False
-        self._asked = 0.0
+        self._asked, positions = 0.0, positions_of()
         stands = any(positions.get(where) == position for where, position in self._behind.items())
         self._behind = {} if stands else self._look(positions)
         return stands

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from psycopg import OperationalError
 
-from chassis.log import LogError
+from chassis.log import LogError, TooManyUnanswered
 from chassis.sealing import MasterKeyRefused
 from chassis.settings import SettingsRefused
 from chassis.store import StoreAway
@@ -40,7 +40,7 @@ def ending_of(error: Exception) -> Ending | None:
     match error:
         case StackError() | SettingsRefused() | TokensRefused() | FileRefused() | SettlementRefused():
             return Ending(str(error), error.exit_code)
-        case LogError() | StoreAway() | LedgerAway():
+        case LogError() | TooManyUnanswered() | StoreAway() | LedgerAway():
             return Ending(str(error), LOG_EXIT_CODE)
         case OperationalError():
             return Ending(f"a database is away: {' '.join(str(error).split())}", LOG_EXIT_CODE)

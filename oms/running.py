@@ -1,4 +1,4 @@
-"""`oms up`, `down`, `status`, `topics`: what is typed and printed. What they do is stack.py and status.py."""
+"""`oms up`, `down`, `status`, `topics`: what is typed and printed. What they do is stack.py, preparing.py and status.py."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from chassis.kafka import KafkaLog
 from chassis.settings import load_settings
 from contracts.topics import TopicSpec
 from deploy.local.process import require_folder
+from oms.preparing import expected_topics
+from oms.preparing import prepare as prepare_installation
 from oms.reach import reach_log
-from oms.stack import Stack, expected_topics
-from oms.stack import prepare as prepare_installation
+from oms.stack import Stack
 from oms.status import exit_code, read_status, status_table
 from oms.typed import typed
 

@@ -1,7 +1,7 @@
 """The whole installation on one machine: broker, database, topics, keys, and a process for each service.
 
-Here they are started in order and stopped in reverse. What they say of themselves is read in oms/status.py; what a
-server needs to run is in deploy/local/.
+Here they are started in order and stopped in reverse. What has to be there before the processes is made in
+oms/preparing.py, what they say of themselves is read in oms/status.py; what a server needs to run is in deploy/local/.
 """
 
 from __future__ import annotations
@@ -20,16 +20,11 @@ from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, build_opener
 
 import psutil
-from psycopg import OperationalError
 
-from chassis.kafka import KafkaLog
-from chassis.log import LogError
-from chassis.sealing import FileMasterKey, MasterKeyMisfit, MasterKeyRefused, create_master_key
 from chassis.settings import Settings
-from chassis.vault import a_key, create_vault
 from contracts import topics
 from deploy.local.broker import Broker, broker_answers, start_broker
-from deploy.local.database import Database, database_refusal, start_database
+from deploy.local.database import Database, start_database
 from deploy.local.errors import FolderMissing, NotReady, StackError, StalePid, StopRefused
 from deploy.local.lock import only_one
 from deploy.local.process import (
@@ -43,21 +38,15 @@ from deploy.local.process import (
     require_free_port,
     stop,
 )
-from oms.forgetting import forget_again
 from oms.kept import Again, read_again
-from oms.secrets import create_sandbox_secrets
-from oms.tokens import create_console_token
+from oms.preparing import Report, prepare, require_database
 
 __all__ = [
     "DOORS",
     "PROCESSES",
     "Process",
     "Stack",
-    "create_keys",
-    "create_topics",
-    "expected_topics",
     "is_local",
-    "prepare",
 ]
 
 START_SECONDS = 90.0
@@ -65,13 +54,9 @@ START_SECONDS = 90.0
 
 STOP_SECONDS = 30.0
 HEALTH_SECONDS = 2.0
-TOPICS_SECONDS = 15.0
-POLL_SECONDS = 0.05
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost"})
 
 UNSAID = "it has not said yet where its health answer is"
-
-Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -184,7 +169,7 @@ class Stack:
         if is_local(parts.hostname):
             name = parts.path.removeprefix("/")
             start_database(self.database_folder, parts.port, (name,), self.dies_with_parent)
-        _require_database("database", self.settings.database)
+        require_database("database", self.settings.database)
         return f"{parts.hostname}:{parts.port}"
 
     def _process_up(self, process: Process) -> psutil.Popen | None:
@@ -322,106 +307,6 @@ def _seconds(again: Again) -> float:
 def is_local(host: str | None) -> bool:
     """Whether the server at `host` is ours to start and stop: anything but this machine is somebody else's."""
     return host in LOCAL_HOSTS
-
-
-def create_topics(settings: Settings) -> list[str]:
-    """Make every topic that is missing, from the one table, and check the others; the names of those made.
-
-    Raises TopicsMisset when a topic is there but set otherwise.
-    """
-    log = KafkaLog(settings.bootstrap)
-    made: list[str] = []
-    for service in topics.SERVICES:
-        intents = settings.intents_partitions if service in topics.SERVICES_WITH_INTENTS else None
-        made += log.create_service_topics(
-            service, partitions=settings.partitions, namespace=settings.namespace, intents_partitions=intents
-        )
-    channels = topics.channel_topics(partitions=settings.partitions, namespace=settings.namespace)
-    made += log.create_topics(channels)
-    _check_topics(log, settings, TOPICS_SECONDS if made else 0.0)
-    return made
-
-
-def _check_topics(log: KafkaLog, settings: Settings, patience: float) -> None:
-    """A topic just made is known to each broker a moment later, and any of them may answer; what is wrong after so many
-    seconds is told."""
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            log.check_topics(expected_topics(settings))
-        except LogError:
-            if time.monotonic() >= deadline:
-                raise
-            time.sleep(POLL_SECONDS)
-        else:
-            return
-
-
-def expected_topics(settings: Settings) -> tuple[topics.TopicSpec, ...]:
-    """Every topic that this installation must have."""
-    return topics.all_topics(
-        partitions=settings.partitions,
-        namespace=settings.namespace,
-        intents_partitions=settings.intents_partitions,
-    )
-
-
-def prepare(settings: Settings, report: Report) -> None:
-    """Make what every process stands on, where it is missing: topics, vault, master key, the first token.
-
-    Broker and database must answer. Raises StackError, LogError or MasterKeyRefused.
-    """
-    made = create_topics(settings)
-    report(f"{'topics':<11} {f'{len(made)} made' if made else 'all there'}")
-    create_keys(settings)
-    if not forget_again(settings):
-        report(f"{'vault':<11} not all that was recorded of forgetting people was looked at; the workers go on with it")
-    if settings.sandbox_port:
-        create_sandbox_secrets(settings)
-    if create_console_token(settings):
-        report(f"{'token':<11} yours, who may do everything, is in {settings.console_token}")
-
-
-def create_keys(settings: Settings) -> None:
-    """Make the vault and the master key where they are missing.
-
-    Raises NotReady when the vault's database does not answer, and MasterKeyRefused when keys in the vault were wrapped
-    by a master key that is not there, or by another: it could read none of them.
-    """
-    try:
-        create_vault(settings.vault)
-    except OperationalError as error:
-        _require_database("vault", settings.vault)
-        raise NotReady(f"the vault could not be made: {error}") from error
-    kept = a_key(settings.vault)
-    if kept is not None:
-        _require_master_key(settings.master_key, *kept)
-    create_master_key(settings.master_key)
-
-
-def _require_master_key(path: Path, subject: str, wrapped: bytes) -> None:
-    """Raises MasterKeyRefused when what is there does not open a key of the vault."""
-    put_back = "put it back from its backup. Without it no personal data that was sealed so far can be read again."
-    if not path.exists():
-        raise MasterKeyRefused(
-            f"the master key in {path} is gone, and the vault holds keys that only it can read: {put_back}"
-        )
-    try:
-        FileMasterKey(path).unwrap(subject, wrapped)
-    except MasterKeyMisfit as error:
-        raise MasterKeyRefused(
-            f"the master key in {path} is not the one that the keys in the vault were wrapped by: {put_back}"
-        ) from error
-
-
-def _require_database(setting: str, url: str) -> None:
-    """Raises NotReady, with what the server says, when it does not let us in."""
-    refusal = database_refusal(url)
-    if refusal is not None:
-        parts = urlsplit(url)
-        raise NotReady(
-            f"no database at {parts.hostname}:{parts.port}{parts.path} (the setting {setting}) lets us in: {refusal}"
-        )
 
 
 def read_health(run_folder: Path, name: str) -> dict[str, Any]:

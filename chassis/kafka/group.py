@@ -85,7 +85,7 @@ class GroupConsumer:
     def poll(self, limit: int, timeout: float) -> list[Record]:
         records = self._poll(limit, timeout)
         # With so many that there may be more of them, whatever is not handed out may only wait its turn.
-        if len(records) < limit and self._still.stands(self._heard()):
+        if len(records) < limit and self._still.stands(self._heard):
             self._begin_again()
         return records
 

@@ -44,6 +44,7 @@ class TopicReader:
         self._positions = dict(positions)
 
     def poll(self, limit: int, timeout: float) -> tuple[list[Record], dict[TopicPartition, int]]:
+        """See TopicReader.poll (chassis/log.py)."""
         if not self._positions:
             return [], {}
         records: list[Record] = []
@@ -63,7 +64,7 @@ class TopicReader:
             elif error.fatal():
                 raise LogError(f"the reader of {where[0]} ended: {error.str()}")
         self._positions |= positions
-        if self._still.stands(self._positions):
+        if self._still.stands(lambda: self._positions):
             self._begin_again()
         return records, positions
 

@@ -5,12 +5,13 @@ SQL and the rows that it gives, nothing of HTML. Durations are seconds; times ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, LiteralString
 
 from services.console.flow import ABOUT, ENDS, Step, StepKind
+from services.console.matching import Rows, sources
 
 __all__ = ["PAGE_ROWS", "Card", "Flow", "Found", "Questions", "Spent", "Stand", "Took", "Visit", "held_back"]
 
@@ -21,18 +22,6 @@ EXPORT_ROWS_MAX = 50_000
 """Rows of one CSV file."""
 
 QUERY_CHARS_MAX = 200
-
-WIDE_ROWS = 2_000
-"""Names and goods that a search may match before it looks through the last orders first: where so many match, a page is
-often full with these, while sorting all that match would take longest."""
-
-NEWEST_ROWS = 3_000
-"""Orders that are looked through so, one after the other with its names."""
-
-SET_ROWS = 50_000
-"""Names, and goods, that a search may match to be made a set of, so that the orders are gone through in their order and
-asked of each only whether it is in it. The database makes one of as many as its memory for that has room for
-(work_mem, 4 MB); what matches more is looked for by the names of each order."""
 
 PEOPLE_ORDERS_MAX = 1_000
 """Orders that a name or an e-mail address finds; the last recorded ones of more."""
@@ -61,35 +50,6 @@ AT_STEP: LiteralString = "select order_id from standing where step = %s"
 
 AT_NODE: LiteralString = "select order_id from standing where location = %s and step <> 'done'"
 OWNED: LiteralString = "select order_id from owners where owner = %s"
-
-STANDING: LiteralString = " left join standing on standing.thing = 'order/' || cards.order_id"
-NEWEST: LiteralString = " order by cards.recorded_at desc, cards.order_id desc limit %s"
-
-FEW: LiteralString = (
-    "(select order_id, min(because) as because from ("
-    "select order_id, kind || ' ' || name as because from names where folded like %s"
-    " union all select order_id, 'goods' from cards where words @@ websearch_to_tsquery('simple', %s)"
-    " union all select order_id, 'name or e-mail' from unnest(%s::text[]) as person (order_id)"
-    ") as each group by order_id) as hit join cards using (order_id)"
-)
-"""All orders that match, each with why."""
-
-BECAUSE: LiteralString = (
-    # The names of each order by its id: `|| ''` keeps the index of beginnings out, which has far too many here.
-    " cross join lateral (select coalesce((select kind || ' ' || name from names where names.order_id = cards.order_id"
-    " and folded || '' like %s limit 1), case when words @@ websearch_to_tsquery('simple', %s) then 'goods'"
-    " when cards.order_id = any(%s) then 'name or e-mail' end) as because) as hit"
-)
-"""Why each order matches; null where it does not."""
-
-IN_SET: LiteralString = (
-    "(cards.order_id in (select order_id from names where folded like %s limit %s) or cards.order_id in (select order_id"
-    " from cards as told where told.words @@ websearch_to_tsquery('simple', %s) limit %s) or cards.order_id = any(%s))"
-)
-"""Whether an order is among those that match."""
-
-Rows = Callable[[LiteralString, Sequence[Any]], list[Any]]
-"""Asks the console's tables; raises chassis.store.StoreAway while they do not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +174,7 @@ class Questions:
             conditions.append("(cards.recorded_at, cards.order_id) < (%s, %s)")
             parameters += after
         rows: list[Any] = []
-        for source, given in self._sources(wanted, self._of_people(people), " and ".join(conditions), parameters):
+        for source, given in sources(self._rows, wanted, self._of_people(people), " and ".join(conditions), parameters):
             rows = self._rows(
                 "select cards.order_id, number, external_id, channel, channel_account, seller, currency, total, placed_at,"
                 " recorded_at, step, since, coalesce(holds, 0), because from " + source + " order by"
@@ -244,37 +204,6 @@ class Questions:
             [list(digests), len(set(digests)), PEOPLE_ORDERS_MAX],
         )
         return sorted({order for (order,) in rows})
-
-    def _sources(
-        self, wanted: str, people: Sequence[str], among: LiteralString, given: Sequence[Any]
-    ) -> Iterator[tuple[LiteralString, list[Any]]]:
-        """Where the orders come from that match and of which the condition `among` holds, with parameters. The first that
-        fills a page has the right ones, and so has the last."""
-        if not wanted:
-            yield "(select null::text as because) as hit cross join cards" + STANDING + " where " + among, [*given]
-            return
-        prefix, named = _prefix(wanted), list(people)
-        matching: list[Any] = [prefix, wanted, named]
-        many = self._matches(prefix, wanted, WIDE_ROWS)
-        if many <= WIDE_ROWS:
-            yield FEW + STANDING + " where " + among, [*matching, *given]
-            return
-        newest = "(select * from cards where " + among + NEWEST + ") as cards" + BECAUSE + STANDING
-        yield newest + " where because is not null", [*given, NEWEST_ROWS, *matching]
-        if self._matches(prefix, wanted, SET_ROWS) <= SET_ROWS:
-            held: list[Any] = [prefix, SET_ROWS, wanted, SET_ROWS, named]
-            yield "cards" + BECAUSE + STANDING + " where " + among + " and " + IN_SET, [*matching, *given, *held]
-        else:
-            yield "cards" + BECAUSE + STANDING + " where " + among + " and because is not null", [*matching, *given]
-
-    def _matches(self, prefix: str, words: str, most: int) -> int:
-        """How many names and goods a search matches; of more than `most`, some number above it."""
-        [(many,)] = self._rows(
-            "select (select count(*) from (select from names where folded like %s limit %s) as named) +"
-            " (select count(*) from (select from cards where words @@ websearch_to_tsquery('simple', %s) limit %s) as told)",
-            [prefix, most + 1, words, most + 1],
-        )
-        return int(many)
 
     def channels(self) -> list[str]:
         """The channel accounts that orders came from."""
@@ -419,12 +348,6 @@ def _hours(now: datetime) -> dict[str, tuple[datetime, datetime]]:
 def _card(row: tuple[Any, ...]) -> Card:
     *known, step, since, holds, because = row
     return Card(*known, Step(step) if step else None, since, holds, because)  # type: ignore[call-arg]  # as selected
-
-
-def _prefix(wanted: str) -> str:
-    """A pattern for names that begin so."""
-    escaped = wanted.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"{escaped}%"
 
 
 def held_back(stands: Sequence[Stand], now: datetime) -> tuple[Stand, float | None] | None:

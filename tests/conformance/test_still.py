@@ -35,7 +35,7 @@ def polled(
     said = False
     for _ in range(int(seconds / every)):
         topic.seconds += every
-        said = still.stands(positions) or said
+        said = still.stands(lambda: positions) or said
     return said
 
 

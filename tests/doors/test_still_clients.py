@@ -3,7 +3,7 @@ one still says counts no longer."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from threading import Event
 from typing import Any
 
@@ -58,7 +58,7 @@ class StandsStill:
     def __init__(self, ends: Any) -> None:
         """Looks at nothing."""
 
-    def stands(self, positions: Mapping[TopicPartition, int]) -> bool:
+    def stands(self, positions_of: Callable[[], Mapping[TopicPartition, int]]) -> bool:
         return True
 
 

@@ -27,7 +27,7 @@ from contracts.inventory import Level, StockReceived
 from contracts.message import Event
 from contracts.money import Money
 from contracts.order import OrderCompleted, OrderConfirmed
-from oms.stack import create_topics
+from oms.preparing import create_topics
 from services.order.tests.test_channel_updates import NOON, placed
 from tests.waiting import eventually
 

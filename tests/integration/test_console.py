@@ -163,8 +163,8 @@ def left(site: Site, external_id: str, units: int) -> str:
     return str(site.get(f"/orders/{external_id}")["order_id"])
 
 
-def done(page: Page, title: str, **fields: str) -> None:
-    """What is asked is filled in and sent, and the page says that it was done."""
+def sent(page: Page, title: str, **fields: str) -> None:
+    """A form is opened by its title, filled in and sent."""
     page.get_by_text(title, exact=True).first.click()
     form = page.locator("details[open] form")
     for name, value in fields.items():
@@ -175,6 +175,11 @@ def done(page: Page, title: str, **fields: str) -> None:
             field.fill(value)
     with page.expect_navigation():
         form.get_by_role("button").click()
+
+
+def done(page: Page, title: str, **fields: str) -> None:
+    """What is asked is filled in and sent, and the page says that it was done."""
+    sent(page, title, **fields)
     expect(page.get_by_text(f"{title}: ")).to_be_visible()
 
 
@@ -417,16 +422,7 @@ def test_an_operator_makes_tables_again_and_plays_a_part_of_the_log(site: Site, 
 def begun(page: Page, title: str, **fields: str) -> None:
     """An operator fills in a form of what can be begun, and sends it."""
     page.goto("/console/operators")
-    page.get_by_text(title, exact=True).click()
-    form = page.locator("details[open] form")
-    for name, value in fields.items():
-        field = form.locator(f"[name={name}]")
-        if field.evaluate("field => field.tagName") == "SELECT":
-            field.select_option(value)
-        else:
-            field.fill(value)
-    with page.expect_navigation():
-        form.get_by_role("button").click()
+    sent(page, title, **fields)
     expect(page.get_by_text("Begun: at work.")).to_be_visible()
 
 

@@ -24,11 +24,13 @@ from contracts.envelope import Envelope
 from contracts.order import AssignOrder, Bucket, ForgetCustomer, ForgetReason
 from contracts.personal import PersonalContent
 from oms.past import event_of, records
+from services.console import matching
 from services.console import questions as asking
 from services.console.app import declare
 from services.console.flow import ABOUT, FlowProjection, Step, StepKind
+from services.console.matching import Rows
 from services.console.people import Digests, PeopleProjection
-from services.console.questions import HOUR, Questions, Rows, Visit
+from services.console.questions import HOUR, Questions, Visit
 from services.console.search import SearchProjection
 from services.order.app import declare as declare_order
 from services.order.customer import CUSTOMERS
@@ -141,15 +143,15 @@ def test_a_search_that_matches_very_many_finds_the_same_orders(
     narrow = {said: found(questions, said) for said in searches}
     assert max(map(len, narrow.values())) > 5 and [] in narrow.values()
     # when they match too many to be sorted, then these are found, in this order, on pages of two
-    monkeypatch.setattr(asking, "WIDE_ROWS", -1)
-    monkeypatch.setattr(asking, "NEWEST_ROWS", newest)
-    monkeypatch.setattr(asking, "SET_ROWS", of_a_set)
+    monkeypatch.setattr(matching, "WIDE_ROWS", -1)
+    monkeypatch.setattr(matching, "NEWEST_ROWS", newest)
+    monkeypatch.setattr(matching, "SET_ROWS", of_a_set)
     assert {said: found(questions, said) for said in searches} == narrow
     # and among those of a channel that are of it
     [channel, *_] = questions.channels()
-    monkeypatch.setattr(asking, "WIDE_ROWS", 10_000)
+    monkeypatch.setattr(matching, "WIDE_ROWS", 10_000)
     of_channel = {said: found(questions, said, channel) for said in searches}
-    monkeypatch.setattr(asking, "WIDE_ROWS", -1)
+    monkeypatch.setattr(matching, "WIDE_ROWS", -1)
     assert {said: found(questions, said, channel) for said in searches} == of_channel
 
 

@@ -32,7 +32,7 @@ from chassis.tokens import Kind, Role, Tokens
 from chassis.vault import create_vault
 from contracts import topics
 from oms.main import app
-from oms.stack import create_topics
+from oms.preparing import create_topics
 from oms.tokens import at_console, console_token, create_console_token
 from services.shipping.tests.parcels import scanned, text_of
 from tests.waiting import eventually

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from psycopg_pool import PoolTimeout
 
-from chassis.log import LogError
+from chassis.log import LogError, TooManyUnanswered
 from chassis.runtime import Exit
 from chassis.sealing import MasterKeyRefused
 from chassis.settings import SettingsRefused
@@ -41,6 +41,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "operating.md"
         (SettingsRefused("wrong"), 2),
         (TokensRefused("wrong"), 2),
         (LogError("away"), LOG_EXIT_CODE),
+        (TooManyUnanswered("8 calls have not returned"), LOG_EXIT_CODE),
         (StoreAway("away"), LOG_EXIT_CODE),
         (PoolTimeout("away"), LOG_EXIT_CODE),
         (FileRefused("no order"), FileRefused.exit_code),
@@ -75,7 +76,7 @@ def test_every_exit_code_is_documented() -> None:
 
 
 def test_every_exit_code_of_a_service_is_documented() -> None:
-    table = DOCUMENT.read_text().partition("| exit code of a service |")[2].partition("\n\n")[0]
+    table = DOCUMENT.read_text().partition("| exit code of a process |")[2].partition("\n\n")[0]
     documented = {int(code) for code in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)}
 
     assert documented == {code for name, code in vars(Exit).items() if name.isupper()}

@@ -14,7 +14,7 @@ from chassis.log import Log, LogError, NewRecord, Record, TopicPartition
 from chassis.memory import MemoryLog
 from chassis.settings import Settings
 from contracts import topics
-from oms import past, stack
+from oms import past, preparing
 from oms.backup.vault import recorded_forgettings
 from oms.declared import declared
 
@@ -28,10 +28,10 @@ def test_when_not_everybody_who_was_forgotten_is_known_it_is_said(known: bool, m
     # given a log whose end is not reached, or is
     said: list[str] = []
     for name in ("create_topics", "create_keys", "create_console_token"):
-        monkeypatch.setattr(stack, name, silent)
-    monkeypatch.setattr(stack, "forget_again", lambda settings: known)
+        monkeypatch.setattr(preparing, name, silent)
+    monkeypatch.setattr(preparing, "forget_again", lambda settings: known)
     # when everything is prepared, then it goes on, and says what is still to be done
-    stack.prepare(Settings(sandbox_port=0), said.append)
+    preparing.prepare(Settings(sandbox_port=0), said.append)
     assert any("forgetting people" in line for line in said) is not known
 
 
