@@ -38,6 +38,9 @@ MEANWHILE_SECONDS = 15.0
 CLOCKS = (timedelta(minutes=5), timedelta(minutes=-5), timedelta(0))
 """How far a clock is from the host's, one after the other: forward, back past where it began, and right again."""
 
+JUDGING = "order"
+"""The service by whose clock most falls due: it waits for the others' answers to each step of an order."""
+
 CLOCK_SECONDS = 10.0
 CLOCK_SEEN = timedelta(minutes=4)
 """An event is from a clock that is ahead, where it is ahead of the host's by more."""
@@ -109,8 +112,15 @@ def put_back(play: Play) -> None:
 
 
 def moved_clock(play: Play) -> None:
-    """F24: the clock of one service is ahead, then behind, then right: what it wrote ahead is not later than what follows."""
-    site, name = play.site, play.chance("F24").choice(SERVICES)
+    """F24: the clock of one service after the other is ahead, then behind, then right: what it wrote ahead is not later
+    than what follows. Order's own first: with it deadlines fall due early, which is seen in its events. What falls due by
+    the clocks of the others is minutes or days away and may not be there at all; of these one is moved."""
+    for name in (JUDGING, play.chance("F24").choice([name for name in SERVICES if name != JUDGING])):
+        _moved_clock(play, name)
+
+
+def _moved_clock(play: Play, name: str) -> None:
+    site = play.site
     with play.row("F24", f"the clock of {name} is 5 minutes ahead, then behind") as one:
         file = site.settings.home / f"{name}.clock"
         file.write_text("0")
@@ -124,7 +134,7 @@ def moved_clock(play: Play) -> None:
                 beside.write_text(str(ahead.total_seconds()))
                 beside.replace(file)
                 one.fired += 1
-                if ahead > CLOCK_SEEN:
+                if ahead > CLOCK_SEEN and name == JUDGING:
                     eventually(lambda: _ahead(site, name), FIRE_SECONDS, f"an event of {name} from that clock", 2.0)
                 pause(CLOCK_SECONDS)
                 if play.alive() is None:
