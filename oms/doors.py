@@ -106,7 +106,7 @@ def make_app(
     """Every service's routes on one application."""
     callers = Callers(Tokens(settings.tokens), Accounts(settings.accounts))
     app = guarded_app("Orderlog", "The doors of the order management system.", callers, RULES)
-    app.state.callers = callers
+    app.state.callers, app.state.horizon = callers, horizon
 
     def door(name: str) -> Door:
         return Door(name, writer, settings.partitions, settings.namespace)
@@ -192,7 +192,7 @@ def console_over(app: FastAPI, settings: Settings, seal: Seal) -> ASGIApp:
         *(position(gate.reads) for gate in desk.gates.values()),
     ]
     reads = {name: gate.reads for name, gate in desk.gates.items()}
-    insight = Insight(settings, reads, {"console": tables}, lambda: reach_log(settings))
+    insight = Insight(settings, reads, {"console": tables}, lambda: reach_log(settings), app.state.horizon)
     site = make_site(
         app,
         app.state.callers,

@@ -14,10 +14,12 @@ from datetime import datetime, timedelta
 from threading import Lock
 from typing import Generic, LiteralString, TypeVar
 
+from chassis.horizon import Horizon
 from chassis.log import LogError, TopicPartition
 from chassis.reading import Reads
 from chassis.service import Service
 from chassis.settings import Settings
+from chassis.store import StoreAway
 from oms.lag import InstalledLog, read_lags
 from oms.rebuild.progress import progress
 from services.console.installation import COUNTED_MAX, DUE_ROWS, Due, Followed, Remade, Setting, Waits
@@ -26,6 +28,9 @@ __all__ = ["Insight", "settings_in_force"]
 
 KEPT_SECONDS = 15.0
 """How long a count of waiting messages is shown before they are counted again: counting reads the log."""
+
+AGES_KEPT_SECONDS = 1.0
+"""How long it is shown how old tables are before it is looked at again, once for all pages."""
 
 WHO = re.compile(r"//[^/@\s]*@")
 """Who somebody is in an address, and their password."""
@@ -38,7 +43,8 @@ MODELS: LiteralString = "select projection, topic, partition, position from proj
 
 
 class Insight:
-    """Of the doors' process. `reads` by service; `log` reaches the broker or raises LogError."""
+    """Of the doors' process. `reads` by service; `log` reaches the broker or raises LogError; `horizon` saw what was
+    written."""
 
     def __init__(
         self,
@@ -46,8 +52,10 @@ class Insight:
         reads: Mapping[str, Reads],
         models: Mapping[str, Reads],
         log: Callable[[], InstalledLog],
+        horizon: Horizon,
     ) -> None:
         self._settings, self._reads, self._models, self._log = settings, reads, models, log
+        self._horizon, self._aged = horizon, _Kept(self._age, AGES_KEPT_SECONDS)
         self._behind = _Kept(self._count)
         self._followed = _Kept(self._follow)
         self._remaking = _Kept(self._remake)
@@ -74,6 +82,10 @@ class Insight:
         while no broker answers. Raises StoreAway."""
         return self._followed.now()
 
+    def ages(self) -> Mapping[str, float | None]:
+        """By service and read model, as old as it was AGES_KEPT_SECONDS ago at most."""
+        return self._aged.now()
+
     def remade(self) -> Sequence[Remade]:
         """Tables that a running `oms rebuild` makes again, looked at KEPT_SECONDS ago at most. Raises StoreAway."""
         return self._remaking.now()
@@ -83,6 +95,24 @@ class Insight:
         schemas = {name: Service(name, (), namespace=namespace).schema for name in (*self._reads, *self._models)}
         found = progress(self._settings.database, schemas)
         return [Remade(each.service, each.followed, each.total, each.at_work) for each in found]
+
+    def _age(self) -> Mapping[str, float | None]:
+        ages: dict[str, float | None] = {}
+        for name, reads in {**self._reads, **self._models}.items():
+            queries = (STORES, MODELS) if name in self._reads else (MODELS,)
+            try:
+                positions = [each for query in queries for each in _positions(name, reads, query)]
+            except StoreAway:
+                ages[name] = None
+                continue
+            ages[name] = max((self._age_of(each) for each in _by_follower(positions)), default=None)
+        return ages
+
+    def _age_of(self, follower: Mapping[TopicPartition, int]) -> float:
+        """For how long tables lack something. What follows a topic not at all yet is told of by `followers`."""
+        topics = {topic for topic, _ in follower}
+        offsets = {topic: {number: at for (name, number), at in follower.items() if name == topic} for topic in topics}
+        return max((self._horizon.age(topic, each) for topic, each in offsets.items()), default=0.0)
 
     def _count(self) -> Mapping[str, int | None] | None:
         try:
@@ -112,17 +142,26 @@ class Insight:
 T = TypeVar("T")
 
 
-class _Kept(Generic[T]):
-    """What was found KEPT_SECONDS ago at most: one finds it for all pages that are open."""
+def _by_follower(
+    positions: Sequence[tuple[str, str, TopicPartition, int]],
+) -> list[Mapping[TopicPartition, int]]:
+    found: dict[str, dict[TopicPartition, int]] = {}
+    for _, follower, where, position in positions:
+        found.setdefault(follower, {})[where] = position
+    return list(found.values())
 
-    def __init__(self, find: Callable[[], T]) -> None:
-        self._find, self._finding = find, Lock()
+
+class _Kept(Generic[T]):
+    """What was found so many seconds ago at most: one finds it for all pages that are open."""
+
+    def __init__(self, find: Callable[[], T], seconds: float = KEPT_SECONDS) -> None:
+        self._find, self._seconds, self._finding = find, seconds, Lock()
         self._found: tuple[float, T] | None = None
 
     def now(self) -> T:
         with self._finding:
             moment = time.monotonic()
-            if self._found is None or moment - self._found[0] > KEPT_SECONDS:
+            if self._found is None or moment - self._found[0] > self._seconds:
                 self._found = moment, self._find()
             return self._found[1]
 

@@ -20,6 +20,7 @@ from services.console.inside import Answer, Inside
 from services.console.installation import Installation
 from services.console.questions import Questions
 from services.console.sessions import COOKIE, Session, Sessions
+from services.console.showing import behind
 
 __all__ = [
     "CONSOLE",
@@ -159,14 +160,15 @@ def _said(request: Request) -> dict[str, Any] | None:
 
 
 async def age_of(parts: Parts, now: datetime) -> str:
-    """How far the read models are, in words for the end of a page."""
+    """How far the tables are behind what was written, in words for the end of a page."""
     positions = await asyncio.to_thread(parts.questions.positions)
     latest = await asyncio.to_thread(parts.questions.latest)
+    ages = await asyncio.to_thread(parts.installation.ages)
     far = ", ".join(f"{name} {position:,}" for name, position in sorted(positions.items()))
     moved = (
         "nothing was recorded yet" if latest is None else f"the last move was recorded {latest:%Y-%m-%d %H:%M:%S} UTC"
     )
-    return f"Offsets followed: {far or 'none'}; {moved}; this page was made {now:%H:%M:%S} UTC."
+    return f"{behind(ages)} Offsets followed: {far or 'none'}; {moved}; this page was made {now:%H:%M:%S} UTC."
 
 
 def came_of(title: str, answer: Answer) -> tuple[str, bool]:

@@ -92,5 +92,9 @@ class Installation(Protocol):
         """How far all tables are, by service and name; None where the broker does not answer. May be some seconds old.
         Raises chassis.store.StoreAway."""
 
+    def ages(self) -> Mapping[str, float | None]:
+        """By service, and by name of what the console reads besides: for how many seconds its tables lack something that
+        was written; 0 where they lack nothing that is known of, None where nobody knows. Some moments old at most."""
+
     def remade(self) -> Sequence[Remade]:
         """Tables that are being made again now. May be some seconds old. Raises chassis.store.StoreAway."""

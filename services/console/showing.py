@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,9 +10,12 @@ from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from contracts.money import minor_digits
 
-__all__ = ["HERE", "ago", "duration", "make_templates", "money", "when"]
+__all__ = ["HERE", "ago", "behind", "duration", "make_templates", "money", "when"]
 
 HERE = Path(__file__).parent
+
+BEHIND_SECONDS = 1.0
+"""Tables that lack something for less are not behind: what was written is in them a moment later."""
 
 
 def make_templates() -> Environment:
@@ -55,3 +59,15 @@ def duration(seconds: float | None) -> str:
             rest = int(seconds % size // lower)
             return f"{int(seconds // size)} {unit}" + (f" {rest} {name}" if rest else "")
     return f"{seconds:.1f} s"
+
+
+def behind(ages: Mapping[str, float | None]) -> str:
+    """How far tables are behind what was written, the furthest first; `ages` in seconds, None where nobody knows."""
+    if not ages:
+        return "How far behind is not known."
+    known = sorted(((age, name) for name, age in ages.items() if age is not None), reverse=True)
+    late = [f"{name} {duration(age)}" for age, name in known if age >= BEHIND_SECONDS]
+    unknown = sorted(name for name, age in ages.items() if age is None)
+    parts = [f"Behind what was written: {', '.join(late)}."] if late else []
+    parts += [f"How far behind is not known: {', '.join(unknown)}."] if unknown else []
+    return " ".join(parts) or f"All tables are less than {BEHIND_SECONDS:.0f} s behind."

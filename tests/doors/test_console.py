@@ -77,6 +77,9 @@ class Untold:
     def followers(self) -> None:
         return None
 
+    def ages(self) -> Mapping[str, float | None]:
+        return {}
+
     def remade(self) -> Sequence[Remade]:
         return ()
 

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from chassis.horizon import Horizon
 from chassis.log import LogError
 from chassis.reading import Reads
 from chassis.settings import Settings
@@ -67,7 +68,7 @@ class Told(Insight):
 
 
 def insight(log: Callable[[], InstalledLog] = away, rows: Rows | None = None) -> Told:
-    return Told(settings(http_port=8081), {"order": cast(Reads, rows or Rows())}, {}, log)
+    return Told(settings(http_port=8081), {"order": cast(Reads, rows or Rows())}, {}, log, Horizon())
 
 
 def test_settings_are_told_as_they_are_and_no_password() -> None:

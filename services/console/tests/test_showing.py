@@ -8,7 +8,7 @@ import pytest
 
 from services.console.flow import Step
 from services.console.questions import Stand, held_back
-from services.console.showing import duration, money
+from services.console.showing import behind, duration, money
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
@@ -27,6 +27,19 @@ def test_money_has_the_decimals_of_its_currency(minor: int, currency: str, said:
 )
 def test_durations_are_told_in_their_two_largest_units(seconds: float | None, said: str) -> None:
     assert duration(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("ages", "said"),
+    [
+        ({"order": 0.0, "flow": 0.4}, "All tables are less than 1 s behind."),
+        ({"order": 0.0, "flow": 75.0, "stock": 3.0}, "Behind what was written: flow 1 min 15 s, stock 3.0 s."),
+        ({"order": None, "flow": 0.0}, "How far behind is not known: order."),
+        ({}, "How far behind is not known."),
+    ],
+)
+def test_how_far_tables_are_behind_is_told_in_time(ages: dict[str, float | None], said: str) -> None:
+    assert behind(ages) == said
 
 
 def stand(step: Step, count: int, left: int, old: timedelta = timedelta(hours=1)) -> Stand:
