@@ -24,7 +24,7 @@ SCRIPT_WAITS_SECONDS = 0.2
 """How long the script of a page (static/console.js) gathers what moved before the page asks for itself again."""
 
 SAY_AGAIN_SECONDS = 20.0
-"""So that nobody between takes a quiet connection for a dead one."""
+"""How long a page hears nothing at most: one that does is told nothing any more, and says so."""
 
 
 class Watch:
@@ -66,7 +66,8 @@ def _after(position: Callable[[], object], was: object) -> object:
 
 
 async def _changes(request: Request) -> Response:
-    """Says each time that something moved. What moved is not said: a page asks for itself again."""
+    """Says each time that something moved, and that it is still there. What moved is not said: a page asks for itself
+    again. Ends with the session."""
     who_of(request)
     watch: Watch = request.app.state.watch
     if watch.listeners >= LISTENERS_MAX:
@@ -81,11 +82,21 @@ async def _changes(request: Request) -> Response:
                     await watch.next()
                     yield "data: moved\n\n"
                 except TimeoutError:
-                    yield ": still here\n\n"
+                    if not _signed_in(request):
+                        return
+                    yield "event: here\ndata: nothing moved\n\n"
         finally:
             watch.listeners -= 1
 
     return StreamingResponse(told(), media_type="text/event-stream")
+
+
+def _signed_in(request: Request) -> bool:
+    try:
+        who_of(request)
+    except Refused:
+        return False
+    return True
 
 
 ROUTES = (Route("/changes", _changes),)

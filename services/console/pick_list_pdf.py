@@ -1,7 +1,7 @@
 """A pick list as PDF: A4, what one location has to pick, work by work, with codes to be scanned.
 
-The first code of a work is its id, which the warehouse page finds it by; each line has its article's. The same works give
-the same bytes.
+The first code of a work is its id, which the warehouse page finds it by; each line has its article's. At the end stand the
+codes that do a step. The same works give the same bytes.
 """
 
 from __future__ import annotations
@@ -19,8 +19,19 @@ from reportlab.platypus import CondPageBreak, Flowable, Paragraph, Spacer, Table
 
 from chassis.paper import paper_pdf
 from chassis.typeface import drawable, face, one_line
+from services.console.counting import NEXT_PACKAGE
 
-__all__ = ["WORKS_MAX", "pick_list_pdf"]
+__all__ = ["DONE", "WORKS_MAX", "pick_list_pdf"]
+
+DONE = "DONE-"
+"""What a code begins with that does a step of the work whose page is open; the step's name follows."""
+
+STEPS = (
+    (f"{DONE}PICK", "All of a work is picked"),
+    (NEXT_PACKAGE, "Pack into another package"),
+    (f"{DONE}PACK", "All of a work is packed"),
+    (f"{DONE}HAND-OVER", "Handed over to the carrier"),
+)
 
 WORKS_MAX = 50
 """Works on one list."""
@@ -50,7 +61,7 @@ def pick_list_pdf(location: str, works: Sequence[Mapping[str, Any]], made: str) 
 
     def story() -> list[Flowable]:
         head = [_text(title, 18), _text(f"Works: {len(works)}, units: {units}; {made}"), Spacer(0, 4 * mm)]
-        return [*head, *(part for work in works for part in _work(work))]
+        return [*head, *(part for work in works for part in _work(work)), *_steps()]
 
     return paper_pdf(title, story, [f"{title}, {made}"])
 
@@ -80,6 +91,18 @@ def _work(work: Mapping[str, Any]) -> list[Flowable]:
         table,
         Spacer(0, 8 * mm),
     ]
+
+
+def _steps() -> list[Flowable]:
+    """The codes of what is done with a work, once its page is open."""
+    cells = [
+        [_text(about), Code128(code, barWidth=MODULE, barHeight=BARS, quiet=0, humanReadable=1)]
+        for code, about in STEPS
+    ]
+    rows = [[part for cell in cells[place : place + 2] for part in cell] for place in range(0, len(cells), 2)]
+    table = Table(rows, colWidths=[32 * mm, 58 * mm] * 2, rowHeights=18 * mm, hAlign="LEFT")
+    table.setStyle(TableStyle([("VALIGN", (0, 0), (-1, -1), "MIDDLE"), ("LEFTPADDING", (0, 0), (0, -1), 0)]))
+    return [CondPageBreak(HEAD_ROOM), _text("When it is done", 12), Spacer(0, 2 * mm), table]
 
 
 def _code(sku: str) -> Flowable | str:

@@ -302,16 +302,17 @@ class Questions:
         )
         return [name for (name,) in rows]
 
-    def works(self, scanned: str, location: str = "") -> list[str]:
-        """Open work of nodes by what somebody scanned: its id, or any name of its order; WORKS_MAX at most."""
+    def works(self, scanned: str, location: str = "") -> dict[str, str]:
+        """The orders of open work of nodes, by the id of the work, which somebody scanned or any name of its order;
+        WORKS_MAX at most."""
         wanted = scanned.strip().lower()[:QUERY_CHARS_MAX]
         rows = self._rows(
-            "select thing from standing where thing like 'fulfillment_order/%%' and step <> 'done'"
+            "select thing, order_id from standing where thing like 'fulfillment_order/%%' and step <> 'done'"
             " and (%s = '' or location = %s) and (split_part(thing, '/', 2) = %s or order_id in"
             " (select order_id from names where folded = %s)) order by since, thing limit %s",
             [location, location, wanted, wanted, WORKS_MAX],
         )
-        return [thing.partition("/")[2] for (thing,) in rows]
+        return {thing.partition("/")[2]: order for thing, order in rows}
 
     def visits(self, order_id: str) -> list[Visit]:
         """How long an order and the work of nodes for it stood where."""

@@ -1,25 +1,27 @@
 """Warehouse: what a node has to accept, pick, pack and hand over; each step is one form, made for a scanner too.
 
-A scanner that types as a keyboard ends a code with Enter: the field that has the focus finds the work by its id, its
-order's number or an article on it, and the next press of Enter does the next step.
+A scanner that types as a keyboard ends a code with Enter. The field that has the focus takes the code: in the list it
+finds the work by its id, its order's number or an article on it; on a work it counts a unit of an article (counting.py).
+No code of a work or of an article does a step: that does a button, or the code that names the step.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 from urllib.parse import urlencode
-from uuid import uuid4
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from services.console.answering import CONSOLE, Refused, age_of, form_of, page, parts_of, told, who_of
+from services.console.counting import NEXT_PACKAGE, SHORT_REASONS, Came, Count, NoNumber, count_of
 from services.console.inside import Answer
-from services.console.pick_list_pdf import WORKS_MAX, pick_list_pdf
+from services.console.pick_list_pdf import DONE, WORKS_MAX, pick_list_pdf
 from services.console.sheets import sheet
 
 __all__ = ["ROUTES"]
@@ -32,48 +34,116 @@ COLUMNS = ("id", "order_id", "location", "method", "stage", "quantity", "priorit
 STAGES = ("open", "accepted", "picked", "packed", "ready")
 """Those at which a node has something to do."""
 
-GRAMS = 1_000
-"""What a package weighs where nobody says."""
+PICKUP = "pickup"
+"""The method of what is collected at the counter."""
 
-NEXT: Mapping[str, tuple[str, str]] = {
-    "open": ("acceptance", "Accept"),
-    "accepted": ("pick", "Picked as listed"),
-    "picked": ("pack", "Packed into one package"),
-    "packed": ("hand-over", "Handed over"),
-    "ready": ("collection", "Collected"),
+TITLES: Mapping[str, str] = {
+    "acceptance": "Accept",
+    "rejection": "Reject",
+    "pick": "Picked",
+    "pack": "Packed",
+    "hand-over": "Handed over",
+    "ready": "Ready to be collected",
+    "collection": "Collected",
 }
-"""What is done next at each stage: the door's path, and what the button says."""
+"""What is done to a work: the last part of its address, and what the button says."""
+
+COUNTED = ("pick", "pack")
+"""Steps that are done only with what was counted."""
+
+CODE_CHARS_MAX = 200
+
+
+class Told(StrEnum):
+    """What came of a scan that counts nothing."""
+
+    LACKS = "lacks"
+    NOT_NEXT = "not_next"
+    HERE = "here"
+    NOTHING_TO_COUNT = "nothing_to_count"
+
+
+CAME: Mapping[str, tuple[str, bool]] = {
+    Came.COUNTED: ("{code}: counted.", True),
+    Came.PACKAGE: ("What comes now goes into another package.", True),
+    Came.ENOUGH: ("{code}: all units that are asked for are counted already. This one was not counted.", False),
+    Came.UNKNOWN: ("{code} is not on this work. Nothing was counted.", False),
+    Came.NO_MORE_PACKAGES: ("There are as many packages as can be.", False),
+    Came.EMPTY_PACKAGE: ("The last package is still empty.", False),
+    Told.LACKS: ("Nothing was done.", False),
+    Told.NOT_NEXT: ("{code} is not what is done next here. Nothing was done.", False),
+    Told.HERE: ("{code} is this work.", True),
+    Told.NOTHING_TO_COUNT: ("{code} is on this work. There is nothing to count at this step.", True),
+}
+"""What the page says after a scan, and whether that is good."""
+
+
+def _next(work: Mapping[str, Any]) -> str | None:
+    """The step that is done next, where there is one."""
+    collected = work.get("method") == PICKUP
+    steps = {
+        "open": "acceptance",
+        "accepted": "pick",
+        "picked": "ready" if collected else "pack",
+        "packed": "ready" if collected else "hand-over",
+        "ready": "collection",
+    }
+    return steps.get(work["stage"])
 
 
 async def _work(request: Request) -> Response:
     who_of(request)
     given, parts = request.query_params, parts_of(request)
-    if scanned := given.get("scan", "").strip():
-        found = await asyncio.to_thread(parts.questions.works, scanned, given.get("location", ""))
-        if len(found) == 1:
-            return RedirectResponse(f"{CONSOLE}/warehouse/{found[0]}", status_code=303)
-        text = "No open work is called so here." if not found else f"{len(found)} are open with that; choose one below."
-        asked = {"location": given.get("location", ""), "said": text, "fine": 0}
-        return RedirectResponse(f"{CONSOLE}/warehouse?{urlencode(asked)}", status_code=303)
-    answer = await _listed(request, ROWS)
+    scanned, hits = given.get("scan", "").strip(), None
+    if scanned:
+        hits = await _found(request, scanned)
+        if len(hits) == 1:
+            return RedirectResponse(f"{CONSOLE}/warehouse/{hits[0]['id']}", status_code=303)
+    if hits:
+        values: dict[str, Any] = {"works": hits, "more": None}
+    else:
+        answer = await _listed(request, ROWS)
+        values = {"works": answer.said["fulfillment_orders"], "more": answer.said.get("next")}
     locations = await asyncio.to_thread(parts.questions.locations)
-    values = {"works": answer.said["fulfillment_orders"], "more": answer.said.get("next"), "asked": given}
-    shown = {**values, "locations": locations, "stages": STAGES, "live": True}
+    values |= {"asked": given, "scanned": scanned[:CODE_CHARS_MAX], "hits": hits}
+    # Not live with a code in the address: what it finds may become a single work, to which nobody asked to be led.
+    shown = {**values, "locations": locations, "stages": STAGES, "live": not scanned}
     return page(request, "warehouse.html", {**shown, "age": await age_of(parts, datetime.now(UTC))})
+
+
+async def _found(request: Request, scanned: str) -> Sequence[Mapping[str, Any]]:
+    """Open work by what was scanned, of the node and at the stage that are chosen, as the doors list it."""
+    session, _ = who_of(request)
+    given, inside = request.query_params, parts_of(request).inside
+    found = await asyncio.to_thread(parts_of(request).questions.works, scanned, given.get("location", ""))
+    asked = {"limit": EXPORT_ROWS_MAX, "location": given.get("location") or None, "stage": _stages(request)}
+    orders = sorted(set(found.values()))
+    answers = await asyncio.gather(
+        *(inside.get(session.token, "/fulfillment-orders", order=order, **asked) for order in orders)
+    )
+    if (failed := next((answer for answer in answers if not answer.fine), None)) is not None:
+        raise Refused(failed.status, "Work is not shown", failed.trouble)
+    works = [work for answer in answers for work in answer.said["fulfillment_orders"] if work["id"] in found]
+    return sorted(works, key=lambda work: (work["created_at"], work["id"]))
+
+
+def _stages(request: Request) -> list[str]:
+    """The stage that is chosen, or all at which there is something to do."""
+    chosen = request.query_params.get("stage", "")
+    return [chosen] if chosen in STAGES else list(STAGES)
 
 
 async def _listed(request: Request, limit: int) -> Answer:
     """The work that is asked for, at most so much. Raises Refused."""
     session, _ = who_of(request)
     given = request.query_params
-    stage = given.get("stage", "")
     answer = await parts_of(request).inside.get(
         session.token,
         "/fulfillment-orders",
         limit=limit,
         after=given.get("after"),
         location=given.get("location") or None,
-        stage=[stage] if stage in STAGES else list(STAGES),
+        stage=_stages(request),
     )
     if not answer.fine:
         raise Refused(answer.status, "Work is not shown", answer.trouble)
@@ -87,13 +157,41 @@ async def _work_csv(request: Request) -> Response:
 
 
 async def _one(request: Request) -> Response:
+    parts, work = parts_of(request), await _seen(request)
+    step, given = _next(work), request.query_params
+    count = _counted(step or "", work, given)
+    came = given.get("came", "")
+    text, fine = CAME.get(came, ("", True))
+    values = {
+        "work": work,
+        "step": step,
+        "title": TITLES.get(step or ""),
+        "done_code": f"{DONE}{(step or '').upper()}",
+        "count": count if step in COUNTED else None,
+        "lacks": count.lacks() if came == Told.LACKS else (),
+        "reasons": SHORT_REASONS,
+        "came": {"text": text.format(code=given.get("code", "")[:CODE_CHARS_MAX]), "fine": fine} if text else None,
+        "unknown": given.get("code", "") if came == Came.UNKNOWN else "",
+        "live": True,
+    }
+    return page(request, "work.html", {**values, "age": await age_of(parts, datetime.now(UTC))})
+
+
+async def _seen(request: Request) -> Mapping[str, Any]:
+    """The work that the address names, as the doors show it. Raises Refused."""
     session, _ = who_of(request)
-    parts = parts_of(request)
-    answer = await parts.inside.get(session.token, f"/fulfillment-orders/{request.path_params['name']}")
+    answer = await parts_of(request).inside.get(session.token, f"/fulfillment-orders/{request.path_params['name']}")
     if not answer.fine:
         raise Refused(answer.status, "This work is not shown", answer.trouble)
-    values = {"work": answer.said, "next": NEXT.get(answer.said["stage"]), "live": True}
-    return page(request, "work.html", {**values, "age": await age_of(parts, datetime.now(UTC))})
+    work: Mapping[str, Any] = answer.said
+    return work
+
+
+def _counted(step: str, work: Mapping[str, Any], fields: Mapping[str, str]) -> Count:
+    try:
+        return count_of(step, work, fields)
+    except NoNumber as error:
+        raise Refused(422, "This is no quantity", f"{error} Nothing was done.") from error
 
 
 async def _pick_list(request: Request) -> Response:
@@ -118,55 +216,81 @@ async def _pick_list(request: Request) -> Response:
     return Response(paper, media_type="application/pdf", headers=headers)
 
 
+async def _scan(request: Request) -> Response:
+    """A code was read on the page of a work: a unit is counted, or the step is done that the code names."""
+    session, _ = who_of(request)
+    fields, work = await form_of(request, session), await _seen(request)
+    step, code = _next(work) or "", fields.get("scan", "").strip()[:CODE_CHARS_MAX]
+    count = _counted(step, work, fields)
+    if step and code == f"{DONE}{step.upper()}":
+        return await _do(request, step, work, count, fields)
+    if code.startswith(DONE):
+        return _again(work, count, Told.NOT_NEXT, code)
+    if step in COUNTED:
+        if fields.get("all"):
+            return _again(work, count.filled())
+        if fields.get("next"):
+            return _again(work, *count.scanned(NEXT_PACKAGE))
+        if code and code != work["id"]:
+            return _again(work, *count.scanned(code), code)
+        return _again(work, count, Told.HERE if code else None, code)
+    if any(line["sku"] == code for line in work["lines"]):
+        return _again(work, count, Told.NOTHING_TO_COUNT, code)
+    if code in ("", work["id"]):
+        return _again(work, count, Told.HERE if code else None, code)
+    return RedirectResponse(f"{CONSOLE}/warehouse?{urlencode({'scan': code})}", status_code=303)
+
+
+def _again(work: Mapping[str, Any], count: Count, came: Came | Told | None = None, code: str = "") -> Response:
+    """Back to the work with what was counted in the address."""
+    said = {"came": came.value, "code": code} if came else {}
+    return RedirectResponse(_address(work, {**count.fields(), **said}), status_code=303)
+
+
+def _address(work: Mapping[str, Any], fields: Mapping[str, str]) -> str:
+    return f"{CONSOLE}/warehouse/{work['id']}" + (f"?{urlencode(fields)}" if fields else "")
+
+
 async def _step(request: Request) -> Response:
     session, _ = who_of(request)
-    fields = await form_of(request, session)
-    name, step = request.path_params["name"], request.path_params["step"]
-    inside = parts_of(request).inside
-    seen = await inside.get(session.token, f"/fulfillment-orders/{name}")
-    if not seen.fine:
-        raise Refused(seen.status, "This work is not shown", seen.trouble)
-    title = next((title for path, title in NEXT.values() if path == step), None)
-    if title is None:
+    fields, work, step = await form_of(request, session), await _seen(request), request.path_params["step"]
+    if step not in TITLES:
         raise Refused(404, "There is no such step", "Go back to the work and choose what is there.")
-    body = {"document": f"console-{uuid4()}", **_body(step, seen.said, fields)}
-    answer = await inside.post(session.token, f"/fulfillment-orders/{name}/{step}", body, fields.get("why"))
-    return told(f"{CONSOLE}/warehouse/{name}", title, answer)
+    return await _do(request, step, work, _counted(step, work, fields), fields)
 
 
-def _body(step: str, work: Mapping[str, Any], fields: Mapping[str, str]) -> dict[str, Any]:
+async def _do(
+    request: Request, step: str, work: Mapping[str, Any], count: Count, fields: Mapping[str, str]
+) -> Response:
+    """Tell the door that a step was done. What it is counted for is not done before it is counted."""
+    session, _ = who_of(request)
+    if step in COUNTED and count.lacks():
+        return _again(work, count, Told.LACKS)
+    path = "acceptance" if step == "rejection" else step
+    # Each step of a work is done once: said twice, as by a second click, it is the same document.
+    body = {"document": f"console-{work['id']}-{step}", **_body(step, count, fields)}
+    answer = await parts_of(request).inside.post(session.token, f"/fulfillment-orders/{work['id']}/{path}", body)
+    return told(_address(work, {} if answer.fine else count.fields()), TITLES[step], answer)
+
+
+def _body(step: str, count: Count, fields: Mapping[str, str]) -> dict[str, Any]:
     match step:
         case "acceptance":
-            refused = fields.get("reject_reason", "").strip()
-            return {"accepted": not refused, **({"reject_reason": refused} if refused else {})}
+            return {"accepted": True}
+        case "rejection":
+            reason = fields.get("reject_reason", "").strip()
+            if not reason:
+                raise Refused(422, "Say why not", "Work is rejected with a reason. Nothing was done.")
+            return {"accepted": False, "reject_reason": reason}
         case "pick":
-            return {"lines": [_picked(line, fields) for line in work["lines"]]}
+            return {"lines": count.picked()}
         case "pack":
-            contents = [
-                {"line": line["line"], "sequence": line["sequence"], "quantity": line["quantity"]}
-                for line in work["picked"]
-                if line["quantity"]
-            ]
-            return {"packages": [{"number": 1, "contents": contents, "weight_grams": _number(fields, "grams", GRAMS)}]}
+            return {"packages": count.packed()}
         case "hand-over":
             return {"handed_to": fields.get("handed_to", "").strip() or None}
+        case "ready":
+            return {"shelf": fields.get("shelf", "").strip() or None}
     return {}
-
-
-def _picked(line: Mapping[str, Any], fields: Mapping[str, str]) -> dict[str, Any]:
-    taken = _number(fields, f"line-{line['line']}-{line['sequence']}", line["quantity"])
-    short = {"short_reason": "not found"} if taken < line["quantity"] else {}
-    return {"line": line["line"], "sequence": line["sequence"], "quantity": taken, **short}
-
-
-def _number(fields: Mapping[str, str], name: str, otherwise: int) -> int:
-    """Raises Refused where a field is no whole number of none or more."""
-    text = fields.get(name, "").strip()
-    if not text:
-        return otherwise
-    if not text.isdecimal():
-        raise Refused(422, "This is no quantity", f"{text!r} is no whole number. Nothing was done.")
-    return int(text)
 
 
 ROUTES = (
@@ -174,5 +298,6 @@ ROUTES = (
     Route("/warehouse.csv", _work_csv),
     Route("/warehouse/pick-list.pdf", _pick_list),
     Route("/warehouse/{name}", _one),
+    Route("/warehouse/{name}/scan", _scan, methods=["POST"]),
     Route("/warehouse/{name}/{step}", _step, methods=["POST"]),
 )

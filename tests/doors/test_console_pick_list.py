@@ -20,6 +20,8 @@ from tests.doors.test_console import Tables, Untold, opened, signed_in
 
 WORK = "3f0c8a52-93c7-5d3c-8c3e-8d5a5f1f7b11"
 ORDER = "bdebd2b8-5485-59e2-b9dd-65081be601f6"
+SAID = {"DONE-PICK", "NEXT-PACKAGE", "DONE-PACK", "DONE-HAND-OVER"}
+"""Codes of what is said of a work whose page is open."""
 
 
 def work(identifier: str = WORK, stage: str = "accepted", **line: Any) -> dict[str, Any]:
@@ -34,15 +36,15 @@ def test_a_list_says_what_to_pick_and_its_codes_are_read() -> None:
     text = text_of(paper)
     for said in ("Pick list dc-1", "Works: 1, units: 5", f"Work {WORK}", f"Order {ORDER}", "A <b>pot</b>", "2 each"):
         assert said in text
-    # lines stand by article, and a scanner reads the work and each article
+    # lines stand by article, and a scanner reads the work, each article, and what is to be said of the work
     assert text.index("CUP-1") < text.index("POT-1")
-    assert {code for _, code in scanned(paper)} == {WORK, "CUP-1", "POT-1"}
+    assert {code for _, code in scanned(paper)} == {WORK, "CUP-1", "POT-1", *SAID}
 
 
 def test_an_article_whose_name_no_code_holds_is_text_alone() -> None:
     paper = pick_list_pdf("dc-1", [work(sku="Kännchen")], "2026-01-05 09:00 UTC")
     assert "Kännchen" in text_of(paper)
-    assert {code for _, code in scanned(paper)} == {WORK, "CUP-1"}
+    assert {code for _, code in scanned(paper)} == {WORK, "CUP-1", *SAID}
 
 
 def test_a_long_list_goes_on_on_more_pages_and_is_the_same_each_time() -> None:

@@ -331,22 +331,24 @@ def test_a_picker_with_a_scanner_takes_an_order_to_the_van_without_a_mouse(site:
             return work in page.url
 
         eventually(scanned, 30, "the work by its order")
-        # and press Enter for each step
-        for step, stage in (
-            ("Accept", "accepted"),
-            ("Picked", "picked"),
-            ("Packed", "packed"),
-            ("Handed", "handed_over"),
+        # and each unit of it, and the code of each step
+        units = sum(line["quantity"] for line in site.get(f"/fulfillment-orders/{work}")["lines"])
+        for codes, stage in (
+            (["DONE-ACCEPTANCE"], "accepted"),
+            ([*["SKU-1"] * units, "DONE-PICK"], "picked"),
+            ([*["SKU-1"] * units], "picked"),
+            (["DONE-PACK"], "packed"),
+            (["DONE-HAND-OVER"], "handed_over"),
         ):
-            expect(page.locator("form button:focus")).to_contain_text(step)
-            with page.expect_navigation():
-                page.keyboard.press("Enter")
-
-            def there(stage: str = stage) -> bool:
-                page.goto(f"/console/warehouse/{work}")
-                return stage in page.locator("h1").inner_text()
-
-            eventually(there, 30, f"the work {stage}")
+            expect(page.get_by_label("Scan or type")).to_be_focused()
+            for code in codes:
+                page.keyboard.type(f"{code}\n")
+            if codes[-1] == "SKU-1":
+                # of what is packed somebody says the weight
+                expect(page.get_by_text(f"{units} of {units} counted")).to_be_visible()
+                page.get_by_label("Weight of package 1").fill("1800")
+                page.get_by_label("Scan or type").focus()
+            expect(page.locator("h1 .tag")).to_have_text(stage)
             if stage == "accepted":
                 # what is to be picked now is there on paper, too
                 paper = page.request.get("/console/warehouse/pick-list.pdf?location=dc-1").body()
