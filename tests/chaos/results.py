@@ -13,10 +13,17 @@ __all__ = ["HEADING", "Outcome", "recorded"]
 
 HEADING = f"{'row':<5} {'what':<58} {'seed':>5} {'fired':>6} {'events':>7} {'live s':>7}  violations"
 EVIDENCE = Path(__file__).parents[2] / "docs" / "evidence" / "chaos.md"
+BUGS = EVIDENCE.with_name("bugs.md")
+TABLE = (
+    "| row | runs | faults fired | offsets of events | slowest to be live, s | seeds | violations | bugs found |\n"
+    "|---|---:|---:|---:|---:|---|---:|---:|"
+)
 ROW = re.compile(
-    r"^\| (?P<row>F\d\d(?:/3)?|verify|pass|demonstration) \| (?P<faults>\d+) \| (?P<seeds>[^|]*) \| (?P<bad>\d+) \|$",
+    r"^\| (?P<row>F\d\d(?:/3)?|verify|pass|demonstration) \| (?P<runs>\d+) \| (?P<faults>\d+) \| (?P<events>\d+) "
+    r"\| (?P<live>-|\d+\.\d) \| (?P<seeds>[^|]*) \| (?P<bad>\d+) \| \d+ \|$",
     re.MULTILINE,
 )
+FOUND_BY = re.compile(r"^\| (?P<by>[^|]*) \|", re.MULTILINE)
 SEEDS_NAMED_MAX = 20
 """Of a row; how many there are more is said behind them, and every one stands below, beside its run."""
 
@@ -45,27 +52,32 @@ class Outcome:
 
 
 class Summed(NamedTuple):
-    """What all recorded runs of a row came to; `more` seeds than those named."""
+    """What all recorded runs of a row came to: `more` seeds than those named, `live` the slowest order after a heal."""
 
-    faults: int
-    seeds: tuple[str, ...]
-    more: int
-    bad: int
+    faults: int = 0
+    events: int = 0
+    live: float | None = None
+    seeds: tuple[str, ...] = ()
+    more: int = 0
+    bad: int = 0
 
-    def seeds_named(self) -> str:
-        """As the table has them."""
-        return ", ".join(self.seeds) + (f" and {self.more} more" if self.more else "")
+    def line(self, row: str, bugs: int) -> str:
+        """As the table has it."""
+        named = ", ".join(self.seeds) + (f" and {self.more} more" if self.more else "")
+        live = "-" if self.live is None else f"{self.live:.1f}"
+        cells = (row, len(self.seeds) + self.more, self.faults, self.events, live, named, self.bad, bugs)
+        return f"| {' | '.join(map(str, cells))} |"
 
 
 def recorded(outcomes: Iterable[Outcome], day: str) -> None:
-    """Add these to the page of evidence: faults, seeds and violations by row, over all recorded runs. What could not be made
-    is not there."""
+    """Add these to the page of evidence: by row, over all recorded runs, how often it was made, what fired, what was written
+    meanwhile, and violations; beside it, how many bugs are told of that it found. What could not be made is not there."""
     text = EVIDENCE.read_text()
     counted: set[tuple[str, str]] = set()
-    before = {found["row"]: _summed(found) for found in ROW.finditer(text)}
+    sums = {found["row"]: _summed(found) for found in ROW.finditer(text)}
     outcomes = [one for one in outcomes if not one.not_here]
     for one in outcomes:
-        known = before.get(one.row, Summed(0, (), 0, 0))
+        known = sums.get(one.row, Summed())
         seed = str(one.seed)
         named, more = known.seeds, known.more
         if seed not in named and len(named) < SEEDS_NAMED_MAX:
@@ -73,28 +85,39 @@ def recorded(outcomes: Iterable[Outcome], day: str) -> None:
         elif seed not in named and (one.row, seed) not in counted:
             more += 1
         counted.add((one.row, seed))
-        before[one.row] = Summed(known.faults + one.fired, named, more, known.bad + len(one.wrong))
-    head = text.partition("| row | faults fired | seeds | violations |")[0]
-    rows = [
-        f"| {row} | {all_of_it.faults} | {all_of_it.seeds_named()} | {all_of_it.bad} |"
-        for row, all_of_it in sorted(before.items())
-    ]
-    table = ["| row | faults fired | seeds | violations |", "|---|---|---|---|", *rows]
-    runs = text.partition("## Runs\n\n")[2].strip().splitlines()
+        live = max((took for took in (known.live, one.live) if took is not None), default=None)
+        bad = known.bad + len(one.wrong)
+        sums[one.row] = Summed(known.faults + one.fired, known.events + one.events, live, named, more, bad)
+    head, runs = text.partition(TABLE)[0], text.partition("## Runs\n\n")[2].strip().splitlines()
     if not runs:
         runs = [
             "| day | commit | seed | faults fired | offsets of events | slowest to be live, s | violations |",
             "|---|---|---|---|---|---|---|",
         ]
     runs.append(_run_row(outcomes, day))
-    EVIDENCE.write_text(f"{head}{chr(10).join(table)}\n\n## Runs\n\n{chr(10).join(runs)}\n")
+    finders = _finders()
+    rows = [sums[row].line(row, finders.count(row)) for row in sorted(sums)]
+    EVIDENCE.write_text(f"{head}{chr(10).join((TABLE, *rows))}\n\n## Runs\n\n{chr(10).join(runs)}\n")
 
 
 def _summed(found: re.Match[str]) -> Summed:
     more = MORE.search(found["seeds"])
     named = MORE.sub("", found["seeds"])
     seeds = tuple(seed for seed in named.split(", ") if seed)
-    return Summed(int(found["faults"]), seeds, int(more[1]) if more else 0, int(found["bad"]))
+    live = None if found["live"] == "-" else float(found["live"])
+    return Summed(
+        int(found["faults"]), int(found["events"]), live, seeds, int(more[1]) if more else 0, int(found["bad"])
+    )
+
+
+def _finders() -> list[str]:
+    """The rows that found what the page of bugs tells of, once for each bug; on three brokers where it says so."""
+    cells = [found["by"] for found in FOUND_BY.finditer(BUGS.read_text())] if BUGS.exists() else []
+    return [
+        f"{row}/3" if cell.startswith("three brokers") else row
+        for cell in cells
+        for row in re.findall(r"\bF\d\d\b", cell)
+    ]
 
 
 def _run_row(outcomes: list[Outcome], day: str) -> str:
