@@ -71,6 +71,7 @@ ExceptionList = Literal[
     "refunds",
     "astray",
     "notices",
+    "returns_to_decide",
     "returns",
     "documents",
     "bank",

@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 from chassis.card_numbers import mask_texts
 from chassis.description import may_answer, shown
 from chassis.letter import ORIGINAL, Settled
-from chassis.listing import Listing, PageAsked, text_key
+from chassis.listing import CountAsked, Listing, PageAsked, text_key
 from chassis.log import Record
 from chassis.problems import Problem, ProblemKind
 from chassis.web import Caller, Name, caller_of, submit
@@ -41,8 +41,10 @@ class State(StrEnum):
     PARKED = PARKED
 
 
-CURSOR = Listing("dead_letters", "", "", {}, {"since": parse_instant, "name": text_key})
-"""Only for its cursors: what is listed comes from several places."""
+CURSOR = Listing(
+    "dead_letters", "", "", {"since": "since"}, {"since": parse_instant, "name": text_key}, moments=("since",)
+)
+"""Only for its cursors and moments: what is listed comes from several places."""
 
 Words = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
 DryRun = Annotated[bool, Query(description="Only say what would be done.")]
@@ -98,13 +100,19 @@ def router(desk: Desk, settling: Settling, clock: Callable[[], datetime] = lambd
     routes = APIRouter(tags=["dead letters"])
 
     @routes.get("/dead-letters")
-    def list_letters(wanted: Annotated[Wanted, Depends(_asked)], page: PageAsked) -> dict[str, Any]:
-        """What waits, the oldest first."""
+    def list_letters(
+        wanted: Annotated[Wanted, Depends(_asked)], page: PageAsked, counting: CountAsked
+    ) -> dict[str, Any]:
+        """What waits, the oldest first. `total` also counts those that came when too many waited to list them."""
+        if counting.oldest_by is not None:
+            CURSOR.oldest_by(counting.oldest_by)
         after = None if page.after is None else CURSOR.place(page.after)
         found = desk.listed(wanted, page.limit + 1, None if after is None else (after[0], after[1]))
         rows = found[: page.limit]
-        more = {"next": CURSOR.cursor([rows[-1].since, rows[-1].name])} if len(found) > page.limit else {}
-        return {"dead_letters": [row_of(letter) for letter in rows], **more}
+        more = {"next": CURSOR.cursor(_listed(rows[-1]))} if len(found) > page.limit else {}
+        total = {"total": desk.counted(wanted)} if counting.counted else {}
+        late = {} if counting.late_before is None else {"late": desk.counted(wanted, counting.late_before)}
+        return {"dead_letters": [row_of(letter) for letter in rows], **more, **total, **late}
 
     @routes.get("/dead-letters/counts")
     def count() -> dict[str, Any]:
@@ -238,6 +246,11 @@ def _unknown(name: str) -> Problem:
 
 
 # -- as it is shown
+
+
+def _listed(letter: Letter) -> tuple[Any, ...]:
+    """A letter as a row of its list: the columns, then the key."""
+    return letter.since, letter.since, letter.name
 
 
 def row_of(letter: Letter) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import heapq
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, LiteralString
@@ -87,10 +87,16 @@ _PARKED_LIST: LiteralString = """
         and position(%s in fault || ': ' || detail) > 0 and since >= %s and (since, name) > (%s, %s)
     order by since, name limit %s
 """
+_PARKED_COUNTED: LiteralString = """
+    select count(*) from parked_messages
+    where (%s::text is null or stream = %s) and position(%s in type) > 0
+        and position(%s in fault || ': ' || detail) > 0 and since >= %s and since < %s
+"""
 _PARKED_COUNTS: LiteralString = "select count(*), count(distinct stream), min(since) from parked_messages"
 _PARKED_ONE: LiteralString = "select stream, since from parked_messages where partition = %s and inbox_offset = %s"
 _PARKED_REASONS: LiteralString = "select fault || ': ' || detail from parked_messages order by since limit %s"
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 class Desk:
@@ -110,6 +116,23 @@ class Desk:
                 parts.append(self._parked(service, wanted, limit, after))
         in_order = heapq.merge(*parts, key=_place)
         return list(islice((one for one in in_order if after is None or _place(one) > after), limit))
+
+    def counted(self, wanted: Wanted, before: datetime = NEVER) -> int:
+        """How many of these there are that came before a moment. Of dead letters that came when too many waited to list
+        them nothing is known but how many they are: those count where all are asked for.
+        """
+        services = sorted(self.gates) if wanted.service is None else [wanted.service]
+        all_of_them = replace(wanted, service=None, state=None) == Wanted() and before == NEVER
+        found = 0
+        for service in services:
+            if wanted.state in (None, DEAD):
+                found += sum(letter.since < before for letter in self._dead(service, wanted))
+                found += self.buried.beyond(service) if all_of_them else 0
+            if wanted.state in (None, PARKED):
+                asked = [wanted.stream, wanted.stream, wanted.type or "", wanted.reason or "", wanted.since or LONG_AGO]
+                rows = self._rows(service, _PARKED_COUNTED, [*asked, before])
+                found += rows[0][0] if rows else 0
+        return found
 
     def _dead(self, service: str, wanted: Wanted) -> Iterator[Letter]:
         found = (listed_letter(letter) for letter in self.buried.waiting(service))

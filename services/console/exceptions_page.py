@@ -17,7 +17,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from chassis.listing import PAGE_MAX
 from chassis.tokens import Grant
+from contracts.message import format_instant, to_milliseconds
 from services.console.answering import Parts, Refused, age_of, came_of, form_of, page, parts_of, who_of
 from services.console.inside import Answer
 from services.console.queues import QUEUES, Deed, Queue, Said, row_name
@@ -27,10 +29,10 @@ from services.console.showing import duration
 __all__ = ["ROUTES"]
 
 ROWS_MAX = 50
-"""Rows of each queue on the page; of more it is said that there are more."""
+"""Rows of each queue on the page, the oldest; beside them it is said how many there are in all."""
 
-EXPORT_ROWS_MAX = 200
-"""Rows of a queue in one CSV file: what a door lists at once."""
+EXPORT_ROWS_MAX = 10_000
+"""Rows of a queue in one CSV file; of more its last line says how many are not in it."""
 
 AT_ONCE = 6
 """Rows of which something is done at the same time."""
@@ -38,8 +40,8 @@ AT_ONCE = 6
 CHOSEN = "row."
 """What the name of a field begins with that chooses a row; its names follow, its title is the value."""
 
-TIMES = ("changed_at", "claimed_at", "proposed_at", "opened_at", "drafted_at", "known_at", "since")
-"""Fields that say since when a row waits."""
+MOMENTS = ("_at", "_by", "since")
+"""What the names of fields end with that hold a moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,29 +56,53 @@ class Came:
 async def _exceptions(request: Request) -> Response:
     session, grant = who_of(request)
     parts, now = parts_of(request), datetime.now(UTC)
-    answers = await asyncio.gather(
-        *(parts.inside.get(session.token, each.path, limit=ROWS_MAX, **each.asked) for each in QUEUES)
-    )
     queues = [_within(parts, queue) for queue in QUEUES]
+    answers = await asyncio.gather(
+        *(
+            parts.inside.get(session.token, each.path, limit=ROWS_MAX, **_asked(each), **_counted(each, now))
+            for each in queues
+        )
+    )
     listed = [(queue, answer, _rows(queue, answer)) for queue, answer in zip(queues, answers, strict=True)]
     owners = await _owners(parts, session.token, listed)
     found = []
     for queue, answer, rows in listed:
         if answer.status == 403:
             continue
-        shown = sorted((_row(queue, row, owners, now) for row in rows), key=_oldest)
+        shown = _shown(queue, rows, owners, now)
+        said = answer.said if answer.fine else {}  # a door that lists all there is at once counts nothing
         found.append(
             {
                 "queue": queue,
                 "rows": shown,
-                "late": sum(row["late"] for row in shown),
-                "more": answer.fine and "next" in answer.said,
+                "late": said.get("late", sum(row["late"] for row in shown)),
+                "total": said.get("total", len(shown)),
                 "trouble": "" if answer.fine else answer.trouble,
                 "deeds": [deed for deed in queue.deeds if deed.roles & grant.roles],
             }
         )
     found.sort(key=lambda each: (not each["rows"], not each["late"]))
     return page(request, "exceptions.html", {"queues": found, "live": True, "age": await age_of(parts, now)})
+
+
+def _asked(queue: Queue) -> Mapping[str, Any]:
+    """What a door is asked of a list: the oldest first, where its rows have an age."""
+    return {**queue.asked, "oldest_by": queue.since}
+
+
+def _counted(queue: Queue, now: datetime) -> Mapping[str, Any]:
+    """What it is asked besides: how many there are, and how many of them are late."""
+    late = {} if queue.within is None else {"late_before": format_instant(to_milliseconds(now - queue.within))}
+    return {"counted": "true", **late}
+
+
+def _shown(
+    queue: Queue, rows: Sequence[Mapping[str, Any]], owners: Mapping[tuple[str | None, str], str], now: datetime
+) -> list[dict[str, Any]]:
+    """The rows as they are shown, the oldest first."""
+    since = queue.since
+    in_order = rows if since is None else sorted(rows, key=lambda row: str(row.get(since, "")))
+    return [_row(queue, row, owners, now) for row in in_order]
 
 
 def _within(parts: Parts, queue: Queue) -> Queue:
@@ -118,13 +144,13 @@ def _row(
 ) -> dict[str, Any]:
     """A row with its age, whether that is more than it should be, who looks after it, and what chooses it; moments are told
     to the second."""
-    since = _oldest(row)
+    since = row.get(queue.since or "")
     waits = now - datetime.fromisoformat(since) if since else None
     chosen = [str(row[name]) for name in queue.key if row.get(name) is not None]
     return {
         **row,
         "owner": owners.get(_owned(queue, row), ""),
-        **{name: row[name][:19].replace("T", " ") for name in TIMES if row.get(name)},
+        **{name: row[name][:19].replace("T", " ") for name in row if row[name] and name.endswith(MOMENTS)},
         "age": "" if waits is None else duration(max(0.0, waits.total_seconds())),
         "late": waits is not None and queue.within is not None and waits > queue.within,
         "chooses": CHOSEN + "/".join(quote(name, safe="") for name in chosen) if chosen else "",
@@ -137,21 +163,28 @@ def _owned(queue: Queue, row: Mapping[str, Any]) -> tuple[str | None, str]:
     return queue.owners, row_name([str(row.get(name, "")) for name in queue.key])
 
 
-def _oldest(row: Mapping[str, Any]) -> str:
-    return min((row[name] for name in TIMES if row.get(name)), default="")
-
-
 async def _sheet(request: Request) -> Response:
+    """All rows of a list up to EXPORT_ROWS_MAX, page by page; where there are more the last line says how many."""
     session, _ = who_of(request)
-    queue = _queue(request)
-    answer = await parts_of(request).inside.get(session.token, queue.path, limit=EXPORT_ROWS_MAX, **queue.asked)
-    if not answer.fine:
-        raise Refused(answer.status, "This list is not shown", answer.trouble)
-    now, listed = datetime.now(UTC), _rows(queue, answer)
-    owners = await _owners(parts_of(request), session.token, [(queue, answer, listed)])
-    rows = sorted((_row(queue, row, owners, now) for row in listed), key=_oldest)
+    parts, now, listed = parts_of(request), datetime.now(UTC), list[Mapping[str, Any]]()
+    queue, after, total = _within(parts, _queue(request)), None, 0
+    while True:
+        counted = _counted(queue, now) if after is None else {}
+        asked = {**_asked(queue), **counted, "limit": PAGE_MAX, "after": after}
+        answer = await parts.inside.get(session.token, queue.path, **asked)
+        if not answer.fine:
+            raise Refused(answer.status, "This list is not shown", answer.trouble)
+        listed += _rows(queue, answer)
+        after, total = answer.said.get("next"), answer.said.get("total", total)
+        if after is None or len(listed) >= EXPORT_ROWS_MAX:
+            break
+    owners = await _owners(parts, session.token, [(queue, answer, listed)])
     names = [*(name for name, _ in queue.columns), "owner", "age"]
-    return sheet(queue.name.replace(" ", "-"), names, ([row.get(name) for name in names] for row in rows))
+    shown = _shown(queue, listed, owners, now)
+    rows = [[*(row.get(name) for name in names), "late" if row["late"] else ""] for row in shown]
+    if after is not None:
+        rows.append([f"{total - len(listed)} more are not in this file"])
+    return sheet(queue.name.replace(" ", "-"), [*names, "late"], rows)
 
 
 def _queue(request: Request) -> Queue:

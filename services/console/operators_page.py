@@ -20,13 +20,15 @@ from services.console.sheets import sheet
 __all__ = ["ROUTES"]
 
 ROWS = 100
+"""Dead letters and parked messages on the page; what comes after them is a page of its own."""
 COUNTS = ("dead_letters", "parked_streams", "parked_messages", "oldest_seconds")
 
 
 async def _operators(request: Request) -> Response:
     session, _ = who_of(request)
     parts = parts_of(request)
-    letters = await parts.inside.get(session.token, "/dead-letters", limit=ROWS)
+    after = request.query_params.get("after")
+    letters = await parts.inside.get(session.token, "/dead-letters", limit=ROWS, counted="true", after=after)
     counts = await parts.inside.get(session.token, "/dead-letters/counts")
     runs = await parts.inside.get(session.token, "/runs")
     for trouble in (letters, counts, runs):
@@ -50,7 +52,9 @@ async def _operators(request: Request) -> Response:
         "now": now,
         "letters": letters.said["dead_letters"],
         "counts": counts.said,
-        "more": letters.said.get("next"),
+        "total": letters.said["total"],
+        "after": after,
+        "next": letters.said.get("next"),
     }
     return page(request, "operators.html", {**values, "live": True, "age": await age_of(parts, now)})
 

@@ -53,8 +53,8 @@ class Deed:
 @dataclass(frozen=True, slots=True)
 class Queue:
     """A queue: whose it is, what happens if nobody acts, where the doors list it, and the columns that are shown (field
-    of a row, title). `within`: how soon somebody should have
-    acted, unless a setting says (exception_hours). `key`: the fields of a row that name it to `deeds`. `owners`: what the
+    of a row, title). `since`: the field with the moment since when a row waits, None of rows without one; `within`: how soon
+    after it somebody should have acted, unless a setting says (exception_hours). `key`: the fields of a row that name it to `deeds`. `owners`: what the
     doors call it in their list of who looks after rows without an order; None where that is the order's owner."""
 
     name: str
@@ -65,6 +65,7 @@ class Queue:
     asked: Mapping[str, Any]
     rows: str
     columns: Sequence[tuple[str, str]]
+    since: str | None = None
     within: timedelta | None = None
     key: Sequence[str] = ()
     deeds: Sequence[Deed] = ()
@@ -91,6 +92,8 @@ RELEASE = Deed("release", "Release all holds", KEPT, _holds_of)
 CANCEL = Deed("cancel", "Cancel what has not left", SERVED, _at("/orders/{}/cancel"))
 APPROVE = Deed("approve", "Approve", KEPT, _at("/orders/{}/refunds/{}/approve"))
 DECLINE = Deed("decline", "Do not approve", KEPT, _at("/orders/{}/refunds/{}/decline"))
+APPROVE_RETURN = Deed("approve", "Approve", SERVED, _at("/orders/{}/returns/{}/approve"))
+DECLINE_RETURN = Deed("decline", "Decline", SERVED, _at("/orders/{}/returns/{}/decline"))
 RETRY = Deed("retry", "Try again", KEPT, _at("/orders/{}/refunds/{}/retry"))
 WITHDRAW = Deed("withdraw", "Withdraw", BOOKED, _at("/orders/{}/refunds/{}/withdraw"))
 ISSUE = Deed("issue", "Issue now", BOOKED, _at("/invoices/{}/retry"), lambda said, names: {})
@@ -141,6 +144,7 @@ QUEUES = (
         {"held": "true"},
         "orders",
         (("number", "Order"), ("external_id", "Channel's id"), ("channel_account", "Channel"), ("changed_at", "Since")),
+        since="changed_at",
         within=timedelta(hours=4),
         key=("order_id",),
         deeds=(RELEASE, CANCEL, *_of_order()),
@@ -154,6 +158,7 @@ QUEUES = (
         {"state": "waiting"},
         "claims",
         (("sku", "SKU"), ("waiting", "Units"), ("order", "Order"), ("location", "Where"), ("claimed_at", "Since")),
+        since="claimed_at",
         within=timedelta(hours=168),
         key=("order",),
         deeds=_of_order(),
@@ -167,6 +172,7 @@ QUEUES = (
         {"stage": "unresolved"},
         "payments",
         (("order_id", "Order"), ("currency", "Currency"), ("changed_at", "Since")),
+        since="changed_at",
         within=timedelta(hours=4),
         key=("order_id",),
         deeds=_of_order(),
@@ -186,6 +192,7 @@ QUEUES = (
             ("reason", "Reason"),
             ("proposed_at", "Since"),
         ),
+        since="proposed_at",
         within=timedelta(hours=24),
         key=("order_id", "refund"),
         deeds=(APPROVE, DECLINE, *_of_order()),
@@ -199,6 +206,7 @@ QUEUES = (
         {"state": "failed"},
         "refunds",
         (("order_number", "Order"), ("amount", "Amount"), ("cause", "Cause"), ("changed_at", "Since")),
+        since="changed_at",
         within=timedelta(hours=24),
         key=("order_id", "refund"),
         deeds=(RETRY, WITHDRAW, *_of_order()),
@@ -218,6 +226,7 @@ QUEUES = (
             ("stage", "State"),
             ("changed_at", "Since"),
         ),
+        since="changed_at",
         within=timedelta(hours=48),
         key=("order_id",),
         deeds=_of_order(),
@@ -231,9 +240,30 @@ QUEUES = (
         {"notice_failed": "true"},
         "orders",
         (("number", "Order"), ("failed_notices", "Messages"), ("channel_account", "Channel"), ("changed_at", "Since")),
+        since="changed_at",
         within=timedelta(hours=24),
         key=("order_id",),
         deeds=_of_order(),
+    ),
+    Queue(
+        "returns to decide",
+        "Returns that wait for a decision",
+        "order desk",
+        "Each is declined by itself at the moment that it says, and the customer is told so.",
+        "/returns",
+        {"stage": "requested"},
+        "returns",
+        (
+            ("order_id", "Order"),
+            ("number", "Return"),
+            ("expected", "Units"),
+            ("opened_at", "Since"),
+            ("answer_by", "Declined at"),
+        ),
+        since="opened_at",
+        within=timedelta(hours=24),
+        key=("order_id", "number"),
+        deeds=(APPROVE_RETURN, DECLINE_RETURN, *_of_order()),
     ),
     Queue(
         "returns",
@@ -244,6 +274,7 @@ QUEUES = (
         {"unmatched": "true"},
         "returns",
         (("id", "Return"), ("stage", "State"), ("opened_at", "Since")),
+        since="opened_at",
         within=timedelta(hours=48),
         key=("id",),
         deeds=_without_order("returns", CAME_BACK),
@@ -271,6 +302,7 @@ QUEUES = (
         {"state": "waiting"},
         "invoices",
         (("order_id", "Order"), ("kind", "Kind"), ("seller", "Seller"), ("drafted_at", "Since")),
+        since="drafted_at",
         within=timedelta(hours=24),
         key=("id", "order_id"),
         deeds=(ISSUE, *_of_order(1)),
@@ -290,6 +322,7 @@ QUEUES = (
             ("currency", "Currency"),
             ("booked_on", "Booked"),
         ),
+        since="known_at",
         within=timedelta(hours=48),
         key=("account", "entry"),
         deeds=_without_order("bank", BOOKED),
@@ -304,6 +337,7 @@ QUEUES = (
         {},
         "dead_letters",
         (("name", "Message"), ("service", "Service"), ("state", "State"), ("reason", "Reason"), ("since", "Since")),
+        since="since",
         within=timedelta(hours=1),
         key=("name",),
         deeds=(REDRIVE, DISCARD, *_without_order("dead_letters", RUN)),

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, Field, StringConstraints
 
 from chassis.description import may_answer, shown
-from chassis.listing import Listing, PageAsked, any_of, list_page, text_key
+from chassis.listing import CountAsked, Listing, PageAsked, any_of, list_page, text_key
 from chassis.problems import Problem, ProblemKind
 from chassis.recorded import At, seen_at
 from chassis.sealing import PersonalDataForgotten, PersonalDataUnreadable
@@ -158,6 +158,7 @@ FULFILLMENT_ORDERS = Listing(
         "changed_at": "changed_at",
     },
     key={"created_at": parse_instant, "id": text_key},
+    moments=("created_at", "changed_at", "ship_by", "cancel_answer_by"),
 )
 
 
@@ -168,6 +169,7 @@ def router(gate: Gate, seal: Seal, opened: Opened) -> APIRouter:
     @routes.get("")
     def list_work(
         asked: PageAsked,
+        counting: CountAsked,
         location: Name | None = None,
         stage: Annotated[list[Stage] | None, Query(description="Several may be asked for.")] = None,
         order: Name | None = None,
@@ -181,7 +183,7 @@ def router(gate: Gate, seal: Seal, opened: Opened) -> APIRouter:
             "order_id = %s": order,
             "cancel_answer_by is not null": cancel_asked,
         }
-        return list_page(gate.reads, FULFILLMENT_ORDERS, asked, conditions)
+        return list_page(gate.reads, FULFILLMENT_ORDERS, asked, conditions, counting)
 
     @routes.get("/{identifier}")
     def show(identifier: str, at: At = None) -> Any:

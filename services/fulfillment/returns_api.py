@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field, StringConstraints
 
 from chassis.description import shown
-from chassis.listing import Listing, PageAsked, any_of, list_page, text_key
+from chassis.listing import CountAsked, Listing, PageAsked, any_of, list_page, text_key
 from chassis.problems import Problem, ProblemKind
 from chassis.web import Caller, Gate, Name, Positive, caller_of, seen_answer, stream_of, submit
 from contracts.fulfillment import (
@@ -123,6 +123,7 @@ RETURNS = Listing(
     },
     key={"opened_at": parse_instant, "id": text_key},
     newest_first=True,
+    moments=("opened_at", "changed_at", "answer_by"),
 )
 
 
@@ -175,6 +176,7 @@ def _add_reads(routes: APIRouter, gate: Gate) -> None:
     @routes.get("")
     def list_returns(
         asked: PageAsked,
+        counting: CountAsked,
         stage: Annotated[list[ReturnStageListed] | None, Query(description="Several may be asked for.")] = None,
         location: Name | None = None,
         order: Name | None = None,
@@ -188,7 +190,7 @@ def _add_reads(routes: APIRouter, gate: Gate) -> None:
             "order_id = %s": order,
             "order_id is null and stage <> 'closed'": unmatched,
         }
-        return list_page(gate.reads, RETURNS, asked, conditions)
+        return list_page(gate.reads, RETURNS, asked, conditions, counting)
 
     @routes.get("/{identifier}")
     def show(identifier: str) -> Any:

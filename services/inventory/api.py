@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from chassis.description import shown
 from chassis.doors import Entry
-from chassis.listing import Listing, PageAsked, list_page, text_key
+from chassis.listing import CountAsked, Listing, PageAsked, list_page, text_key
 from chassis.problems import Problem, ProblemKind
 from chassis.recorded import At, seen_at
 from chassis.web import NUMBER_MAX, Caller, Gate, Name, Positive, caller_of, seen_answer, submit
@@ -215,7 +215,11 @@ def router(gate: Gate) -> APIRouter:
 
     @routes.get("")
     def list_stock(
-        asked: PageAsked, location: Name | None = None, waiting: bool = False, suspect: bool = False
+        asked: PageAsked,
+        counting: CountAsked,
+        location: Name | None = None,
+        waiting: bool = False,
+        suspect: bool = False,
     ) -> dict[str, Any]:
         """Items with their numbers at each location, by SKU. `waiting`: those that demand waits for; `suspect`: those
         with goods that a picker did not find."""
@@ -224,7 +228,7 @@ def router(gate: Gate) -> APIRouter:
             "exists (select from claims c where c.sku = i.sku and waiting > 0)": waiting,
             "exists (select from stock_levels l where l.sku = i.sku and suspect > 0)": suspect,
         }
-        return list_page(gate.reads, STOCK_ITEMS, asked, conditions)
+        return list_page(gate.reads, STOCK_ITEMS, asked, conditions, counting)
 
     @routes.get("/{sku:path}")
     def show(sku: Name, at: At = None) -> Any:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
 from chassis.description import shown
-from chassis.listing import Listing, PageAsked, list_page, number_key, text_key
+from chassis.listing import CountAsked, Listing, PageAsked, list_page, number_key, text_key
 from chassis.problems import Problem, ProblemKind
 from chassis.web import NUMBER_MAX, Caller, Gate, Name, Positive, caller_of, submit
 from contracts.ids import aggregate_id, stream
@@ -90,6 +90,7 @@ CLAIMS = Listing(
         "claimed_at": "claimed_at",
     },
     key={"sku": text_key, "kind": text_key, "id": text_key, "line": text_key, "sequence": number_key},
+    moments=("claimed_at", "need_by"),
 )
 
 
@@ -131,6 +132,7 @@ def router(gate: Gate) -> APIRouter:
     @routes.get("/claims")
     def list_claims(
         asked: PageAsked,
+        counting: CountAsked,
         sku: Name | None = None,
         location: Name | None = None,
         order: Name | None = None,
@@ -148,7 +150,7 @@ def router(gate: Gate) -> APIRouter:
             "soft_until is not null": state is ClaimState.SOFT,
             "exists (select from claim_holds h where " + _SAME_CLAIM + ")": state is ClaimState.HELD,
         }
-        return list_page(gate.reads, CLAIMS, asked, conditions)
+        return list_page(gate.reads, CLAIMS, asked, conditions, counting)
 
     return routes
 

@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field
 
 from chassis.description import may_answer, shown
 from chassis.doors import Door
-from chassis.listing import Listing, PageAsked, any_of, list_page, text_key
+from chassis.listing import CountAsked, Listing, PageAsked, any_of, list_page, text_key
 from chassis.problems import Problem, ProblemKind
 from chassis.recorded import At, seen_at
 from chassis.store import Recorded
@@ -65,6 +65,7 @@ ORDERS = Listing(
     },
     key={"placed_at": parse_instant, "id": text_key},
     newest_first=True,
+    moments=("placed_at", "changed_at"),
 )
 
 _ORDER_SCHEMA = {"$id": "urn:orderlog:ChannelOrder", **ChannelOrder.model_json_schema()}
@@ -224,6 +225,7 @@ def _add_reads(routes: APIRouter, gate: Gate) -> None:
     @routes.get("/orders")
     def list_orders(
         asked: PageAsked,
+        counting: CountAsked,
         stage: Annotated[list[OrderStage] | None, Query(description="Several may be asked for.")] = None,
         channel_account: Name | None = None,
         held: bool = False,
@@ -242,7 +244,7 @@ def _add_reads(routes: APIRouter, gate: Gate) -> None:
             "id in (select id from astray_packages)": astray,
             "id in (select id from order_customers where subject = %s)": None if customer is None else str(customer),
         }
-        return list_page(gate.reads, ORDERS, asked, conditions)
+        return list_page(gate.reads, ORDERS, asked, conditions, counting)
 
     @routes.get("/orders/{name}", openapi_extra=may_answer(ProblemKind.AMBIGUOUS, ProblemKind.BAD_REQUEST))
     def show(name: str, at: At = None) -> Any:

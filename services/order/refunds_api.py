@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field, StringConstraints, model_validator
 
 from chassis.description import shown
-from chassis.listing import Listing, PageAsked, any_of, list_page, text_key
+from chassis.listing import CountAsked, Listing, PageAsked, any_of, list_page, text_key
 from chassis.tokens import Role
 from chassis.web import NUMBER_MAX, Caller, Gate, Name, Positive, caller_of, submit
 from contracts.channel import LINES_MAX
@@ -62,6 +62,7 @@ REFUNDS = Listing(
     },
     key={"proposed_at": parse_instant, "refund": text_key},
     newest_first=True,
+    moments=("proposed_at", "changed_at"),
 )
 
 
@@ -190,12 +191,13 @@ def router(gate: Gate, sellers: SellerTerms) -> APIRouter:
     @routes.get("/refunds")
     def list_refunds(
         asked: PageAsked,
+        counting: CountAsked,
         state: Annotated[list[RefundStage] | None, Query(description="Several may be asked for.")] = None,
         order: Name | None = None,
     ) -> dict[str, Any]:
         """Refunds, the last first. `state=failed`: those that somebody has to look after; `state=proposed`: those that
         wait for a second person; `order` is an order's id."""
         conditions: dict[LiteralString, Any] = {"stage = any(%s)": any_of(state), "order_id = %s": order}
-        return list_page(gate.reads, REFUNDS, asked, conditions)
+        return list_page(gate.reads, REFUNDS, asked, conditions, counting)
 
     return routes

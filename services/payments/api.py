@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, StringConstraints
 
 from chassis.description import shown
-from chassis.listing import Listing, PageAsked, any_of, list_page, text_key
+from chassis.listing import CountAsked, Listing, PageAsked, any_of, list_page, text_key
 from chassis.problems import Problem, ProblemKind
 from chassis.recorded import At, seen_at
 from chassis.web import Caller, Gate, Name, Positive, caller_of, seen_answer, stream_of, submit
@@ -50,6 +50,7 @@ PAYMENTS = Listing(
     },
     key={"asked_at": parse_instant, "order_id": text_key},
     newest_first=True,
+    moments=("asked_at", "changed_at"),
 )
 
 
@@ -81,6 +82,7 @@ def router(gate: Gate) -> APIRouter:
     @routes.get("")
     def list_payments(
         asked: PageAsked,
+        counting: CountAsked,
         stage: Annotated[list[PaymentStage] | None, Query(description="Several may be asked for.")] = None,
         currency: Annotated[str | None, Query(pattern=r"^[A-Z]{3}$")] = None,
     ) -> dict[str, Any]:
@@ -89,7 +91,7 @@ def router(gate: Gate) -> APIRouter:
             "stage = any(%s)": any_of(stage),
             "currency = %s": currency,
         }
-        return list_page(gate.reads, PAYMENTS, asked, conditions)
+        return list_page(gate.reads, PAYMENTS, asked, conditions, counting)
 
     @routes.get("/{order_id}")
     def show(order_id: str, at: At = None) -> Any:

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field, StringConstraints
 
 from chassis.description import may_answer, shown
-from chassis.listing import PageAsked, any_of, list_page
+from chassis.listing import CountAsked, PageAsked, any_of, list_page
 from chassis.problems import Problem, ProblemKind
 from chassis.sealing import PersonalDataForgotten, PersonalDataUnreadable
 from chassis.web import NUMBER_MAX, Caller, Gate, Name, caller_of, stream_of, submit
@@ -123,13 +123,14 @@ def router(gate: Gate, seal: Seal, opened: Opened) -> APIRouter:
     @routes.get("/bank-entries")
     def list_entries(
         asked: PageAsked,
+        counting: CountAsked,
         state: Annotated[list[EntryState] | None, Query(description="Several may be asked for.")] = None,
         account: Annotated[str | None, Query(description="A bank account by its name or IBAN.")] = None,
         invoice: Annotated[str | None, Query(description="An invoice's id.")] = None,
     ) -> dict[str, Any]:
         """Money that came to bank accounts, the last known first; amounts in minor units."""
         conditions: Any = {"state = any(%s)": any_of(state), "account = %s": account, "invoice = %s": invoice}
-        return list_page(gate.reads, BANK_ENTRIES, asked, conditions)
+        return list_page(gate.reads, BANK_ENTRIES, asked, conditions, counting)
 
     @routes.get("/bank-entries/reference", openapi_extra=may_answer(ProblemKind.SEALED))
     def reference(account: Name, entry: Name) -> dict[str, Any]:

@@ -46,6 +46,7 @@ BANK_ENTRIES = Listing(
     },
     key={"known_at": parse_instant, "account": text_key, "entry": text_key},
     newest_first=True,
+    moments=("known_at", "changed_at"),
 )
 
 

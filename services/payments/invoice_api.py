@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 
 from chassis.description import may_answer
-from chassis.listing import PageAsked, any_of, list_page
+from chassis.listing import CountAsked, PageAsked, any_of, list_page
 from chassis.problems import Problem, ProblemKind
 from chassis.sealing import PersonalDataUnreadable
 from chassis.web import Caller, Gate, caller_of, seen_answer, stream_of, submit, timeline
@@ -53,6 +53,7 @@ def router(gate: Gate, opened: Opened) -> APIRouter:
     @routes.get("/invoices")
     def list_invoices(
         asked: PageAsked,
+        counting: CountAsked,
         state: Annotated[list[InvoiceState] | None, Query(description="Several may be asked for.")] = None,
         kind: DocumentKind | None = None,
         order: Annotated[str | None, Query(description="An order's id.")] = None,
@@ -65,7 +66,7 @@ def router(gate: Gate, opened: Opened) -> APIRouter:
             "order_id = %s": order,
             "seller = %s": seller,
         }
-        return list_page(gate.reads, INVOICES, asked, conditions)
+        return list_page(gate.reads, INVOICES, asked, conditions, counting)
 
     @routes.get("/invoices/{name}", openapi_extra=may_answer(ProblemKind.AMBIGUOUS))
     def show(name: str, seller: SameNumber = None) -> Any:

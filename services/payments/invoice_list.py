@@ -93,6 +93,7 @@ INVOICES = Listing(
     },
     key={"drafted_at": parse_instant, "id": text_key},
     newest_first=True,
+    moments=("drafted_at", "changed_at"),
 )
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
 from chassis.description import shown
-from chassis.listing import Listing, PageAsked, any_of, list_page, text_key
+from chassis.listing import CountAsked, Listing, PageAsked, any_of, list_page, text_key
 from chassis.problems import Problem, ProblemKind
 from chassis.recorded import At, seen_at
 from chassis.web import Caller, Gate, Name, caller_of, seen_answer, stream_of, submit
@@ -66,6 +66,7 @@ SHIPMENTS = Listing(
     },
     key={"created_at": parse_instant, "id": text_key},
     newest_first=True,
+    moments=("created_at", "changed_at"),
 )
 
 
@@ -76,6 +77,7 @@ def router(gate: Gate) -> APIRouter:
     @routes.get("")
     def list_shipments(
         asked: PageAsked,
+        counting: CountAsked,
         location: Name | None = None,
         carrier: Name | None = None,
         stage: Annotated[list[Stage] | None, Query(description="Several may be asked for.")] = None,
@@ -93,7 +95,7 @@ def router(gate: Gate) -> APIRouter:
             "stage = 'shipped' and delivered + lost + returned < packages": under_way,
             "lost + returned > 0": astray,
         }
-        return list_page(gate.reads, SHIPMENTS, asked, conditions)
+        return list_page(gate.reads, SHIPMENTS, asked, conditions, counting)
 
     @routes.get("/{identifier}")
     def show(identifier: str, at: At = None) -> Any:

@@ -27,11 +27,12 @@ SETTINGS = Path(__file__).parents[2] / "docs" / "settings.md"
 
 class Doors:
     """Doors with two refunds that wait, an old and a new one, an order with two holds, and a dead letter. `refused`: paths
-    that are answered with a refusal."""
+    that are answered with a refusal. `undecided`: a return waits for a decision."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, bytes]] = []
         self.refused: set[str] = set()
+        self.undecided = False
         self.app = Starlette(routes=[Route("/{path:path}", self._answer, methods=["GET", "POST"])])
 
     async def _answer(self, request: Request) -> Response:
@@ -44,13 +45,20 @@ class Doors:
             return JSONResponse({"events": [{"type": "RefundGranted"}]})
         if path == "/orders/o1":
             return JSONResponse({"holds": [{"hold": "h/1"}, {"hold": "h2"}]})
-        return JSONResponse(self._listed(path, request.query_params.get("state")))
+        return JSONResponse(self._listed(path, request.query_params.get("state"), request.query_params.get("stage")))
 
-    def _listed(self, path: str, state: str | None) -> dict[str, Any]:
+    def _listed(self, path: str, state: str | None, stage: str | None) -> dict[str, Any]:
         rows: dict[str, list[Any]] = {queue.rows: [] for queue in QUEUES if queue.path == path}
         if path == "/refunds" and state == "proposed":
             rows["refunds"] = [_refund("1", days=0), _refund("2", days=3)]
+        if path == "/returns" and stage == "requested" and self.undecided:
+            rows["returns"] = [_undecided()]
         return rows
+
+
+def _undecided() -> dict[str, Any]:
+    asked = {"id": "r1", "order_id": "o1", "number": 2, "stage": "requested", "expected": 3}
+    return {**asked, "opened_at": "2026-01-05T09:00:00Z", "answer_by": "2026-01-08T09:00:00Z"}
 
 
 def _refund(number: str, days: int) -> dict[str, Any]:
@@ -128,6 +136,28 @@ def test_several_are_approved_with_one_reason_and_each_says_what_came_of_it(
     second, first = re.findall(r"<tr><th scope=\"row\">.*?</tr>", answer.text)
     assert "QQ-1" in first and ">yes<" in first and "RefundGranted" in first
     assert "QQ-2" in second and ">no<" in second and "Whoever proposed it cannot approve it." in second
+
+
+def test_a_return_that_waits_for_a_person_is_listed_until_when_and_is_decided_there(
+    browser: TestClient, tokens: Tokens, doors: Doors
+) -> None:
+    # given a return that the rules leave to a person, whose silence declines it
+    doors.undecided = True
+    signed_in(browser, tokens)
+    page = browser.get("/console/exceptions").text
+    section = page[page.index("Returns that wait for a decision") :]
+    assert "declined by itself" in section and "<td>2026-01-08 09:00:00</td>" in section and ">late<" in section
+    # when it is approved, and declined
+    for do in ("approve", "decline"):
+        assert (
+            asked(browser, "returns to decide", do=do, why="a good customer", **{"row.o1/2": "o1"}).status_code == 200
+        )
+    # then its order is told so
+    said = b'{"detail":"a good customer"}'
+    assert doors.asked == [(f"/orders/o1/returns/2/{do}", said) for do in ("approve", "decline")]
+    # and whoever may not decide is not offered to
+    signed_in(browser, tokens, Role.WAREHOUSE)
+    assert 'value="approve"' not in browser.get("/console/exceptions").text
 
 
 def test_all_holds_of_an_order_are_released_each_by_itself(browser: TestClient, tokens: Tokens, doors: Doors) -> None:

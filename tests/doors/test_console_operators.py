@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -82,7 +83,7 @@ def test_settings_are_told_as_they_are_and_no_password() -> None:
 
 async def _doors(request: Request) -> Response:
     counts = {"order": {"dead_letters": 0, "parked_streams": 0, "parked_messages": 0, "oldest_seconds": None}}
-    return JSONResponse({"dead_letters": [], "services": counts, "runs": []})
+    return JSONResponse({"dead_letters": [], "total": 0, "services": counts, "runs": []})
 
 
 @pytest.mark.parametrize(("role", "status"), [(Role.ADMIN, 200), (Role.CSR, 403)])
@@ -99,6 +100,30 @@ def test_operators_alone_see_what_waits_and_what_is_set(tmp_path: Path, role: Ro
     for said in ("2026-01-05 09:00:00 hold of", "OMS_HTTP_PORT", "no broker answers"):
         assert (said in answer.text) == (status == 200), said
     assert "hunter2" not in answer.text
+
+
+async def _many_letters(request: Request) -> Response:
+    """Doors with 150 dead letters, listed page by page."""
+    if request.url.path != "/dead-letters":
+        return await _doors(request)
+    first, limit = int(request.query_params.get("after", 0)), int(request.query_params["limit"])
+    rows = [
+        {"name": f"order:0:{n}", "service": "order", "state": "dead"} for n in range(first, min(150, first + limit))
+    ]
+    more = {"next": str(first + limit)} if first + limit < 150 else {}
+    return JSONResponse({"dead_letters": rows, "total": 150, **more})
+
+
+def test_of_more_than_a_page_shows_it_says_how_many_wait_and_leads_to_the_others(tmp_path: Path) -> None:
+    tokens = Tokens(tmp_path / "tokens.toml")
+    with opened(Starlette(routes=[Route("/{path:path}", _many_letters)]), tokens, Tables(), insight()) as browser:
+        signed_in(browser, tokens, Role.ADMIN)
+        page = browser.get("/console/operators").text
+        assert "100 of 150 are here" in page and ">order:0:0</th>" in page and ">order:0:100</th>" not in page
+        [following] = re.findall(r'href="(/console/operators\?after=[^"]+)"', page)
+        page = browser.get(following).text
+    assert "50 of 150 are here" in page and ">order:0:100</th>" in page and ">order:0:149</th>" in page
+    assert "?after=" not in page and 'href="/console/operators">The oldest' in page
 
 
 def test_tables_say_how_far_they_are_behind_the_topics_that_they_follow() -> None:

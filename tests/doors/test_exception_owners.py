@@ -20,7 +20,6 @@ from oms.letters import api as letters_api
 from oms.letters.desk import DEAD, Letter
 from oms.owners import api, kept
 from oms.owners.kept import List, Owned, Owners
-from services.console.exceptions_page import TIMES
 from services.console.queues import QUEUES, Queue, row_name
 from services.fulfillment.returns_api import RETURNS
 from services.inventory.api import STOCK_ITEMS
@@ -205,10 +204,12 @@ LISTS = (ORDERS, CLAIMS, PAYMENTS, REFUNDS, SHIPMENTS, RETURNS, STOCK_ITEMS, INV
 @pytest.mark.parametrize("queue", QUEUES, ids=lambda queue: queue.name)
 def test_what_is_shown_of_a_row_and_names_it_is_what_its_door_says(queue: Queue) -> None:
     said = {f"/{each.name.replace('_', '-')}": set(each.columns) for each in LISTS}
+    moments = {f"/{each.name.replace('_', '-')}": set(each.moments) for each in (*LISTS, letters_api.CURSOR)}
     letter = Letter("order:0:1", DEAD, "order", "order/o1", "PlaceHold", "not JSON", NOON)
     said["/dead-letters"] = set(letters_api.row_of(letter))
     said["/claims"] |= {"order"}  # what its demand names (exceptions_page)
     assert {name for name, _ in queue.columns} <= said[queue.path]
     assert set(queue.key) <= said[queue.path]
     # and where somebody should have acted within a time, it says since when it waits
-    assert queue.within is None or said[queue.path] & set(TIMES)
+    assert (queue.within is None) == (queue.since is None)
+    assert queue.since is None or queue.since in moments[queue.path]

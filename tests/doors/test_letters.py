@@ -7,7 +7,7 @@ import json
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -50,6 +50,10 @@ class Parking(ToldReads):
     def rows(self, query: str, parameters: Sequence[Any]) -> list[Any]:
         if "as name" in query:
             return self._list(query, list(parameters))
+        if "since < %s" in query:
+            stream, _, kind, reason, since, before = parameters
+            asked = ["order", stream, stream, kind, reason, since, datetime(1970, 1, 1, tzinfo=UTC), "", None]
+            return [(len(self._list(query, asked)) if before > NOON else 0,)]
         if "where partition" in query:
             return [(stream, NOON) for stream, one in self.parked if one.offset == parameters[1]]
         if "fault || ': '" in query:
@@ -186,6 +190,26 @@ def test_what_is_looked_for_is_found(office: Office) -> None:
     assert office.names(type="PlaceHold") == ["order:0:3", "shipping:0:4"]
     assert office.names(since="2030-01-01T00:00:00Z") == []
     assert office.client.get("/dead-letters", params={"service": "kitchen"}).status_code == 422
+
+
+def test_what_is_looked_for_is_counted_on_all_pages_and_what_is_late_of_it(office: Office) -> None:
+    # given an old dead letter, a new one, and messages that were parked in between
+    office.now = NOON - timedelta(hours=1)
+    office.bury(b"old", "channel.orders/1/7")
+    office.now = NOON + timedelta(hours=1)
+    office.bury(b"new", "order.inbox/0/9")
+    office.park(3)
+    office.park(4, service="shipping", stream="shipment/1")
+    # when all are asked for, one a page, then all are counted, and those that came before a moment
+    asked = {"limit": 1, "counted": True, "oldest_by": "since"}
+    page = office.get("/dead-letters", **asked, late_before=(NOON + timedelta(minutes=1)).isoformat())
+    assert (len(page["dead_letters"]), page["total"], page["late"]) == (1, 4, 3)
+    page = office.get("/dead-letters", **asked, late_before=NOON.isoformat(), after=page["next"])
+    assert (page["total"], page["late"]) == (4, 1)
+    # and of a part of them that part
+    assert office.get("/dead-letters", **asked, state="dead")["total"] == 2
+    assert office.get("/dead-letters", **asked, stream=STREAM)["total"] == 1
+    assert office.client.get("/dead-letters", params={"oldest_by": "reason"}).status_code == 400
 
 
 def test_how_many_wait_is_counted_by_service_and_by_reason(office: Office) -> None:
