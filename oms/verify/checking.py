@@ -79,7 +79,8 @@ class Checker:
             settled = self._reading.round
             if not self._read():
                 settled = self._reading.round
-            check_log(self._reading, self._spill, asked, settled)
+            now_ms = int(self._of.clock().timestamp() * MS_A_SECOND)
+            check_log(self._reading, self._spill, asked, settled, now_ms)
             self._tell(asked, rest)
             check_inbound(self._reading, self._spill, asked, instant_of(rest))
             if snapshot is not None:

@@ -54,6 +54,8 @@ PARKING = {"MessageParked": 1, "MessageRedriven": -1, "MessageDiscarded": -1, "M
 """By event: how it changes whether the message that it names is put aside. What an edit puts there is another one."""
 
 DONE = {"CardAuthorized": "authorization", "CardCaptured": "charge", "CardRefunded": "refund"}
+TAKEN_BACK = "RefundReversed"
+"""A refund that was made and that the provider undid: it may be made once more."""
 
 
 def gather_facts(message: Message, topic: int, spill: Spill) -> None:
@@ -71,6 +73,10 @@ def gather_facts(message: Message, topic: int, spill: Spill) -> None:
         spill.add("work", (*at, message.time, state, f"{stream} {of(value)}"))
     if name in CALLS or name in DONE or name == "CardDeclined":
         _call(message, at, spill)
+    if name == TAKEN_BACK:
+        money = value["reversed"]["amount"]
+        said = ("reversed", "refund", value["key"], money["amount"], money["currency"], value["provider"])
+        spill.add("calls", (*at, *said, value["order_id"], value["reversed"]["refund"]))
     if name in PARKING:
         spill.add("parked", (*at, message.time, PARKING[name], f"{stream} {value['message_id']}"))
     if name == "MessageEdited":
@@ -89,4 +95,5 @@ def _call(message: Message, at: tuple[int, int, int], spill: Spill) -> None:
     key = value["call"]["key"] if asked else value["key"]
     said = "asked" if asked else "declined" if name == "CardDeclined" else "done"
     provider = (value["call"] if asked else value).get("provider", "")
-    spill.add("calls", (*at, said, str(kind), key, money["amount"], money["currency"], provider, value["order_id"]))
+    of = value["call"].get("part", "") if asked else ""
+    spill.add("calls", (*at, said, str(kind), key, money["amount"], money["currency"], provider, value["order_id"], of))

@@ -47,9 +47,9 @@ class Findings:
         if not holds:
             self.broken(rule, what, place)
 
-    def broken(self, rule: str, what: str, place: Place | None = None) -> None:
-        """A case that was counted breaks the rule."""
-        self.violated[rule] += 1
+    def broken(self, rule: str, what: str, place: Place | None = None, count: int = 1) -> None:
+        """So many cases that were counted break the rule; `what` and `place` are of the first of them."""
+        self.violated[rule] += count
         self.first.setdefault(rule, Violation(what, place))
 
     def excuse(self, rules: str, why: str) -> None:

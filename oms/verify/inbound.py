@@ -97,8 +97,7 @@ def _ask(
     findings.checked[rule] += spill.count(cases, values or {})
     count, first = spill.breaks(breaks, values or {})
     if first is not None:
-        findings.violated[rule] += count - 1
-        findings.broken(rule, what, Place(reading.topics[first[0]], first[1], first[2]))
+        findings.broken(rule, what, Place(reading.topics[first[0]], first[1], first[2]), count)
 
 
 _HANDLED = f"""

@@ -6,11 +6,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from oms.verify.findings import Findings
-from oms.verify.reading import COPY, EVENT, FROM_DOOR, OUTGOING, PASSED, SENT, Reading
-from oms.verify.records import Partition, Place
+from oms.verify.reading import (
+    COPY,
+    DEAD,
+    EVENT,
+    FROM_DOOR,
+    INBOX,
+    INTENT,
+    OUTGOING,
+    PASSED,
+    SENT,
+    Reading,
+    kind_of,
+)
+from oms.verify.records import Place
 from oms.verify.spill import Spill
 
-__all__ = ["check_log"]
+__all__ = ["KEPT_MS_MIN", "check_log"]
+
+KEPT_FOR_A_TIME = frozenset({INBOX, INTENT, DEAD})
+"""What services write in transactions and that goes after 30 days. What channels write and read is in none."""
+
+KEPT_MS_MIN = 29 * 24 * 60 * 60 * 1_000
+"""What is younger is kept (docs/wire.md: 30 days). The day is for clocks that differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,18 +132,18 @@ _QUESTIONS: Sequence[_Question] = (
 )
 
 
-def check_log(reading: Reading, spill: Spill, findings: Findings, settled: int) -> None:
-    """Ask everything. What was read in a round after `settled` may lack what was written with it: it is not judged."""
+def check_log(reading: Reading, spill: Spill, findings: Findings, settled: int, now_ms: int) -> None:
+    """Ask everything. What was read in a round after `settled` may lack what was written with it: it is not judged.
+    `now_ms` is the present, in milliseconds since 1970."""
     _pair_topics(reading, spill)
     for question in _QUESTIONS:
         values = {"settled": settled}
         findings.checked[question.rule] += spill.count(question.cases, values)
         count, first = spill.breaks(question.breaks, values)
         if first is not None:
-            findings.violated[question.rule] += count - 1
-            findings.broken(question.rule, question.what, Place(reading.topics[first[0]], first[1], first[2]))
+            findings.broken(question.rule, question.what, Place(reading.topics[first[0]], first[1], first[2]), count)
     _whole(reading, spill, findings, settled)
-    _numbers(reading, spill, findings)
+    _numbers(reading, spill, findings, settled, now_ms)
 
 
 def _pair_topics(reading: Reading, spill: Spill) -> None:
@@ -166,18 +184,59 @@ def _whole(reading: Reading, spill: Spill, findings: Findings, settled: int) -> 
                 findings.expect("I-14 whole", False, what, transaction.place)
 
 
-def _numbers(reading: Reading, spill: Spill, findings: Findings) -> None:
-    """A transaction that left no event leaves no trace once its records are not kept: then gaps prove nothing."""
-    rows = spill.ask("select incarnation, count(distinct number), max(number) from transactions group by incarnation")
-    trimmed = any(reading.trimmed(Partition(*partition)) for partition in reading.bounds)
-    open_numbers: dict[str, set[int]] = {}
-    for opened in reading.open.values():
-        for name in opened:
-            incarnation, _, number = name.rpartition(".")
-            open_numbers.setdefault(incarnation, set()).add(int(number))
-    for incarnation, count, last in rows:
-        missing = last - count - len({number for number in open_numbers.get(incarnation, ()) if number <= last})
-        if missing > 0 and trimmed:
-            findings.unjudged["producers with gaps, where not everything is kept"] += 1
-            continue
-        findings.expect("I-14 numbers", missing <= 0, f"{missing} transactions of producer {incarnation} are lost")
+_NUMBERED = """
+    select incarnation, number, min(round) as round,
+        min((topic, part, off)) filter (where topic is not null) as place, max(appended) as appended
+    from (select incarnation, number, round, topic, part, off, appended from transactions
+        union all by name select name as incarnation, number, round from open_numbers)
+    group by incarnation, number
+"""
+_PRODUCERS = f"""
+    select incarnation, max(number) filter (where round <= $settled) as last,
+        case when $cut < 0 then 0 else coalesce(min(number) filter (where appended > $cut), max(number)) end as safe
+    from ({_NUMBERED}) group by incarnation
+"""
+_GAPS = f"""
+    select n.incarnation, n.before, n.number, n.before < p.safe as excused, coalesce(n.place, n.place_before) as place
+    from (select *, lag(number, 1, 0) over stream as before, lag(place) over stream as place_before
+        from ({_NUMBERED}) window stream as (partition by incarnation order by number)) n
+    join ({_PRODUCERS}) p using (incarnation)
+    where n.number > n.before + 1 and n.round <= $settled
+"""
+
+
+def _numbers(reading: Reading, spill: Spill, findings: Findings, settled: int, now_ms: int) -> None:
+    """A transaction that left no event leaves no trace once its records are not kept. A producer works on one after the
+    other, so one that followed what the broker took after the cut must have left all that it wrote."""
+    numbers = [(*_split(name), found.round) for opened in reading.open.values() for name, found in opened.items()]
+    spill.replace("open_numbers", ("name", "number", "round"), numbers)
+    cut = _cut(reading, now_ms)
+    values = {"settled": settled, "cut": -1 if cut is None else cut}
+    lost = f"select * from ({_GAPS}) where not excused"
+    excused = spill.count(f"select coalesce(sum(number - before - 1), 0) from ({_GAPS}) where excused", values)
+    if excused:
+        findings.unjudged["transactions of which nothing is kept any more"] += excused
+    findings.checked["I-14 numbers"] += (
+        spill.count(f"select coalesce(sum(last), 0) from ({_PRODUCERS})", values) - excused
+    )
+    first = f"select sum(number - before - 1) over (), * from ({lost}) order by place limit 1"
+    for count, incarnation, before, number, _, place in spill.ask(first, values):
+        which = f"{before + 1}" if number == before + 2 else f"{before + 1} to {number - 1}"
+        what = f"of producer {incarnation} what is numbered {which} is lost; this is of the next that is there"
+        findings.broken("I-14 numbers", what, Place(reading.topics[place[0]], place[1], place[2]), int(count))
+
+
+def _split(transaction: str) -> tuple[str, int]:
+    incarnation, _, number = transaction.rpartition(".")
+    return incarnation, int(number)
+
+
+def _cut(reading: Reading, now_ms: int) -> int | None:
+    """Until when, by the broker's clock, what a service wrote may be gone from a topic that is kept for a time; None
+    where everything is there. What is younger than such topics are kept for is never gone."""
+    begins = [
+        reading.oldest.get(where, now_ms)
+        for where in reading.bounds
+        if reading.trimmed(where) and kind_of(where.topic) in KEPT_FOR_A_TIME
+    ]
+    return min(max(begins), now_ms - KEPT_MS_MIN) if begins else None

@@ -34,7 +34,9 @@ def check_groups(broker: Broker, bounds: Mapping[Partition, Bounds], rest_ms: in
         for number, position in broker.committed(service, topic).items():
             first, end = bounds[Partition(topic, number)]
             if position is None:
-                findings.expect("I-16 groups", end == 0, f"the group {service} has no position in {topic}/{number}")
+                unread = _first(broker, Partition(topic, number), first, end) if end else None
+                what = f"the group {service} has no position in {topic}/{number}, which begins with this"
+                findings.expect("I-16 groups", end == 0, what, unread.place if unread else None)
                 continue
             unread = _first(broker, Partition(topic, number), max(first, position), end)
             late = unread is not None and unread.timestamp < rest_ms

@@ -82,8 +82,30 @@ def check_provider(books: Books, reading: Reading, spill: Spill, findings: Findi
     findings.checked["I-05 once"] += spill.count("select count(*) from entries", {})
     for key, kind, many in spill.ask("select key, kind, count(*) from entries group by key, kind having count(*) > 1"):
         findings.broken("I-05 once", f"{books.name} has {many} entries of the {kind} with the key {key}")
+    _steps(books, spill, findings)
     _done_here(books, reading, spill, findings)
     _there(books, spill, findings)
+
+
+def _steps(books: Books, spill: Spill, findings: Findings) -> None:
+    """A part of a capture or refund moves money once, under however many keys it was asked for: what was declined or
+    taken back moved none."""
+    standing = """
+        select distinct e."order", e.kind, c."of", e.key from entries e join calls c
+            on c.said = 'asked' and c.key = e.key and c.kind = e.kind and c."order" = e."order"
+        where not e.declined and e.kind in ('charge', 'refund') and c."of" <> ''
+            and not exists (select 1 from calls r where r.said = 'reversed' and r.key = e.key and r.kind = e.kind)
+    """
+    steps = f"""select "order", kind, "of", count(*) as many, min(key) as one, max(key) as other from ({standing})
+        group by all"""
+    findings.checked["I-05 steps"] += spill.count(f"select count(*) from ({steps})", {})
+    twice = f"select * from ({steps}) where many > 1"
+    found = spill.ask(f"select count(*) over (), * from ({twice}) order by all limit 1")
+    for count, order, kind, of, many, one, other in found:
+        what = (
+            f"{books.name} has {many} entries of the {kind} of {of} of order {order}, with the keys {one} and {other}"
+        )
+        findings.broken("I-05 steps", what, count=count)
 
 
 def _done_here(books: Books, reading: Reading, spill: Spill, findings: Findings) -> None:

@@ -68,6 +68,7 @@ class OpenTransaction:
     places: int
     said_all: int
     gone: int
+    appended: int | None
     found: int = 0
 
 
@@ -98,6 +99,8 @@ class Reading:
     topics: list[str] = field(default_factory=list)
     records: int = 0
     open: dict[Partition, dict[str, OpenTransaction]] = field(default_factory=lambda: defaultdict(dict))
+    oldest: dict[Partition, int] = field(default_factory=dict)
+    """The time of the first record that was read of a partition, in milliseconds."""
     _last: dict[Partition, _Handling] = field(default_factory=lambda: defaultdict(_Handling))
     _partitions: dict[str, int] = field(default_factory=dict)
 
@@ -123,9 +126,15 @@ class Reading:
         last = self._last[partition]
         return last.head if last.offset < position or last.offset < 0 else None
 
+    def last_event(self, partition: Partition) -> Place | None:
+        """Where the last event lies, if there is any."""
+        offset = self._last[partition].offset
+        return Place(*partition, offset) if offset >= 0 else None
+
     def take(self, record: Record) -> None:
         """One record, the next of its partition."""
         self.records += 1
+        self.oldest.setdefault(Partition(record.topic, record.partition), record.timestamp)
         kind = kind_of(record.topic)
         head = {name: content.decode(errors="replace") for name, content in record.headers}
         if transaction := head.get("ce_txn"):
@@ -190,7 +199,7 @@ class Reading:
             incarnation, _, number = name.rpartition(".")
             row = (incarnation, int(number), opened.found, opened.said, opened.places, opened.said_all, opened.gone)
             at = (opened.round, self.topics.index(record.topic), record.partition, opened.place.offset)
-            self.spill.add("transactions", (*at, *row))
+            self.spill.add("transactions", (*at, *row, opened.appended))
 
     def _opened(self, record: Record, partition: Partition, table: str) -> OpenTransaction:
         counts = orjson.loads(table)
@@ -198,7 +207,8 @@ class Reading:
         said = counts.get(f"{prefix}{record.topic}-{record.partition}", 0)
         places = [name.removeprefix(prefix).rpartition("-") for name in counts]
         gone = sum(self.trimmed(Partition(topic, int(number))) for topic, _, number in places)
-        return OpenTransaction(record.place, self.round, said, len(counts), sum(counts.values()), gone)
+        appended = None if kind_of(record.topic) == EVENT else record.timestamp
+        return OpenTransaction(record.place, self.round, said, len(counts), sum(counts.values()), gone, appended)
 
     def _event(self, message: Message) -> None:
         record, head, expect = message.record, message.head, self.findings.expect

@@ -47,6 +47,11 @@ _RULES = (
     ),
     Rule("I-04 numbers", "the documents of a series are numbered 1, 2, 3, …", may_be_none=True),
     Rule("I-05 once", "a provider's books have one entry of a kind for each key", may_be_none=True),
+    Rule(
+        "I-05 steps",
+        "a provider's books have one charge or refund that stands for each part of a capture or refund",
+        may_be_none=True,
+    ),
     Rule("I-05 ours", "what our events say was made is in the provider's books, to the cent", may_be_none=True),
     Rule("I-05 theirs", "nothing in the provider's books was declined by our events", may_be_none=True),
     Rule("I-06 buckets", "units of a line move between its buckets, and none falls below zero"),

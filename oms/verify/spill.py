@@ -50,6 +50,8 @@ TABLES: dict[str, dict[str, pa.DataType]] = {
         "places": _BIG,
         "said_all": _BIG,
         "gone": _BIG,
+        # By the broker's clock, in milliseconds; nothing where the writer said the time.
+        "appended": _BIG,
     },
     # Events that a story is told of: of an order, of another demand.
     "told": {
@@ -68,7 +70,7 @@ TABLES: dict[str, dict[str, pa.DataType]] = {
     "deadlines": {"topic": _SMALL, "part": _SMALL, "off": _BIG, "stream": _TEXT, "name": _TEXT, "due": _BIG},
     # What an event made of a call or notice: facts.OPENED, WAITS or ENDED.
     "work": {"topic": _SMALL, "part": _SMALL, "off": _BIG, "time": _BIG, "state": _SMALL, "of": _TEXT},
-    # A call to a payment provider that was asked for, done or declined.
+    # A call to a payment provider that was asked for, done, declined, or taken back by it.
     "calls": {
         "topic": _SMALL,
         "part": _SMALL,
@@ -80,6 +82,8 @@ TABLES: dict[str, dict[str, pa.DataType]] = {
         "currency": _TEXT,
         "provider": _TEXT,
         "order": _TEXT,
+        # Our id of the part of a capture or refund that it is for.
+        "of": _TEXT,
     },
     # What a provider's books say.
     "entries": {

@@ -20,7 +20,6 @@ from oms.verify.reading import EVENT, Reading
 from oms.verify.records import Partition, Place, Unreadable
 from oms.verify.spill import Spill
 from oms.verify.stories import SERVICES
-from oms.verify.wire import GENESIS
 
 __all__ = ["Position", "PostgresTables", "Row", "Snapshot", "Tables", "check_tables", "keep_tables"]
 
@@ -165,36 +164,46 @@ def _compare_events(reading: Reading, spill: Spill, findings: Findings) -> None:
     """
     count, first = spill.breaks(query, {})
     if first is not None:
-        findings.violated["I-15 events"] += count - 1
         what = "its service's table has it otherwise, or not"
-        findings.broken("I-15 events", what, Place(reading.topics[first[0]], first[1], first[2]))
+        findings.broken("I-15 events", what, Place(reading.topics[first[0]], first[1], first[2]), count)
     query = f"""
-        select s.topic, s.part, s.off from stored s
+        select s.topic, s.part, s.off, s.seq, r.off is not null as other from stored s
         anti join ({_THERE}) t on t.service = s.topic and t.part = s.part and t.off = s.off and t.seq = s.seq
+        left join followed f on f.service = s.topic and f.part = s.part
+        left join records r on r.topic = f.topic and r.part = s.part and r.off = s.off and r.kind = {EVENT}
     """
-    for service, part, off in spill.ask(f"{query} order by all limit 100"):
-        what = f"the table of {SERVICES[service]} has an event of {part}/{off} that is not there"
-        findings.broken("I-15 events", what)
+    for count, service, part, off, version, other in spill.ask(_first_of(query)):
+        what = f"the table of {SERVICES[service]} has an event of version {version} of {part}/{off} that is not there"
+        place = Place(f"{SERVICES[service]}.events", part, off) if other else None
+        findings.broken("I-15 events", what, place, count)
+
+
+def _first_of(query: str) -> str:
+    """The first row that a query finds, and before it how many there are."""
+    return f"select count(*) over (), * from ({query}) order by all limit 1"
 
 
 def _compare_deadlines(reading: Reading, spill: Spill, findings: Findings) -> None:
     """An event says only what changed, so the last that any says of a deadline is how it stands."""
     open_there = """
-        select f.service, d.stream, d.name, arg_max(d.due, d.off) as due from deadlines d
-        join followed f on f.topic = d.topic and f.part = d.part where d.off < f.next group by all
-        having arg_max(d.due, d.off) <> 0
+        select f.service, d.stream, d.name, arg_max(d.due, d.off) as due, any_value(d.topic) as topic,
+            any_value(d.part) as part, max(d.off) as off from deadlines d
+        join followed f on f.topic = d.topic and f.part = d.part where d.off < f.next
+        group by f.service, d.stream, d.name having arg_max(d.due, d.off) <> 0
     """
     ever = "select distinct d.topic, d.stream, d.name from deadlines d join followed f on f.topic = d.topic and f.part = d.part"
     findings.checked["I-15 deadlines"] += spill.count(f"select count(*) from ({ever})", {})
     query = f"""
-        select coalesce(t.service, s.topic), coalesce(t.stream, s.stream), coalesce(t.name, s.name), t.due, s.due
+        select coalesce(t.service, s.topic), coalesce(t.stream, s.stream), coalesce(t.name, s.name), t.due, s.due,
+            t.topic, t.part, t.off
         from ({open_there}) t full join stored_deadlines s
         on s.topic = t.service and s.stream = t.stream and s.name = t.name
-        where t.due is distinct from s.due order by all limit 100
+        where t.due is distinct from s.due
     """
-    for service, stream, name, there, stored in spill.ask(query):
+    for count, service, stream, name, there, stored, *at in spill.ask(_first_of(query)):
         what = f"{stream} waits for {name} until {there} by its events, {stored} by the table of {SERVICES[service]}"
-        findings.broken("I-15 deadlines", what)
+        place = None if at[0] is None else Place(reading.topics[at[0]], at[1], at[2])
+        findings.broken("I-15 deadlines", what, place, count)
 
 
 def _compare_positions(
@@ -211,21 +220,22 @@ def _compare_positions(
             continue
         found = positions.get((service, number))
         if found is None:
-            holds = reading.head_at(Partition(topic, number), 0) == GENESIS
-            findings.expect("I-16 tables", holds, f"the tables of {service} never followed {topic}/{number}")
+            last = reading.last_event(Partition(topic, number))
+            what = f"the tables of {service} never followed {topic}/{number}, which ends with this"
+            findings.expect("I-16 tables", last is None, what, last)
             continue
         head = reading.head_at(Partition(topic, number), found.next)
         if head is not None:
+            last = reading.last_event(Partition(topic, number))
             what = (
                 f"the tables of {service} are at {number}/{found.next} with the hash {found.head}, the topic has {head}"
             )
-            findings.expect("I-16 tables", head == found.head, what)
+            findings.expect("I-16 tables", head == found.head, what, last)
     late = f"""
         select r.topic, r.part, r.off from records r join followed f on f.topic = r.topic and f.part = r.part
         where r.kind = {EVENT} and r.off >= f.next and r.time < $rest
     """
     count, first = spill.breaks(late, {"rest": rest_before})
     if first is not None:
-        findings.violated["I-16 tables"] += count - 1
         what = "its service's tables have not followed it yet"
-        findings.broken("I-16 tables", what, Place(reading.topics[first[0]], first[1], first[2]))
+        findings.broken("I-16 tables", what, Place(reading.topics[first[0]], first[1], first[2]), count)

@@ -9,13 +9,23 @@ from tests.verify.breaking import Breaks
 from tests.verify.installations import MemoryInstallation
 from tests.verify.logs import MemorySource, other_partition, with_header, with_value
 
-__all__ = ["BREAKS"]
+__all__ = ["BREAKS", "written_with"]
 
 BREAKS = Breaks()
 
 
 def _event(log: MemorySource, name: str = "OrderConfirmed") -> Record:
     return log.all("order.events", name)[0]
+
+
+HOUR_MS = 60 * 60 * 1_000
+
+
+def written_with(log: MemorySource, one: Record) -> list[Record]:
+    """Everything that a transaction wrote."""
+    name = dict(one.headers)["ce_txn"].partition(b";")[0]
+    every = [record for records in log.logs.values() for record in records]
+    return [r for r in every if dict(r.headers).get("ce_txn", b"").partition(b";")[0] == name]
 
 
 def _answer(log: MemorySource) -> Record:
@@ -151,12 +161,35 @@ def an_aborted_message_is_read(here: MemoryInstallation) -> None:
 
 @BREAKS.of("I-14 numbers")
 def a_whole_transaction_is_lost(here: MemoryInstallation) -> None:
+    for record in written_with(here.log, _event(here.log)):
+        here.log.drop(record)
+
+
+@BREAKS.of("I-11 versions", "I-14 whole")
+def a_transaction_that_was_undone_is_read_after_all(here: MemoryInstallation) -> None:
+    # What was in it was worked on once more, by the transaction that is there.
+    for record in written_with(here.log, _event(here.log)):
+        here.log.repeat(record)
+
+
+@BREAKS.of("I-11 versions", "I-12 id")
+def what_an_older_producer_had_written_is_read_after_it_was_fenced(here: MemoryInstallation) -> None:
+    # The same handling under another number of another producer: what it says of itself is whole.
+    for record in written_with(here.log, _event(here.log)):
+        _, semicolon, table = dict(record.headers)["ce_txn"].decode().partition(";")
+        here.log.repeat(with_header(record, "ce_txn", f"older.1{semicolon}{table}"))
+
+
+@BREAKS.of("I-14 numbers")
+def a_whole_transaction_is_lost_of_late_where_the_oldest_are_not_kept(here: MemoryInstallation) -> None:
+    # It left no event, so nothing else tells of it.
     log = here.log
-    name = dict(_event(log).headers)["ce_txn"].partition(b";")[0]
-    for records in log.logs.values():
-        for record in list(records):
-            if dict(record.headers).get("ce_txn", b"").partition(b";")[0] == name:
-                log.drop(record)
+    passed = log.all("order.inbox", "DeadlinePassed")[-1]
+    for where in list(log.logs):
+        if not where.topic.endswith(".events"):
+            log.forget(where, passed.timestamp - HOUR_MS)
+    for record in written_with(log, passed):
+        log.drop(record)
 
 
 @BREAKS.of("I-14 chain")

@@ -14,6 +14,7 @@ from oms.verify.wire import GENESIS, chained_hash
 __all__ = ["MemorySource", "other_partition", "with_header", "with_value"]
 
 TIMESTAMP = 1_767_600_000_000
+"""What the broker's clock says where nothing else is said, in milliseconds since 1970."""
 
 
 @dataclass
@@ -27,15 +28,22 @@ class MemorySource:
         """Another log of the same records."""
         return MemorySource({where: list(records) for where, records in self.logs.items()}, dict(self.first))
 
-    def append(self, where: Partition, key: bytes, value: bytes, headers: Iterable[tuple[str, bytes]]) -> int:
+    def append(
+        self,
+        where: Partition,
+        key: bytes,
+        value: bytes,
+        headers: Iterable[tuple[str, bytes]],
+        timestamp: int = TIMESTAMP,
+    ) -> int:
         """Write a record; its offset."""
         log = self.logs.setdefault(where, [])
-        log.append(Record(where.topic, where.number, len(log), TIMESTAMP, key, value, tuple(headers)))
+        log.append(Record(where.topic, where.number, len(log), timestamp, key, value, tuple(headers)))
         return len(log) - 1
 
     def bounds(self) -> Mapping[Partition, Bounds]:
         return {
-            where: Bounds(self.first.get(where, 0), records[-1].offset + 1 if records else 0)
+            where: Bounds(self.first.get(where, 0), records[-1].offset + 1 if records else self.first.get(where, 0))
             for where, records in self.logs.items()
         }
 
@@ -61,6 +69,12 @@ class MemorySource:
     def drop(self, record: Record) -> None:
         """The record was never there; those after it keep their offsets, as with a compacted topic."""
         self._list(record).remove(record)
+
+    def forget(self, where: Partition, before: int) -> None:
+        """What the broker took before then, in milliseconds since 1970, is not kept any more."""
+        kept = [record for record in self.logs[where] if record.timestamp >= before]
+        self.first[where] = kept[0].offset if kept else self.bounds()[where].end
+        self.logs[where] = kept
 
     def put(self, record: Record, other: Record) -> None:
         """Another record stands in the place of one."""

@@ -140,6 +140,20 @@ def a_card_is_charged_twice_under_one_key(here: MemoryInstallation) -> None:
     here.books.kept.append(replace(_entry(here, "charge"), id="again"))
 
 
+@BREAKS.of("I-05 steps")
+def a_card_is_charged_twice_for_one_capture(here: MemoryInstallation) -> None:
+    # Under two keys, each of which was asked for.
+    taken = _entry(here, "charge")
+    asked = next(
+        record
+        for record in here.log.all("payments.events", "CardCaptureRequested")
+        if value_of(record)["call"]["key"] == taken.key
+    )
+    again = {**value_of(asked), "call": {**value_of(asked)["call"], "key": OTHER}}
+    rename(here.log, first(here.log, "payments.events", "CardCaptured", key=taken.key), "CardCaptureRequested", **again)
+    here.books.kept.append(replace(taken, id="other", key=OTHER))
+
+
 @BREAKS.of("I-05 ours")
 def a_charge_that_we_know_is_not_in_the_books(here: MemoryInstallation) -> None:
     here.books.kept.remove(_entry(here, "charge"))

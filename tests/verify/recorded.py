@@ -28,6 +28,7 @@ __all__ = ["PARTITIONS", "recorded", "recording"]
 
 PARTITIONS = 2
 INTENTS_PARTITIONS = 3
+MS_A_SECOND = 1_000
 
 
 def recorded(world: World, log: MemorySource) -> None:
@@ -81,8 +82,12 @@ class _Recorder:
         envelope = letter.envelope._replace(source="/door/spec", causation_id=letter.envelope.id)
         partition = partition_of(letter.stream.encode(), PARTITIONS)
         where = Partition(topics.inbox(letter.service), partition)
-        offset = self.log.append(where, letter.stream.encode(), letter.value, envelope.headers())
+        offset = self.log.append(where, letter.stream.encode(), letter.value, envelope.headers(), self._now_ms())
         self._send(replace(letter, envelope=envelope), partition, offset)
+
+    def _now_ms(self) -> int:
+        """What the broker's clock says: there is one clock."""
+        return int(self._world.now.timestamp() * MS_A_SECOND)
 
     def _send(self, letter: Any, partition: int, offset: int) -> None:
         self._queue(letter)
@@ -110,7 +115,7 @@ class _Recorder:
         records = finish([draft for draft, _ in drafts], transaction, self._heads[service])
         for record, (draft, letter) in zip(records, drafts, strict=True):
             where = Partition(record.topic, record.partition)
-            offset = self.log.append(where, record.key, record.value, record.headers)
+            offset = self.log.append(where, record.key, record.value, record.headers, self._now_ms())
             if letter is not None:
                 assert draft.envelope is not None
                 self._send(replace(letter, envelope=draft.envelope), record.partition, offset)
