@@ -31,6 +31,9 @@ DIFFERENT = 1
 HERE = Path(__file__).parents[2]
 HERE_NAME, OTHER_NAME = "this version", "the other"
 
+VALUE_CHARS_MAX = 200
+"""Characters of a value that are shown to people; `--json` has all of it."""
+
 console = Console()
 
 
@@ -111,7 +114,13 @@ def _why(found: Replayed) -> Iterator[str]:
         if one.first is not None:
             yield from first_difference(one.table, one.first, HERE_NAME, OTHER_NAME)
     if found.streams:
-        yield f"streams that come to other states, the first of them: {', '.join(found.streams)}"
+        yield "streams that come to other states, the first of them, each with the first field that differs:"
+    for each in found.streams:
+        mine, theirs = (json.dumps(value)[:VALUE_CHARS_MAX] for value in each.values)
+        if each.field:
+            yield f"  {each.stream}: {each.field} is {mine} by {HERE_NAME}, {theirs} by {OTHER_NAME}"
+        else:
+            yield f"  {each.stream}: only {OTHER_NAME if each.values[0] is None else HERE_NAME} has it"
 
 
 def _document(found: Replayed) -> dict[str, Any]:
@@ -119,7 +128,9 @@ def _document(found: Replayed) -> dict[str, Any]:
         "service": found.service,
         "equal": found.equal,
         "calls_outside": found.calls_outside,
-        "streams": list(found.streams),
+        "streams": [
+            {"stream": each.stream, "field": each.field, "values": list(each.values)} for each in found.streams
+        ],
         "different": [one.table for one in found.tables if not one.equal],
         "tables": len(found.tables),
     }

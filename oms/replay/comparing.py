@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +21,9 @@ from chassis.service import Service
 from chassis.store import connect
 from deploy.local.errors import StackError
 from oms.replay.building import STATES
+from oms.what_if.comparing import first_field
 
-__all__ = ["NotBuilt", "Replayed", "Wanted", "build_by", "document_of", "replay"]
+__all__ = ["NotBuilt", "Replayed", "StateDiffers", "Wanted", "build_by", "document_of", "replay", "states_that_differ"]
 
 BUILD_SECONDS_MAX = 3_600
 STREAMS_SHOWN_MAX = 10
@@ -44,13 +45,23 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
+class StateDiffers:
+    """A stream that comes to another state: the first field of it that differs, as this version and as the other have it.
+    The field is empty where one of them has no such stream."""
+
+    stream: str
+    field: str
+    values: tuple[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Replayed:
     """What a replay found: tables as this version (`live`) and the other (`rebuilt`) make them, and streams whose states
     differ, STREAMS_SHOWN_MAX at most."""
 
     service: str
     tables: tuple[TableCompared, ...]
-    streams: tuple[str, ...]
+    streams: tuple[StateDiffers, ...]
     calls_outside: int
 
     @property
@@ -114,13 +125,22 @@ def replay(
             tables = compare_schemas(one, two, mine["snapshots"])
             states = one.execute(
                 SQL(
-                    "select stream from {} a full join {} b using (stream) where a.state is distinct from b.state"
+                    "select stream, a.state, b.state from {} a full join {} b using (stream)"
+                    " where a.state is distinct from b.state"
                     " order by stream limit %s"
                 ).format(Identifier(here.schema, STATES), Identifier(other.schema, STATES)),
                 [STREAMS_SHOWN_MAX],
             ).fetchall()
         calls = int(mine["calls_outside"]) + int(theirs["calls_outside"])
-        return Replayed(service.name, tables, tuple(str(row[0]) for row in states), calls)
+        return Replayed(service.name, tables, tuple(states_that_differ(states)), calls)
+
+
+def states_that_differ(rows: Iterable[tuple[str, str | None, str | None]]) -> Iterator[StateDiffers]:
+    """Of each stream and its two states, as the versions wrote them, the first field that differs."""
+    for stream, mine, theirs in rows:
+        one, other = (None if state is None else json.loads(state) for state in (mine, theirs))
+        if (found := first_field(one, other)) is not None:
+            yield StateDiffers(stream, found[0], (found[1], found[2]))
 
 
 def _drop(url: str, schema: str) -> None:

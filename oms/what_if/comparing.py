@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,7 +23,7 @@ __all__ = ["DIFFERENCES_MAX", "Differs", "WhatIf", "differences", "first_field",
 DIFFERENCES_MAX = 10
 """Streams that differ in the control that are told of."""
 
-_NOT_COMPARED = frozenset({"offset"})
+_NOT_COMPARED: Collection[str] = frozenset({"offset"})
 """Fields that say where a record lies, which is nowhere in a run."""
 
 
@@ -133,22 +133,23 @@ def _differs(before: Happened | None, after: Happened | None) -> Differs | None:
         return Differs(*place, kinds[0], kinds[1])
     if before.event == after.event:
         return None
-    named = first_field(before.event.model_dump(mode="json"), after.event.model_dump(mode="json"))
+    named = first_field(before.event.model_dump(mode="json"), after.event.model_dump(mode="json"), _NOT_COMPARED)
     return None if named is None else Differs(*place, kinds[0], kinds[1], named[0], (named[1], named[2]))
 
 
-def first_field(one: Any, other: Any, path: str = "") -> tuple[str, Any, Any] | None:
-    """The first field by which two documents differ, with both values; None where none does."""
+def first_field(one: Any, other: Any, left_out: Collection[str] = (), path: str = "") -> tuple[str, Any, Any] | None:
+    """The first field by which two documents differ, with both values; None where none does. Fields whose names are
+    `left_out` are not compared."""
     if isinstance(one, dict) and isinstance(other, dict):
         for name in [*one, *(name for name in other if name not in one)]:
-            if name not in _NOT_COMPARED:
-                found = first_field(one.get(name), other.get(name), f"{path}.{name}" if path else name)
+            if name not in left_out:
+                found = first_field(one.get(name), other.get(name), left_out, f"{path}.{name}" if path else name)
                 if found is not None:
                     return found
         return None
     if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
         for number, (left, right) in enumerate(zip(one, other, strict=True)):
-            found = first_field(left, right, f"{path}[{number}]")
+            found = first_field(left, right, left_out, f"{path}[{number}]")
             if found is not None:
                 return found
         return None

@@ -86,7 +86,10 @@ def test_streams_that_come_to_other_states_are_named(log: MemoryLog, database: s
 
     found = replayed(log, database, namespace, other_state)
     different = {table.table for table in found.tables if not table.equal}
-    assert "stream_states" in different and found.streams and found.streams[0].startswith("order/")
+    assert "stream_states" in different and found.streams
+    first = found.streams[0]
+    assert first.stream.startswith("order/") and first.field == "states[0].captured"
+    assert first.values[1] == first.values[0] + 1
 
 
 def test_a_checkout_that_cannot_build_says_why(tmp_path: Path) -> None:

@@ -226,6 +226,7 @@ def is_of_door(envelope: Envelope) -> bool:
 
 def test_the_first_field_that_differs_is_named() -> None:
     one = {"a": [{"b": 1, "offset": 7}], "c": 2}
-    assert first_field(one, {"a": [{"b": 1, "offset": 9}], "c": 2}) is None
-    assert first_field(one, {"a": [{"b": 3, "offset": 9}], "c": 2}) == ("a[0].b", 1, 3)
+    assert first_field(one, {"a": [{"b": 1, "offset": 9}], "c": 2}) == ("a[0].offset", 7, 9)
+    assert first_field(one, {"a": [{"b": 1, "offset": 9}], "c": 2}, {"offset"}) is None
+    assert first_field(one, {"a": [{"offset": 9, "b": 3}], "c": 2}, {"offset"}) == ("a[0].b", 1, 3)
     assert first_field(one, {"a": [], "c": 2}) == ("a", one["a"], [])
