@@ -3,7 +3,7 @@
 Delivery is exactly once and in order for each pair of sender and receiver's stream, as by Kafka; which stream is
 served next is free, so that answers cross. What comes from outside may come again. A service may stand still, lose what
 it had not committed, and start again from its log. Runs the same handling as the loop, so nothing here knows a service's
-rules; loop_world.py has the loop itself.
+rules; small_world.py has the loop itself.
 """
 
 from __future__ import annotations
