@@ -76,6 +76,7 @@ ExceptionList = Literal[
     "documents",
     "bank",
     "dead_letters",
+    "standing",
 ]
 """The lists of what waits for a person whose rows have an age."""
 

@@ -50,6 +50,7 @@ RULES: Rules = {
     ("POST", "/dead-letters/{name}/discard"): _and_admin(),
     ("GET", "/exceptions/owners"): STOCK_SEEN,
     ("POST", "/exceptions/owners"): _and_admin(Role.CSR, Role.WAREHOUSE, Role.FINANCE),
+    ("GET", "/standing"): _and_admin(),
     ("GET", "/runs"): _and_admin(),
     ("POST", "/runs"): _and_admin(),
     ("POST", "/runs/{identifier}/stop"): _and_admin(),

@@ -48,6 +48,9 @@ from oms.runs import api as runs_api
 from oms.runs.running import Runs, command_beneath
 from oms.seller_terms import seller_terms
 from oms.serving import serve
+from oms.standing import api as standing_api
+from oms.standing.looking import keep_looking, processes_here
+from oms.standing.watch import Standing
 from services.console import app as console
 from services.console.questions import Questions
 from services.console.site import beside_doors, make_site
@@ -164,14 +167,24 @@ def make_app(
     app.include_router(owners_api.router(owners, door(HTTP_DOOR)))
     app.state.runs = runs = Runs(settings.runs, command_beneath())
     app.include_router(runs_api.router(runs, door(HTTP_DOOR)))
+    _look_at_all(app, settings, desk)
     return app
+
+
+def _look_at_all(app: FastAPI, settings: Settings, desk: Desk) -> None:
+    """How far everything is, for the console, and what stands still, for both."""
+    app.state.tables = tables = Reads(settings.database, console.declare(settings.namespace), settings.partitions)
+    reads = {name: gate.reads for name, gate in desk.gates.items()}
+    models, horizon = {"console": tables}, app.state.horizon
+    app.state.insight = insight = Insight(settings, reads, models, lambda: reach_log(settings), horizon)
+    app.state.standing = standing = Standing(insight, lambda: processes_here(settings))
+    app.include_router(standing_api.router(standing))
 
 
 def console_over(app: FastAPI, settings: Settings, seal: Seal) -> ASGIApp:
     """The doors with the console beside them, which asks them, and shows events as they do."""
     desk: Desk = app.state.desk
     by_kind = {kind: gate for gate in desk.gates.values() for kind in gate.service.by_kind}
-    tables = Reads(settings.database, console.declare(settings.namespace), settings.partitions)
 
     def history(stream: str, after: int = 0) -> Sequence[Mapping[str, Any]]:
         gate = by_kind.get(split_stream(stream)[0])
@@ -180,7 +193,7 @@ def console_over(app: FastAPI, settings: Settings, seal: Seal) -> ASGIApp:
         )
         return found
 
-    questions = Questions(tables.rows)
+    questions = Questions(app.state.tables.rows)
 
     def position(reads: Reads) -> Callable[[], object]:
         return lambda: reads.rows("select sum(position) from tracking", [])
@@ -189,17 +202,16 @@ def console_over(app: FastAPI, settings: Settings, seal: Seal) -> ASGIApp:
         questions.positions,
         app.state.runs.position,
         app.state.owners.position,
+        app.state.standing.position,
         *(position(gate.reads) for gate in desk.gates.values()),
     ]
-    reads = {name: gate.reads for name, gate in desk.gates.items()}
-    insight = Insight(settings, reads, {"console": tables}, lambda: reach_log(settings), app.state.horizon)
     site = make_site(
         app,
         app.state.callers,
         questions,
         history,
         positions,
-        insight,
+        app.state.insight,
         ExportedFigures(settings.numbers),
         people_asked(seal),
     )
@@ -251,6 +263,7 @@ async def _open(settings: Settings, life: Life) -> None:
         ends.push_async_callback(app.state.runs.close)
         counting = asyncio.create_task(_count_letters(app.state.desk, life), name="count-letters")
         ends.callback(counting.cancel)
+        ends.callback(keep_looking(app.state.standing))
         notices = Door(NOTICE_DOOR, writer, settings.partitions, settings.namespace)
         open_to_providers = NoticeDoor(console_over(app, settings, sealer.seal), notices, readers)
         await serve(open_to_providers, settings.http_host, settings.http_port, life, CONNECTIONS_MAX)

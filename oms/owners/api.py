@@ -27,6 +27,7 @@ ALLOWED: Mapping[List, frozenset[Role]] = {
     List.COUNTS: frozenset({Role.CSR, Role.WAREHOUSE, Role.FINANCE, Role.ADMIN}),
     List.BANK: frozenset({Role.FINANCE, Role.ADMIN}),
     List.DEAD_LETTERS: frozenset({Role.ADMIN}),
+    List.STANDING: frozenset({Role.ADMIN}),
 }
 """By list who looks after its rows, and sees who does."""
 
@@ -37,8 +38,8 @@ RowName = Annotated[str, StringConstraints(min_length=1, max_length=800, pattern
 
 class Ownership(BaseModel):
     """Who looks after a row of a list from now on; nobody where `owner` is left out. No name of a person. `name`: of a
-    return its id, of a count the SKU, of a dead letter its name, of a bank entry `<account>/<entry>`, in which a slash of
-    either is `%2F` and a percent sign `%25`."""
+    return its id, of a count the SKU, of a dead letter and of what stands still its name, of a bank entry
+    `<account>/<entry>`, in which a slash of either is `%2F` and a percent sign `%25`."""
 
     model_config = shown({"list": "bank", "name": "DE02120300000000202051/20260120-7", "owner": "ada"})
 

@@ -37,6 +37,7 @@ class List(StrEnum):
     COUNTS = "counts"
     BANK = "bank"
     DEAD_LETTERS = "dead_letters"
+    STANDING = "standing"
 
 
 class Owned(BaseModel):

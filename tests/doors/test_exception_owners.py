@@ -20,6 +20,7 @@ from oms.letters import api as letters_api
 from oms.letters.desk import DEAD, Letter
 from oms.owners import api, kept
 from oms.owners.kept import List, Owned, Owners
+from oms.standing.watch import Still, row_of
 from services.console.queues import QUEUES, Queue, row_name
 from services.fulfillment.returns_api import RETURNS
 from services.inventory.api import STOCK_ITEMS
@@ -207,6 +208,8 @@ def test_what_is_shown_of_a_row_and_names_it_is_what_its_door_says(queue: Queue)
     moments = {f"/{each.name.replace('_', '-')}": set(each.moments) for each in (*LISTS, letters_api.CURSOR)}
     letter = Letter("order:0:1", DEAD, "order", "order/o1", "PlaceHold", "not JSON", NOON)
     said["/dead-letters"] = set(letters_api.row_of(letter))
+    still = Still("order", "waiting", NOON, "orders wait", "the store is away", 3, "messages")
+    said["/standing"], moments["/standing"] = set(row_of(still)), {"since"}
     said["/claims"] |= {"order"}  # what its demand names (exceptions_page)
     assert {name for name, _ in queue.columns} <= said[queue.path]
     assert set(queue.key) <= said[queue.path]
