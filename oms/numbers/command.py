@@ -61,6 +61,7 @@ def show_numbers(
     stock: Annotated[bool, typer.Option("--stock", help="Turns and days of cover; needs --from and --to.")] = False,
     figure: Annotated[str | None, typer.Option("--evidence", help="The events behind a figure.")] = None,
     value: Annotated[str | None, typer.Option(help="With --evidence: of this day, channel, …, alone.")] = None,
+    currency: Annotated[str | None, typer.Option(help="With --evidence: of this currency alone.")] = None,
     query: Annotated[str | None, typer.Option(help=f"One of {', '.join(QUERIES)}.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -73,7 +74,7 @@ def show_numbers(
                 rows = ask(connection, _known("query", query, QUERIES).read_text(encoding="utf-8"))
             elif figure is not None:
                 _known("figure", figure, EVIDENCE)
-                rows = evidence(connection, figure, by, value, first, last)
+                rows = evidence(connection, figure, by, value, first, last, currency)
             elif stock:
                 if first is None or last is None or last <= first:
                     raise typer.BadParameter("--stock needs --from and a later --to")

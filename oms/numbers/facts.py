@@ -10,7 +10,18 @@ from typing import Any
 
 import duckdb
 
-__all__ = ["MEMORY_MB", "NothingExported", "Row", "ask", "facts", "written_at"]
+__all__ = [
+    "MEMORY_MB",
+    "NothingExported",
+    "Row",
+    "Written",
+    "ask",
+    "facts",
+    "make_facts",
+    "open_facts",
+    "written",
+    "written_at",
+]
 
 MEMORY_MB = 512
 """What DuckDB may keep in memory; the rest it puts aside on disk."""
@@ -27,12 +38,23 @@ class NothingExported(LookupError):
     """The folder holds no events; the text says what to do."""
 
 
-def written_at(folder: Path) -> datetime:
-    """When the newest file of a folder was written. Raises NothingExported."""
-    found = [each.stat().st_mtime for each in folder.glob(FILES)]
+Written = frozenset[tuple[str, int, int]]
+"""The files of an export: the path of each, when it was written (ns), and its bytes. Another export is another set."""
+
+
+def written(folder: Path) -> Written:
+    """The files of a folder. Raises NothingExported."""
+    found = frozenset(
+        (str(each), stat.st_mtime_ns, stat.st_size) for each in folder.glob(FILES) for stat in [each.stat()]
+    )
     if not found:
         raise NothingExported(_nothing(folder))
-    return datetime.fromtimestamp(max(found), UTC)
+    return found
+
+
+def written_at(folder: Path) -> datetime:
+    """When the newest file of a folder was written. Raises NothingExported."""
+    return datetime.fromtimestamp(max(at for _, at, _ in written(folder)) / 1e9, UTC)
 
 
 def _nothing(folder: Path) -> str:
@@ -44,17 +66,28 @@ def facts(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection in which facts.sql stands over the events of a folder. Raises NothingExported."""
     if not any(folder.glob(FILES)):
         raise NothingExported(_nothing(folder))
-    with duckdb.connect() as connection:
-        connection.execute(f"set memory_limit = '{MEMORY_MB}MB'")
-        connection.execute("set timezone = 'UTC'")
-        connection.execute("set autoinstall_known_extensions = false")
-        files = str(folder / FILES).replace("'", "''")
-        connection.execute(
-            f"create view events as select * exclude (value, day), cast(value as json) as value "
-            f"from read_parquet('{files}', hive_partitioning = true)"
-        )
-        connection.execute((_HERE / "facts.sql").read_text(encoding="utf-8"))
+    with open_facts() as connection:
+        make_facts(connection, folder)
         yield connection
+
+
+def open_facts() -> duckdb.DuckDBPyConnection:
+    """A connection in which facts can be made; whoever opens it closes it."""
+    connection = duckdb.connect()
+    connection.execute(f"set memory_limit = '{MEMORY_MB}MB'")
+    connection.execute("set timezone = 'UTC'")
+    connection.execute("set autoinstall_known_extensions = false")
+    return connection
+
+
+def make_facts(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Make the tables of facts.sql of the events of a folder."""
+    files = str(folder / FILES).replace("'", "''")
+    connection.execute(
+        f"create view events as select * exclude (value, day), cast(value as json) as value "
+        f"from read_parquet('{files}', hive_partitioning = true)"
+    )
+    connection.execute((_HERE / "facts.sql").read_text(encoding="utf-8"))
 
 
 def ask(connection: duckdb.DuckDBPyConnection, query: str, **given: Any) -> list[Row]:

@@ -1,6 +1,10 @@
 -- What the events say, one fact a row, each with the id of its event. Amounts are in minor units of `currency`.
 -- docs/analytics.md has what each figure means. The events themselves are `events`, made by facts.py.
 
+-- The days that were exported: from the first event's on, and before the one after the last's.
+create table exported_days as
+select min(cast(time as date)) as first_day, max(cast(time as date)) + 1 as day_after from events;
+
 -- Every line that goods leave by: of a kit its components. A line of an order that another system began is one too.
 create table order_heads as
 select stream as order_stream, id as event, time, cast(time as date) as day,

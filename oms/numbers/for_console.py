@@ -2,56 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from threading import Lock
+from typing import TypeVar
 
 import duckdb
 
-from oms.numbers.facts import NothingExported, facts, written_at
+from oms.numbers.counting import ANSWER_SECONDS, WAIT_SECONDS, Counting, CutOff, TooMany
+from oms.numbers.facts import NothingExported, written_at
 from oms.numbers.kpis import FORMULAS, By, evidence, key_figures, stock_figures
-from services.console.figures import Export, NoNumbers, Row
+from services.console.figures import Export, NoNumbers, NumbersBusy, Row
 
 __all__ = ["ExportedFigures"]
 
+T = TypeVar("T")
+
 
 class ExportedFigures:
-    """One question at a time is asked, so that the doors never keep more in memory than facts.MEMORY_MB for it."""
+    """One question at a time is asked, so that the doors never keep more in memory than facts.MEMORY_MB for it, and none
+    of the threads that other pages use."""
 
     formulas: Mapping[str, str] = FORMULAS
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._asking = Lock()
+        self._counting = Counting(folder)
 
-    def export(self) -> Export:
+    async def export(self) -> Export:
         """The folder, and when the newest of its files was written. Raises NoNumbers."""
         try:
-            return Export(str(self._folder), written_at(self._folder))
+            return Export(str(self._folder), await asyncio.to_thread(written_at, self._folder))
         except NothingExported as error:
             raise NoNumbers(f"{error}.") from error
 
-    def figures(self, by: str, since: date, until: date) -> Sequence[Row]:
-        """See kpis.key_figures. Raises NoNumbers."""
-        with self._facts() as connection:
-            return key_figures(connection, By(by), since, until)
+    async def figures(self, by: str, since: date, until: date) -> Sequence[Row]:
+        """See kpis.key_figures. Raises NoNumbers, NumbersBusy."""
+        return await self._ask(lambda facts: key_figures(facts, By(by), since, until))
 
-    def stock(self, since: date, until: date) -> Sequence[Row]:
-        """See kpis.stock_figures. Raises NoNumbers."""
-        with self._facts() as connection:
-            return stock_figures(connection, since, until)
+    async def stock(self, since: date, until: date) -> Sequence[Row]:
+        """See kpis.stock_figures. Raises NoNumbers, NumbersBusy."""
+        return await self._ask(lambda facts: stock_figures(facts, since, until))
 
-    def evidence(self, figure: str, by: str, value: str, since: date, until: date) -> Sequence[Row]:
-        """See kpis.evidence. Raises NoNumbers."""
-        with self._facts() as connection:
-            return evidence(connection, figure, By(by), value, since, until)
+    async def evidence(
+        self, figure: str, by: str, value: str, currency: str | None, since: date, until: date
+    ) -> Sequence[Row]:
+        """See kpis.evidence. Raises NoNumbers, NumbersBusy."""
+        return await self._ask(lambda facts: evidence(facts, figure, By(by), value, since, until, currency))
 
-    @contextmanager
-    def _facts(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    async def _ask(self, question: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
         try:
-            with self._asking, facts(self._folder) as connection:
-                yield connection
+            return await self._counting.ask(question)
         except NothingExported as error:
             raise NoNumbers(f"{error}.") from error
+        except TooMany as error:
+            raise NumbersBusy("Too many ask for numbers at this moment. Ask again in a minute.") from error
+        except CutOff as error:
+            raise NumbersBusy(
+                f"Counting took longer than {ANSWER_SECONDS:g} s and was ended. Ask for fewer days."
+            ) from error
+        except TimeoutError as error:
+            raise NumbersBusy(
+                f"There was no answer within {WAIT_SECONDS:g} s: others ask too, or a new export is being read, "
+                "which goes on. Ask again in a minute."
+            ) from error

@@ -98,25 +98,29 @@ def evidence(
     value: str | None = None,
     since: date | None = None,
     until: date | None = None,
+    currency: str | None = None,
 ) -> list[Row]:
-    """The first events behind a figure, of the orders that have a line with this `value` of `by`; each with its time,
-    type and order. Raises KeyError for a figure that there is none of."""
+    """The first events behind a figure, of the orders of this currency that have a line with this `value` of `by`; each
+    with its time, type and order. Raises KeyError for a figure that there is none of."""
     group = "'all'" if by is By.ALL else f"cast(l.{by} as varchar)"
     query = f"""
         select distinct e.time, e.id as event, e.name, b.order_stream as "order"
         from ({EVIDENCE[figure]}) b join events e on e.id = b.event
-        semi join (select order_stream from ({_LINES}) l where $value is null or {group} = $value) w
+        semi join (select order_stream from ({_LINES}) l where ($value is null or {group} = $value)
+            and ($currency is null or l.currency = $currency)) w
             on w.order_stream = b.order_stream
         order by e.time, e.id limit {EVIDENCE_MAX}
     """
-    return ask(connection, query, since=since, until=until, value=value)
+    return ask(connection, query, since=since, until=until, value=value, currency=currency)
 
 
 def stock_figures(connection: duckdb.DuckDBPyConnection, since: date, until: date) -> list[Row]:
     """By location and SKU, from `since` on and before `until`: units that left to customers, mean units on hand at the
-    end of a day, how often that stock was turned over, and for how many days it lasts at that pace."""
+    end of a day, how often that stock was turned over, and for how many days it lasts at that pace. `days` are those of
+    the span that were exported: before the first event and after the last one nobody knows what left."""
     query = """
-        with days as (select cast(unnest(generate_series($since, $until - 1, interval 1 day)) as date) as day),
+        with span as (select greatest(first_day, $since) as since, least(day_after, $until) as until from exported_days),
+        days as (select cast(unnest(generate_series(since, until - 1, interval 1 day)) as date) as day from span),
         shelves as (select distinct location, sku from stock_levels),
         daily as (
             select s.location, s.sku, d.day, coalesce(l.on_hand, 0) as on_hand
@@ -127,8 +131,9 @@ def stock_figures(connection: duckdb.DuckDBPyConnection, since: date, until: dat
         gone as (select location, sku, sum(units) as units from stock_gone
             where day >= $since and day < $until group by all)
         select location, sku, coalesce(g.units, 0) as units_gone, avg(on_hand) as mean_on_hand,
-            arg_max(on_hand, d.day) as on_hand, coalesce(g.units, 0) / nullif(avg(on_hand), 0) as turns,
-            arg_max(on_hand, d.day) * ($until - $since) / nullif(g.units, 0) as days_of_cover
+            arg_max(on_hand, d.day) as on_hand, count(*) as days,
+            coalesce(g.units, 0) / nullif(avg(on_hand), 0) as turns,
+            arg_max(on_hand, d.day) * count(*) / nullif(g.units, 0) as days_of_cover
         from daily d left join gone g using (location, sku) group by location, sku, g.units order by all
     """
     return ask(connection, query, since=since, until=until)

@@ -1,4 +1,4 @@
-"""What the page of numbers asks of whoever counts. Who that is, `oms` says; here is only what is asked."""
+"""What the pages of numbers ask of whoever counts. Who that is, `oms` says; here is only what is asked."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
 
-__all__ = ["Export", "Figures", "NoNumbers", "Row"]
+__all__ = ["Export", "Figures", "NoNumbers", "NumbersBusy", "Row"]
 
 Row = Mapping[str, Any]
 
 
 class NoNumbers(LookupError):
     """There is no export to count; the text says what to do."""
+
+
+class NumbersBusy(TimeoutError):
+    """An answer takes longer than anybody waits for it, or too many wait already; the text says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +29,21 @@ class Export:
 
 
 class Figures(Protocol):
-    """Who counts. Each raises NoNumbers."""
+    """Who counts. Each raises NoNumbers, and NumbersBusy."""
 
     formulas: Mapping[str, str]
 
-    def export(self) -> Export:
+    async def export(self) -> Export:
         """What is counted."""
 
-    def figures(self, by: str, since: date, until: date) -> Sequence[Row]:
+    async def figures(self, by: str, since: date, until: date) -> Sequence[Row]:
         """A row for each value of `by` and currency, of orders recorded from `since` on and before `until`."""
 
-    def stock(self, since: date, until: date) -> Sequence[Row]:
+    async def stock(self, since: date, until: date) -> Sequence[Row]:
         """A row an article and location: units gone to customers, mean units on hand and those of the last day, turns and
-        days of cover, of days from `since` on and before `until`."""
+        days of cover, of days from `since` on and before `until` that were exported, and how many these are."""
 
-    def evidence(self, figure: str, by: str, value: str, since: date, until: date) -> Sequence[Row]:
-        """The first events behind a figure: time, name and order of each."""
+    async def evidence(
+        self, figure: str, by: str, value: str, currency: str | None, since: date, until: date
+    ) -> Sequence[Row]:
+        """The first events behind a figure of a currency: time, name and order of each."""

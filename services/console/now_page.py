@@ -38,7 +38,7 @@ async def _now(request: Request) -> Response:
     counts = await parts.inside.get(session.token, "/dead-letters/counts")
     services = [{"name": name, **each} for name, each in (counts.said or {}).get("services", {}).items() if counts.fine]
     values = {"stands": stands, "flow": flow, "held": held_back(stands, now), "services": services, "live": True}
-    values = {**values, "trend": trend, "windows": WINDOWS, "spent": _spent(spent)}
+    values = {**values, "trend": trend, "windows": WINDOWS, "spent": _spent(spent), "hours": spent}
     return page(request, "now.html", {**values, "age": await age_of(parts, now)})
 
 

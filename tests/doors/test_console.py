@@ -89,16 +89,18 @@ class Uncounted:
 
     formulas: Mapping[str, str] = {}
 
-    def export(self) -> Export:
+    async def export(self) -> Export:
         raise NoNumbers("There is nothing.")
 
-    def figures(self, by: str, since: date, until: date) -> Sequence[Row]:
+    async def figures(self, by: str, since: date, until: date) -> Sequence[Row]:
         raise NoNumbers("There is nothing.")
 
-    def stock(self, since: date, until: date) -> Sequence[Row]:
+    async def stock(self, since: date, until: date) -> Sequence[Row]:
         raise NoNumbers("There is nothing.")
 
-    def evidence(self, figure: str, by: str, value: str, since: date, until: date) -> Sequence[Row]:
+    async def evidence(
+        self, figure: str, by: str, value: str, currency: str | None, since: date, until: date
+    ) -> Sequence[Row]:
         raise NoNumbers("There is nothing.")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import re
@@ -20,14 +21,14 @@ from oms.numbers.exporting import export
 from oms.numbers.facts import facts
 from oms.numbers.for_console import ExportedFigures
 from oms.numbers.kpis import FORMULAS, By, key_figures, stock_figures
-from services.console.figures import NoNumbers
+from services.console.figures import NoNumbers, NumbersBusy
 from services.console.questions import Questions
 from services.console.site import beside_doors, make_site
 from tests.doors.test_console import NO_ACCOUNTS, Tables, Untold, history, signed_in
 from tests.numbers.worlds import append, empty_log
 from tests.simulation.busy import busy_month
 
-EVER = {"from": "2000-01-01", "to": "2100-01-01"}
+EVER = {"from": "2025-06-01", "to": "2026-06-01"}
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +68,7 @@ def test_the_page_says_what_the_command_says(browser: TestClient, tokens: Tokens
     text = browser.get(f"/console/numbers.csv?{urlencode({**EVER, 'by': by})}").text
     shown = list(csv.DictReader(io.StringIO(text)))
     with facts(folder) as connection:
-        wanted = key_figures(connection, By(by), date(2000, 1, 1), date(2100, 1, 1))
+        wanted = key_figures(connection, By(by), date(2025, 6, 1), date(2026, 6, 1))
     assert wanted and [row["orders"] for row in shown] == [str(row["orders"]) for row in wanted]
     page = browser.get(f"/console/numbers?{urlencode({**EVER, 'by': by})}").text
     # each figure stands there with its formula, and where it was counted from
@@ -103,7 +104,36 @@ def test_turns_and_days_of_cover_are_those_of_the_command(browser: TestClient, t
     assert all(f">{row['sku']}</a>" in page for row in wanted)
 
 
-@pytest.mark.parametrize("days", [{"from": "soon"}, {"from": "2026-02-01", "to": "2026-02-01"}])
+PAGES = ("numbers", "numbers.csv", "numbers/stock", "numbers/stock.csv", "numbers/orders")
+
+
+@pytest.mark.parametrize("where", PAGES)
+def test_too_many_days_are_refused_before_anything_is_counted(
+    browser: TestClient, tokens: Tokens, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    signed_in(browser, tokens)
+    # given nobody who would count
+    monkeypatch.delattr(ExportedFigures, "_ask")
+    # when the days of all calendars are asked for, it is said how many may be
+    answer = browser.get(f"/console/{where}?from=1970-01-01&to=9999-01-01")
+    assert answer.status_code == 422 and "At most 366 days" in answer.text
+
+
+def test_counting_that_takes_too_long_is_said_to_be_so(
+    browser: TestClient, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def busy(self: ExportedFigures, question: object) -> None:
+        raise NumbersBusy("Ask for fewer days.")
+
+    signed_in(browser, tokens)
+    monkeypatch.setattr(ExportedFigures, "_ask", busy)
+    answer = browser.get(f"/console/numbers?{urlencode(EVER)}")
+    assert answer.status_code == 503 and "Ask for fewer days." in answer.text
+
+
+@pytest.mark.parametrize(
+    "days", [{"from": "soon"}, {"from": "2026-02-01", "to": "2026-02-01"}, {"to": "0001-01-05"}, {"to": "9999-12-31"}]
+)
 def test_days_that_are_none_are_said_to_be_so(browser: TestClient, tokens: Tokens, days: dict[str, str]) -> None:
     signed_in(browser, tokens)
     assert browser.get(f"/console/numbers?{urlencode(days)}").status_code == 422
@@ -117,11 +147,11 @@ def test_who_works_in_a_warehouse_alone_sees_no_numbers(browser: TestClient, tok
 def test_without_an_export_it_is_said_how_to_make_one(tmp_path: Path) -> None:
     figures = ExportedFigures(tmp_path)
     with pytest.raises(NoNumbers, match="oms export"):
-        figures.figures("day", date(2026, 1, 1), date(2026, 2, 1))
+        asyncio.run(figures.figures("day", date(2026, 1, 1), date(2026, 2, 1)))
     with pytest.raises(NoNumbers, match="oms export"):
-        figures.export()
+        asyncio.run(figures.export())
 
 
 def test_an_export_is_as_old_as_its_newest_file(folder: Path) -> None:
-    at = ExportedFigures(folder).export().at
+    at = asyncio.run(ExportedFigures(folder).export()).at
     assert timedelta(0) <= datetime.now(UTC) - at < timedelta(hours=1)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from services.console.charts import Chart, bars, steps
+from services.console.showing import HERE
 
 
 def test_the_highest_bar_fills_the_picture_and_parts_stand_upon_each_other() -> None:
@@ -38,3 +41,23 @@ def test_levels_below_none_are_drawn_below_none() -> None:
 
 def test_nothing_is_an_empty_chart() -> None:
     assert steps("Stock", [], "", "") == Chart("Stock")
+
+
+def test_parts_of_a_bar_are_told_apart_without_their_colours() -> None:
+    # given the looks of both schemes, what fills one part differs in lightness from what fills the other (WCAG 1.4.11)
+    looks = (HERE / "static/console.css").read_text(encoding="utf-8")
+    fills = [re.search(rf"\.chart rect\.{kind} {{ fill: var\(--(\w+)\)", looks) for kind in ("working", "waiting")]
+    for scheme in looks.split("@media (prefers-color-scheme: dark)")[:2]:
+        first, second = sorted(_lightness(scheme, found.group(1)) for found in fills if found)
+        assert (second + 0.05) / (first + 0.05) >= 3
+    # and the other is drawn all the same, by its outline
+    assert re.search(r"\.chart rect\.waiting {[^}]*stroke: var\(--warn\)", looks)
+
+
+def _lightness(scheme: str, name: str) -> float:
+    """Relative luminance of a colour (WCAG 2.2), between 0 and 1."""
+    found = re.search(rf"--{name}: #(\w{{6}})", scheme)
+    assert found is not None
+    parts = [int(found.group(1)[place : place + 2], 16) / 255 for place in (0, 2, 4)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
