@@ -15,7 +15,7 @@ from chassis.problems import Problem, ProblemKind
 from chassis.reading import Reads, Seen
 from contracts.message import parse_instant
 
-__all__ = ["At", "seen_at"]
+__all__ = ["At", "moment_of", "seen_at"]
 
 At = Annotated[
     str | None,
@@ -30,10 +30,11 @@ At = Annotated[
 def seen_at(reads: Reads, name: str, at: str | None) -> Seen:
     """A stream as it was recorded `at`, or as it is now; version 0 where nothing had happened by then. Raises Problem
     for an `at` that says neither."""
-    return reads.stream(name) if at is None else reads.stream_as_recorded(name, _moment(at))
+    return reads.stream(name) if at is None else reads.stream_as_recorded(name, moment_of(at))
 
 
-def _moment(at: str) -> datetime | int:
+def moment_of(at: str) -> datetime | int:
+    """The instant, or the offset, that an `at` names. Raises Problem where it names neither."""
     if at.isascii() and at.isdigit():
         return int(at)
     try:

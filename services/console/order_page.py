@@ -6,15 +6,16 @@ What is shown comes from the HTTP doors and from the streams of the services. Wh
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from contracts.order import Bucket
-from services.console.histories import Histories
+from services.console.histories import Histories, all_of
 from services.console.inside import Inside
-from services.console.questions import Questions
+from services.console.questions import Questions, as_of
 
 __all__ = ["Entry", "Page", "order_page"]
 
@@ -23,6 +24,12 @@ Entry = dict[str, Any]
 
 STREAMS_MAX = 200
 """Streams whose events one timeline shows: an order, its payment, the work of nodes, shipments."""
+
+EVENTS_MAX = 20_000
+"""Events of one timeline; of more the last ones, and how many were left out."""
+
+PAGE_EVENTS = 500
+"""Events on one page of a timeline, the last page first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,55 +42,77 @@ class Page:
 
 
 async def order_page(
-    inside: Inside, questions: Questions, histories: Histories, token: str, name: str, at: str | None
+    inside: Inside,
+    questions: Questions,
+    histories: Histories,
+    token: str,
+    name: str,
+    at: str | None = None,
+    number: int | None = None,
 ) -> Page:
-    """Everything about an order, as it was recorded `at` a moment where that is given. Raises StoreAway."""
+    """Everything about an order, as it was recorded `at` a moment where that is given, with a page of its timeline: the one
+    of this `number`, or that of the last event that is shown. Raises StoreAway."""
     shown = await inside.get(token, f"/orders/{name}", at=at)
     if not shown.fine:
         return Page(trouble=shown.trouble, status=shown.status)
+    try:
+        then = datetime.now(UTC) if at is None else _moment(at)
+    except ValueError:
+        return Page(trouble="Say a moment with its zone, such as 2026-01-05T09:00:00Z.", status=400)
     order = shown.said
     identifier = order["order_id"]
     why, payment, noted = await asyncio.gather(
-        inside.get(token, f"/orders/{identifier}/why"),
+        inside.get(token, f"/orders/{identifier}/why", at=at),
         inside.get(token, f"/payments/{identifier}", at=at),
         inside.get(token, f"/orders/{identifier}/notes"),
     )
     notes = noted.said["notes"] if noted.fine else []
     visits = await asyncio.to_thread(questions.visits, identifier)
     things = sorted({visit.thing for visit in visits if visit.thing != f"order/{identifier}"})
-    shipments = await _shipments(inside, token, order)
+    shipments = await _shipments(inside, token, order, at)
     streams = [
         f"order/{identifier}",
         f"payment/{identifier}",
         *things,
         *(f"shipment/{each['id']}" for each in shipments),
     ]
-    entries = await asyncio.to_thread(_timeline, histories, streams[:STREAMS_MAX])
-    moments = list(dict.fromkeys(entry["when"] for entry in entries))
+    everything, left_out = await asyncio.to_thread(_timeline, histories, streams[:STREAMS_MAX])
+    entries = everything
     if at is not None:
-        entries = [entry for entry in entries if _moment(entry["when"]) <= _moment(at)]
-        visits = [visit for visit in visits if visit.entered <= _moment(at)]
-        notes = [note for note in notes if _moment(note["when"]) <= _moment(at)]
+        entries = [entry for entry in everything if _moment(entry["when"]) <= then]
+        visits = as_of(visits, then)
+        notes = [note for note in notes if _moment(note["when"]) <= then]
+    pages = max(1, -(-len(everything) // PAGE_EVENTS))
+    if number is None or not 0 < number <= pages:
+        number = max(0, len(entries) - 1) // PAGE_EVENTS + 1
+    first, end = (number - 1) * PAGE_EVENTS, number * PAGE_EVENTS
+    moments = _moments(everything[first:end])
     return Page(
         {
             "order": order,
             "why": why.said if why.fine else {"sentence": why.trouble},
             "payment": payment.said if payment.fine else None,
-            "shipments": shipments if at is None else (),
+            "shipments": shipments,
             "notes": notes,
             "visits": visits,
             "timeline": entries,
+            "shown": entries[first:end],
+            "page_number": number,
+            "pages_of": pages,
+            "left_out": left_out,
             "moments": moments,
-            "chosen": _chosen(moments, at),
+            "chosen": _chosen(moments, then),
+            "newest": everything[-1]["when"] if everything else None,
             "at": at,
+            "then": then,
             "buckets": _buckets(order),
         }
     )
 
 
-async def _shipments(inside: Inside, token: str, order: Mapping[str, Any]) -> list[Any]:
+async def _shipments(inside: Inside, token: str, order: Mapping[str, Any], at: str | None) -> list[Any]:
     asked = [each["shipment"] for each in order["fulfillment_orders"] if each.get("shipment")]
-    answers = await asyncio.gather(*(inside.get(token, f"/shipments/{name}") for name in asked[:STREAMS_MAX]))
+    answers = await asyncio.gather(*(inside.get(token, f"/shipments/{name}", at=at) for name in asked[:STREAMS_MAX]))
     return [answer.said for answer in answers if answer.fine]
 
 
@@ -93,19 +122,24 @@ def _buckets(order: Mapping[str, Any]) -> list[str]:
     return [bucket.value for bucket in Bucket if bucket.value in used]
 
 
-def _timeline(histories: Histories, streams: Sequence[str]) -> list[Entry]:
-    """Events of all these streams in the order in which they were recorded, those of one moment by what caused what."""
-    found: list[Entry] = []
+def _timeline(histories: Histories, streams: Sequence[str]) -> tuple[list[Entry], int]:
+    """Events of all these streams in the order in which they were recorded, those of one moment by what caused what, each
+    with the page that it is on; and how many of the first ones were left out."""
+    read, found = 0, list[Entry]()
     for stream in streams:
-        for event in histories(stream):
-            kind = stream.partition("/")[0]
-            found.append({**event, "service": kind.replace("_", " "), "reason": _decided(event)})
-    found.sort(key=lambda entry: (entry["when"], entry["version"]))
+        kind, last = stream.partition("/")[0].replace("_", " "), deque[Mapping[str, Any]](maxlen=EVENTS_MAX)
+        for event in all_of(histories, stream):
+            last.append(event)
+            read += 1
+        found += [{**event, "service": kind, "reason": _decided(event)} for event in last]
+        found = sorted(found, key=lambda entry: (entry["when"], entry["version"]))[-EVENTS_MAX:]
     by_id = {entry["id"]: entry for entry in found}
+    for place, entry in enumerate(found):
+        entry["page"] = place // PAGE_EVENTS + 1
     for entry in found:
         cause = by_id.get(entry["caused_by"])
-        entry["cause"] = None if cause is None else {"id": cause["id"], "what": cause["what"]}
-    return found
+        entry["cause"] = None if cause is None else {name: cause[name] for name in ("id", "what", "page")}
+    return found, read - len(found)
 
 
 def _decided(event: Mapping[str, Any]) -> str:
@@ -143,7 +177,14 @@ def _moment(text: str) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def _chosen(moments: Sequence[str], at: str | None) -> int:
-    if at is None:
-        return max(0, len(moments) - 1)
-    return max(0, sum(_moment(moment) <= _moment(at) for moment in moments) - 1)
+def _moments(entries: Sequence[Entry]) -> dict[str, str]:
+    """The moments at which something of this was recorded, each with what was recorded first then, and how much more."""
+    found: dict[str, list[str]] = {}
+    for entry in entries:
+        found.setdefault(entry["when"], []).append(entry["what"])
+    return {when: what[0] + (f" and {len(what) - 1} more" if len(what) > 1 else "") for when, what in found.items()}
+
+
+def _chosen(moments: Iterable[str], then: datetime) -> int:
+    """The place of the last of these moments that is not after this one."""
+    return max(0, sum(_moment(moment) <= then for moment in moments) - 1)

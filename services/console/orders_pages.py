@@ -24,6 +24,8 @@ __all__ = ["ROUTES"]
 NAME_CHARS_MAX = 80
 """Of what somebody calls a search that they keep."""
 
+PAGE_DIGITS_MAX = 6
+
 STEP_COLUMNS = ("thing", "location", "step", "entered", "left")
 LINE_COLUMNS = ("line", "sku", "description", "unit", "quantity", "amount", "currency")
 PACKAGE_COLUMNS = ("shipment", "location", "carrier", "service", "stage", "package", "tracking_number", "sscc")
@@ -149,11 +151,17 @@ async def _shown(request: Request) -> Mapping[str, Any]:
     parts = parts_of(request)
     shown = await order_page(
         parts.inside, parts.questions, parts.histories, session.token, request.path_params["name"],
-        request.query_params.get("at"),
+        request.query_params.get("at") or None, _number(request),
     )  # fmt: skip
     if shown.trouble:
         raise Refused(shown.status, "No such order", shown.trouble)
     return shown.values
+
+
+def _number(request: Request) -> int | None:
+    """Which page of the timeline is asked for; None where none is."""
+    given = request.query_params.get("page", "")
+    return int(given) if given.isascii() and given.isdigit() and len(given) <= PAGE_DIGITS_MAX else None
 
 
 async def _act(request: Request) -> Response:

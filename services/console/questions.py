@@ -6,14 +6,28 @@ SQL and the rows that it gives, nothing of HTML. Durations are seconds; times ar
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, LiteralString
 
 from services.console.flow import ABOUT, ENDS, Step, StepKind
 from services.console.matching import Rows, sources
 
-__all__ = ["PAGE_ROWS", "Card", "Flow", "Found", "Questions", "Spent", "Stand", "Took", "Visit", "held_back"]
+__all__ = [
+    "PAGE_ROWS",
+    "Card",
+    "Flow",
+    "Found",
+    "Held",
+    "Passed",
+    "Questions",
+    "Spent",
+    "Stand",
+    "Took",
+    "Visit",
+    "as_of",
+    "held_back",
+]
 
 PAGE_ROWS = 50
 """Orders on one page of a list."""
@@ -36,7 +50,11 @@ WINDOW = timedelta(hours=24)
 
 HOUR = timedelta(hours=1)
 OLD = timedelta(minutes=1)
-"""What stands at a step for less has just come."""
+"""Steps that usually take less are compared with this: nobody waits for what takes seconds in the place of one."""
+
+SLOWER = 2.0
+"""So many times its usual duration a step has to take before it holds the flow back. Half of what passes takes longer than
+the median, and what does so stands there longer: without some room a step would be named that works as ever."""
 
 HOURS = 24
 """Hours of a trend."""
@@ -84,7 +102,8 @@ class Found:
 @dataclass(frozen=True, slots=True)
 class Stand:
     """A step now: how many things stand there, the oldest and since when; how many left it within the last hour and the
-    hour before, and how long those of a day stood there."""
+    hour before, and how long those of a day stood there. `half`: half of what stands there came then or before; `usual`:
+    how long half of those had stood there at most that left it in the time that `usual_of` names."""
 
     step: Step
     count: int
@@ -95,6 +114,29 @@ class Stand:
     p50: float | None
     p90: float | None
     p99: float | None
+    half: datetime | None = None
+    usual: float | None = None
+    usual_of: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The step that holds the flow back: how long half of what stands there has stood at least, `times` its usual duration
+    at least, and in how long what is there has left at the rate of the last hour (None where nothing did)."""
+
+    stand: Stand
+    stood: float
+    times: float
+    empties: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """How many went on from a step to the one that came next."""
+
+    source: Step
+    target: Step
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,10 +265,10 @@ class Questions:
     def stands(self, now: datetime) -> list[Stand]:
         """Every step at which something stands or stood within a day, in the order in which an order passes them."""
         standing = {
-            step: (count, since, order)
-            for step, count, since, order in self._rows(
-                "select step, count(*), min(since), (array_agg(order_id order by since, order_id))[1] from standing"
-                " where step = any(%s) group by step",
+            step: numbers
+            for step, *numbers in self._rows(
+                "select step, count(*), min(since), (array_agg(order_id order by since, order_id))[1],"
+                " percentile_disc(0.5) within group (order by since) from standing where step = any(%s) group by step",
                 [ORDER_STEPS],
             )
         }
@@ -239,13 +281,47 @@ class Questions:
                 [now - HOUR, now - HOUR, now - 2 * HOUR, now - WINDOW],
             )
         }
+        usual = self._usual(now)
         found = []
         for step in ABOUT:
-            count, oldest, order = standing.get(step.value, (0, None, None))
+            count, oldest, order, half = standing.get(step.value, (0, None, None, None))
             hour, before, percentiles = left.get(step.value, (0, 0, (None, None, None)))
             if count or percentiles[0] is not None:
-                found.append(Stand(step, count, oldest, order, hour, before, *percentiles))
+                took, of = usual.get(step.value) or (percentiles[0], "the last 24 hours")
+                stand = Stand(step, count, oldest, order, hour, before, *percentiles)
+                found.append(replace(stand, half=half, usual=took, usual_of=of))
         return found
+
+    def _usual(self, now: datetime) -> dict[str, tuple[float, str]]:
+        """How long half of those had stood at a step at most that left it yesterday, or a week ago where yesterday none
+        did; and which of both."""
+        days = {"the day a week ago": timedelta(days=7), "yesterday": WINDOW}
+        begins, ends = [now - WINDOW - back for back in days.values()], [now - back for back in days.values()]
+        rows = self._rows(
+            "select compared.name, step, percentile_cont(0.5) within group (order by extract(epoch from left_at - entered))"
+            " from unnest(%s::text[], %s::timestamptz[], %s::timestamptz[]) as compared (name, begins, ends)"
+            " join visits on left_at > begins and left_at <= ends where step = any(%s) group by compared.name, step",
+            [list(days), begins, ends, TOLD],
+        )
+        known = {(name, step): float(median) for name, step, median in rows}
+        return {step: (known[name, step], name) for name in days for step in TOLD if (name, step) in known}
+
+    def passed(self, now: datetime) -> list[Passed]:
+        """From which step to which things went within the last hour, in the order in which they pass steps."""
+        # Whatever left a step within the hour stands at, or left within it too, all steps that came after. Of steps that
+        # were passed in one moment the one comes first that orders pass first.
+        passing = (*ABOUT, *(step for step in Step if step in ENDS))
+        rows = self._rows(
+            "select step, went_to, count(*) from (select step, left_at, lead(step) over (partition by thing"
+            " order by entered, left_at nulls last, array_position(%s::text[], step)) as went_to from (select thing, step, entered, left_at from visits"
+            " where left_at > %s and left_at <= %s union all select thing, step, since, null from standing where thing in"
+            " (select thing from visits where left_at > %s and left_at <= %s)) as each) as moved"
+            " where left_at is not null and went_to is not null group by step, went_to",
+            [[step.value for step in passing], now - HOUR, now, now - HOUR, now],
+        )
+        places = {step: place for place, step in enumerate(passing)}
+        found = [Passed(Step(source), Step(target), int(count)) for source, target, count in rows]
+        return sorted(found, key=lambda each: (places[each.source], places[each.target]))
 
     def trend(self, now: datetime) -> dict[Step, dict[str, Took]]:
         """How long those took that left a step: within the last hour, and within the hours that it is compared with."""
@@ -351,13 +427,32 @@ def _card(row: tuple[Any, ...]) -> Card:
     return Card(*known, Step(step) if step else None, since, holds, because)  # type: ignore[call-arg]  # as selected
 
 
-def held_back(stands: Sequence[Stand], now: datetime) -> tuple[Stand, float | None] | None:
-    """The step that holds the flow back, and the hours that it takes to empty at the rate of the last hour (None where
-    nothing left it): by Little's law what stands there over what leaves it. A step where nothing is old is none, nor is
-    that at nodes, whose work is told apart."""
-    told_apart = (each for each in stands if each.step is not Step.AT_NODES)
-    old = [each for each in told_apart if each.count and each.oldest and now - each.oldest > OLD]
-    if not old:
-        return None
-    worst = max(old, key=lambda each: (each.count / max(each.left_hour, 0.5), each.count))
-    return worst, (worst.count / worst.left_hour if worst.left_hour else None)
+def held_back(stands: Sequence[Stand], now: datetime) -> Held | None:
+    """The step that holds the flow back: the one that takes longest compared with its own usual duration, and SLOWER times
+    that at least.
+
+    It takes as long as half of what is there has stood already, but no longer than until what is there has left at the
+    rate of the last hour (Little's law): one thing that stands long while all others pass holds nothing back, nor do many
+    that have just come. A usual duration below OLD counts as OLD; a step that nothing left for a day, yesterday or a week
+    ago is compared with a day. That at nodes is left out: its work is told apart."""
+    held = [_held(each, now) for each in stands if each.count and each.half and each.step is not Step.AT_NODES]
+    slow = [each for each in held if each.times >= SLOWER]
+    return max(slow, key=lambda each: (each.times, each.stand.count), default=None)
+
+
+def _held(stand: Stand, now: datetime) -> Held:
+    assert stand.half is not None, "something stands there"
+    stood = (now - stand.half).total_seconds()
+    empties = stand.count / stand.left_hour * HOUR.total_seconds() if stand.left_hour else None
+    usual = WINDOW.total_seconds() if stand.usual is None else max(stand.usual, OLD.total_seconds())
+    takes = stood if empties is None else min(stood, empties)
+    return Held(stand, stood, takes / usual, empties)
+
+
+def as_of(visits: Sequence[Visit], then: datetime) -> list[Visit]:
+    """The steps of an order as they were known at a moment: what was left later still stood there."""
+    return [
+        visit if visit.left is None or visit.left <= then else replace(visit, left=None)
+        for visit in visits
+        if visit.entered <= then
+    ]

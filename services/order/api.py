@@ -21,7 +21,7 @@ from chassis.description import may_answer, shown
 from chassis.doors import Door
 from chassis.listing import CountAsked, Listing, PageAsked, any_of, list_page, text_key
 from chassis.problems import Problem, ProblemKind
-from chassis.recorded import At, seen_at
+from chassis.recorded import At, moment_of, seen_at
 from chassis.store import Recorded
 from chassis.web import Caller, Gate, Name, Standing, caller_of, seen_answer, submit, timeline
 from contracts.channel import LINES_MAX, ChannelOrder, OpenOrder
@@ -256,13 +256,15 @@ def _add_reads(routes: APIRouter, gate: Gate) -> None:
         return seen_answer(seen, order_view(seen.stream))
 
     @routes.get("/orders/{name}/why", openapi_extra=NAMED)
-    def why(name: str) -> dict[str, Any]:
-        """What an order waits for: in a sentence, since when, until when, and who can move it."""
+    def why(name: str, at: At = None) -> dict[str, Any]:
+        """What an order waits for: in a sentence, since when, until when, and who can move it; as it was recorded `at` a
+        moment."""
         target = find_order(gate.reads, name)
         followed = gate.reads.followed(target)
-        found = waiting(target, (_happened(event) for event in gate.reads.events(target)))
+        until = None if at is None else moment_of(at)
+        found = waiting(target, (_happened(event) for event in gate.reads.events(target, until)))
         if found is None:
-            raise unknown_order(name)
+            raise unknown_order(name, at)
         return {**waiting_view(found), "followed": followed.document()}
 
     @routes.get("/orders/{name}/timeline", openapi_extra=NAMED)

@@ -38,6 +38,7 @@ __all__ = [
     "room",
     "secured",
     "to_leave",
+    "to_pay",
     "value_for",
     "waiting",
     "worth_nothing",
@@ -183,6 +184,12 @@ def _set_against(state: OrderStream, each: Exchange) -> int:
 def owed_in_money(state: OrderStream) -> int:
     """What has to be secured for the order in all, beside what another system settled and what credit pays."""
     return due(state.order) - state.order.settled - sum(_set_against(state, each) for each in exchanges(state))
+
+
+def to_pay(state: OrderStream) -> int:
+    """What of what is owed was not captured yet, beside what another system settled and what credit pays. What is bought on
+    account is captured when it is charged there, whenever the buyer pays."""
+    return max(0, owed_in_money(state) - (state.order.captured - state.order.captured_before))
 
 
 def secured(state: OrderStream) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 from chassis.stream import Stream
 from contracts.message import format_instant
 from contracts.order import ChangeProposed, PackageWentAstray, ShipGroup
-from services.order.exchange_money import exchanges, open_units, to_leave
+from services.order.exchange_money import exchanges, open_units, to_leave, to_pay
 from services.order.exchange_state import Exchange
 from services.order.notices import Notice
 from services.order.order import BUCKETS, Hold, LineState, OrderState, due, line_of, status
@@ -48,6 +48,7 @@ def order_view(stream: Stream) -> dict[str, Any]:
         "currency": placed.currency,
         "total": placed.totals.total.amount,
         "due": due(order),
+        "to_pay": to_pay(state),
         "captured": order.captured,
         "refunded": state.refunds.refunded,
         "credit": state.refunds.credit,

@@ -134,13 +134,13 @@ def shown_order() -> dict[str, Any]:
     return {
         "order_id": ORDER_ID, "number": "QQNX5-E2MGN-U", "status": "in_fulfillment", "version": 9, "changed_at": "2026",
         "placed_at": "2026", "seller": "acme", "channel": "web", "channel_account": "shop", "external_id": NAME,
-        "currency": "EUR", "total": 2598, "due": 2598, "captured": 0, "refunded": 0, "credit": 0, "ship_groups": [],
+        "currency": "EUR", "total": 2598, "due": 2598, "to_pay": 2598, "captured": 0, "refunded": 0, "credit": 0, "ship_groups": [],
         "holds": [], "astray": [], "change": None, "lines": [line], "returns": [], "refunds": [], "exchanges": [], "fulfillment_orders": [],
     }  # fmt: skip
 
 
 def history(stream: str, after: int = 0) -> Sequence[Mapping[str, Any]]:
-    if not stream.startswith("order/"):
+    if after or not stream.startswith("order/"):
         return ()
     who = {"kind": "channel", "subject": "shop"}
     event = {"version": 1, "what": "OrderPlaced", "when": "2026-01-05T09:00:00.000Z", "who": who, "why": NAME}

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
+from typing import Any
 
 import psycopg
 import pytest
@@ -258,6 +262,41 @@ def test_orders_are_found_by_people_until_these_are_forgotten(database: str, nam
         tables.follow(placed("3", "ada", "Ada Lovelace"))
         assert found("ada@example.org") == ["3"]
         connection.execute(SQL("drop schema {} cascade").format(Identifier(namespace)))
+
+
+def test_what_left_a_step_within_the_hour_went_on_to_the_one_that_came_next(questions: Questions, rows: Rows) -> None:
+    # given all steps that anything passed, in the order in which it did, and the moment after the last was left
+    passing = [*ABOUT, *(step for step in Step if step not in ABOUT)]
+    passed = rows("select thing, step, entered, left_at from visits", [])
+    standing = rows("select thing, step, since, null from standing", [])
+    now = max(left for *_, left in passed)
+    ways: dict[str, list[tuple[Any, ...]]] = {}
+    for thing, step, entered, left in (*passed, *standing):
+        ways.setdefault(thing, []).append((entered, left is None, left or entered, passing.index(step), step, left))
+    # then those pairs of neighbours are counted whose first was left within the hour, and nothing is counted twice
+    expected: Counter[tuple[str, str]] = Counter()
+    for way in ways.values():
+        for (*_, step, left), (*_, after, _) in pairwise(sorted(way)):
+            if left is not None and now - HOUR < left <= now:
+                expected[step, after] += 1
+    found = questions.passed(now)
+    assert expected and {(each.source.value, each.target.value): each.count for each in found} == expected
+    assert sum(each.count for each in found) == sum(now - HOUR < left <= now for *_, left in passed)
+
+
+def test_a_step_is_compared_with_what_was_usual_yesterday_or_a_week_ago(questions: Questions, rows: Rows) -> None:
+    # given two days and a week after the last steps were left
+    times = [(step, entered, left) for step, entered, left in rows("select step, entered, left_at from visits", [])]
+    last = max(left for _, _, left in times)
+    for back, named in ((2, "yesterday"), (8, "the day a week ago")):
+        now = last + timedelta(days=back - 1)
+        usual = {each.step: each for each in questions.stands(now) if each.usual_of == named}
+        # then that day's median is the usual one of each step at which anything stands
+        day = [each for each in times if last - timedelta(days=1) < each[2] <= last]
+        assert usual
+        for step, stand in usual.items():
+            took = [(left - entered).total_seconds() for each, entered, left in day if each == step]
+            assert stand.usual == pytest.approx(median(took))
 
 
 def test_how_long_steps_took_is_compared_by_the_hour_and_adds_up(questions: Questions, rows: Rows) -> None:

@@ -340,6 +340,10 @@ def test_an_order_says_what_it_waits_for_and_how_it_was(site: Site) -> None:
     eventually(lambda: site.status("1006") == "in_fulfillment", because="the order at its node")
     assert site.http.get("/orders/1006", params={"at": then}).json()["status"] == "backordered"
     assert site.get(placed["location"])["status"] != "backordered"
+    # and so is what it waited for
+    before = site.http.get("/orders/1006/why", params={"at": then}).json()
+    assert "to arrive" in before["sentence"] and "to arrive" not in site.get("/orders/1006/why")["sentence"]
+    assert site.http.get("/orders/1006/why", params={"at": "2020-01-01T00:00:00Z"}).status_code == 404
     # and before it was placed, or at no time at all, the answer says what to do
     assert site.http.get("/orders/1006", params={"at": "2020-01-01T00:00:00Z"}).status_code == 404
     assert "with its zone" in site.http.get("/orders/1006", params={"at": "yesterday"}).json()["detail"]

@@ -152,6 +152,7 @@ function wrong(answer, page) {
 const within = () => AbortSignal.timeout(ANSWER_MS);
 
 async function ask() {
+  if (!document.querySelector("main[data-live]")) { return; }  // an order as it was stays so
   const address = location.href, begun = new Date();
   let why, page;
   try {
@@ -220,7 +221,8 @@ function lost(why) {
   if (first || trouble.page) { refresh(); }  // the page itself knows why
 }
 
-if (document.querySelector("main[data-live]")) {
+const listens = document.querySelector("main[data-live]") !== null;
+if (listens) {
   listen();
   document.addEventListener("visibilitychange", () => { if (!document.hidden) { refresh(); } });
 }
@@ -278,13 +280,41 @@ document.addEventListener("submit", (event) => {
   count();
 });
 
-// The time slider of an order: moving it shows the order as it was recorded then.
-document.addEventListener("change", (event) => {
-  if (event.target.matches("input[data-moments]")) {
-    const moments = JSON.parse(event.target.dataset.moments);
-    const address = new URL(location.href);
-    const chosen = Number(event.target.value);
-    if (chosen >= moments.length - 1) { address.searchParams.delete("at"); } else { address.searchParams.set("at", moments[chosen]); }
-    location.assign(address);
+// The time slider of an order: moving it shows the order as it was recorded then, in this page, so that it keeps the focus.
+// Where several moves come at once, the last one counts.
+document.documentElement.classList.add("scripts");
+let moves = 0;
+async function travel(slider) {
+  const move = ++moves;
+  await pause(GATHER_MS);
+  if (move !== moves) { return; }
+  const address = new URL(location.pathname, location.href);
+  const moment = JSON.parse(slider.dataset.moments)[Number(slider.value)];
+  if (moment !== slider.dataset.newest) { address.searchParams.set("at", moment); }
+  let page;
+  try {
+    const answer = await fetch(address, { signal: within() });
+    page = parsed(await answer.text());
+    if (wrong(answer, page)) { page = null; }
+  } catch {
+    page = null;
   }
+  if (move !== moves) { return; }
+  // What cannot be shown here is gone to, as is a page that has to be loaded to be live.
+  if (!page || (page.querySelector("main[data-live]") && !listens)) {
+    address.hash = slider.id;
+    location.assign(address);
+    return;
+  }
+  history.replaceState(null, "", address);
+  shown = new Date();
+  trouble.page = "";
+  patch(document.querySelector("main"), page.querySelector("main"), true);
+  patch(document.getElementById("age"), page.getElementById("age"));
+  say();
+}
+
+document.addEventListener("change", (event) => {
+  if (event.target.matches("#moment")) { travel(event.target); }
 });
+if (location.hash === "#moment") { document.getElementById("moment")?.focus(); }
