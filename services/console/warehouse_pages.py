@@ -8,11 +8,12 @@ No code of a work or of an article does a step: that does a button, or the code 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -52,6 +53,9 @@ COUNTED = ("pick", "pack")
 """Steps that are done only with what was counted."""
 
 CODE_CHARS_MAX = 200
+GTIN = re.compile(r"[0-9]{8,14}")
+ARTICLES_ASKED_MAX = 100
+"""Articles of a work whose GTINs are looked up, where a code is none of their names."""
 
 
 class Told(StrEnum):
@@ -232,13 +236,28 @@ async def _scan(request: Request) -> Response:
         if fields.get("next"):
             return _again(work, *count.scanned(NEXT_PACKAGE))
         if code and code != work["id"]:
-            return _again(work, *count.scanned(code), code)
+            return _again(work, *count.scanned(await _article(request, count, code)), code)
         return _again(work, count, Told.HERE if code else None, code)
     if any(line["sku"] == code for line in work["lines"]):
         return _again(work, count, Told.NOTHING_TO_COUNT, code)
     if code in ("", work["id"]):
         return _again(work, count, Told.HERE if code else None, code)
     return RedirectResponse(f"{CONSOLE}/warehouse?{urlencode({'scan': code})}", status_code=303)
+
+
+async def _article(request: Request, count: Count, code: str) -> str:
+    """The article of a work that a code on its goods means: its name, or its GTIN, as it was described."""
+    session, _ = who_of(request)
+    articles = list(dict.fromkeys(line.sku for line in count.lines))[:ARTICLES_ASKED_MAX]
+    if code in articles or not GTIN.fullmatch(code):
+        return code
+    inside = parts_of(request).inside
+    answers = await asyncio.gather(*(inside.get(session.token, f"/items/{quote(sku, safe='')}") for sku in articles))
+    # The same number is written with more or fewer zeros before it: GTIN-8, UPC, EAN-13, GTIN-14.
+    described = {
+        sku: str(answer.said.get("gtin", "")) for sku, answer in zip(articles, answers, strict=True) if answer.fine
+    }
+    return next((sku for sku, gtin in described.items() if gtin.lstrip("0") == code.lstrip("0")), code)
 
 
 def _again(work: Mapping[str, Any], count: Count, came: Came | Told | None = None, code: str = "") -> Response:

@@ -189,6 +189,29 @@ def test_what_was_typed_and_chosen_stays_while_the_page_follows(shop: Shop, page
     expect(page.get_by_label("Why less of line 1")).to_have_value("damaged")
 
 
+@pytest.mark.parametrize(("was", "button", "becomes"), [("open", "Accept", "packed"), ("accepted", "Picked", "picked")])
+def test_a_button_under_a_finger_becomes_no_other_button(
+    shop: Shop, page: Page, was: str, button: str, becomes: str
+) -> None:
+    # given a step's button that has the focus
+    sent: list[str] = []
+    page.on("request", lambda asked: sent.append(asked.url) if asked.method == "POST" else None)
+    shop.works = {WORK: work(was)}
+    page.goto(f"/console/warehouse/{WORK}")
+    page.get_by_role("button", name=button, exact=True).focus()
+    # when somebody else does that step, and it is pressed nevertheless
+    shop.works = {WORK: work(becomes)}
+    shop.moves += 1
+    expect(page.locator("h1 .tag")).to_have_text(becomes)
+    page.keyboard.press("Enter")
+    page.keyboard.press("Space")
+    # then nothing is sent but what is scanned afterwards
+    page.get_by_label("Scan or type").fill("POT-1")
+    page.keyboard.press("Enter")
+    expect(page.locator("main .note")).to_be_visible()
+    assert [url.rpartition("/")[2] for url in sent] == ["scan"] and shop.told == []
+
+
 HEARS_THREE_MOVES = """() => new Promise((resolve) => {
   const source = new EventSource("/console/changes");
   let heard = 0;

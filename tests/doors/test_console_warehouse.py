@@ -40,11 +40,14 @@ class Doors:
 
     def __init__(self) -> None:
         self.works = {WORK: work()}
+        self.gtins = {"CUP-1": "4006381333931"}
         self.told: list[tuple[str, dict[str, Any]]] = []
         self.app = Starlette(routes=[Route("/{path:path}", self._answer, methods=["GET", "POST"])])
 
     async def _answer(self, request: Request) -> Response:
         first, *rest = request.path_params["path"].split("/")
+        if first == "items" and rest[0] in self.gtins:
+            return JSONResponse({"sku": rest[0], "gtin": self.gtins[rest[0]]})
         if first != "fulfillment-orders":
             return JSONResponse({"title": "There is no such thing"}, 404)
         if request.method == "POST":
@@ -155,6 +158,31 @@ def test_what_is_not_on_the_work_is_not_counted(browser: TestClient, doors: Door
     assert "KNIFE-7 is not on this work" in picker.page and "1 of 3 counted" in picker.page
     # and loading the page again counts nothing twice
     assert "1 of 3 counted" in browser.get(str(picker.answer.url)).text
+
+
+@pytest.mark.parametrize("code", ["4006381333931", "04006381333931"])
+def test_the_number_that_stands_on_the_goods_counts_as_their_article(
+    browser: TestClient, doors: Doors, code: str
+) -> None:
+    picker = at(browser, doors, "accepted").scans(code)
+    assert f"{code}: counted." in picker.page
+    picker.scans("POT-1", "POT-1", "DONE-PICK")
+    assert [line["quantity"] for line in doors.body()["lines"]] == [2, 1]
+    # one that is nobody's counts nothing
+    assert "is not on this work" in at(browser, doors, "picked").scans("4006381333932").page
+
+
+@pytest.mark.parametrize("typed", ["two", "-1", "1.5", "9999999999"])
+def test_what_is_no_count_does_nothing(browser: TestClient, doors: Doors, typed: str) -> None:
+    refused = at(browser, doors, "accepted").sends("pick", **{"pick-1-1-0": typed})
+    assert refused.answer.status_code == 422 and "Nothing was done" in refused.page and doors.told == []
+
+
+def test_more_than_was_asked_for_is_neither_picked_nor_packed(browser: TestClient, doors: Doors) -> None:
+    for stage, step in (("accepted", "pick"), ("picked", "pack")):
+        typed = {f"{step}-1-1-0": "3", f"{step}-1-2-0": "1", "grams-1": "900"}
+        assert "3 of 2 counted, 1 too many" in at(browser, doors, stage).sends(step, **typed).page
+    assert doors.told == []
 
 
 def test_the_reason_of_a_short_pick_is_chosen(browser: TestClient, doors: Doors) -> None:
