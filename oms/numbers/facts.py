@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 import duckdb
@@ -24,7 +25,10 @@ __all__ = [
 ]
 
 MEMORY_MB = 512
-"""What DuckDB may keep in memory; the rest it puts aside on disk."""
+"""What DuckDB may keep in memory; the rest it puts aside on disk, in the folder for temporary files."""
+
+SPILL_GB = 8
+"""What it may put aside there; a question that needs more fails."""
 
 FILES = "events/day=*/*.parquet"
 """Where exported events lie in their folder."""
@@ -75,14 +79,21 @@ def open_facts() -> duckdb.DuckDBPyConnection:
     """A connection in which facts can be made; whoever opens it closes it."""
     connection = duckdb.connect()
     connection.execute(f"set memory_limit = '{MEMORY_MB}MB'")
+    # What memory has no room for must not go to the folder from which somebody called us, as it would.
+    connection.execute(f"set temp_directory = '{_quoted(Path(gettempdir()) / 'oms-numbers')}'")
+    connection.execute(f"set max_temp_directory_size = '{SPILL_GB}GB'")
     connection.execute("set timezone = 'UTC'")
     connection.execute("set autoinstall_known_extensions = false")
     return connection
 
 
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")
+
+
 def make_facts(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     """Make the tables of facts.sql of the events of a folder."""
-    files = str(folder / FILES).replace("'", "''")
+    files = _quoted(folder / FILES)
     connection.execute(
         f"create view events as select * exclude (value, day), cast(value as json) as value "
         f"from read_parquet('{files}', hive_partitioning = true)"

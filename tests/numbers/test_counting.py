@@ -14,7 +14,7 @@ import pytest
 from oms.numbers import counting
 from oms.numbers.counting import Counting, CutOff, TooMany
 from oms.numbers.exporting import export
-from oms.numbers.facts import make_facts
+from oms.numbers.facts import make_facts, open_facts
 from oms.numbers.for_console import ExportedFigures
 from services.console.figures import NumbersBusy
 from tests.numbers.worlds import append, empty_log
@@ -128,3 +128,17 @@ def test_whoever_gets_no_answer_is_told_why(
     figures = ExportedFigures(folder)
     with pytest.raises(NumbersBusy, match=words):
         asyncio.run(figures.figures("day", date(2026, 1, 1), date(2026, 2, 1)))
+
+
+def test_what_memory_has_no_room_for_does_not_go_where_somebody_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given somebody who counts from a folder of their own, and hardly any memory
+    monkeypatch.chdir(tmp_path)
+    with open_facts() as connection:
+        connection.execute("set memory_limit = '30MB'")
+        # when more is sorted than it holds
+        rows = "select hash(range) as a, range::varchar || repeat('x', 60) as b from range(500000)"
+        kept = connection.execute(f"create table sorted as {rows} order by a").fetchone()
+        # then that folder stays empty
+        assert kept is not None and not list(tmp_path.iterdir())
