@@ -20,8 +20,8 @@ from starlette.routing import Route
 from chassis.listing import PAGE_MAX
 from chassis.tokens import Grant
 from contracts.message import format_instant, to_milliseconds
-from services.console.answering import Parts, Refused, age_of, came_of, form_of, page, parts_of, who_of
-from services.console.inside import Answer
+from services.console.answering import Parts, Refused, age_of, came_of, form_of, page, parts_of, resend, who_of
+from services.console.inside import WISH, Answer
 from services.console.queues import QUEUES, Deed, Queue, Said, row_name
 from services.console.sheets import sheet
 from services.console.showing import duration
@@ -46,11 +46,12 @@ MOMENTS = ("_at", "_by", "since")
 
 @dataclass(frozen=True, slots=True)
 class Came:
-    """What came of an action on a row."""
+    """What came of an action on a row; `unknown`: nobody can tell whether it was done."""
 
     title: str
     text: str
     fine: bool
+    unknown: bool = False
 
 
 async def _exceptions(request: Request) -> Response:
@@ -216,10 +217,11 @@ async def _do(request: Request) -> Response:
 
     async def one(names: tuple[str, ...], title: str) -> Sequence[Came]:
         async with gate:
-            return await _done(parts, session.token, deed, names, title, said)
+            return await _done(parts, session.token, deed, names, title, said, fields[WISH])
 
     came = [each for found in await asyncio.gather(*(one(*row) for row in chosen.items())) for each in found]
-    values = {"queue": queue, "deed": deed, "came": came, "why": why}
+    again = resend(request) if any(each.unknown for each in came) else None
+    values = {"queue": queue, "deed": deed, "came": came, "why": why, "again": again}
     return page(request, "done.html", {**values, "age": await age_of(parts, datetime.now(UTC))})
 
 
@@ -240,13 +242,16 @@ def _names(queue: Queue, field: str) -> tuple[str, ...]:
     return names
 
 
-async def _done(parts: Parts, token: str, deed: Deed, names: tuple[str, ...], title: str, said: Said) -> Sequence[Came]:
+async def _done(
+    parts: Parts, token: str, deed: Deed, names: tuple[str, ...], title: str, said: Said, wish: str
+) -> Sequence[Came]:
     paths = await deed.paths(parts.inside, token, names)
     if not paths:
         return [Came(title, "Nothing was done: nothing of it waits any more.", False)]
     return [
-        Came(title, *came_of(deed.title, await parts.inside.post(token, path, deed.body(said, names), said.why)))
+        Came(title, *came_of(deed.title, answer), answer.unknown)
         for path in paths
+        for answer in [await parts.inside.post(token, path, deed.body(said, names), f"{wish} {names}", said.why)]
     ]
 
 

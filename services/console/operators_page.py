@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from contracts.topics import SERVICES
 from services.console.answering import CONSOLE, Refused, age_of, form_of, page, parts_of, told, who_of
+from services.console.inside import WISH
 from services.console.installation import COUNTED_MAX
 from services.console.runs_page import READ_MODELS, shown_run
 from services.console.sheets import sheet
@@ -101,8 +102,8 @@ async def _redrive(request: Request) -> Response:
     if not why:
         raise Refused(422, "Say why", "It is recorded with what you did. Nothing was done.")
     body = {"reason": why} if verb == "discard" else {}
-    answer = await parts_of(request).inside.post(session.token, f"/dead-letters/{name}/{verb}", body, why)
-    return told(f"{CONSOLE}/operators", "Given up" if verb == "discard" else "Tried again", answer)
+    answer = await parts_of(request).inside.post(session.token, f"/dead-letters/{name}/{verb}", body, fields[WISH], why)
+    return told(request, f"{CONSOLE}/operators", "Given up" if verb == "discard" else "Tried again", answer)
 
 
 ROUTES = (

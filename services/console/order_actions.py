@@ -15,7 +15,7 @@ from urllib.parse import quote
 from chassis.tokens import Role
 from contracts.fulfillment import ReturnReason
 from contracts.order import Bucket, ExchangeSend, IfShort
-from services.console.inside import Answer, Inside
+from services.console.inside import WISH, Answer, Inside
 from services.console.order_choices import Choices, Order, holds, lines, named, packages, refunds, returns
 
 __all__ = ["ACTIONS", "KEPT", "Action", "Field", "act", "part"]
@@ -376,4 +376,4 @@ async def act(inside: Inside, token: str, action: Action, name: str, fields: Fie
     if missing:
         return Answer(422, {"title": f"Say: {', '.join(missing)}."})
     path = f"/orders/{part(name)}{action.path(fields)}"
-    return await inside.post(token, path, action.body(fields), fields.get("reason"))
+    return await inside.post(token, path, action.body(fields), fields[WISH], fields.get("reason"))

@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services.console.answering import CONSOLE, Refused, age_of, form_of, page, parts_of, told, who_of
+from services.console.answering import CONSOLE, ORDERS_SEEN, Refused, age_of, form_of, page, parts_of, told, who_of
 from services.console.flow import Step
 from services.console.order_actions import ACTIONS, KEPT, act
 from services.console.order_page import order_page
@@ -49,7 +49,7 @@ def _asked(request: Request) -> dict[str, Any]:
 
 async def _wanted(request: Request, asked: dict[str, Any]) -> dict[str, Any]:
     """What is asked of the read models. People are found by those alone who serve customers."""
-    _, grant = who_of(request)
+    _, grant = who_of(request, ORDERS_SEEN)
     named = {"query": asked["q"], **{name: asked[name] for name in ("step", "channel", "location", "owner")}}
     if asked["q"] and grant.roles & KEPT:
         named["people"] = await asyncio.to_thread(parts_of(request).people, asked["q"])
@@ -68,7 +68,7 @@ def _after(request: Request) -> tuple[datetime, str] | None:
 
 
 async def _orders(request: Request) -> Response:
-    who_of(request)
+    who_of(request, ORDERS_SEEN)
     parts, asked = parts_of(request), _asked(request)
     found = await asyncio.to_thread(parts.questions.orders, **await _wanted(request, asked), after=_after(request))
     kept = {name: value for name, value in asked.items() if value}
@@ -81,7 +81,7 @@ async def _orders(request: Request) -> Response:
 
 
 async def _orders_csv(request: Request) -> Response:
-    who_of(request)
+    who_of(request, ORDERS_SEEN)
     parts, asked = parts_of(request), _asked(request)
     found = await asyncio.to_thread(parts.questions.orders, **await _wanted(request, asked), limit=EXPORT_ROWS_MAX)
     return sheet("orders", COLUMNS, ([getattr(card, name) for name in COLUMNS] for card in found.cards))
@@ -147,7 +147,7 @@ async def _packages_csv(request: Request) -> Response:
 
 async def _shown(request: Request) -> Mapping[str, Any]:
     """All that the page of an order shows. Raises Refused."""
-    session, _ = who_of(request)
+    session, _ = who_of(request, ORDERS_SEEN)
     parts = parts_of(request)
     shown = await order_page(
         parts.inside, parts.questions, parts.histories, session.token, request.path_params["name"],
@@ -172,7 +172,7 @@ async def _act(request: Request) -> Response:
     if found is None:
         raise Refused(404, "There is no such action for you", "Go back to the order and choose one of those there.")
     answer = await act(parts_of(request).inside, session.token, found, name, fields)
-    return told(f"{CONSOLE}/orders/{name}", found.title, answer)
+    return told(request, f"{CONSOLE}/orders/{quote(name, safe='')}", found.title, answer)
 
 
 ROUTES = (

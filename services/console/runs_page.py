@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from services.console.answering import CONSOLE, Refused, form_of, parts_of, told, who_of
+from services.console.inside import WISH
 from services.console.showing import when
 
 __all__ = ["READ_MODELS", "ROUTES", "shown_run"]
@@ -63,8 +64,10 @@ async def _begin(request: Request) -> Response:
         raise Refused(422, "Say why", "It is kept with what you begin. Nothing was begun.")
     asked = {name: fields[name].strip() for name in ("kind", "service", "into") if fields.get(name, "").strip()}
     span = {name: _instant(fields[name].strip()) for name in ("since", "until") if fields.get(name, "").strip()}
-    answer = await parts_of(request).inside.post(session.token, "/runs", {**asked, **span, "reason": why}, why)
-    return told(f"{CONSOLE}/operators", "Begun", answer)
+    answer = await parts_of(request).inside.post(
+        session.token, "/runs", {**asked, **span, "reason": why}, fields[WISH], why
+    )
+    return told(request, f"{CONSOLE}/operators", "Begun", answer)
 
 
 def _instant(field: str) -> str:
@@ -79,8 +82,8 @@ async def _stop(request: Request) -> Response:
     if not why:
         raise Refused(422, "Say why", "It is kept with what you stop. Nothing was stopped.")
     path = f"/runs/{quote(request.path_params['run'], safe='')}/stop"
-    answer = await parts_of(request).inside.post(session.token, path, {"reason": why}, why)
-    return told(f"{CONSOLE}/operators", "Stopped", answer)
+    answer = await parts_of(request).inside.post(session.token, path, {"reason": why}, fields[WISH], why)
+    return told(request, f"{CONSOLE}/operators", "Stopped", answer)
 
 
 ROUTES = (

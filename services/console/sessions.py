@@ -7,10 +7,11 @@ revoked, or a password that is changed, ends its sessions at once. A restart sig
 
 from __future__ import annotations
 
+import hmac
+import re
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
-from hmac import compare_digest
+from dataclasses import dataclass, replace
 from time import monotonic
 
 from chassis.accounts import Callers
@@ -27,18 +28,34 @@ SESSION_SECONDS = 12 * 3_600.0
 
 SECRET_BYTES = 32
 
+WISH_BYTES = 16
+WISH = re.compile("[A-Za-z0-9_-]{22}")
+"""A wish as a form carries it: so many bytes, as text for addresses."""
+
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Somebody signed in. `form` is what each of their forms has to carry."""
+    """Somebody signed in. `form` is what each of their forms has to carry, `wish` what stands in those that they are shown
+    until they send one: the same form sent twice is one wish."""
 
     token: str
     form: str
+    wish: str
     ends: float
 
-    def is_form(self, given: str) -> bool:
-        """Whether a form came from a page of this session."""
-        return compare_digest(self.form.encode(), given.encode())
+    @property
+    def carried(self) -> str:
+        """What a form of a page that is shown now carries."""
+        return f"{self.form}.{self.wish}"
+
+    def wish_of(self, given: str) -> str | None:
+        """The wish of a form, by what it carries; None where it did not come from a page of this session."""
+        form, _, wish = given.partition(".")
+        return wish if hmac.compare_digest(self.form.encode(), form.encode()) and WISH.fullmatch(wish) else None
+
+    def mark(self, text: str) -> str:
+        """What shows that a text was written for this session by the console, and by nobody else."""
+        return hmac.digest(self.form.encode(), text.encode(), "sha256").hex()
 
 
 class Sessions:
@@ -56,7 +73,7 @@ class Sessions:
             self.end(next(iter(self._sessions)))
         name = secrets.token_urlsafe(SECRET_BYTES)
         ends = self._clock() + SESSION_SECONDS
-        self._sessions[name] = Session(token, secrets.token_urlsafe(SECRET_BYTES), ends)
+        self._sessions[name] = Session(token, secrets.token_urlsafe(SECRET_BYTES), _new_wish(), ends)
         return name
 
     def of(self, name: str | None) -> tuple[Session, Grant] | None:
@@ -70,8 +87,17 @@ class Sessions:
             return None
         return session, grant
 
+    def sent(self, name: str) -> None:
+        """A form was sent: what they are shown from now on is for another wish."""
+        if (session := self._sessions.get(name)) is not None:
+            self._sessions[name] = replace(session, wish=_new_wish())
+
     def end(self, name: str) -> None:
         """Sign out; nothing where nobody was signed in."""
         session = self._sessions.pop(name, None)
         if session is not None:
             self._callers.sign_out(session.token)
+
+
+def _new_wish() -> str:
+    return secrets.token_urlsafe(WISH_BYTES)

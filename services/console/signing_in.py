@@ -75,7 +75,7 @@ async def _sign_in(request: Request) -> Response:
     answer = RedirectResponse(wanted if _is_ours(wanted) else f"{CONSOLE}/", status_code=303)
     secure = request.url.scheme == "https"
     answer.set_cookie(
-        COOKIE, session, max_age=int(SESSION_SECONDS), path=CONSOLE, httponly=True, samesite="strict", secure=secure
+        COOKIE, session, max_age=int(SESSION_SECONDS), path=CONSOLE, httponly=True, samesite="lax", secure=secure
     )
     return answer
 

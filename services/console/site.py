@@ -7,12 +7,15 @@ signed in, or the console's own read models (questions.py).
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.requests import Request
 from starlette.responses import RedirectResponse
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
@@ -33,7 +36,7 @@ from services.console import (
     stock_pages,
     warehouse_pages,
 )
-from services.console.answering import CONSOLE, Parts, Refused, away, refused
+from services.console.answering import CONSOLE, Parts, Refused, away, broken, missing, refused
 from services.console.figures import Figures
 from services.console.histories import Histories
 from services.console.inside import Inside
@@ -43,6 +46,8 @@ from services.console.sessions import Sessions
 from services.console.showing import HERE, make_templates
 
 __all__ = ["beside_doors", "make_site"]
+
+log = logging.getLogger("orderlog")
 
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
@@ -89,8 +94,13 @@ def make_site(
             Mount("/static", StaticFiles(directory=HERE / "static"), name="static"),
             *(route for pages in PAGES for route in pages.ROUTES),
         ],
-        exception_handlers={Refused: refused, StoreAway: away, TokensRefused: signing_in.nobody},
-        middleware=[Middleware(_Headers)],
+        exception_handlers={
+            Refused: refused,
+            StoreAway: away,
+            TokensRefused: signing_in.nobody,
+            HTTPException: missing,
+        },
+        middleware=[Middleware(_Headers), Middleware(_Faults)],
         lifespan=_closing(parts),
     )
     site.state.parts, site.state.templates, site.state.watch = parts, make_templates(), changes.Watch(positions)
@@ -139,3 +149,26 @@ class _Headers:
             await send(message)
 
         await self._app(scope, receive, with_headers)
+
+
+class _Faults:
+    """Answers a fault with a page as all others are, with its headers, and tells the log what it was."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def noted(message: Any) -> None:
+            nonlocal begun
+            begun = begun or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        except Exception:
+            if begun or scope["type"] != "http":
+                raise
+            log.exception("a page of the console could not be made: %s %r", scope["method"], scope["path"])
+            await broken(Request(scope))(scope, receive, send)

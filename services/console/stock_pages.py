@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
-from uuid import uuid4
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -17,7 +16,7 @@ from chassis.tokens import Role
 from contracts.ids import aggregate_id, stream
 from services.console.answering import CONSOLE, Refused, age_of, form_of, page, parts_of, told, who_of
 from services.console.charts import Chart, steps
-from services.console.inside import Answer
+from services.console.inside import WISH, Answer
 from services.console.sheets import sheet
 
 __all__ = ["ROUTES"]
@@ -207,11 +206,13 @@ async def _adjust(request: Request) -> Response:
         "unit": fields.get("unit") or "each",
         "quantity": quantity,
         "reason": fields.get("reason", ""),
-        "document": f"console-{uuid4()}",
+        "document": f"console-{fields[WISH]}",
     }
     path = f"/stock-items/{quote(sku, safe='')}"
-    answer = await parts_of(request).inside.post(session.token, f"{path}/adjustments", body, fields.get("why"))
-    return told(f"{CONSOLE}/stock/{quote(sku, safe='')}", "Adjusted", answer)
+    answer = await parts_of(request).inside.post(
+        session.token, f"{path}/adjustments", body, fields[WISH], fields.get("why")
+    )
+    return told(request, f"{CONSOLE}/stock/{quote(sku, safe='')}", "Adjusted", answer)
 
 
 ROUTES = (

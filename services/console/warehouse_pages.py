@@ -19,9 +19,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from services.console.answering import CONSOLE, Refused, age_of, form_of, page, parts_of, told, who_of
+from services.console.answering import CONSOLE, WORK_SEEN, Refused, age_of, form_of, page, parts_of, told, who_of
 from services.console.counting import NEXT_PACKAGE, SHORT_REASONS, Came, Count, NoNumber, count_of
-from services.console.inside import Answer
+from services.console.inside import WISH, Answer
 from services.console.pick_list_pdf import DONE, WORKS_MAX, pick_list_pdf
 from services.console.sheets import sheet
 
@@ -96,7 +96,7 @@ def _next(work: Mapping[str, Any]) -> str | None:
 
 
 async def _work(request: Request) -> Response:
-    who_of(request)
+    who_of(request, WORK_SEEN)
     given, parts = request.query_params, parts_of(request)
     scanned, hits = given.get("scan", "").strip(), None
     if scanned:
@@ -288,8 +288,9 @@ async def _do(
     path = "acceptance" if step == "rejection" else step
     # Each step of a work is done once: said twice, as by a second click, it is the same document.
     body = {"document": f"console-{work['id']}-{step}", **_body(step, count, fields)}
-    answer = await parts_of(request).inside.post(session.token, f"/fulfillment-orders/{work['id']}/{path}", body)
-    return told(_address(work, {} if answer.fine else count.fields()), TITLES[step], answer)
+    address = f"/fulfillment-orders/{work['id']}/{path}"
+    answer = await parts_of(request).inside.post(session.token, address, body, fields[WISH])
+    return told(request, _address(work, {} if answer.fine else count.fields()), TITLES[step], answer)
 
 
 def _body(step: str, count: Count, fields: Mapping[str, str]) -> dict[str, Any]:

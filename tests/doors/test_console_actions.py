@@ -11,7 +11,7 @@ import orjson
 import pytest
 from pydantic import BaseModel
 
-from services.console.inside import Answer
+from services.console.inside import WISH, Answer
 from services.console.order_actions import ACTIONS, Action, act
 from services.order.astray_api import Settlement
 from services.order.change_intake import NewChange
@@ -35,7 +35,7 @@ class Kept:
     def __init__(self) -> None:
         self.asked: list[tuple[str, Any, str | None]] = []
 
-    async def post(self, token: str, path: str, body: Any, reason: str | None = None) -> Answer:
+    async def post(self, token: str, path: str, body: Any, wish: str, reason: str | None = None) -> Answer:
         self.asked.append((path, orjson.loads(orjson.dumps(body)), reason))
         return Answer(200, {"events": []})
 
@@ -50,7 +50,11 @@ def offered(order: Mapping[str, Any]) -> set[str]:
 
 def sent(name: str, **fields: str) -> tuple[Answer, Kept]:
     kept = Kept()
-    given = {"reason": "as agreed by phone", **{key.replace("__", "."): text for key, text in fields.items()}}
+    given = {
+        "reason": "as agreed by phone",
+        WISH: "one",
+        **{key.replace("__", "."): text for key, text in fields.items()},
+    }
     doing = act(kept, "t", named(name), "QQ-1", given)  # type: ignore[arg-type]  # it posts as Inside does
     return asyncio.run(doing), kept
 

@@ -249,7 +249,9 @@ async function count() {
     }
     if (why) {
       const lost = [code, ...codes.splice(0).map((each) => each.code)].filter(Boolean);
-      trouble.scan = `Nothing was done with ${lost.join(", ") || "this"}: ${why}.`;
+      trouble.scan = page?.querySelector("form[data-again]")
+        ? `${why}: scan ${code} again, it is done once.`
+        : `Nothing was done with ${lost.join(", ") || "this"}: ${why}.`;
     } else if (new URL(answer.url).pathname !== location.pathname) {
       codes.length = 0;
       location.assign(answer.url);
@@ -318,3 +320,21 @@ document.addEventListener("change", (event) => {
   if (event.target.matches("#moment")) { travel(event.target); }
 });
 if (location.hash === "#moment") { document.getElementById("moment")?.focus(); }
+
+// A form is sent once: while it is on its way no form can be sent, and the buttons say so.
+const LOCKED_MS = 45000; // longer than the console waits for a door
+let sending = false;
+
+function lock(locked) {
+  sending = locked;
+  for (const button of document.querySelectorAll("form[method=post] button")) { button.disabled = locked; }
+}
+
+document.addEventListener("submit", (event) => {
+  if (event.target.method !== "post" || event.defaultPrevented) { return; }
+  if (sending) { event.preventDefault(); return; }
+  sending = true;
+  setTimeout(() => { lock(true); }, 0); // what the browser sends with the form has been gathered by then
+  setTimeout(() => { lock(false); }, LOCKED_MS);
+});
+window.addEventListener("pageshow", () => { lock(false); });
