@@ -1,4 +1,4 @@
-"""The schemas of services as files of PostgreSQL's own `pg_dump`, and back from them. They follow the topics: a backup only
+"""The schemas of services and channels as files of PostgreSQL's own `pg_dump`, and back from them. They follow the topics: a backup only
 saves the time of a rebuild, and an older one catches up."""
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ LOOK_SECONDS = 0.1
 
 
 def schemas_of(namespace: str) -> list[str]:
-    """The schemas that follow topics: of each service, and of what channels hear."""
+    """The schemas that are backed up: of each service, and of what channels hear. The console's follows topics too, and
+    is none of them: what it keeps of people (`people`) goes when one is forgotten, and a backup would keep it. `oms up`
+    makes it again."""
     return [*(declared(name, namespace).schema for name in SERVICES), schema_of(namespace)]
 
 

@@ -13,8 +13,10 @@ import psycopg
 import pytest
 from psycopg import conninfo
 
+from chassis.bounded import BoundedLog
 from chassis.comparison import compare_schemas
 from chassis.memory import MemoryLog
+from chassis.projection import ProjectionFollower
 from chassis.reading import Reads
 from chassis.rebuild import Copy, Positions, ends_of
 from chassis.snapshots import state_version
@@ -29,6 +31,10 @@ from oms.backup.tables import back_up_tables, restore_tables, schemas_of
 from oms.backup.vault import KeysBack, back_up_vault, recorded_forgettings, restore_vault
 from oms.customers import Checked, look_for_keys
 from oms.declared import declared
+from oms.rebuild.channels import channel_models
+from oms.rebuild.read_models import ReadModels, rebuild_read_models
+from services.console.app import declare as declare_console
+from tests.integration.test_rebuild import Silence
 from tests.simulation.busy import busy_month, log_of
 from tests.simulation.world import World
 
@@ -203,7 +209,7 @@ def own_database(database: str, namespace: str) -> str:
     return urlsplit(database)._replace(path=f"/own-{namespace}").geturl()
 
 
-@pytest.mark.parametrize("name", ["order", "payments"])
+@pytest.mark.parametrize("name", topics.SERVICES)
 def test_older_tables_catch_up_and_are_what_a_rebuild_makes(
     name: str, log: MemoryLog, own_database: str, namespace: str, tmp_path: Path
 ) -> None:
@@ -239,6 +245,48 @@ def test_older_tables_catch_up_and_are_what_a_rebuild_makes(
     rebuilt.close()
 
 
+def test_older_tables_of_what_channels_hear_catch_up_and_are_what_a_rebuild_makes(
+    log: MemoryLog, own_database: str, namespace: str, tmp_path: Path
+) -> None:
+    # Given what channels hear, in the middle of its topics, backed up, and gone on with
+    models = channel_models("", f"{namespace}_channels")
+    _follow_channels(models, log, own_database, parts=2)
+    assert back_up_tables(own_database, tmp_path, [models.schema]) == [models.schema]
+    half = _rows(own_database, models)
+    _follow_channels(models, log, own_database)
+    assert _rows(own_database, models) != half
+
+    # When the backup is put in its place
+    assert restore_tables(own_database, tmp_path, [models.schema]) == [models.schema]
+    assert _rows(own_database, models) == half
+
+    # Then the followers go on from the positions in it, and all is what the topics say
+    _follow_channels(models, log, own_database)
+    compared = rebuild_read_models(models, log, own_database, Silence())
+    assert compared.equal and sum(table.live.rows for table in compared.tables if table.live) > 20
+
+
+def _follow_channels(models: ReadModels, log: MemoryLog, url: str, parts: int = 1) -> None:
+    """To the ends of the topics, or to such a part of the way."""
+    for projection in models.projections():
+        bounded = BoundedLog(log)
+        numbers = [(topic, number) for topic in projection.topics for number in range(log.partitions(topic))]
+        bounded.until({where: log.bounds(*where)[1] // parts for where in numbers})
+        follower = ProjectionFollower(bounded, url, models.schema, projection, "")
+        while follower.step():
+            pass
+        follower.close()
+
+
+def _rows(url: str, models: ReadModels) -> list[Any]:
+    with connect(url, models.schema) as connection:
+        query = "select id, lines::text, parts::text from channel_orders order by id"
+        return [
+            *connection.execute(query).fetchall(),
+            *connection.execute("select * from projection_tracking order by 1, 2, 3").fetchall(),
+        ]
+
+
 def _half(ends: Positions) -> Positions:
     return Positions(
         {where: end // 2 for where, end in ends.store.items()},
@@ -262,6 +310,8 @@ def test_tables_in_use_are_not_replaced_and_a_folder_without_a_backup_is_named(
         restore_tables(own_database, tmp_path, [schema])
 
 
-def test_every_schema_that_follows_topics_is_backed_up() -> None:
-    expected = [f"shop_{name}" for name in (*topics.SERVICES, "channels")]
-    assert schemas_of("shop") == expected
+def test_every_schema_that_follows_topics_is_backed_up_but_the_one_that_keeps_digests_of_people() -> None:
+    services = [declared(name, "shop").schema for name in topics.SERVICES]
+    follows_topics = {*services, channel_models("shop").schema, declare_console("shop").schema}
+    assert follows_topics - {*schemas_of("shop")} == {"shop_console"}
+    assert schemas_of("shop") == [*services, "shop_channels"]
