@@ -66,6 +66,10 @@ MailAddress = Annotated[
 ExceptionList = Literal[
     "held",
     "backorders",
+    "past_promise",
+    "addresses",
+    "rejected",
+    "short_picks",
     "payments",
     "refunds_to_approve",
     "refunds",
@@ -77,6 +81,7 @@ ExceptionList = Literal[
     "bank",
     "dead_letters",
     "standing",
+    "deadlines",
 ]
 """The lists of what waits for a person whose rows have an age."""
 

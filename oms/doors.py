@@ -31,6 +31,7 @@ from contracts.fulfillment import ReturnMatched, ReturnOpened
 from contracts.ids import aggregate_id, split_stream, stream
 from contracts.inventory import LocationDescribed
 from contracts.order import OrderPlaced
+from oms import past_deadlines
 from oms.access import RULES
 from oms.finding import people_asked
 from oms.insight import Insight
@@ -71,12 +72,14 @@ from services.order import (
     customers_api,
     holds_api,
     looking_after_api,
+    missing_api,
     refunds_api,
     returns_api,
 )
 from services.order.channel import ChannelDoor
 from services.order.customers_api import Forget
 from services.order.intake import Seal
+from services.order.seller_terms import SellerTerms
 from services.order.stream import ORDER
 from services.payments import api as payments_api
 from services.payments import app as payments
@@ -127,11 +130,8 @@ def make_app(
 
     sellers = seller_terms(settings)
     app.include_router(order_api.router(orders, door(CHANNEL_DOOR), seal))
-    app.include_router(holds_api.router(orders))
+    _order_desk(app, orders, sellers)
     app.include_router(looking_after_api.router(orders, seal, opened))
-    app.include_router(astray_api.router(orders, sellers))
-    app.include_router(refunds_api.router(orders, sellers))
-    app.include_router(returns_api.router(orders, sellers))
     app.include_router(changes_api.router(orders, seal, sellers))
     app.include_router(customers_api.router(orders, forget))
     stock = gate(inventory.declare(namespace))
@@ -172,13 +172,23 @@ def make_app(
 
 
 def _look_at_all(app: FastAPI, settings: Settings, desk: Desk) -> None:
-    """How far everything is, for the console, and what stands still, for both."""
-    app.state.tables = tables = Reads(settings.database, console.declare(settings.namespace), settings.partitions)
+    """How far everything is, for the console, and what stands still or was not taken, for both."""
     reads = {name: gate.reads for name, gate in desk.gates.items()}
+    app.include_router(past_deadlines.router(reads))
+    app.state.tables = tables = Reads(settings.database, console.declare(settings.namespace), settings.partitions)
     models, horizon = {"console": tables}, app.state.horizon
     app.state.insight = insight = Insight(settings, reads, models, lambda: reach_log(settings), horizon)
     app.state.standing = standing = Standing(insight, lambda: processes_here(settings))
     app.include_router(standing_api.router(standing))
+
+
+def _order_desk(app: FastAPI, orders: Gate, sellers: SellerTerms) -> None:
+    """What the order desk asks and does, beside orders themselves."""
+    app.include_router(holds_api.router(orders))
+    app.include_router(astray_api.router(orders, sellers))
+    app.include_router(refunds_api.router(orders, sellers))
+    app.include_router(missing_api.router(orders))
+    app.include_router(returns_api.router(orders, sellers))
 
 
 def console_over(app: FastAPI, settings: Settings, seal: Seal) -> ASGIApp:

@@ -28,6 +28,7 @@ ALLOWED: Mapping[List, frozenset[Role]] = {
     List.BANK: frozenset({Role.FINANCE, Role.ADMIN}),
     List.DEAD_LETTERS: frozenset({Role.ADMIN}),
     List.STANDING: frozenset({Role.ADMIN}),
+    List.DEADLINES: frozenset({Role.ADMIN}),
 }
 """By list who looks after its rows, and sees who does."""
 

@@ -38,6 +38,7 @@ class List(StrEnum):
     BANK = "bank"
     DEAD_LETTERS = "dead_letters"
     STANDING = "standing"
+    DEADLINES = "deadlines"
 
 
 class Owned(BaseModel):

@@ -21,8 +21,9 @@ from chassis.listing import PAGE_MAX
 from chassis.tokens import Grant
 from contracts.message import format_instant, to_milliseconds
 from services.console.answering import Parts, Refused, age_of, came_of, form_of, page, parts_of, resend, who_of
+from services.console.deeds import Deed, Said, row_name
 from services.console.inside import WISH, Answer
-from services.console.queues import QUEUES, Deed, Queue, Said, row_name
+from services.console.queues import QUEUES, Queue
 from services.console.sheets import sheet
 from services.console.showing import duration
 
@@ -40,7 +41,7 @@ AT_ONCE = 6
 CHOSEN = "row."
 """What the name of a field begins with that chooses a row; its names follow, its title is the value."""
 
-MOMENTS = ("_at", "_by", "since")
+MOMENTS = ("_at", "_by", "since", "due")
 """What the names of fields end with that hold a moment."""
 
 

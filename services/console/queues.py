@@ -6,56 +6,42 @@ A table over the lists of the HTTP doors; nothing is decided here.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from chassis.tokens import Role
-from services.console.inside import Inside
-from services.console.order_actions import part
+from services.console.deeds import (
+    APPROVE,
+    APPROVE_RETURN,
+    BOOKED,
+    CAME_BACK,
+    CANCEL,
+    COUNTED,
+    DECLINE,
+    DECLINE_RETURN,
+    DISCARD,
+    ISSUE,
+    REDRIVE,
+    RELEASE,
+    RETRY,
+    RUN,
+    WITHDRAW,
+    Deed,
+    of_order,
+    without_order,
+)
 
-__all__ = ["QUEUES", "Deed", "Queue", "Said", "row_name"]
-
-Names = Sequence[str]
-"""What names a row at the doors: an order, or an order and its refund."""
-
-SERVED = frozenset({Role.CSR, Role.ADMIN})
-KEPT = frozenset({Role.CSR, Role.FINANCE, Role.ADMIN})
-CAME_BACK = frozenset({Role.CSR, Role.WAREHOUSE, Role.ADMIN})
-COUNTED = frozenset({Role.CSR, Role.WAREHOUSE, Role.FINANCE, Role.ADMIN})
-BOOKED = frozenset({Role.FINANCE, Role.ADMIN})
-RUN = frozenset({Role.ADMIN})
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What somebody says who does something: why, who they are, and to whom they hand over where they do."""
-
-    why: str
-    who: str
-    to: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Deed:
-    """What may be done to several rows at once, by whom: the addresses that are asked for one of them, and what is said
-    there. `hands_over`: it has to be said to whom."""
-
-    name: str
-    title: str
-    roles: frozenset[Role]
-    paths: Callable[[Inside, str, Names], Awaitable[Sequence[str]]]
-    body: Callable[[Said, Names], dict[str, Any]] = lambda said, names: {"detail": said.why}
-    hands_over: bool = False
+__all__ = ["QUEUES", "Queue"]
 
 
 @dataclass(frozen=True, slots=True)
 class Queue:
     """A queue: whose it is, what happens if nobody acts, where the doors list it, and the columns that are shown (field
     of a row, title). `since`: the field with the moment since when a row waits, None of rows without one; `within`: how soon
-    after it somebody should have acted, unless a setting says (exception_hours). `key`: the fields of a row that name it to `deeds`. `owners`: what the
-    doors call it in their list of who looks after rows without an order; None where that is the order's owner."""
+    after it somebody should have acted, unless a setting says (exception_hours). `key`: the fields of a row that name it to
+    `deeds`. `owners`: what the doors call it in their list of who looks after rows without an order; None where that is the
+    order's owner."""
 
     name: str
     title: str
@@ -72,65 +58,28 @@ class Queue:
     owners: str | None = None
 
 
-def _at(template: str) -> Callable[[Inside, str, Names], Awaitable[Sequence[str]]]:
-    """An address made of as many of a row's names as it has places."""
-
-    async def paths(inside: Inside, token: str, names: Names) -> Sequence[str]:
-        return [template.format(*(part(name) for name in names))]
-
-    return paths
-
-
-async def _holds_of(inside: Inside, token: str, names: Names) -> Sequence[str]:
-    """An address for each hold of an order; none where it has none, or is not shown."""
-    order = f"/orders/{part(names[0])}"
-    shown = await inside.get(token, order)
-    return [f"{order}/holds/{part(hold['hold'])}/release" for hold in shown.said["holds"]] if shown.fine else []
-
-
-RELEASE = Deed("release", "Release all holds", KEPT, _holds_of)
-CANCEL = Deed("cancel", "Cancel what has not left", SERVED, _at("/orders/{}/cancel"))
-APPROVE = Deed("approve", "Approve", KEPT, _at("/orders/{}/refunds/{}/approve"))
-DECLINE = Deed("decline", "Do not approve", KEPT, _at("/orders/{}/refunds/{}/decline"))
-APPROVE_RETURN = Deed("approve", "Approve", SERVED, _at("/orders/{}/returns/{}/approve"))
-DECLINE_RETURN = Deed("decline", "Decline", SERVED, _at("/orders/{}/returns/{}/decline"))
-RETRY = Deed("retry", "Try again", KEPT, _at("/orders/{}/refunds/{}/retry"))
-WITHDRAW = Deed("withdraw", "Withdraw", BOOKED, _at("/orders/{}/refunds/{}/withdraw"))
-ISSUE = Deed("issue", "Issue now", BOOKED, _at("/invoices/{}/retry"), lambda said, names: {})
-REDRIVE = Deed("redrive", "Try again", RUN, _at("/dead-letters/{}/redrive"), lambda said, names: {})
-DISCARD = Deed("discard", "Give up", RUN, _at("/dead-letters/{}/discard"), lambda said, names: {"reason": said.why})
-
-
-def _of_order(place: int = 0) -> Sequence[Deed]:
-    """Who looks after a row is who looks after its order: taken, handed over, put down. `place`: of the order among what
-    names the row."""
-    path = _at(f"/orders/{{{place}}}/owner")
-    return (
-        Deed("take", "Look after it myself", KEPT, path, lambda said, names: {"owner": said.who}),
-        Deed("hand over", "Hand over", KEPT, path, lambda said, names: {"owner": said.to}, hands_over=True),
-        Deed("put down", "Put down", KEPT, path, lambda said, names: {}),
-    )
-
-
-def row_name(names: Names) -> str:
-    """What a row without an order is called where it is kept who looks after it: its name, or all that names it as one
-    text, as the doors say it (oms.owners.api.Ownership)."""
-    if len(names) == 1:
-        return names[0]
-    return "/".join(name.replace("%", "%25").replace("/", "%2F") for name in names)
-
-
-def _without_order(which: str, roles: frozenset[Role]) -> Sequence[Deed]:
-    """Who looks after rows of a list that have no order, which the doors keep apart: taken, handed over, put down."""
-
-    def body(owner: Callable[[Said], dict[str, Any]]) -> Callable[[Said, Names], dict[str, Any]]:
-        return lambda said, names: {"list": which, "name": row_name(names), "reason": said.why, **owner(said)}
-
-    path = _at("/exceptions/owners")
-    return (
-        Deed("take", "Look after it myself", roles, path, body(lambda said: {"owner": said.who})),
-        Deed("hand over", "Hand over", roles, path, body(lambda said: {"owner": said.to}), hands_over=True),
-        Deed("put down", "Put down", roles, path, body(lambda said: {})),
+def _missing(cause: str, name: str, title: str) -> Queue:
+    """Units that a node did not give, of one cause."""
+    return Queue(
+        name,
+        title,
+        "order desk",
+        "They wait for goods at another node, or for whoever releases the hold of their order.",
+        "/missing-units",
+        {"cause": cause},
+        "missing_units",
+        (
+            ("order_number", "Order"),
+            ("line", "Line"),
+            ("quantity", "Units"),
+            ("location", "Node"),
+            ("reason", "It says"),
+            ("missing_at", "Since"),
+        ),
+        since="missing_at",
+        within=timedelta(hours=24),
+        key=("order_id",),
+        deeds=(CANCEL, *of_order()),
     )
 
 
@@ -143,11 +92,17 @@ QUEUES = (
         "/orders",
         {"held": "true"},
         "orders",
-        (("number", "Order"), ("external_id", "Channel's id"), ("channel_account", "Channel"), ("changed_at", "Since")),
-        since="changed_at",
+        (
+            ("number", "Order"),
+            ("external_id", "Channel's id"),
+            ("channel_account", "Channel"),
+            ("hold_kinds", "Why"),
+            ("held_since", "Since"),
+        ),
+        since="held_since",
         within=timedelta(hours=4),
         key=("order_id",),
-        deeds=(RELEASE, CANCEL, *_of_order()),
+        deeds=(RELEASE, CANCEL, *of_order()),
     ),
     Queue(
         "backorders",
@@ -161,8 +116,51 @@ QUEUES = (
         since="claimed_at",
         within=timedelta(hours=168),
         key=("order",),
-        deeds=_of_order(),
+        deeds=of_order(),
     ),
+    Queue(
+        "past promise",
+        "Lines that wait for goods past their promise",
+        "purchasing",
+        "They go on waiting, and the customer with them, who was promised otherwise.",
+        "/claims",
+        {"overdue": "true"},
+        "claims",
+        (
+            ("sku", "SKU"),
+            ("waiting", "Units"),
+            ("order", "Order"),
+            ("location", "Where"),
+            ("claimed_at", "Waits since"),
+            ("need_by", "Promised by"),
+        ),
+        since="need_by",
+        within=timedelta(hours=24),
+        key=("order",),
+        deeds=of_order(),
+    ),
+    Queue(
+        "addresses",
+        "Orders without an address or a way for the goods",
+        "order desk",
+        "Nothing leaves: an address is to be corrected by a change of the order, or the label asked for again by releasing its hold.",
+        "/orders",
+        {"no_way": "true"},
+        "orders",
+        (
+            ("number", "Order"),
+            ("external_id", "Channel's id"),
+            ("channel_account", "Channel"),
+            ("hold_kinds", "Why"),
+            ("held_since", "Since"),
+        ),
+        since="held_since",
+        within=timedelta(hours=4),
+        key=("order_id",),
+        deeds=(RELEASE, CANCEL, *of_order()),
+    ),
+    _missing("rejected", "rejected", "Work that a node rejected, and no other has"),
+    _missing("short", "short picks", "Units that a node did not find, and no other has to give"),
     Queue(
         "payments",
         "Payments of which nobody can tell what became",
@@ -175,7 +173,7 @@ QUEUES = (
         since="changed_at",
         within=timedelta(hours=4),
         key=("order_id",),
-        deeds=_of_order(),
+        deeds=of_order(),
     ),
     Queue(
         "refunds to approve",
@@ -195,7 +193,7 @@ QUEUES = (
         since="proposed_at",
         within=timedelta(hours=24),
         key=("order_id", "refund"),
-        deeds=(APPROVE, DECLINE, *_of_order()),
+        deeds=(APPROVE, DECLINE, *of_order()),
     ),
     Queue(
         "refunds",
@@ -209,7 +207,7 @@ QUEUES = (
         since="changed_at",
         within=timedelta(hours=24),
         key=("order_id", "refund"),
-        deeds=(RETRY, WITHDRAW, *_of_order()),
+        deeds=(RETRY, WITHDRAW, *of_order()),
     ),
     Queue(
         "astray",
@@ -229,7 +227,7 @@ QUEUES = (
         since="changed_at",
         within=timedelta(hours=48),
         key=("order_id",),
-        deeds=_of_order(),
+        deeds=of_order(),
     ),
     Queue(
         "notices",
@@ -243,7 +241,7 @@ QUEUES = (
         since="changed_at",
         within=timedelta(hours=24),
         key=("order_id",),
-        deeds=_of_order(),
+        deeds=of_order(),
     ),
     Queue(
         "returns to decide",
@@ -263,7 +261,7 @@ QUEUES = (
         since="opened_at",
         within=timedelta(hours=24),
         key=("order_id", "number"),
-        deeds=(APPROVE_RETURN, DECLINE_RETURN, *_of_order()),
+        deeds=(APPROVE_RETURN, DECLINE_RETURN, *of_order()),
     ),
     Queue(
         "returns",
@@ -277,7 +275,7 @@ QUEUES = (
         since="opened_at",
         within=timedelta(hours=48),
         key=("id",),
-        deeds=_without_order("returns", CAME_BACK),
+        deeds=without_order("returns", CAME_BACK),
         owners="returns",
     ),
     Queue(
@@ -290,7 +288,7 @@ QUEUES = (
         "stock_items",
         (("sku", "SKU"), ("unit", "Unit")),
         key=("sku",),
-        deeds=_without_order("counts", COUNTED),
+        deeds=without_order("counts", COUNTED),
         owners="counts",
     ),
     Queue(
@@ -305,7 +303,7 @@ QUEUES = (
         since="drafted_at",
         within=timedelta(hours=24),
         key=("id", "order_id"),
-        deeds=(ISSUE, *_of_order(1)),
+        deeds=(ISSUE, *of_order(1)),
     ),
     Queue(
         "bank",
@@ -325,7 +323,7 @@ QUEUES = (
         since="known_at",
         within=timedelta(hours=48),
         key=("account", "entry"),
-        deeds=_without_order("bank", BOOKED),
+        deeds=without_order("bank", BOOKED),
         owners="bank",
     ),
     Queue(
@@ -340,7 +338,7 @@ QUEUES = (
         since="since",
         within=timedelta(hours=1),
         key=("name",),
-        deeds=(REDRIVE, DISCARD, *_without_order("dead_letters", RUN)),
+        deeds=(REDRIVE, DISCARD, *without_order("dead_letters", RUN)),
         owners="dead_letters",
     ),
     Queue(
@@ -363,7 +361,23 @@ QUEUES = (
         since="since",
         within=timedelta(hours=1),
         key=("name",),
-        deeds=_without_order("standing", RUN),
+        deeds=without_order("standing", RUN),
         owners="standing",
+    ),
+    Queue(
+        "deadlines",
+        "Steps past their deadline",
+        "operations",
+        "What ends the step is not done: nothing is asked again, nothing is given up, no hold is placed. The stream is parked,"
+        " or its service does not run or lies behind.",
+        "/deadlines/past",
+        {},
+        "deadlines",
+        (("service", "Service"), ("stream", "Stream"), ("name", "Deadline"), ("due", "Due")),
+        since="due",
+        within=timedelta(hours=1),
+        key=("service", "stream", "name"),
+        deeds=without_order("deadlines", RUN),
+        owners="deadlines",
     ),
 )

@@ -137,9 +137,11 @@ def router(gate: Gate) -> APIRouter:
         location: Name | None = None,
         order: Name | None = None,
         state: ClaimState | None = None,
+        overdue: bool = False,
     ) -> dict[str, Any]:
         """Open claims by SKU: whom each is for, what it holds where, what it waits for. `order` is an order's id, or
-        the id of other demand; `location` where a claim holds goods, or asked for them."""
+        the id of other demand; `location` where a claim holds goods, or asked for them; `overdue`: those that still wait
+        for goods that were needed by now, as the customer wanted them or was promised."""
         conditions: dict[LiteralString, Any] = {
             "sku = %s": sku,
             "(location = %s or exists (select from claim_holds h where "
@@ -147,6 +149,7 @@ def router(gate: Gate) -> APIRouter:
             + " and h.location = %s))": location,
             "id = %s": order,
             "waiting > 0": state is ClaimState.WAITING,
+            "waiting > 0 and need_by < now()": overdue,
             "soft_until is not null": state is ClaimState.SOFT,
             "exists (select from claim_holds h where " + _SAME_CLAIM + ")": state is ClaimState.HELD,
         }

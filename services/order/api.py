@@ -47,6 +47,13 @@ __all__ = ["ORDERS", "router"]
 
 _C = TypeVar("_C", bound=Command)
 
+_HELD_HERE: LiteralString = "order_holds.id = orders.id"
+_NO_WAY: LiteralString = (
+    "id in (select order_holds.id from order_holds where step = 'label' or kind in"
+    " ('missing_address', 'unknown_ship_group', 'missing_location', 'unsupported_method'))"
+)
+"""A label is refused for an address that the carrier does not know or serve."""
+
 ORDERS = Listing(
     name="orders",
     projection=OrdersProjection.name,
@@ -59,13 +66,19 @@ ORDERS = Listing(
         "placed_at": "placed_at",
         "changed_at": "changed_at",
         "holds": "holds",
+        "hold_kinds": "(select string_agg(distinct kind, ', ' order by kind) from order_holds where "
+        + _HELD_HERE
+        + ")",
+        "held_since": "case when holds > 0 then coalesce((select min(held_at) from order_holds where "
+        + _HELD_HERE
+        + "), changed_at) end",
         "stage": "stage",
         "failed_notices": "(select count(*) from failed_notices where failed_notices.id = orders.id)",
         "astray_packages": "(select count(*) from astray_packages where astray_packages.id = orders.id)",
     },
     key={"placed_at": parse_instant, "id": text_key},
     newest_first=True,
-    moments=("placed_at", "changed_at"),
+    moments=("placed_at", "changed_at", "held_since"),
 )
 
 _ORDER_SCHEMA = {"$id": "urn:orderlog:ChannelOrder", **ChannelOrder.model_json_schema()}
@@ -229,17 +242,20 @@ def _add_reads(routes: APIRouter, gate: Gate) -> None:
         stage: Annotated[list[OrderStage] | None, Query(description="Several may be asked for.")] = None,
         channel_account: Name | None = None,
         held: bool = False,
+        no_way: bool = False,
         notice_failed: bool = False,
         astray: bool = False,
         customer: Annotated[UUID | None, Query(description="A person by their subject.")] = None,
     ) -> dict[str, Any]:
-        """Orders, the last placed first. `held`: those on hold; `notice_failed`: those of which the customer could not
+        """Orders, the last placed first. `held`: those on hold; `no_way`: of these
+        those that lack an address or a way for the goods, or whose label the carrier refused; `notice_failed`: those of which the customer could not
         be told something; `astray`: those of which a package was lost or comes back, until that is settled;
         `customer`: those that hold personal data of somebody."""
         conditions: dict[LiteralString, Any] = {
             "stage = any(%s)": any_of(stage),
             "channel_account = %s": channel_account,
-            "holds > 0": held,
+            "holds > 0": held or no_way,
+            _NO_WAY: no_way,
             "id in (select id from failed_notices)": notice_failed,
             "id in (select id from astray_packages)": astray,
             "id in (select id from order_customers where subject = %s)": None if customer is None else str(customer),

@@ -8,6 +8,7 @@ from chassis.runtime import installation_of, run_service
 from chassis.service import Service
 from chassis.settings import Settings
 from contracts import topics
+from services.order.desk_projection import DeskProjection
 from services.order.projections import AvailabilityLoader, AvailabilityProjection, OrdersProjection, WorkProjection
 from services.order.refunds_projection import RefundsProjection
 from services.order.stream import KINDS
@@ -22,6 +23,7 @@ def declare(namespace: str = "") -> Service:
         WorkProjection(),
         OrdersProjection(),
         RefundsProjection(),
+        DeskProjection(),
         ParkedProjection("order"),
     )
     return Service("order", KINDS, intents=True, namespace=namespace, projections=projections)

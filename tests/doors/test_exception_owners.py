@@ -16,16 +16,19 @@ from starlette.routing import Mount, Route
 from chassis.doors import Door
 from chassis.tokens import Role, Tokens
 from contracts.envelope import Actor
+from oms import past_deadlines
 from oms.letters import api as letters_api
 from oms.letters.desk import DEAD, Letter
 from oms.owners import api, kept
 from oms.owners.kept import List, Owned, Owners
 from oms.standing.watch import Still, row_of
-from services.console.queues import QUEUES, Queue, row_name
+from services.console.deeds import row_name
+from services.console.queues import QUEUES, Queue
 from services.fulfillment.returns_api import RETURNS
 from services.inventory.api import STOCK_ITEMS
 from services.inventory.claims_api import CLAIMS
 from services.order.api import ORDERS
+from services.order.missing_api import MISSING_UNITS
 from services.order.refunds_api import REFUNDS
 from services.payments.api import PAYMENTS
 from services.payments.bank_list import BANK_ENTRIES
@@ -199,7 +202,7 @@ def test_every_list_has_somebody_who_may_look_after_its_rows() -> None:
     assert {queue.owners for queue in QUEUES if queue.owners} == set(List)
 
 
-LISTS = (ORDERS, CLAIMS, PAYMENTS, REFUNDS, SHIPMENTS, RETURNS, STOCK_ITEMS, INVOICES, BANK_ENTRIES)
+LISTS = (ORDERS, MISSING_UNITS, CLAIMS, PAYMENTS, REFUNDS, SHIPMENTS, RETURNS, STOCK_ITEMS, INVOICES, BANK_ENTRIES)
 
 
 @pytest.mark.parametrize("queue", QUEUES, ids=lambda queue: queue.name)
@@ -207,6 +210,9 @@ def test_what_is_shown_of_a_row_and_names_it_is_what_its_door_says(queue: Queue)
     said = {f"/{each.name.replace('_', '-')}": set(each.columns) for each in LISTS}
     moments = {f"/{each.name.replace('_', '-')}": set(each.moments) for each in (*LISTS, letters_api.CURSOR)}
     letter = Letter("order:0:1", DEAD, "order", "order/o1", "PlaceHold", "not JSON", NOON)
+    past = past_deadlines.Past(NOON, "order", "order/o1", "release/1")
+    said["/deadlines/past"] = set(past_deadlines.row_of(past))
+    moments["/deadlines/past"] = set(past_deadlines.DEADLINES.moments)
     said["/dead-letters"] = set(letters_api.row_of(letter))
     still = Still("order", "waiting", NOON, "orders wait", "the store is away", 3, "messages")
     said["/standing"], moments["/standing"] = set(row_of(still)), {"since"}

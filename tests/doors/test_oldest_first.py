@@ -49,13 +49,20 @@ class Held:
         )
         self._tables.execute("create table failed_notices (id text)")
         self._tables.execute("create table astray_packages (id text)")
+        self._tables.execute("create table order_holds (id text, hold text, kind text, step text, held_at timestamptz)")
         for hours in range(1, HELD + 1):
-            self.place(f"QQ-{hours:02}", NOW - timedelta(days=100 + hours), NOW - timedelta(hours=hours), holds=1)
+            number, since = f"QQ-{hours:02}", NOW - timedelta(hours=hours)
+            self.place(number, NOW - timedelta(days=100 + hours), since, holds=1)
+            self.hold(number, "manual", since)
         self.place("QQ-FREE", NOW - timedelta(days=1), NOW - timedelta(days=50), holds=0)
 
     def place(self, number: str, placed_at: datetime, changed_at: datetime, holds: int) -> None:
         row = [f"o-{number}", number, "shop", f"ext-{number}", placed_at, changed_at, holds, "placed"]
         self._tables.execute("insert into orders values (?, ?, ?, ?, ?, ?, ?, ?)", row)
+
+    def hold(self, number: str, kind: str, held_at: datetime, step: str | None = None) -> None:
+        row = [f"o-{number}", kind, kind, step, held_at]
+        self._tables.execute("insert into order_holds values (?, ?, ?, ?, ?)", row)
 
     def change(self, number: str) -> None:
         self._tables.execute("update orders set changed_at = ? where number = ?", [NOW, number])

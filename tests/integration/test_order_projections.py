@@ -70,7 +70,7 @@ def schema(database: str, namespace: str) -> Iterator[Connection]:
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute(SQL("create schema {}").format(Identifier(namespace)))
         connection.execute(SQL("set search_path to {}").format(Identifier(namespace)))
-        for projection in (OrdersProjection(), RefundsProjection(), AvailabilityProjection(), WorkProjection()):
+        for projection in declare().projections:
             connection.execute(projection.tables)
         yield connection
 
