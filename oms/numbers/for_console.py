@@ -13,6 +13,7 @@ import duckdb
 from oms.numbers.counting import ANSWER_SECONDS, WAIT_SECONDS, Counting, CutOff, TooMany
 from oms.numbers.facts import NothingExported, written_at
 from oms.numbers.kpis import FORMULAS, By, evidence, key_figures, stock_figures
+from oms.numbers.studies import ROWS_MAX, STUDIES, events_behind, rows_of
 from services.console.figures import Export, NoNumbers, NumbersBusy, Row
 
 __all__ = ["ExportedFigures"]
@@ -25,6 +26,8 @@ class ExportedFigures:
     of the threads that other pages use."""
 
     formulas: Mapping[str, str] = FORMULAS
+    tables: Mapping[str, Mapping[str, str]] = {name: study.formulas for name, study in STUDIES.items()}
+    rows_max = ROWS_MAX
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -50,6 +53,16 @@ class ExportedFigures:
     ) -> Sequence[Row]:
         """See kpis.evidence. Raises NoNumbers, NumbersBusy."""
         return await self._ask(lambda facts: evidence(facts, figure, By(by), value, since, until, currency))
+
+    async def table(self, name: str, by: str, since: date, until: date, back: int) -> Sequence[Row]:
+        """See studies.rows_of. Raises NoNumbers, NumbersBusy."""
+        return await self._ask(lambda facts: rows_of(facts, name, By(by), since, until, back))
+
+    async def behind(
+        self, name: str, figure: str, keys: Mapping[str, str], by: str, since: date, until: date, back: int
+    ) -> Sequence[Row]:
+        """See studies.events_behind. Raises NoNumbers, NumbersBusy."""
+        return await self._ask(lambda facts: events_behind(facts, name, figure, keys, By(by), since, until, back))
 
     async def _ask(self, question: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
         try:

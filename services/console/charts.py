@@ -5,7 +5,7 @@ Each chart stands beside a table or words that say the same, since a picture is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 __all__ = ["Bar", "Chart", "Label", "bars", "steps"]
@@ -74,9 +74,15 @@ def bars(title: str, kinds: Sequence[str], rows: Sequence[tuple[str, Sequence[fl
     return Chart(title, drawn, labels=labels)
 
 
-def steps(title: str, lines: Sequence[tuple[str, Sequence[tuple[float, float]]]], first: str, last: str) -> Chart:
+def steps(
+    title: str,
+    lines: Sequence[tuple[str, Sequence[tuple[float, float]]]],
+    first: str,
+    last: str,
+    said: Callable[[float], str] = "{:g}".format,
+) -> Chart:
     """Lines that stay at a level until it changes, on one scale. A line: its kind, and points (moment in seconds, level) in
-    the order of time; `first` and `last` say when they begin and end."""
+    the order of time; `first` and `last` say when they begin and end, `said` what a level is in words."""
     points = [point for _, line in lines for point in line]
     if not points:
         return Chart(title)
@@ -95,8 +101,8 @@ def steps(title: str, lines: Sequence[tuple[str, Sequence[tuple[float, float]]]]
             before = level
         drawn.append((kind, " ".join([*places, *([at(ends, before)] if before is not None else [])])))
     labels = [
-        Label(LEFT - 6, TOP + 4, f"{high:g}", "end"),
-        Label(LEFT - 6, HEIGHT - BOTTOM, f"{low:g}", "end"),
+        Label(LEFT - 6, TOP + 4, said(high), "end"),
+        Label(LEFT - 6, HEIGHT - BOTTOM, said(low), "end"),
         Label(LEFT, HEIGHT - 8, first, "start"),
         Label(WIDTH, HEIGHT - 8, last, "end"),
     ]

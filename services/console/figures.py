@@ -33,6 +33,12 @@ class Figures(Protocol):
 
     formulas: Mapping[str, str]
 
+    tables: Mapping[str, Mapping[str, str]]
+    """Tables beside the key figures, and the formulas of each."""
+
+    rows_max: int
+    """Rows of such a table; one more is given where there are more."""
+
     async def export(self) -> Export:
         """What is counted."""
 
@@ -47,3 +53,12 @@ class Figures(Protocol):
         self, figure: str, by: str, value: str, currency: str | None, since: date, until: date
     ) -> Sequence[Row]:
         """The first events behind a figure of a currency: time, name and order of each."""
+
+    async def table(self, name: str, by: str, since: date, until: date, back: int) -> Sequence[Row]:
+        """The rows of a table, of days from `since` on and before `until`; sales beside those of `back` days earlier."""
+
+    async def behind(
+        self, name: str, figure: str, keys: Mapping[str, str], by: str, since: date, until: date, back: int
+    ) -> Sequence[Row]:
+        """The events behind a figure of the rows of a table that have these values of its keys: time, name, order, and
+        what each adds."""

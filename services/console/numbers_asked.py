@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TypeVar
@@ -46,8 +46,8 @@ class Asked:
         return urlencode({"by": self.by, "from": self.since.isoformat(), "to": self.until.isoformat()})
 
 
-def asked_of(request: Request) -> Asked:
-    """Raises Refused where a day is none, the last one is not after the first, or they are too many."""
+def asked_of(request: Request, kinds: Sequence[str] = BY) -> Asked:
+    """What is asked for, told apart by one of these kinds, or by the first of them. Raises Refused where a day is none, the last one is not after the first, or they are too many."""
     given = request.query_params
     until = _day(given["to"]) if given.get("to") else datetime.now(UTC).date() + timedelta(days=1)
     since = _day(given["from"]) if given.get("from") else until - SPAN
@@ -55,8 +55,8 @@ def asked_of(request: Request) -> Asked:
         raise Refused(422, "There is no day between", "The last day has to be after the first.")
     if until - since > SPAN_MAX:
         raise Refused(422, "These are too many days", f"At most {SPAN_MAX.days} days are counted at once.")
-    by = given.get("by", "day")
-    return Asked(by if by in BY else "day", since, until)
+    by = given.get("by", "")
+    return Asked(by if by in kinds else kinds[0], since, until)
 
 
 def _day(text: str) -> date:

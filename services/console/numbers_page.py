@@ -11,10 +11,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services.console.answering import Parts, Refused, page
+from services.console.answering import CONSOLE, Parts, Refused, page
 from services.console.figures import Row
 from services.console.numbers_asked import BY, Asked, asked_of, counted, numbers_of
 from services.console.sheets import sheet
+from services.console.studies_page import SHOWN
 
 __all__ = ["ROUTES"]
 
@@ -34,7 +35,7 @@ async def _numbers(request: Request) -> Response:
     rows = await counted(parts.figures.figures(asked.by, asked.since, asked.until))
     export = await counted(parts.figures.export())
     shown = {"rows": rows, "asked": asked, "export": export, "formulas": parts.figures.formulas}
-    return page(request, "numbers.html", {**shown, "kinds": BY, "money_names": MONEY, "rates": RATES})
+    return page(request, "numbers.html", {**shown, "kinds": BY, "money_names": MONEY, "rates": RATES, "tables": SHOWN})
 
 
 async def _sheet(request: Request) -> Response:
@@ -75,11 +76,10 @@ async def _evidence(request: Request) -> Response:
         raise Refused(404, "There is no such figure", "Go back to the numbers and choose one of those there.")
     rows = await counted(parts.figures.evidence(figure, asked.by, value, currency, asked.since, asked.until))
     shown = {
-        "figure": figure,
-        "value": value,
-        "currency": currency,
-        "asked": asked,
+        "heading": f"{figure.replace('_', ' ').capitalize()}: {asked.by} {value}{f', {currency}' if currency else ''}",
+        "about": f"of orders {f'in {currency} ' if currency else ''}recorded from {asked.since} on and before {asked.until}",
         "formula": parts.figures.formulas[figure],
+        "back": f"{CONSOLE}/numbers?{asked.address}",
     }
     found = [{**row, "order_id": str(row["order"]).partition("/")[2]} for row in rows]
     return page(request, "evidence.html", {**shown, "rows": found})

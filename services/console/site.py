@@ -34,6 +34,7 @@ from services.console import (
     runs_page,
     signing_in,
     stock_pages,
+    studies_page,
     warehouse_pages,
 )
 from services.console.answering import CONSOLE, Parts, Refused, away, broken, missing, refused
@@ -69,6 +70,7 @@ PAGES = (
     stock_pages,
     warehouse_pages,
     numbers_page,
+    studies_page,
     runs_page,
     operators_page,
     changes,

@@ -26,6 +26,7 @@ from services.console.figures import Export, NoNumbers, Row
 from services.console.installation import Installation, Remade, Setting, Waits
 from services.console.questions import Questions
 from services.console.site import beside_doors, make_site
+from services.console.studies_page import SHOWN
 
 NAME = '=HYPERLINK("http://evil")<script>alert(1)</script>'
 """What a channel may call its order."""
@@ -88,6 +89,8 @@ class Uncounted:
     """Nothing is exported."""
 
     formulas: Mapping[str, str] = {}
+    tables: Mapping[str, Mapping[str, str]] = {name: {} for name in SHOWN}
+    rows_max = 0
 
     async def export(self) -> Export:
         raise NoNumbers("There is nothing.")
@@ -100,6 +103,14 @@ class Uncounted:
 
     async def evidence(
         self, figure: str, by: str, value: str, currency: str | None, since: date, until: date
+    ) -> Sequence[Row]:
+        raise NoNumbers("There is nothing.")
+
+    async def table(self, name: str, by: str, since: date, until: date, back: int) -> Sequence[Row]:
+        raise NoNumbers("There is nothing.")
+
+    async def behind(
+        self, name: str, figure: str, keys: Mapping[str, str], by: str, since: date, until: date, back: int
     ) -> Sequence[Row]:
         raise NoNumbers("There is nothing.")
 

@@ -61,6 +61,9 @@ SEEN: dict[tuple[str, str], frozenset[Role]] = {
     ("/numbers/stock", "/numbers/stock"): ORDERS_SEEN,
     ("/numbers/stock.csv", "/numbers/stock.csv"): ORDERS_SEEN,
     ("/numbers/{figure}", "/numbers/orders"): ORDERS_SEEN,
+    ("/numbers/tables/{name}", "/numbers/tables/sales"): ORDERS_SEEN,
+    ("/numbers/tables/{name}.csv", "/numbers/tables/sales.csv"): ORDERS_SEEN,
+    ("/numbers/tables/{name}/{figure}", "/numbers/tables/sales/revenue"): ORDERS_SEEN,
     ("/operators", "/operators"): ADMIN,
     **{
         ("/operators/{table}.csv", f"/operators/{table}.csv"): ADMIN

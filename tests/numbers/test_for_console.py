@@ -8,6 +8,7 @@ import io
 import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from html import escape
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -21,6 +22,7 @@ from oms.numbers.exporting import export
 from oms.numbers.facts import facts
 from oms.numbers.for_console import ExportedFigures
 from oms.numbers.kpis import FORMULAS, By, key_figures, stock_figures
+from oms.numbers.studies import STUDIES
 from services.console.figures import NoNumbers, NumbersBusy
 from services.console.questions import Questions
 from services.console.site import beside_doors, make_site
@@ -28,6 +30,7 @@ from tests.doors.test_console import NO_ACCOUNTS, Tables, Untold, history, signe
 from tests.numbers.worlds import append, empty_log
 from tests.simulation.busy import busy_month
 
+WEEK = {"from": "2026-01-05", "to": "2026-01-12"}
 EVER = {"from": "2025-06-01", "to": "2026-06-01"}
 
 
@@ -104,7 +107,10 @@ def test_turns_and_days_of_cover_are_those_of_the_command(browser: TestClient, t
     assert all(f">{row['sku']}</a>" in page for row in wanted)
 
 
-PAGES = ("numbers", "numbers.csv", "numbers/stock", "numbers/stock.csv", "numbers/orders")
+PAGES = (
+    "numbers", "numbers.csv", "numbers/stock", "numbers/stock.csv", "numbers/orders", "numbers/tables/sales",
+    "numbers/tables/sales.csv", "numbers/tables/sales/revenue",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("where", PAGES)
@@ -155,3 +161,57 @@ def test_without_an_export_it_is_said_how_to_make_one(tmp_path: Path) -> None:
 def test_an_export_is_as_old_as_its_newest_file(folder: Path) -> None:
     at = asyncio.run(ExportedFigures(folder).export()).at
     assert timedelta(0) <= datetime.now(UTC) - at < timedelta(hours=1)
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_table_has_its_formulas_and_leads_to_events(browser: TestClient, tokens: Tokens, name: str) -> None:
+    signed_in(browser, tokens)
+    # given the page of numbers, it leads to this table, with the same days
+    link = re.search(
+        rf'href="(/console/numbers/tables/{name}\?[^"]+)"', browser.get(f"/console/numbers?{urlencode(WEEK)}").text
+    )
+    assert link is not None
+    page = browser.get(link.group(1).replace("&amp;", "&")).text
+    for figure, formula in STUDIES[name].formulas.items():
+        assert figure.replace("_", " ") in page and f"<code>{escape(formula, quote=False)}</code>" in page.replace(
+            "&#39;", "'"
+        )
+    # and every figure of its first rows leads to events, where there are any
+    links = [each.replace("&amp;", "&") for each in re.findall(rf'href="(/console/numbers/tables/{name}/[^"]+)"', page)]
+    found = [browser.get(each) for each in links[:12]]
+    assert {each.status_code for each in found} <= {200}
+    # (nobody is a known customer there)
+    assert any('href="/console/orders/' in each.text for each in found) == (name != "customers")
+
+
+def test_a_table_as_a_file_has_the_same_rows_and_says_where_it_is_cut(
+    browser: TestClient, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signed_in(browser, tokens)
+    where = f"/console/numbers/tables/cycle-times.csv?{urlencode(WEEK)}"
+    whole = list(csv.reader(io.StringIO(browser.get(where).text)))
+    assert whole[0] == ["part", "step", *STUDIES["cycle-times"].formulas] and ["all", "picked"] in [
+        row[:2] for row in whole
+    ]
+    monkeypatch.setattr(ExportedFigures, "rows_max", 2)
+    cut = list(csv.reader(io.StringIO(browser.get(where).text)))
+    assert cut == [*whole[:3], ["There are more than these 2 rows: ask for fewer days"]]
+
+
+def test_sales_are_drawn_beside_earlier_ones(browser: TestClient, tokens: Tokens) -> None:
+    signed_in(browser, tokens)
+    days = {"from": "2026-01-05", "to": "2026-01-20", "against": "week"}
+    page = browser.get(f"/console/numbers/tables/sales?{urlencode(days)}").text
+    assert '<polyline class="sold"' in page and "What left by day in EUR, and a week earlier" in page
+
+
+@pytest.mark.parametrize("where", ["happiness", "sales/happiness"])
+def test_a_table_that_there_is_none_of_is_not_found(browser: TestClient, tokens: Tokens, where: str) -> None:
+    signed_in(browser, tokens)
+    assert browser.get(f"/console/numbers/tables/{where}").status_code == 404
+
+
+@pytest.mark.parametrize("where", ["sales", "sales.csv", "customers/revenue"])
+def test_tables_are_for_those_who_may_see_orders(browser: TestClient, tokens: Tokens, where: str) -> None:
+    signed_in(browser, tokens, Role.WAREHOUSE)
+    assert browser.get(f"/console/numbers/tables/{where}").status_code == 403
