@@ -41,6 +41,7 @@ RULES: Rules = {
     ("POST", "/orders/{name}/notes"): ORDERS_LOOKED_AFTER,
     ("GET", "/orders/{name}/notes"): ORDERS_LOOKED_AFTER,
     ("POST", "/orders/{name}/owner"): ORDERS_LOOKED_AFTER,
+    ("POST", "/orders/{name}/notices/{notice}/again"): ORDERS_SERVED,
     ("POST", "/orders/{name}/packages/{package}/settle"): ORDERS_SERVED,
     ("GET", "/dead-letters"): _and_admin(),
     ("GET", "/dead-letters/counts"): _and_admin(),

@@ -73,6 +73,7 @@ from services.order import (
     holds_api,
     looking_after_api,
     missing_api,
+    notices_api,
     refunds_api,
     returns_api,
 )
@@ -184,6 +185,7 @@ def _look_at_all(app: FastAPI, settings: Settings, desk: Desk) -> None:
 
 def _order_desk(app: FastAPI, orders: Gate, sellers: SellerTerms) -> None:
     """What the order desk asks and does, beside orders themselves."""
+    app.include_router(notices_api.router(orders))
     app.include_router(holds_api.router(orders))
     app.include_router(astray_api.router(orders, sellers))
     app.include_router(refunds_api.router(orders, sellers))

@@ -119,6 +119,8 @@ from contracts.order.looking_after import (
 )
 from contracts.order.notices import (
     SAID_CHARS_MAX,
+    NoticeAgainRefusal,
+    NoticeAgainRefused,
     NoticeDelayed,
     NoticeFailed,
     NoticeFailure,
@@ -132,6 +134,7 @@ from contracts.order.notices import (
     RecordNoticeNotSent,
     RecordNoticeRefused,
     RecordNoticeSent,
+    SendNoticeAgain,
 )
 from contracts.order.refunds import (
     ApproveRefund,
@@ -325,6 +328,8 @@ __all__ = [
     "Move",
     "NotSentReason",
     "NoteAdded",
+    "NoticeAgainRefusal",
+    "NoticeAgainRefused",
     "NoticeDelayed",
     "NoticeFailed",
     "NoticeFailure",
@@ -413,6 +418,7 @@ __all__ = [
     "ReturnWithdrawn",
     "ReturnedRange",
     "SeenAvailability",
+    "SendNoticeAgain",
     "SettlePackage",
     "SettlementRefusal",
     "SettlementRefused",

@@ -19,6 +19,8 @@ from contracts.personal import Personal
 __all__ = [
     "SAID_CHARS_MAX",
     "NotSentReason",
+    "NoticeAgainRefusal",
+    "NoticeAgainRefused",
     "NoticeDelayed",
     "NoticeFailed",
     "NoticeFailure",
@@ -31,6 +33,7 @@ __all__ = [
     "RecordNoticeNotSent",
     "RecordNoticeRefused",
     "RecordNoticeSent",
+    "SendNoticeAgain",
 ]
 
 SAID_CHARS_MAX = 300
@@ -77,6 +80,7 @@ class NoticeRequested(Intent):
     of what is owed is not in the lines: charges, discounts, taxes. `whole`: nothing of a cancelled order is left. `number` is what people call
     the order, `placed_at` the channel's own time; `postage` who pays for the way back; `credit`: what goes back
     is store credit; `difference` what a changed order comes to more than before, or less where it is below zero.
+    `again_of` is the notice that somebody had sent again by this one, and `detail` why, in their words.
     """
 
     notice: str
@@ -105,6 +109,8 @@ class NoticeRequested(Intent):
     postage: Postage | None = None
     credit: bool = False
     difference: Money | None = None
+    again_of: str | None = None
+    detail: str | None = None
 
 
 class NotSentReason(StrEnum):
@@ -191,3 +197,28 @@ class NoticeOutcomeIgnored(Event):
     """What became of a notice was reported again, or of one that was never asked for; nothing changed."""
 
     notice: str
+
+
+class SendNoticeAgain(Command):
+    """A person has the customer told again what notice `notice` was about, as the order stands now; `detail` is why, in
+    their words."""
+
+    notice: str
+    detail: str
+
+
+class NoticeAgainRefusal(StrEnum):
+    """Why a notice is not sent again: no such order or notice, it is still on its way, or of the order as many were sent
+    again as may be."""
+
+    UNKNOWN_ORDER = "unknown_order"
+    UNKNOWN_NOTICE = "unknown_notice"
+    ON_ITS_WAY = "on_its_way"
+    TOO_MANY = "too_many"
+
+
+class NoticeAgainRefused(Event):
+    """The notice is not sent again."""
+
+    notice: str
+    reason: NoticeAgainRefusal

@@ -16,7 +16,7 @@ from chassis.tokens import Role
 from contracts.fulfillment import ReturnReason
 from contracts.order import Bucket, ExchangeSend, IfShort
 from services.console.inside import WISH, Answer, Inside
-from services.console.order_choices import Choices, Order, holds, lines, named, packages, refunds, returns
+from services.console.order_choices import Choices, Order, holds, lines, named, notices, packages, refunds, returns
 
 __all__ = ["ACTIONS", "KEPT", "Action", "Field", "act", "part"]
 
@@ -231,6 +231,7 @@ ACTIONS = (
         lambda fields: "/owner",
         lambda fields: {"owner": fields.get("owner", "").strip() or None},
     ),
+    _one("resend", "Send a message again", "The customer is told again what it was about, as the order stands now, to the same address.", SERVED, notices, "notices", "again"),
     _one("release", "Release a hold", "The order goes on from where it was.", KEPT, holds, "holds", "release"),
     Action(
         "cancel",

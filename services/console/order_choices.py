@@ -7,10 +7,13 @@ from typing import Any
 
 from services.console.showing import money
 
-__all__ = ["Choices", "Order", "holds", "lines", "named", "packages", "refunds", "returns"]
+__all__ = ["Choices", "Order", "holds", "lines", "named", "notices", "packages", "refunds", "returns"]
 
 Order = Mapping[str, Any]
 """An order as the doors show it."""
+
+ON_THEIR_WAY = ("asked", "delayed")
+"""Statuses of notices whose outcome is not known yet."""
 
 Choices = Sequence[tuple[str, str]]
 """What may be chosen, and how it is called."""
@@ -46,6 +49,15 @@ def returns(*states: str) -> Callable[[Order], Choices]:
 
 def _counted(lines: Sequence[Mapping[str, Any]]) -> str:
     return ", ".join(f"{line['quantity']} of {line['sku']}" for line in lines)
+
+
+def notices(order: Order) -> Choices:
+    """Those that have their outcome, the last first."""
+    return [
+        (each["notice"], f"{each['notice']}: {each['kind']}, {each['status']}".replace("_", " "))
+        for each in reversed(order.get("notices", ()))
+        if each["status"] not in ON_THEIR_WAY
+    ]
 
 
 def lines(order: Order) -> Choices:

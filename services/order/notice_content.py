@@ -1,28 +1,39 @@
 """What a notice tells: from the news that is due and the order as it stands now to what the worker is asked to send.
 
-Asked whenever the order's state has changed. Which event makes news is the table in notices.py.
+Asked whenever the order's state has changed, and by a person who has it told again. Which event makes news is the table
+in notices.py.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from chassis.decider import Context
 from contracts.ids import provider_key
-from contracts.message import Event
+from contracts.message import Event, Message
 from contracts.money import Money, share
-from contracts.order import Bucket, NoticeKind, NoticeLine, NoticeRequested, OrderLine
+from contracts.order import (
+    Bucket,
+    NoticeAgainRefusal,
+    NoticeAgainRefused,
+    NoticeKind,
+    NoticeLine,
+    NoticeRequested,
+    OrderLine,
+    SendNoticeAgain,
+)
 from services.order.leaving import kept_back
-from services.order.notices import LINES_TOLD_MAX, NOTICE, News
+from services.order.notices import AGAIN_MAX, LINES_TOLD_MAX, NOTICE, News
 from services.order.order import IN_FULFILLMENT, NOT_RELEASED, OrderState, due, line_units
 from services.order.value import rated_lines
 
 if TYPE_CHECKING:
     from services.order.stream import OrderStream
 
-__all__ = ["advance"]
+__all__ = ["advance", "decide"]
 
 
 def advance(state: OrderStream, context: Context) -> Sequence[Event]:
@@ -32,6 +43,26 @@ def advance(state: OrderStream, context: Context) -> Sequence[Event]:
     told = [news for news in state.notices.due if not (answering and news.kind is NoticeKind.CANCELLED)]
     first = len(state.notices.notices) + 1
     return [_request(state, news, str(number), context) for number, news in enumerate(told, start=first)]
+
+
+def _send_again(message: SendNoticeAgain, state: OrderStream, context: Context) -> Sequence[Event]:
+    """Tell the customer again what a notice was about, by one of its own, as the order stands now; also of an order that
+    has ended. One that is still on its way is not overtaken."""
+    notices, known = state.notices, state.notices.notices.get(message.notice)
+    refused = partial(NoticeAgainRefused, notice=message.notice)
+    if state.order.placed is None:
+        return (refused(reason=NoticeAgainRefusal.UNKNOWN_ORDER),)
+    if known is None:
+        return (refused(reason=NoticeAgainRefusal.UNKNOWN_NOTICE),)
+    if known.asked is not None:
+        return (refused(reason=NoticeAgainRefusal.ON_ITS_WAY),)
+    if notices.again >= AGAIN_MAX:
+        return (refused(reason=NoticeAgainRefusal.TOO_MANY),)
+    asked = _request(state, known.news, str(len(notices.notices) + 1), context)
+    return (asked.model_copy(update={"again_of": message.notice, "detail": message.detail}),)
+
+
+decide: Mapping[type[Message], Any] = {SendNoticeAgain: _send_again}
 
 
 def _request(state: OrderStream, news: News, number: str, context: Context) -> NoticeRequested:

@@ -50,6 +50,7 @@ from contracts.order import (
 )
 
 __all__ = [
+    "AGAIN_MAX",
     "FOLD",
     "LEADS_TO",
     "LINES_TOLD_MAX",
@@ -73,6 +74,9 @@ them, if it has to."""
 
 LINES_TOLD_MAX = 100
 """Lines, and tracking numbers, that one notice names."""
+
+AGAIN_MAX = 20
+"""Notices of one order that are sent again because somebody asked for it."""
 
 TRY_AGAIN_AFTER = tuple(timedelta(minutes=minutes) for minutes in (5, 30, 120, 360, 720))
 """How long a notice waits that a mail server refused for now, try by try: some 20 hours in all, then it has failed."""
@@ -240,23 +244,27 @@ class NoticeStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A notice that was asked for. `asked` is what was asked last, until there is an outcome; `again_at` is when it is
-    asked for again, of one that was refused for now."""
+    """A notice that was asked for, and the news that it is about. `asked` is what was asked last, until there is an
+    outcome; `again_at` is when it is asked for again, of one that was refused for now. `again_of` is the notice that
+    somebody had sent again by it."""
 
     kind: NoticeKind
     status: NoticeStatus
+    news: News
     asked: NoticeRequested | None = None
     again_at: datetime | None = None
+    again_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class NoticesState:
-    """What the customer is told. `due` is what they are still to hear; `notices` what was asked for, by number. Of an
-    order that was `taken_over` another system confirmed it to them."""
+    """What the customer is told. `due` is what they are still to hear; `notices` what was asked for, by number, of which
+    so many were sent `again`. Of an order that was `taken_over` another system confirmed it to them."""
 
     due: tuple[News, ...] = ()
     notices: HashTrieMap[str, Notice] = HashTrieMap()
     taken_over: bool = False
+    again: int = 0
 
 
 # Evolve
@@ -300,10 +308,19 @@ def _added(due: tuple[News, ...], news: News) -> tuple[News, ...]:
 
 
 def _requested(state: NoticesState, event: NoticeRequested) -> NoticesState:
-    notice = Notice(event.kind, NoticeStatus.ASKED, asked=event)
-    told = next((news for news in state.due if news.kind is event.kind), None) if event.tries == 1 else None
+    if event.notice in state.notices:
+        return _changed(state, event.notice, status=NoticeStatus.ASKED, asked=event, again_at=None)
+    of = event.again_of
+    if of is not None:
+        return replace(_with(state, event, state.notices[of].news), again=state.again + 1)
+    told = next((news for news in state.due if news.kind is event.kind), None)
     left = tuple(news for news in state.due if news is not told)
-    return replace(state, due=left, notices=state.notices.insert(event.notice, notice))
+    return replace(_with(state, event, told or News(event.kind)), due=left)
+
+
+def _with(state: NoticesState, event: NoticeRequested, news: News) -> NoticesState:
+    notice = Notice(event.kind, NoticeStatus.ASKED, news, asked=event, again_of=event.again_of)
+    return replace(state, notices=state.notices.insert(event.notice, notice))
 
 
 def _changed(state: NoticesState, number: str, **changes: Any) -> NoticesState:
@@ -328,4 +345,4 @@ def notice_of_deadline(name: str) -> str | None:
     return number if step == NOTICE else None
 
 
-FOLD = Fold("notices", 6, NoticesState(), evolve, deadlines=deadlines_of)
+FOLD = Fold("notices", 7, NoticesState(), evolve, deadlines=deadlines_of)

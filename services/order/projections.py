@@ -26,6 +26,7 @@ from contracts.order import (
     HoldReleased,
     LinesDelivered,
     NoticeFailed,
+    NoticeRequested,
     OrderCancelled,
     OrderCompleted,
     OrderConfirmed,
@@ -241,7 +242,7 @@ class OrderStage(StrEnum):
 
 
 class OrdersProjection:
-    """One row an order, for lists and for finding an order by any of its names; one a notice that failed and one a
+    """One row an order, for lists and for finding an order by any of its names; one a notice that failed and was not sent again, and one a
     package that went astray, for the order desk; one a person whose data it holds, by their subject: `receives` those who
     get goods or collect them. `placed_at` is the channel's own time, `changed_at` ours."""
 
@@ -291,6 +292,7 @@ class OrdersChanged:
     orders: dict[str, _Order] = field(default_factory=dict)
     customers: dict[tuple[str, str], bool] = field(default_factory=dict)
     failed: dict[tuple[str, str], Sequence[Any]] = field(default_factory=dict)
+    told_again: list[tuple[str, str]] = field(default_factory=list)
     astray: dict[tuple[str, str], bool] = field(default_factory=dict)
 
     def fold(self, envelope: Envelope, event: object) -> None:
@@ -313,6 +315,11 @@ class OrdersChanged:
                 self._end(order, envelope, OrderStage.COMPLETED)
             case OrderCancelled():
                 self._end(order, envelope, OrderStage.CANCELLED)
+            case NoticeRequested(again_of=str() as notice):
+                # The one that failed needs nobody any more: whoever looked at it had it sent again.
+                self.failed.pop((order, notice), None)
+                self.told_again.append((order, notice))
+                self._order(order, envelope)
             case NoticeFailed():
                 row = (order, event.notice, event.kind, event.said, envelope.time)
                 self.failed.setdefault((order, event.notice), row)
@@ -365,6 +372,12 @@ class OrdersChanged:
                 " on conflict do nothing",
                 by_column(self.failed.values()),
             )
+        if self.told_again:
+            cursor.execute(
+                "delete from failed_notices f using unnest(%b::text[], %b::text[]) w(id, notice)"
+                " where f.id = w.id and f.notice = w.notice",
+                by_column(self.told_again),
+            )
         self._packages(cursor)
 
     def _packages(self, cursor: psycopg.Cursor[Any]) -> None:
@@ -393,6 +406,7 @@ _FOLDED = (
     OrderReopened,
     OrderCancelled,
     NoticeFailed,
+    NoticeRequested,
     PackageWentAstray,
     PackageSettled,
     LinesDelivered,

@@ -240,6 +240,7 @@ _DECIDE: Mapping[type[Message], Callable[[Any, Any, Context], Sequence[Event]]] 
     **channel_cancels.decide,
     **astray.decide,
     **looking_after.decide,
+    **notice_content.decide,
     **refund_saga.decide,
     **refund_granting.decide,
     **returning.decide,

@@ -186,7 +186,8 @@ def _in_order(notices: Mapping[str, Notice]) -> list[tuple[str, Notice]]:
 
 
 def _notice(number: str, notice: Notice) -> dict[str, Any]:
-    return {"notice": number, "kind": notice.kind, "status": notice.status}
+    again = {} if notice.again_of is None else {"again_of": notice.again_of}
+    return {"notice": number, "kind": notice.kind, "status": notice.status, **again}
 
 
 def _work(name: str, work: Any) -> dict[str, Any]:

@@ -82,6 +82,7 @@ def _address(path: str) -> str:
     names = (
         "name",
         "hold",
+        "notice",
         "package",
         "refund",
         "change_number",

@@ -17,6 +17,7 @@ from services.order.astray_api import Settlement
 from services.order.change_intake import NewChange
 from services.order.holds_api import NewHold, Release
 from services.order.looking_after_api import NewNote, Owner
+from services.order.notices_api import NoticeAgain
 from services.order.refunds_api import Agreed, NewRefund, Withdrawal
 from services.order.returns_api import Agreement, NewReturn, Refusal
 
@@ -65,6 +66,7 @@ FORMS: list[tuple[str, dict[str, str], str, dict[str, Any], type[BaseModel] | No
     ("note", {"text": "please ring twice "}, "/notes", {"text": "please ring twice"}, NewNote),
     ("assign", {"owner": "bob"}, "/owner", {"owner": "bob"}, Owner),
     ("assign", {"owner": ""}, "/owner", {"owner": None}, Owner),
+    ("resend", {"which": "2"}, "/notices/2/again", {"detail": "as agreed by phone"}, NoticeAgain),
     ("release", {"which": "fraud/1"}, "/holds/fraud%2F1/release", {"detail": "as agreed by phone"}, Release),
     (
         "change",
@@ -189,6 +191,10 @@ def test_what_is_offered_follows_from_where_the_order_is() -> None:
     assert offered(EMPTY) == {"note", "assign", "hold", "cancel", "change"}
     # once they are with the customer, they may come back, be paid back or sent again
     assert offered(LEFT) - offered(EMPTY) == {"exchange", "return", "claim", "reship"}
+    # what the customer was told may be told again, once it is known what became of it
+    told = [{"notice": "1", "kind": "confirmed", "status": "asked"}]
+    assert offered({**EMPTY, "notices": told}) == offered(EMPTY)
+    assert offered({**EMPTY, "notices": [{**told[0], "status": "failed"}]}) - offered(EMPTY) == {"resend"}
     # what waits for a decision is offered to be decided
     refund = {"refund": "1", "amount": 500, "cause": "appeasement", "reason": "late"}
     back = {"number": 1, "lines": [{"quantity": 1, "sku": "POT"}]}

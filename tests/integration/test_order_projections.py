@@ -36,6 +36,7 @@ from contracts.order import (
     RecordNoticeSent,
     ReleaseHold,
     RetryRefund,
+    SendNoticeAgain,
     SettlePackage,
     ShipGroup,
     ShipMethod,
@@ -120,6 +121,10 @@ def test_an_order_whose_customer_could_not_be_told_is_listed_for_the_order_desk(
     assert [order["external_id"] for order in shown(schema, notice_failed=True)] == ["1001"]
     failed = schema.execute("select notice, kind, said from failed_notices").fetchall()
     assert failed == [("1", "cancelled", "550 no such user")]
+    # until somebody has it sent again: then it is up to the new one
+    again = failing.tell(SendNoticeAgain(notice="1", detail="the address is mended"))
+    OrdersProjection().apply(schema, records_of("order.events", again))
+    assert shown(schema, notice_failed=True) == []
 
 
 @pytest.mark.parametrize("end", ["settled", "arrived"])

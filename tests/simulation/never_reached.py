@@ -55,6 +55,7 @@ NEVER_REACHED: Mapping[str, str] = {
     "message order WithdrawRefund": _SELDOM,
     "message order AddNote": _NO_ACT,
     "message order AssignOrder": _NO_ACT,
+    "message order SendNoticeAgain": _NO_ACT,
     "message payments CollectionFailed": _SELDOM,
     "message payments InvoicePaid": _SELDOM,
     "message payments MoveOnAccount": KEPT_DAYS,

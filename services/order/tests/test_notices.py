@@ -14,11 +14,14 @@ from contracts.fulfillment import FulfillmentCancelled, FulfillmentCancelRefused
 from contracts.ids import provider_key
 from contracts.money import Charge, ChargeKind, Tender, TenderMethod
 from contracts.order import (
+    CancelLine,
     CancelOrder,
     CancelReason,
     ConfirmChange,
     HoldKind,
     LineQuantity,
+    NoticeAgainRefusal,
+    NoticeAgainRefused,
     NoticeDelayed,
     NoticeFailed,
     NoticeFailure,
@@ -35,17 +38,20 @@ from contracts.order import (
     RecordNoticeRefused,
     RecordNoticeSent,
     ReleaseHold,
+    SendNoticeAgain,
     ShipGroup,
     ShipMethod,
     ShortagePolicy,
 )
 from contracts.payments import AuthorizationExpired, DeclineReason, PaymentDeclined
 from contracts.personal import Personal
+from services.order import notice_content
 from services.order.notices import LINES_TOLD_MAX, TOLD_HOLDS, TRY_AGAIN_AFTER
 from services.order.sourcing import Availability
 from services.order.stream import ORDER
 from services.order.tests.refund_story import asks, claim, grant, paid, paid_back
 from services.order.tests.story import COUNTER, NAME, ORDER_ID, PAYMENT, Story, eur, order
+from services.order.views import order_view
 
 TWO_PLACES = {"A": {"north": Availability(2, 1)}, "B": {"south": Availability(1, 2)}}
 
@@ -418,3 +424,83 @@ def test_a_notice_of_an_order_that_has_ended_is_asked_for_again_too() -> None:
 )
 def test_a_notice_that_was_never_asked_for_is_ignored_by_name(report: RecordNoticeSent | RecordNoticeNotSent) -> None:
     confirmed().tell(report).then(NoticeOutcomeIgnored(notice="7"))
+
+
+# Sent again by a person
+
+AGAIN = SendNoticeAgain(notice="1", detail="it went to the wrong folder")
+
+
+def test_what_the_customer_was_told_is_told_again_by_a_notice_of_its_own() -> None:
+    # given a confirmation that left
+    story = confirmed()
+    [first] = told(story)
+    story.tell(SENT)
+    # when somebody has it sent again
+    [again] = asked(story.tell(AGAIN))
+    # then it says the same under a number and a key of its own, of which notice it is, and why
+    same = {"notice": "2", "key": provider_key(NAME, "notice", "2"), "again_of": "1", "detail": AGAIN.detail}
+    assert again == first.model_copy(update=same)
+    assert [(each["notice"], each["status"], each.get("again_of")) for each in order_view(story.stream)["notices"]] == [
+        ("1", "sent", None),
+        ("2", "asked", "1"),
+    ]
+    # and it has an outcome of its own
+    story.tell(RecordNoticeSent(notice="2", name="k2.eml")).then(
+        NoticeSent(notice="2", kind=NoticeKind.CONFIRMED, name="k2.eml")
+    )
+
+
+def test_news_that_is_still_to_be_told_is_told_all_the_same() -> None:
+    # given an order at two nodes, of which a line that waited for goods was cancelled, as the customer was told
+    story = Story({**TWO_PLACES, "C": {"north": Availability(0, 1)}})
+    story.placed(("A", 2, 1000), ("B", 1, 500), ("C", 1, 100))
+    story.reserved(0)
+    story.reserved(1)
+    story.queued(2)
+    story.authorized()
+    [cancelled] = asked(story.tell(CancelOrder(lines=(CancelLine(line="3"),))))
+    story.tell(RecordNoticeSent(notice=cancelled.notice, name="k.eml"))
+    # and one of the nodes let go of its work, which is told as soon as the other has answered
+    story.tell(CancelOrder())
+    assert asked(withdrawn(story, 0)) == []
+    # when the first is sent again meanwhile, then it is about what it was about
+    [again] = asked(story.tell(AGAIN.model_copy(update={"notice": cancelled.notice})))
+    assert (again.kind, units(again), again.again_of) == (NoticeKind.CANCELLED, {"C": 1}, cancelled.notice)
+    # and the other is told in its time
+    [rest] = asked(not_withdrawn(story, 1))
+    assert (units(rest), rest.again_of) == ({"A": 2}, None)
+
+
+def test_one_that_failed_may_be_sent_again_also_of_an_order_that_has_ended() -> None:
+    story = Story().placed(("A", 2, 1000))
+    story.tell(CancelOrder())
+    story.tell(FOR_GOOD)
+    [again] = asked(story.tell(AGAIN))
+    assert (again.kind, again.whole, again.again_of) == (NoticeKind.CANCELLED, True, "1")
+
+
+def test_the_same_request_by_the_door_sends_it_again_once() -> None:
+    story = confirmed()
+    story.tell(SENT)
+    story.when(AGAIN, door="http", message_id="m")
+    story.when(AGAIN, door="http", message_id="m").then_nothing()
+    assert [notice.notice for notice in told(story)] == ["1", "2"]
+
+
+def test_what_cannot_be_sent_again_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(reason: NoticeAgainRefusal, notice: str = "1") -> NoticeAgainRefused:
+        return NoticeAgainRefused(notice=notice, reason=reason)
+
+    Story().tell(AGAIN).then(refused(NoticeAgainRefusal.UNKNOWN_ORDER))
+    # while it is on its way, or is tried again later
+    story = confirmed()
+    story.tell(AGAIN).then(refused(NoticeAgainRefusal.ON_ITS_WAY))
+    story.tell(FOR_NOW)
+    story.tell(AGAIN).then(refused(NoticeAgainRefusal.ON_ITS_WAY))
+    story.tell(SENT)
+    story.tell(AGAIN.model_copy(update={"notice": "9"})).then(refused(NoticeAgainRefusal.UNKNOWN_NOTICE, "9"))
+    # and more often than a customer wants to hear of it
+    monkeypatch.setattr(notice_content, "AGAIN_MAX", 1)
+    assert asked(story.tell(AGAIN))
+    story.tell(AGAIN).then(refused(NoticeAgainRefusal.TOO_MANY))
