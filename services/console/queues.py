@@ -373,7 +373,7 @@ QUEUES = (
         "/deadlines/past",
         {},
         "deadlines",
-        (("service", "Service"), ("stream", "Stream"), ("name", "Deadline"), ("due", "Due")),
+        (("stream", "Stream"), ("service", "Service"), ("name", "Deadline"), ("due", "Due")),
         since="due",
         within=timedelta(hours=1),
         key=("service", "stream", "name"),

@@ -25,6 +25,7 @@ from chassis.waiters import Waiters
 from contracts.envelope import Actor, Envelope
 from oms.access import RULES
 from oms.doors import make_app
+from services.console.queues import QUEUES
 from tests.doors.fakes import KeptWriter, ToldTokens, guarded_client, seal
 
 FIRST_ORDER = Path(__file__).parents[2] / "docs" / "first-order.json"
@@ -216,6 +217,16 @@ def test_openapi_says_that_a_token_is_needed_and_of_which_role(site: Site) -> No
     assert place["x-roles"] == ["admin", "channel-bot", "csr"]
     assert {"401", "403"} <= place["responses"].keys()
     assert "x-actor" not in site.call("GET", "/openapi.json").text.lower()
+
+
+def test_what_the_lists_of_exceptions_ask_their_doors_is_what_those_take(site: Site) -> None:
+    # a parameter that a door does not know is passed over, and the list would show everything
+    paths = site.call("GET", "/openapi.json").json()["paths"]
+    for queue in QUEUES:
+        taken = {each["name"] for each in paths[queue.path]["get"].get("parameters", ())}
+        assert queue.asked.keys() <= taken, queue.name
+        counted = {"oldest_by", "counted", "late_before", "limit", "after"}
+        assert counted <= taken or queue.path == "/standing", queue.name  # which lists all of it at once
 
 
 def test_while_the_tokens_cannot_be_trusted_nobody_comes_in_and_the_caller_tries_again(

@@ -27,12 +27,14 @@ SETTINGS = Path(__file__).parents[2] / "docs" / "settings.md"
 
 class Doors:
     """Doors with two refunds that wait, an old and a new one, an order with two holds, and a dead letter. `refused`: paths
-    that are answered with a refusal. `undecided`: a return waits for a decision."""
+    that are answered with a refusal. `undecided`: a return waits for a decision; `past`: orders with a deadline that was not
+    taken."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, bytes]] = []
         self.refused: set[str] = set()
         self.undecided = False
+        self.past: list[int] = []
         self.app = Starlette(routes=[Route("/{path:path}", self._answer, methods=["GET", "POST"])])
 
     async def _answer(self, request: Request) -> Response:
@@ -51,6 +53,11 @@ class Doors:
         rows: dict[str, list[Any]] = {queue.rows: [] for queue in QUEUES if queue.path == path}
         if path == "/refunds" and state == "proposed":
             rows["refunds"] = [_refund("1", days=0), _refund("2", days=3)]
+        if path == "/exceptions/owners":
+            return {"owners": []}
+        if path == "/deadlines/past":
+            due = {"name": "claim/0", "due": "2026-01-05T09:00:00Z"}
+            rows["deadlines"] = [{"service": "order", "stream": f"order/o{n}", **due} for n in self.past]
         if path == "/returns" and stage == "requested" and self.undecided:
             rows["returns"] = [_undecided()]
         return rows
@@ -158,6 +165,20 @@ def test_a_return_that_waits_for_a_person_is_listed_until_when_and_is_decided_th
     # and whoever may not decide is not offered to
     signed_in(browser, tokens, Role.WAREHOUSE)
     assert 'value="approve"' not in browser.get("/console/exceptions").text
+
+
+def test_a_step_past_its_deadline_leads_to_its_order_and_is_looked_after_by_operators(
+    browser: TestClient, tokens: Tokens, doors: Doors
+) -> None:
+    doors.past = [7]
+    signed_in(browser, tokens, Role.ADMIN)
+    page = browser.get("/console/exceptions").text
+    section = page[page.index("Steps past their deadline") :]
+    assert 'href="/console/orders/o7">order/o7</a>' in section and ">late<" in section
+    [row] = re.findall(r'type="checkbox" name="([^"]+)" value="order/o7"', section)
+    assert asked(browser, "deadlines", do="take", why="mine", **{row: "order/o7"}).status_code == 200
+    [(path, said)] = doors.asked
+    assert path == "/exceptions/owners" and b'"name":"order/order%2Fo7/claim%2F0"' in said
 
 
 def test_all_holds_of_an_order_are_released_each_by_itself(browser: TestClient, tokens: Tokens, doors: Doors) -> None:
