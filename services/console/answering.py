@@ -4,7 +4,6 @@ a fault is answered."""
 from __future__ import annotations
 
 import asyncio
-import hmac
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -212,7 +211,7 @@ def page(request: Request, name: str, values: Mapping[str, Any], status: int = 2
 def _said(request: Request, session: Session | None) -> dict[str, Any] | None:
     """What the console said of an action, which the address repeats after it; None of what anybody else wrote there."""
     text, fine, mark = (request.query_params.get(name, "") for name in ("said", "fine", "mark"))
-    if session is None or not hmac.compare_digest(session.mark(f"{fine} {text}").encode(), mark.encode()):
+    if session is None or not session.is_marked(f"{fine} {text}", mark):
         return None
     return {"text": text, "fine": fine == "1"}
 

@@ -21,6 +21,7 @@ from services.console.sheets import sheet
 __all__ = ["ROUTES"]
 
 ROWS = 100
+FORBIDDEN = 403
 """Dead letters and parked messages on the page; what comes after them is a page of its own."""
 COUNTS = ("dead_letters", "parked_streams", "parked_messages", "oldest_seconds")
 
@@ -32,9 +33,9 @@ async def _operators(request: Request) -> Response:
     letters = await parts.inside.get(session.token, "/dead-letters", limit=ROWS, counted="true", after=after)
     counts = await parts.inside.get(session.token, "/dead-letters/counts")
     runs = await parts.inside.get(session.token, "/runs")
-    for trouble in (letters, counts, runs):
-        if not trouble.fine:
-            raise Refused(trouble.status, "This is for operators", trouble.trouble)
+    asked = {"letters": letters, "counts": counts, "runs": runs}
+    if (refused := next((each for each in asked.values() if each.status == FORBIDDEN), None)) is not None:
+        raise Refused(FORBIDDEN, "This is for operators", refused.trouble)
     now, about = datetime.now(UTC), parts.installation
     deadlines = await asyncio.to_thread(about.deadlines, now)
     behind = await asyncio.to_thread(about.behind)
@@ -42,7 +43,8 @@ async def _operators(request: Request) -> Response:
     remade = await asyncio.to_thread(about.remade)
     values = {
         "remade": remade,
-        "runs": [shown_run(run) for run in runs.said["runs"]],
+        "troubles": {name: each.trouble for name, each in asked.items() if not each.fine},
+        "runs": [shown_run(run) for run in runs.said["runs"]] if runs.fine else (),
         "services": SERVICES,
         "rebuilt": (*SERVICES, *READ_MODELS),
         "settings": about.settings(),
@@ -51,11 +53,11 @@ async def _operators(request: Request) -> Response:
         "followers": followers,
         "counted_max": COUNTED_MAX,
         "now": now,
-        "letters": letters.said["dead_letters"],
-        "counts": counts.said,
-        "total": letters.said["total"],
+        "letters": letters.said["dead_letters"] if letters.fine else (),
+        "counts": counts.said["services"] if counts.fine else {},
+        "total": letters.said["total"] if letters.fine else 0,
         "after": after,
-        "next": letters.said.get("next"),
+        "next": letters.said.get("next") if letters.fine else None,
     }
     return page(request, "operators.html", {**values, "live": True, "age": await age_of(parts, now)})
 

@@ -57,6 +57,10 @@ class Session:
         """What shows that a text was written for this session by the console, and by nobody else."""
         return hmac.digest(self.form.encode(), text.encode(), "sha256").hex()
 
+    def is_marked(self, text: str, mark: str) -> bool:
+        """Whether it is the mark of this text."""
+        return hmac.compare_digest(self.mark(text).encode(), mark.encode())
+
 
 class Sessions:
     """All sessions of this process, by what stands in their cookies."""

@@ -164,7 +164,7 @@ async def _one(request: Request) -> Response:
     parts, work = parts_of(request), await _seen(request)
     step, given = _next(work), request.query_params
     count = _counted(step or "", work, given)
-    came = given.get("came", "")
+    came = _came(request)
     text, fine = CAME.get(came, ("", True))
     values = {
         "work": work,
@@ -179,6 +179,13 @@ async def _one(request: Request) -> Response:
         "live": True,
     }
     return page(request, "work.html", {**values, "age": await age_of(parts, datetime.now(UTC))})
+
+
+def _came(request: Request) -> str:
+    """What the address says came of a scan; nothing of what anybody else wrote there."""
+    session, _ = who_of(request)
+    came, code, mark = (request.query_params.get(name, "") for name in ("came", "code", "mark"))
+    return came if session.is_marked(f"{came} {code}", mark) else ""
 
 
 async def _seen(request: Request) -> Mapping[str, Any]:
@@ -229,19 +236,19 @@ async def _scan(request: Request) -> Response:
     if step and code == f"{DONE}{step.upper()}":
         return await _do(request, step, work, count, fields)
     if code.startswith(DONE):
-        return _again(work, count, Told.NOT_NEXT, code)
+        return _again(request, work, count, Told.NOT_NEXT, code)
     if step in COUNTED:
         if fields.get("all"):
-            return _again(work, count.filled())
+            return _again(request, work, count.filled())
         if fields.get("next"):
-            return _again(work, *count.scanned(NEXT_PACKAGE))
+            return _again(request, work, *count.scanned(NEXT_PACKAGE))
         if code and code != work["id"]:
-            return _again(work, *count.scanned(await _article(request, count, code)), code)
-        return _again(work, count, Told.HERE if code else None, code)
+            return _again(request, work, *count.scanned(await _article(request, count, code)), code)
+        return _again(request, work, count, Told.HERE if code else None, code)
     if any(line["sku"] == code for line in work["lines"]):
-        return _again(work, count, Told.NOTHING_TO_COUNT, code)
+        return _again(request, work, count, Told.NOTHING_TO_COUNT, code)
     if code in ("", work["id"]):
-        return _again(work, count, Told.HERE if code else None, code)
+        return _again(request, work, count, Told.HERE if code else None, code)
     return RedirectResponse(f"{CONSOLE}/warehouse?{urlencode({'scan': code})}", status_code=303)
 
 
@@ -260,9 +267,12 @@ async def _article(request: Request, count: Count, code: str) -> str:
     return next((sku for sku, gtin in described.items() if gtin.lstrip("0") == code.lstrip("0")), code)
 
 
-def _again(work: Mapping[str, Any], count: Count, came: Came | Told | None = None, code: str = "") -> Response:
-    """Back to the work with what was counted in the address."""
-    said = {"came": came.value, "code": code} if came else {}
+def _again(
+    request: Request, work: Mapping[str, Any], count: Count, came: Came | Told | None = None, code: str = ""
+) -> Response:
+    """Back to the work with what was counted in the address, and what the page is to say."""
+    session, _ = who_of(request)
+    said = {"came": came.value, "code": code, "mark": session.mark(f"{came.value} {code}")} if came else {}
     return RedirectResponse(_address(work, {**count.fields(), **said}), status_code=303)
 
 
@@ -284,7 +294,7 @@ async def _do(
     """Tell the door that a step was done. What it is counted for is not done before it is counted."""
     session, _ = who_of(request)
     if step in COUNTED and count.lacks():
-        return _again(work, count, Told.LACKS)
+        return _again(request, work, count, Told.LACKS)
     path = "acceptance" if step == "rejection" else step
     # Each step of a work is done once: said twice, as by a second click, it is the same document.
     body = {"document": f"console-{work['id']}-{step}", **_body(step, count, fields)}

@@ -119,6 +119,23 @@ def test_a_door_that_is_faulty_or_slow_breaks_its_part_of_the_page_alone(
         assert "QQ-1" in answered.text
 
 
+@pytest.mark.parametrize("path", ["/dead-letters", "/dead-letters/counts", "/runs"])
+def test_a_faulty_door_leaves_operators_the_rest_of_their_page(tokens: Tokens, path: str) -> None:
+    # given doors of which one fails
+    async def answer(request: Request) -> Response:
+        if request.url.path == path:
+            raise RuntimeError("a defect")
+        return JSONResponse({"dead_letters": [], "total": 0, "services": {}, "runs": []})
+
+    with opened(Starlette(routes=[Route("/{path:path}", answer)]), tokens, Tables(), Untold()) as browser:
+        signed_in(browser, tokens, Role.ADMIN)
+        answered = browser.get("/console/operators")
+    # then its part says so and the others are there, and nobody is told that nothing waits who cannot know
+    assert answered.status_code == 200 and answered.text.count("The doors failed; their log says why.") == 1
+    assert "Settings in force" in answered.text
+    assert ("Nothing waits" in answered.text) == (path != "/dead-letters")
+
+
 def is_a_page_of_ours(answer: Any) -> None:
     assert answer.headers["content-type"].startswith("text/html")
     assert "default-src 'none'" in answer.headers["content-security-policy"]

@@ -26,6 +26,10 @@ from tests.doors.test_console import ORDER_ID, Tables, Untold, form_of, opened, 
 
 LEVEL = {"location": "north", "on_hand": 5, "sellable": 4, "reserved": 1, "available": 3}
 ARTICLE = {"sku": "TEA", "unit": "each", "version": 1, "levels": [LEVEL], "claims": [], "supplies": []}
+WORK = {
+    "id": "w1", "order_id": ORDER_ID, "location": "north", "method": "ship", "stage": "accepted", "quantity": 2,
+    "lines": [{"line": "1", "sequence": 1, "sku": "TEA", "quantity": 2, "unit": "each"}], "picked": [], "packages": [],
+}  # fmt: skip
 FOUND = {"location": "north", "quantity": "3", "reason": "found", "why": "counted"}
 KEY = "idempotency-key"
 AWAY = "the broker is away. Nothing is lost. Send the same request with the same Idempotency-Key again in a moment."
@@ -58,6 +62,8 @@ class Doors:
             return JSONResponse({**shown_order(), "captured": 2598, "lines": lines})
         if path == "/stock-items/TEA":
             return JSONResponse(ARTICLE)
+        if path == "/fulfillment-orders/w1":
+            return JSONResponse(WORK)
         for queue in QUEUES:
             if path == queue.path:
                 return JSONResponse({queue.rows: []})
@@ -202,6 +208,18 @@ def test_an_address_puts_no_words_in_the_mouth_of_the_console(
     # nor what it said to somebody else
     signed_in(browser, tokens, Role.CSR)
     assert "Put on hold: RefundGranted." not in browser.get(answer.headers["location"]).text
+
+
+def test_an_address_says_of_no_scan_what_did_not_come_of_it(browser: TestClient, doors: Doors) -> None:
+    # given a work, and a link to it that tells of a scan
+    work = "/console/warehouse/w1"
+    link = f"{work}?came=counted&code=Call+0900+123"
+    assert "0900" not in browser.get(link).text
+    # when something is scanned that is not on it, then the page says so
+    answer = browser.post(f"{work}/scan", data={"form": form_at(browser, work), "scan": "POT"})
+    assert "POT is not on this work." in answer.text
+    # and its mark is none of another word
+    assert "0900" not in browser.get(f"{link}&mark={answer.url.params['mark']}").text
 
 
 @pytest.mark.parametrize("origin", ["null", "http://evil.example", "http://shop.example:8080"])

@@ -107,7 +107,7 @@ class Picker:
         return str(self.answer.text)
 
     def _fields(self) -> dict[str, str]:
-        kept = {name: text for name, text in self.answer.url.params.items() if name not in {"came", "code"}}
+        kept = {name: text for name, text in self.answer.url.params.items() if name not in {"came", "code", "mark"}}
         return {**kept, "form": form_of(self.page)}
 
     def scans(self, *codes: str) -> Picker:
