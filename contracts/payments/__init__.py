@@ -51,6 +51,7 @@ from contracts.payments.increasing import (
     PaymentIncreased,
 )
 from contracts.payments.paying import (
+    ORDER_COMPLETE,
     Authorization,
     AuthorizationExpired,
     AuthorizePayment,
@@ -120,6 +121,7 @@ from contracts.payments.value_parts import (
 )
 
 __all__ = [
+    "ORDER_COMPLETE",
     "Authorization",
     "AuthorizationExpired",
     "AuthorizeMore",

@@ -11,6 +11,7 @@ from contracts.message import Command, Event, Instant, Value
 from contracts.money import CaptureTime, Money, Tender, TenderMethod
 
 __all__ = [
+    "ORDER_COMPLETE",
     "Authorization",
     "AuthorizationExpired",
     "AuthorizePayment",
@@ -33,6 +34,9 @@ __all__ = [
     "PaymentVoided",
     "VoidPayment",
 ]
+
+ORDER_COMPLETE = "order_complete"
+"""The cause of a void that ends what a complete order does not need."""
 
 
 class Capability(StrEnum):
@@ -152,7 +156,8 @@ class CapturePayment(Command):
 
 class VoidPayment(Command):
     """Give back what is authorised and not captured. Taken in every state, never seen included: then an authorisation
-    that comes later is declined."""
+    that comes later is declined. `cause` is ORDER_COMPLETE where the order took all that it needs: it may go on with an
+    exchange, and secure more for that; absent where it was cancelled."""
 
     order_id: str
     cause: str | None = None

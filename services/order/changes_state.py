@@ -23,6 +23,7 @@ from contracts.order import (
     OrderCancelled,
     OrderChanged,
     OrderCompleted,
+    OrderReopened,
 )
 
 __all__ = ["FOLD", "ChangesState", "change_of_deadline"]
@@ -35,7 +36,8 @@ CHANGE = "change"
 class ChangesState:
     """The ledger of changes: `count` were proposed, `version` of them done; `proposed` is the one that is open, and
     `increase` what payments was asked to secure for it once it was confirmed. `given_up` are increases that nobody waits
-    for any more, by change: one may have been secured all the same."""
+    for any more, by change: one may have been secured all the same. When the order is complete they are let go of, and
+    forgotten once it goes on."""
 
     count: int = 0
     version: int = 0
@@ -71,7 +73,9 @@ def evolve(state: ChangesState, event: Event) -> ChangesState:
         case ChangeDeclined() | ChangeRefused() if state.proposed and event.change == state.proposed.change:
             return replace(state, proposed=None, increase=None if state.securing else state.increase)
         case OrderCancelled() | OrderCompleted():
-            return replace(state, proposed=None, increase=None, given_up=HashTrieMap())
+            return replace(state, proposed=None, increase=None)
+        case OrderReopened():
+            return replace(state, given_up=HashTrieMap())
     return state
 
 
@@ -94,4 +98,4 @@ def change_of_deadline(name: str) -> str | None:
     return change if kind == CHANGE else None
 
 
-FOLD = Fold("changes", 3, ChangesState(), evolve, deadlines=deadlines_of)
+FOLD = Fold("changes", 4, ChangesState(), evolve, deadlines=deadlines_of)

@@ -55,6 +55,7 @@ from contracts.order import (
     StepAskedAgain,
 )
 from contracts.payments import (
+    ORDER_COMPLETE,
     CapturePayment,
     CaptureRefused,
     CaptureRepeated,
@@ -349,12 +350,13 @@ def _handed_out(order: OrderState, event: LinesFulfilled) -> Sequence[Send]:
 
 
 def _void_rest(state: OrderStream) -> Sequence[Send]:
-    """What was authorised for units that were cancelled later is given back, and what came although it was given up."""
+    """What was authorised for units that were cancelled later is given back, and what may have come although it was given
+    up: the order may not have heard of it yet."""
     asked = state.reservation.authorization
     secured = (asked.amount.amount if asked else 0) + state.reservation.increased
     if secured <= state.order.captured - state.order.captured_before and not state.changes.given_up:
         return ()
-    return void_payment(state, "")
+    return void_payment(state, "", ORDER_COMPLETE)
 
 
 FOLD = Fold("fulfillment", 8, FulfillmentState(), evolve, react, deadlines_of)

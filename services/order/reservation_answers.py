@@ -1,6 +1,7 @@
 """What the reservation makes of answers: stock reserved, queued, refused or broken, money secured or declined.
 
-Late answers change nothing: the compensation that was sent follows them. Next steps are in reservation_advance.py.
+Late answers change nothing, since the compensation that was sent follows them; but for stock that comes for units which
+were cancelled while they waited: it is given back, also once the order is over. Next steps are in reservation_advance.py.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from contracts.order import (
     LineReserved,
     LinesCancelled,
     Move,
+    OrderCancelled,
     RelationKind,
     ReservationLost,
     StockGivenBack,
@@ -60,19 +62,27 @@ __all__ = ["cancel_after_passed", "cancel_rest", "decide", "held_by", "may_wait"
 # Answers
 
 
+def _not_released(state: OrderStream, sequence: int) -> Claim | None:
+    """The claim that an answer is about, unless all of it was released: late answers change nothing then, since the
+    release that was sent follows them. A cancel of the order releases all claims."""
+    claim, cancelled = state.reservation.claims.get(str(sequence)), state.order.ended == OrderCancelled.__name__
+    return claim if claim is not None and claim.live and not cancelled else None
+
+
 def _live(state: OrderStream, sequence: int) -> Claim | None:
-    """The claim that an answer is about, unless nobody waits for it any more: late answers change nothing, since the
-    release that was sent follows them."""
-    claim = state.reservation.claims.get(str(sequence))
-    return claim if claim is not None and claim.live and state.order.open else None
+    """The claim that an answer is about, if somebody waits for it still."""
+    return _not_released(state, sequence) if state.order.open else None
 
 
 def _on_reserved(message: StockReserved, state: OrderStream, context: Context) -> Sequence[Event]:
-    claim = _live(state, message.sequence)
+    """What came for units that were cancelled while they waited is given back, also when the order is complete: only
+    what waited of their claim was released, and this no longer did."""
+    claim = _not_released(state, message.sequence)
     if claim is None:
         return ()
-    first = min(message.quantity, claim.unanswered)
-    second = min(message.quantity - first, claim.waiting)
+    wanted = message.quantity if state.order.open else 0
+    first = min(wanted, claim.unanswered)
+    second = min(wanted - first, claim.waiting)
     moves = [
         *move(claim.line, first, Bucket.ORDERED, Bucket.RESERVED),
         *move(claim.line, second, Bucket.BACKORDERED, Bucket.RESERVED),

@@ -135,10 +135,10 @@ def _authorize(state: OrderStream, key: str) -> Sequence[Send]:
     return [Send("payments", stream("payment", terms.order_id), message, wants_answer=True)]
 
 
-def void_payment(state: OrderStream, key: str) -> Sequence[Send]:
+def void_payment(state: OrderStream, key: str, cause: str | None = None) -> Sequence[Send]:
     """Give back what is authorised and not captured."""
     order_id = state.order.terms.order_id
-    return [Send("payments", stream("payment", order_id), VoidPayment(order_id=order_id))]
+    return [Send("payments", stream("payment", order_id), VoidPayment(order_id=order_id, cause=cause))]
 
 
 def _increase(state: OrderStream, key: str) -> Sequence[Send]:

@@ -14,7 +14,6 @@ from contracts.ids import provider_key
 from contracts.message import Event
 from contracts.payments import (
     CallStep,
-    Capability,
     Capture,
     CardCaptureRequested,
     CardRefundRequested,
@@ -24,7 +23,7 @@ from contracts.payments import (
     TenderRefund,
 )
 from services.payments.card_asking import authorization_request, void_request
-from services.payments.card_calls import CallStage, Secured, raises
+from services.payments.card_calls import CallStage, Secured, raises, serves_several
 from services.payments.going_back import Refunding
 from services.payments.invoice_charges import ask
 from services.payments.methods import by_ledger, by_provider
@@ -148,19 +147,18 @@ def _covering(state: Payment, part: Capture, used: Counter[str]) -> Secured | No
     found = []
     for row in state.cards.usable(part.tender):
         taken = used[row.row.authorization]
-        several = Capability.MULTI_CAPTURE in row.row.capabilities and not row.row.final
-        if row.left - taken >= part.amount.amount and (several or not taken):
+        if row.left - taken >= part.amount.amount and (serves_several(row.row) or not taken):
             found.append(row)
     return next((row for row in found if row.row.authorization == part.authorization), next(iter(found), None))
 
 
 def _last(state: Payment, part: Capture, row: Secured) -> bool:
     """Nothing more is taken of an authorisation: neither later nor, of a tender of it, by another part that is under way
-    and may come after."""
+    and may come after. Where it serves one capture as far as is known, the rest is let go of with that."""
     name = row.row.authorization
     if state.cards.raising(name) or state.cards.capturing(name):
         return False
-    if row.left == part.amount.amount:
+    if row.left == part.amount.amount or not serves_several(row.row):
         return True
     if any(state.remaining.get(str(tender)) for tender in row.tenders):
         return False

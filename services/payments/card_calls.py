@@ -51,6 +51,7 @@ __all__ = [
     "give_up",
     "give_up_increase",
     "raises",
+    "serves_several",
 ]
 
 CALL = "call/"
@@ -184,6 +185,11 @@ class Cards:
         return sorted(rows, key=lambda row: (row.left, row.row.authorization))
 
 
+def serves_several(row: Authorization) -> bool:
+    """Whether several captures may be taken of an authorisation, as far as is known."""
+    return Capability.MULTI_CAPTURE in row.capabilities and not row.final
+
+
 def raises(call: ProviderCall) -> bool:
     """Whether a call asks for more on an authorisation that is there."""
     return call.step is CallStep.AUTHORIZE and call.reference is not None
@@ -275,7 +281,7 @@ def _asked(cards: Cards, call: ProviderCall, tries: int, round_: int) -> Cards:
     cards = replace(cards, calls=cards.calls.insert(call.key, CardCall(call, round_)), groups=cards.groups + 1)
     if call.step is CallStep.CAPTURE:
         row = cards.secured[call.authorization]
-        several = Capability.MULTI_CAPTURE in row.row.capabilities and not call.final and not row.row.final
+        several = serves_several(row.row) and not call.final
         return _row(cards, call.authorization, left=row.left - call.amount.amount, open=several)
     if call.step is CallStep.VOID:
         return _let_go(cards, call.authorization)

@@ -65,7 +65,7 @@ def _known(command: AuthorizeMore, state: Payment, context: Context) -> Sequence
 
 def _refusal(command: AuthorizeMore, state: Payment) -> tuple[DeclineReason, str | None] | None:
     """Why nothing more can be secured, and the detail for people; nothing when it can."""
-    if state.voided and not state.captured:
+    if state.voided and not (state.complete or state.captured):
         return DeclineReason.VOIDED, None
     asked = AuthorizePayment(order_id=command.order_id, amount=command.amount, tenders=command.tenders)
     if (refusal := unfit(asked)) is not None:

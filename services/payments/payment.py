@@ -67,7 +67,7 @@ def _react(state: Payment, event: Event) -> Sequence[Outgoing]:
 
 PAYMENT = StreamKind(
     kind="payment",
-    folds=(Fold("payment", 13, Payment(), evolve, _react, deadlines_of),),
+    folds=(Fold("payment", 14, Payment(), evolve, _react, deadlines_of),),
     advance=advance,
     decide={
         AuthorizePayment: authorize,

@@ -11,6 +11,7 @@ from chassis.states import replace
 from contracts.message import Event
 from contracts.money import Money, Tender
 from contracts.payments import (
+    ORDER_COMPLETE,
     Authorization,
     AuthorizationExpired,
     CallStep,
@@ -99,7 +100,8 @@ class Payment:
     captured, by fulfilment and sequence; `taken` the same by tender, in the order of capture; `refunds` those that are
     whole, by their ids. While others are asked: `started` is what is to be secured, in which `round`, and `secured`
     what of it is, by the tender's place; `capturing` and `refunding` what is to be taken and given back, by the same
-    names as `captures` and `refunds`. What of a tender is to be taken is no longer in `remaining`."""
+    names as `captures` and `refunds`. Of one that was `voided`, `complete` says that its order took all that it needs, and
+    was not cancelled. What of a tender is to be taken is no longer in `remaining`."""
 
     authorized: PaymentAuthorized | None = None
     remaining: HashTrieMap[str, int] = field(default_factory=HashTrieMap)
@@ -109,6 +111,7 @@ class Payment:
     refunds: HashTrieMap[str, PaymentRefunded] = field(default_factory=HashTrieMap)
     refunded: int = 0
     voided: bool = False
+    complete: bool = False
     started: PaymentStarted | None = None
     round: int = 0
     secured: HashTrieMap[str, Authorization] = field(default_factory=HashTrieMap)
@@ -191,7 +194,8 @@ def evolve(state: Payment, event: Event) -> Payment:
             cards, transfers = give_up(state.cards, whole=False), let_go(state.transfers, _held(state))
             state = replace(state, values=give_up_values(state.values), prepaid=prepaid.unwanted(state.prepaid))
             state = replace(state, increases=replace(state.increases, under_way=None))
-            return replace(state, voided=True, remaining=HashTrieMap(), started=None, cards=cards, transfers=transfers)
+            state = replace(state, voided=True, complete=event.cause == ORDER_COMPLETE, started=None)
+            return replace(state, remaining=HashTrieMap(), cards=cards, transfers=transfers)
         case AuthorizationExpired():
             return replace(state, remaining=state.remaining.discard(str(event.tender)))
         case CaptureStarted() | PaymentCaptured() | CaptureRefused():

@@ -4,6 +4,7 @@ reached. Each has to show what it is kept for, since the same numbers mean anoth
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection
 from functools import partial
 
@@ -11,8 +12,23 @@ import pytest
 
 from contracts.fulfillment import ReturnInspected, ReturnReceived
 from contracts.inventory import StockReturned
-from contracts.order import OrderCancelled, OrderCompleted, ReturnUnitsReceived
-from contracts.payments import CardAuthorizationLapsed, PaymentVoided
+from contracts.order import (
+    ChangeDeclined,
+    IncreaseRequested,
+    OrderCancelled,
+    OrderCompleted,
+    ReturnUnitsReceived,
+    StockGivenBack,
+)
+from contracts.payments import (
+    CallStep,
+    CardAuthorizationLapsed,
+    CardRefunded,
+    PaymentCaptured,
+    PaymentIncreased,
+    PaymentVoided,
+    ProviderOutcomeResolved,
+)
 from tests.simulation.course import Course, play
 from tests.simulation.never_reached import KEPT_DAYS, NEVER_REACHED
 from tests.simulation.schedule import Act, Schedule
@@ -41,6 +57,44 @@ def lapses_on_the_way_of_its_void(course: Course) -> bool:
             case PaymentVoided() if order in lapsed:
                 return True
     return False
+
+
+def comes_for_a_complete_order(course: Course) -> bool:
+    """Stock comes for goods that an order waited for before it was complete."""
+    complete = set[str]()
+    for stream, event in course.day.world.events:
+        match event:
+            case OrderCompleted():
+                complete.add(stream)
+            case StockGivenBack() if stream in complete:
+                return True
+    return False
+
+
+def charged_for_what_is_given_up(course: Course) -> bool:
+    """What a change costs more is there when its customer declines it, which goes back to the card that was charged."""
+    asked, there, given_up = dict[str, str](), set[str](), set[str]()
+    for stream, event in course.day.world.events:
+        order = stream.partition("/")[2]
+        match event:
+            case IncreaseRequested():
+                asked[order] = event.change
+            case PaymentIncreased() if asked.get(order) == event.increase:
+                there.add(order)
+            case ChangeDeclined() if order in there and asked[order] == event.change:
+                given_up.add(order)
+            case CardRefunded() if order in given_up and event.prepaid:
+                return True
+    return False
+
+
+def captured_twice_of_what_a_person_vouched_for(course: Course) -> bool:
+    """Two captures of a payment of which a person said that it is held."""
+    held = {
+        event.order_id for event in course.day.world.of(ProviderOutcomeResolved) if event.step is CallStep.AUTHORIZE
+    }
+    captures = Counter(event.order_id for event in course.day.world.of(PaymentCaptured))
+    return any(captures[order] > 1 for order in held)
 
 
 def reaches(rows: Collection[str], course: Course) -> bool:
@@ -82,6 +136,41 @@ KEPT: dict[str, tuple[Schedule, Callable[[Course], bool]]] = {
             Act("exchange", 7989978713311976731),
         ),
         lapses_on_the_way_of_its_void,
+    ),
+    # two exchanges of an order expire together: a unit that one gives up is reserved for goods that the other gave up
+    "stock that comes for what nobody waits for is given back": (
+        (
+            Act("full shelves", 0),
+            Act("full shelves", 8243358299519174186),
+            Act("place", 13793643750839930497),
+            Act("go on", 0),
+            Act("ordinary", 14),
+            Act("exchange", 3542607365846801092),
+            Act("exchange", 3918121691),
+        ),
+        comes_for_a_complete_order,
+    ),
+    # a card is charged for an exchange, which is declined while the order has not heard of that
+    "what is charged for an exchange that is declined goes back": (
+        (
+            Act("full shelves", 56716),
+            Act("place", 0),
+            Act("interrupted", 5),
+            Act("exchange", 12794943334902016432),
+            Act("silence", 6858524495204878512),
+        ),
+        charged_for_what_is_given_up,
+    ),
+    # a person says that a card is held; one part of the order was handed out at a till, and another leaves later
+    "what a person says is held is captured once and the rest let go of": (
+        (
+            Act("full shelves", 1666656001464139421),
+            Act("place", 0),
+            Act("mute", 0),
+            Act("place", 2703732071557751717),
+            Act("mute", 8050452381910014028),
+        ),
+        captured_twice_of_what_a_person_vouched_for,
     ),
     # payments are silent for so long that a refund to the customer's credit is asked for again, and then answer both
     "a refund to credit that is asked for twice is paid once": (

@@ -20,6 +20,7 @@ from contracts.fulfillment import (
     ReturnReceived,
 )
 from contracts.ids import aggregate_id, stream
+from contracts.inventory import ReleaseClaim
 from contracts.message import Event
 from contracts.order import (
     Bucket,
@@ -52,13 +53,16 @@ from contracts.order import (
     WithdrawReturn,
 )
 from contracts.payments import (
+    ORDER_COMPLETE,
     AuthorizeMore,
+    CancelIncrease,
     CapturePayment,
     DeclineReason,
     IncreaseDeclined,
     PaymentIncreased,
     PaymentRefunded,
     TenderRefund,
+    VoidPayment,
 )
 from contracts.payments.invoices import IssueCreditNote, IssueInvoice, MoveOnAccount
 from services.order.exchange_money import owed_in_money
@@ -810,3 +814,36 @@ def test_an_answer_that_comes_after_all_was_let_go_of_secures_nothing() -> None:
     # then only the second is counted on
     secured(story)
     assert secured_in_all(story.view) == owed_in_money(story.view) == 1500
+
+
+def test_what_is_paid_for_an_exchange_that_is_given_up_at_that_moment_is_given_back() -> None:
+    # given an exchange that is being paid for, of an order that has taken all that it needs
+    story = paid(("A", 1, 1000))
+    proposed(story, ExchangeWish(line="1", quantity=1, reason=ReturnReason.DID_NOT_FIT), added=(line(amount=1500),))
+    confirmed(story)
+    # when it is given up while the answer is on its way, so that the order is complete again
+    outcome = story.tell(DeclineChange(change="1"))
+    # then payments gives up what is under way, and gives back what is there by then
+    assert sent(outcome, CancelIncrease) == [CancelIncrease(order_id=ORDER_ID, increase="1", amount=eur(500))]
+    assert sent(outcome, VoidPayment) == [VoidPayment(order_id=ORDER_ID, cause=ORDER_COMPLETE)]
+    # and the answer changes nothing any more
+    answer = PaymentIncreased(order_id=ORDER_ID, increase="1", amount=eur(500), authorizations=())
+    story.tell(answer, subject=PAYMENT).then_nothing()
+
+
+def test_stock_that_comes_for_goods_that_nobody_waits_for_is_given_back_when_the_order_is_complete() -> None:
+    # given an exchange whose goods wait for stock
+    story = paid()
+    proposed(story)
+    confirmed(story)
+    story.queued(1)
+    # when the other goods never come back, so that the order is complete without it
+    outcome = expired(story)
+    assert kinds(outcome)[-1] == "OrderCompleted"
+    assert [(each.quantity, each.location) for each in sent(outcome, ReleaseClaim)] == [(1, None)]
+    # and stock that was on its way for them comes
+    outcome = story.reserved(1)
+    # then it is given back where it lies, once
+    assert kinds(outcome) == ["StockGivenBack"]
+    assert [(each.sequence, each.quantity, each.location) for each in sent(outcome, ReleaseClaim)] == [(1, 1, "north")]
+    story.reserved(1).then_nothing()

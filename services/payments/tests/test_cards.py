@@ -599,7 +599,13 @@ def test_what_a_person_found_out_is_captured_at_the_provider_that_was_asked() ->
     # when a person says that it is held, then it is captured there
     payment.when(ResolveProviderOutcome(order_id="o1", key=call.key, happened=True, reference="pi_9"))
     payment.when(capture(400))
-    assert payment.asked(CardCaptureRequested).provider == "sandbox"
+    taken = payment.asked(CardCaptureRequested)
+    assert taken.provider == "sandbox"
+    # and once, as nobody knows whether it serves several captures: the provider is told that it may let go of the rest
+    assert taken.final
+    payment.said(taken)
+    payment.when(capture(600, "s2"))
+    assert payment.asked(CardAuthorizationRequested).amount == eur(600)
 
 
 def test_what_is_still_being_captured_keeps_its_authorisation() -> None:

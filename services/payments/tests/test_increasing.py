@@ -7,6 +7,7 @@ import pytest
 from chassis.testing import Outcome, Spec
 from contracts.money import Money, Tender, TenderMethod
 from contracts.payments import (
+    ORDER_COMPLETE,
     AuthorizeMore,
     AuthorizePayment,
     CapturePayment,
@@ -126,6 +127,18 @@ def test_after_a_void_nothing_more_is_secured() -> None:
     spec = payment()
     spec.when(VoidPayment(order_id="o1"), reply_to=ORDER)
     assert declined(spec.when(more(400), reply_to=ORDER)) is DeclineReason.VOIDED
+
+
+def test_an_order_that_was_complete_and_paid_for_nothing_secures_more_for_an_exchange_all_the_same() -> None:
+    # given an order of which another system took the money, and an exchange that was given up while it was paid for
+    spec = payment(authorized=False)
+    increased(spec.when(more(400, INVOICE.model_copy(update={"amount": eur(400)})), reply_to=ORDER))
+    spec.when(VoidPayment(order_id="o1", cause=ORDER_COMPLETE), reply_to=ORDER)
+    assert spec.state.left == 0
+    # when the next one is paid for
+    increased(spec.when(more(300, INVOICE.model_copy(update={"amount": eur(300)}), increase="2"), reply_to=ORDER))
+    # then so much is secured
+    assert spec.state.left == 300
 
 
 def test_an_order_that_was_complete_goes_on_with_what_is_secured_now() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contracts.money import CaptureTime
 from contracts.payments import (
+    ORDER_COMPLETE,
     AuthorizeMore,
     CallResult,
     CancelIncrease,
@@ -32,6 +33,7 @@ from contracts.payments import (
     StoredValueRequested,
     TransferReceived,
     ValueHeld,
+    VoidPayment,
 )
 from services.payments.methods import PAYMENTS_DESK
 from services.payments.payment_state import authorization_status, charge_status
@@ -216,6 +218,23 @@ def test_more_for_a_change_is_charged_too_and_goes_back_when_the_change_is_given
     assert isinstance(taken, PaymentCaptured)
     assert sorted(part.amount.amount for part in taken.captures) == [200, 1_000]
     assert sum(part.prepaid for part in taken.captures) == 2
+
+
+def test_what_was_charged_for_a_change_goes_back_when_the_order_is_complete_without_it() -> None:
+    # given an order that is captured, and a card that is charged for an exchange
+    payment = paid(CHARGED)
+    payment.when(capture(1_000))
+    more = CHARGED.model_copy(update={"amount": eur(200)})
+    payment.when(AuthorizeMore(order_id="o1", increase="1", amount=eur(200), tenders=(more,)))
+    payment.said(payment.asked(CardAuthorizationRequested))
+    payment.said(payment.asked(CardCaptureRequested), reference="ch_2")
+    # when it is given up, which says nothing more of one that has its answer, and the order is complete again
+    assert kinds(payment.when(CancelIncrease(order_id="o1", increase="1", amount=eur(200)))) == []
+    gone = payment.when(VoidPayment(order_id="o1", cause=ORDER_COMPLETE))
+    # then that goes back out of that charge, and what pays for goods stays
+    assert kinds(gone) == [PaymentVoided.__name__, CardRefundRequested.__name__]
+    call = payment.asked(CardRefundRequested)
+    assert (call.reference, call.amount) == ("ch_2", eur(200))
 
 
 def test_a_charge_waits_for_the_money_of_a_transfer() -> None:
