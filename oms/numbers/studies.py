@@ -36,15 +36,20 @@ class Study:
     order: str = "order by all"
 
 
+_PLACE = (
+    "list_position(['placed', 'confirmed', 'reserved', 'released', 'picked', 'packed', 'fulfilled', 'delivered',"
+    " 'completed'], step)"
+)
+"""The place of a step among those that orders come to, one after the other."""
+
 _SPAN = "l.day >= $since and l.day < $until"
 
 _CAME = f"""
     with came as (
-        select order_stream, step, event,
+        select order_stream, step, event, {_PLACE} as place,
             (epoch_ms(time) - epoch_ms(lag(time) over way)) / 3600000 as hours,
             (epoch_ms(time) - epoch_ms(min(time) over (partition by order_stream))) / 3600000 as hours_since_placed
-        from steps window way as (partition by order_stream order by time, list_position(['placed', 'confirmed', 'reserved',
-            'released', 'picked', 'packed', 'fulfilled', 'delivered', 'completed'], step))
+        from steps window way as (partition by order_stream order by time, {_PLACE})
     ),
     ways as (select distinct l.order_stream, cast({{part}} as varchar) as part from line_facts l where {_SPAN})
     select c.*, w.part from came c join ways w using (order_stream) where c.step <> 'placed'
@@ -72,7 +77,7 @@ CYCLE_TIMES = Study(
         "since_placed_p50": _SINCE_PLACED,
         "since_placed_p90": _SINCE_PLACED,
     },
-    order="order by part, min(hours_since_placed), quantile_cont(hours_since_placed, 0.5), step",
+    order="order by part, min(place)",
 )
 
 _LEFT = """

@@ -38,13 +38,15 @@ RATES = frozenset({"repeat_rate"})
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """How a table is shown: what tells its rows apart, what it may be told apart by besides, and what an event behind a
+    """How a table is shown: what tells its rows apart, what it may be told apart by besides, what its
+    formulas are over, and what an event behind a
     figure adds to it, in words."""
 
     title: str
     about: str
     keys: tuple[str, ...]
     by: tuple[str, ...]
+    over: str
     adds: str
     compares: bool = False
 
@@ -56,6 +58,7 @@ SHOWN: Mapping[str, Shown] = {
         "they were placed. Of a step that an order came to more than once, the first time.",
         ("part", "step"),
         ("all", "day", "channel", "location", "category"),
+        "each order's steps: hours since the step before, and since it was placed",
         "Took",
     ),
     "sales": Shown(
@@ -64,6 +67,7 @@ SHOWN: Mapping[str, Shown] = {
         "of the days that have something to be compared with.",
         ("part", "day", "currency"),
         ("all", "channel", "location", "category"),
+        "the days: what left on each, and before, the revenue of so many days earlier",
         "Amount",
         compares=True,
     ),
@@ -73,6 +77,8 @@ SHOWN: Mapping[str, Shown] = {
         "ordered more than once in these days; who is new had not before.",
         ("part", "currency"),
         ("all", "day", "channel", "location", "category"),
+        "customers, and all guests as one without a name: their orders and revenue of these days, and which of all orders "
+        "of the customer the first and the last of these are",
         "Adds",
     ),
     "customers": Shown(
@@ -81,6 +87,7 @@ SHOWN: Mapping[str, Shown] = {
         "Orders so far: with those before these days.",
         ("part", "customer", "currency"),
         ("all", "channel"),
+        "the customer's orders of these days; last_order: which of all orders of the customer the last of these is",
         "Adds",
     ),
 }
@@ -95,6 +102,11 @@ class _Wanted:
     shown: Shown
     asked: Asked
     against: str
+
+    @property
+    def keys(self) -> Sequence[str]:
+        """What a page tells rows apart by: no part, where there is only one."""
+        return [name for name in self.shown.keys if name != "part" or self.asked.by != "all"]
 
     @property
     def path(self) -> str:
@@ -130,7 +142,7 @@ async def _table(request: Request) -> Response:
     rows, export = await _rows(parts, wanted), await counted(parts.figures.export())
     formulas = parts.figures.tables[wanted.name]
     shown = [
-        ([_key(name, row[name]) for name in wanted.shown.keys], [_cell(wanted, row, figure) for figure in formulas])
+        ([_key(name, row[name]) for name in wanted.keys], [_cell(wanted, row, figure) for figure in formulas])
         for row in rows[:ROWS]
     ]
     values = {"wanted": wanted, "rows": shown, "more": len(rows) - ROWS, "formulas": formulas, "export": export}
@@ -167,7 +179,7 @@ async def _behind(request: Request) -> Response:
         for row in rows
     ]
     values = {
-        "heading": f"{wanted.shown.title}, {figure.replace('_', ' ')}: {', '.join(keys.values())}",
+        "heading": f"{wanted.shown.title}, {figure.replace('_', ' ')}: {', '.join(each for name, each in keys.items() if name in wanted.keys)}",
         "about": f"of days from {asked.since} on and before {asked.until}, those that add most first",
         "formula": formulas[figure],
         "back": f"{wanted.path}?{wanted.address}",

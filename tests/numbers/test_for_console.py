@@ -89,6 +89,18 @@ def test_a_figure_leads_to_the_events_behind_it_and_to_their_orders(browser: Tes
     assert browser.get("/console/numbers/happiness").status_code == 404
 
 
+def test_a_figure_leads_to_events_of_its_own_currency(browser: TestClient, tokens: Tokens) -> None:
+    signed_in(browser, tokens)
+    # given orders for euros alone, their figures lead to events of euros
+    page = browser.get(f"/console/numbers?{urlencode(EVER)}").text
+    links = re.findall(r'href="(/console/numbers/orders\?[^"]+)"', page)
+    assert links and all(each.endswith("&amp;currency=EUR") for each in links)
+    # and behind a figure of another currency stand none
+    there = links[0].replace("&amp;", "&")
+    assert "OrderPlaced" in browser.get(there).text
+    assert "No event stands behind it." in browser.get(there.replace("EUR", "SEK")).text
+
+
 def test_turns_and_days_of_cover_are_those_of_the_command(browser: TestClient, tokens: Tokens, folder: Path) -> None:
     signed_in(browser, tokens)
     days = {"from": "2026-01-05", "to": "2026-01-12"}

@@ -66,6 +66,10 @@ def test_a_step_takes_as_long_as_since_the_step_before(
     connection: duckdb.DuckDBPyConnection, placed: list[str]
 ) -> None:
     steps = {row["step"]: row for row in rows_of(connection, "cycle-times", By.ALL, *SPAN)}
+    # they stand in the order in which an order comes to them
+    assert list(steps) == [
+        "confirmed", "reserved", "released", "picked", "packed", "fulfilled", "delivered", "completed"
+    ]  # fmt: skip
     # given three orders, of which one waited for its goods for two hours, and for nothing after that
     assert (steps["reserved"]["orders"], steps["reserved"]["hours_p50"]) == (3, 0.0)
     assert steps["reserved"]["hours_p99"] == pytest.approx(0.98 * 2)
