@@ -19,7 +19,18 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from services.console.answering import CONSOLE, WORK_SEEN, Refused, age_of, form_of, page, parts_of, told, who_of
+from services.console.answering import (
+    CONSOLE,
+    ORDERS_SEEN,
+    WORK_SEEN,
+    Refused,
+    age_of,
+    form_of,
+    page,
+    parts_of,
+    told,
+    who_of,
+)
 from services.console.counting import NEXT_PACKAGE, SHORT_REASONS, Came, Count, NoNumber, count_of
 from services.console.inside import WISH, Answer
 from services.console.pick_list_pdf import DONE, WORKS_MAX, pick_list_pdf
@@ -96,7 +107,7 @@ def _next(work: Mapping[str, Any]) -> str | None:
 
 
 async def _work(request: Request) -> Response:
-    who_of(request, WORK_SEEN)
+    _, grant = who_of(request, WORK_SEEN)
     given, parts = request.query_params, parts_of(request)
     scanned, hits = given.get("scan", "").strip(), None
     if scanned:
@@ -111,7 +122,13 @@ async def _work(request: Request) -> Response:
     locations = await asyncio.to_thread(parts.questions.locations)
     values |= {"asked": given, "scanned": scanned[:CODE_CHARS_MAX], "hits": hits}
     # Not live with a code in the address: what it finds may become a single work, to which nobody asked to be led.
-    shown = {**values, "locations": locations, "stages": STAGES, "live": not scanned}
+    shown = {
+        **values,
+        "locations": locations,
+        "stages": STAGES,
+        "live": not scanned,
+        "sees_orders": bool(grant.roles & ORDERS_SEEN),
+    }
     return page(request, "warehouse.html", {**shown, "age": await age_of(parts, datetime.now(UTC))})
 
 
@@ -161,7 +178,7 @@ async def _work_csv(request: Request) -> Response:
 
 
 async def _one(request: Request) -> Response:
-    parts, work = parts_of(request), await _seen(request)
+    parts, work, (_, grant) = parts_of(request), await _seen(request), who_of(request)
     step, given = _next(work), request.query_params
     count = _counted(step or "", work, given)
     came = _came(request)
@@ -174,6 +191,7 @@ async def _one(request: Request) -> Response:
         "count": count if step in COUNTED else None,
         "lacks": count.lacks() if came == Told.LACKS else (),
         "reasons": SHORT_REASONS,
+        "sees_orders": bool(grant.roles & ORDERS_SEEN),
         "came": {"text": text.format(code=given.get("code", "")[:CODE_CHARS_MAX]), "fine": fine} if text else None,
         "unknown": given.get("code", "") if came == Came.UNKNOWN else "",
         "live": True,

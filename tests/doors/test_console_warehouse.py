@@ -88,8 +88,12 @@ def standing() -> Standing:
 
 
 @pytest.fixture
-def browser(doors: Doors, standing: Standing, tmp_path: Path) -> Iterator[TestClient]:
-    tokens = Tokens(tmp_path / "tokens.toml")
+def tokens(tmp_path: Path) -> Tokens:
+    return Tokens(tmp_path / "tokens.toml")
+
+
+@pytest.fixture
+def browser(doors: Doors, standing: Standing, tokens: Tokens) -> Iterator[TestClient]:
     with opened(doors.app, tokens, standing, Untold()) as client:
         signed_in(client, tokens, Role.WAREHOUSE)
         yield client
@@ -245,6 +249,16 @@ def test_what_is_collected_is_set_aside_and_no_carrier_is_asked(browser: TestCli
     assert "Ready to be collected" in picker.page and "Packed" not in picker.page
     picker.sends("ready", shelf="rack 7")
     assert doors.steps() == ["ready"] and doors.body() == {"shelf": "rack 7"}
+
+
+@pytest.mark.parametrize(("roles", "led"), [((Role.WAREHOUSE,), False), ((Role.WAREHOUSE, Role.CSR), True)])
+def test_who_may_see_no_orders_is_led_to_none(
+    browser: TestClient, tokens: Tokens, roles: Sequence[Role], led: bool
+) -> None:
+    signed_in(browser, tokens, *roles)
+    for path in ("/console/warehouse", f"/console/warehouse/{WORK}"):
+        page = browser.get(path).text
+        assert ORDER[:8] in page and (f"/console/orders/{ORDER}" in page) == led
 
 
 def test_an_article_leads_to_its_claims(browser: TestClient, doors: Doors) -> None:
