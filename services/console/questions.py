@@ -121,11 +121,13 @@ class Stand:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The step that holds the flow back: how long half of what stands there has stood at least, `times` its usual duration
-    at least, and in how long what is there has left at the rate of the last hour (None where nothing did)."""
+    """The step that holds the flow back: how long half of what stands there has stood at least, `times` its `usual`
+    duration as it counts at least, and in how long what is there has left at the rate of the last hour (None where nothing
+    did)."""
 
     stand: Stand
     stood: float
+    usual: float
     times: float
     empties: float | None
 
@@ -311,13 +313,15 @@ class Questions:
         # Whatever left a step within the hour stands at, or left within it too, all steps that came after. Of steps that
         # were passed in one moment the one comes first that orders pass first.
         passing = (*ABOUT, *(step for step in Step if step in ENDS))
+        names = [step.value for step in passing]
         rows = self._rows(
             "select step, went_to, count(*) from (select step, left_at, lead(step) over (partition by thing"
-            " order by entered, left_at nulls last, array_position(%s::text[], step)) as went_to from (select thing, step, entered, left_at from visits"
-            " where left_at > %s and left_at <= %s union all select thing, step, since, null from standing where thing in"
-            " (select thing from visits where left_at > %s and left_at <= %s)) as each) as moved"
+            " order by entered, left_at nulls last, array_position(%s::text[], step)) as went_to from"
+            " (select thing, step, entered, left_at from visits where step = any(%s) and left_at > %s and left_at <= %s"
+            " union all select thing, step, since, null from standing where thing in"
+            " (select thing from visits where step = any(%s) and left_at > %s and left_at <= %s)) as each) as moved"
             " where left_at is not null and went_to is not null group by step, went_to",
-            [[step.value for step in passing], now - HOUR, now, now - HOUR, now],
+            [names, names, now - HOUR, now, names, now - HOUR, now],
         )
         places = {step: place for place, step in enumerate(passing)}
         found = [Passed(Step(source), Step(target), int(count)) for source, target, count in rows]
@@ -446,7 +450,7 @@ def _held(stand: Stand, now: datetime) -> Held:
     empties = stand.count / stand.left_hour * HOUR.total_seconds() if stand.left_hour else None
     usual = WINDOW.total_seconds() if stand.usual is None else max(stand.usual, OLD.total_seconds())
     takes = stood if empties is None else min(stood, empties)
-    return Held(stand, stood, takes / usual, empties)
+    return Held(stand, stood, usual, takes / usual, empties)
 
 
 def as_of(visits: Sequence[Visit], then: datetime) -> list[Visit]:

@@ -30,7 +30,9 @@ class Behind(Untold):
 
 
 class Moving(Tables):
-    """Tables that count what went from step to step, and of picking that it stands."""
+    """Tables that count what went from step to step, and of picking that it stands, which usually took so many seconds."""
+
+    usual = 600.0
 
     def rows(self, query: LiteralString, parameters: Sequence[Any]) -> list[Any]:
         now = datetime.now(UTC) - timedelta(seconds=1)
@@ -41,7 +43,7 @@ class Moving(Tables):
         if query.startswith("select step, count(*) filter"):
             return [("to_pick", 2, 9, [300.0, 400.0, 500.0])]
         if query.startswith("select compared.name, step"):
-            return [("yesterday", "to_pick", 600.0), ("the day a week ago", "to_pick", 900.0)]
+            return [("yesterday", "to_pick", self.usual), ("the day a week ago", "to_pick", 900.0)]
         return super().rows(query, parameters)
 
 
@@ -111,7 +113,19 @@ def test_what_holds_the_flow_back_is_said_with_evidence_that_agrees(tmp_path: Pa
     [page] = shown(tmp_path, Role.VIEWER, "")
     [note] = re.findall(r'<p class="note warn"><strong>(.*?)</p>', page, re.DOTALL)
     said = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", note))
-    assert said.startswith("To pick holds the flow back: it takes 18.0 times as long as usual. 20 stand there, half of")
+    assert said.startswith("To pick holds the flow back: it takes at least 18.0 times as long as usual. 20 stand")
     assert "for 3 h or longer, the oldest since 5 h" in said
-    assert "Usually half have left within 10 min (yesterday)." in said
-    assert "2 left within the last hour: at that rate what is there has left in 10 h." in said
+    assert (
+        "Usually half have left within 10 min (yesterday). 2 left within the last hour: at that rate what is there has left in 10 h."
+        in said
+    )
+
+
+def test_a_usual_duration_below_a_minute_is_said_to_count_as_a_minute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given picking that usually takes five seconds, then half of it has stood 180 times a minute, which is said
+    monkeypatch.setattr(Moving, "usual", 5.0)
+    [page] = shown(tmp_path, Role.VIEWER, "")
+    assert "it takes at least 180.0 times as long as usual." in page
+    assert "within 5.0 s (yesterday), which counts as 1 min." in page
