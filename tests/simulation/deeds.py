@@ -1,4 +1,5 @@
-"""Everything that may happen in a simulated day, in one table: add a row, and every schedule may have it.
+"""Everything that may happen in a simulated day, in one table: add a row, and every schedule may have it; but for what
+comes in kept days alone.
 
 A deed takes all its choices from the number of its act, does what it can with whatever it finds, and nothing where there
 is nothing to do it to.
@@ -16,13 +17,17 @@ from tests.simulation.money_deeds import MONEY
 from tests.simulation.node_deeds import NODES
 from tests.simulation.office_deeds import OFFICE
 from tests.simulation.schedule import Act, Chance, Schedule, schedule
+from tests.simulation.seldom_deeds import SELDOM
 from tests.simulation.spans import SPANS
 
 __all__ = ["DEEDS", "do", "schedule_of"]
 
 
-DEEDS: Mapping[str, Deed] = {**CHANNEL, **DESKS, **NODES, **MONEY, **OFFICE, **FAULTS, **SPANS}
-"""By name, with how often each comes."""
+DRAWN: Mapping[str, Deed] = {**CHANNEL, **DESKS, **NODES, **MONEY, **OFFICE, **FAULTS, **SPANS}
+"""What a seed draws from, by name, with how often each comes."""
+
+DEEDS: Mapping[str, Deed] = {**DRAWN, **SELDOM}
+"""All that a schedule may have."""
 
 FIRST = ("full shelves", "full shelves", "place")
 """With what every schedule begins, so that the rest has something to be about."""
@@ -35,4 +40,4 @@ def do(day: Day, act: Act) -> None:
 
 def schedule_of(seed: int) -> Schedule:
     """What happens under a seed."""
-    return schedule(seed, {name: deed.weight for name, deed in DEEDS.items()}, FIRST)
+    return schedule(seed, {name: deed.weight for name, deed in DRAWN.items()}, FIRST)

@@ -5,8 +5,7 @@ reached. Each has to show what it is kept for, since the same numbers mean anoth
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection
-from functools import partial
+from collections.abc import Callable
 
 import pytest
 
@@ -30,9 +29,9 @@ from contracts.payments import (
     ProviderOutcomeResolved,
 )
 from tests.simulation.course import Course, play
-from tests.simulation.never_reached import KEPT_DAYS, NEVER_REACHED
+from tests.simulation.kept_days import DAYS, ReachingDay, reached_by
+from tests.simulation.never_reached import NEVER_REACHED
 from tests.simulation.schedule import Act, Schedule
-from tests.simulation.seen import Seen
 
 
 def beyond_is_looked_at_once(course: Course) -> bool:
@@ -97,20 +96,6 @@ def captured_twice_of_what_a_person_vouched_for(course: Course) -> bool:
     return any(captures[order] > 1 for order in held)
 
 
-def reaches(rows: Collection[str], course: Course) -> bool:
-    """The day reaches these rows of never_reached.py."""
-    seen = Seen()
-    seen.see(course)
-    return set(rows).isdisjoint(seen.unreached())
-
-
-CREDIT_ASKED_TWICE = (
-    "step refund_credit: answered by ValueRepeated",
-    "step refund_credit: asked again",
-    "message order ValueRepeated",
-)
-ON_ACCOUNT = ("message payments MoveOnAccount",)
-
 KEPT: dict[str, tuple[Schedule, Callable[[Course], bool]]] = {
     # more came back than an order announces later; a node that looked at the rest received it again and again
     "goods beyond a return are looked at once": (
@@ -172,24 +157,6 @@ KEPT: dict[str, tuple[Schedule, Callable[[Course], bool]]] = {
         ),
         captured_twice_of_what_a_person_vouched_for,
     ),
-    # payments are silent for so long that a refund to the customer's credit is asked for again, and then answer both
-    "a refund to credit that is asked for twice is paid once": (
-        (Act("place", 9574813905532129036), Act("silence", 8120527338697380925)),
-        partial(reaches, CREDIT_ASKED_TWICE),
-    ),
-    # goods on account are exchanged for cheaper ones, and what is over is paid out
-    "what an exchange on account pays out is owed no more": (
-        (
-            Act("full shelves", 0),
-            Act("full shelves", 1199910871),
-            Act("place", 5591297218450345893),
-            Act("ordinary", 3),
-            Act("exchange", 18577208986915406),
-            Act("ordinary", 0),
-            Act("take back", 0),
-        ),
-        partial(reaches, ON_ACCOUNT),
-    ),
 }
 
 
@@ -201,6 +168,12 @@ def test_a_kept_day_breaks_nothing_and_shows_what_it_is_kept_for(named: str) -> 
     assert shows(course)
 
 
-def test_what_is_said_to_have_a_day_of_its_own_has_one() -> None:
-    said = {row for row, why in NEVER_REACHED.items() if why == KEPT_DAYS}
-    assert said == {*CREDIT_ASKED_TWICE, *ON_ACCOUNT}
+@pytest.mark.parametrize("day", DAYS, ids=lambda day: day.reaches[0])
+def test_a_day_that_is_kept_for_what_it_reaches_breaks_nothing_and_reaches_it(day: ReachingDay) -> None:
+    course = play(day.acts)
+    assert course.broken is None
+    assert set(day.reaches) <= reached_by(course)
+
+
+def test_what_kept_days_reach_is_not_said_to_be_never_reached() -> None:
+    assert not {row for day in DAYS for row in day.reaches} & NEVER_REACHED.keys()
