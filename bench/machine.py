@@ -14,6 +14,8 @@ from typing import Any
 
 import psutil
 
+from deploy.local.jars import broker_version
+
 __all__ = ["Meter", "Reading", "describe", "percentiles"]
 
 OTHERS = "others"
@@ -21,13 +23,14 @@ OTHERS = "others"
 
 
 def describe() -> dict[str, Any]:
-    """The machine, its Python and its load now."""
+    """The machine, its Python, the version of the broker, and its load now."""
     return {
         "cpu": _cpu_model(),
         "cores": psutil.cpu_count(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
+        "kafka": broker_version(),
         "load": [round(each, 1) for each in os.getloadavg()],
     }
 

@@ -36,7 +36,7 @@ def taken(runs: Runs) -> str:
     busy = max(loads) > machine["cores"] / 2
     return (
         f"{len(runs)} {'run' if len(runs) == 1 else 'runs'} on {machine['cores']} cores of {machine['cpu']}, "
-        f"{machine['memory_gib']} GiB, {machine['system']}, Python {machine['python']}; load before each (a minute's average): "
+        f"{machine['memory_gib']} GiB, {machine['system']}, Python {machine['python']}, Kafka {machine['kafka']}; load before each (a minute's average): "
         f"{', '.join(f'{load:.1f}' for load in loads)}."
         + (
             " **Taken on a busy machine: others had a part of the cores, so these figures are too low.**"

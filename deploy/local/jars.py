@@ -18,9 +18,10 @@ from jgo.maven import Artifact, MavenContext
 
 from deploy.local.errors import ArtifactDamaged, ArtifactMissing
 
-__all__ = ["classpath", "write_lock"]
+__all__ = ["broker_version", "classpath", "write_lock"]
 
 BROKER = Path(__file__).with_name("jgo.toml")
+SERVER = "kafka_2.13"
 FETCHES_AT_ONCE = 8
 
 
@@ -41,6 +42,12 @@ def classpath(spec: Path = BROKER) -> str:
     with ThreadPoolExecutor(FETCHES_AT_ONCE) as pool:
         jars = list(pool.map(lambda locked: _jar(maven, locked, spec), lock.dependencies))
     return ":".join(str(jar) for jar in jars)
+
+
+def broker_version() -> str:
+    """The version of Kafka that the lock names."""
+    locked = LockFile.load(_lock_of(BROKER)).dependencies
+    return next(one.version for one in locked if one.artifactId == SERVER)
 
 
 def _jar(maven: MavenContext, locked: LockedDependency, spec: Path) -> Path:

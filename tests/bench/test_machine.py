@@ -48,5 +48,7 @@ def test_a_child_that_ends_while_it_is_read_takes_nothing_with_it(monkeypatch: p
     assert read.memory["specification"] > 0
 
 
-def test_a_machine_says_how_busy_it_is() -> None:
-    assert len(describe()["load"]) == 3
+def test_a_machine_says_how_busy_it_is_and_which_broker_it_runs() -> None:
+    said = describe()
+    assert len(said["load"]) == 3
+    assert said["kafka"].count(".") == 2

@@ -20,6 +20,7 @@ MACHINE = {
     "memory_gib": 8,
     "system": "Linux 6",
     "python": "3.11.1",
+    "kafka": "4.2.2",
     "load": [0.2, 0.3, 0.4],
 }
 WAITS = {"p50": 100, "p95": 200, "p99": 300}
