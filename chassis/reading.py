@@ -18,7 +18,7 @@ from chassis.horizon import Horizon
 from chassis.kafka import partition_of
 from chassis.service import Service
 from chassis.snapshots import restore, state_version
-from chassis.store import Recorded, Store, StoreAway, unpack
+from chassis.store import NoTables, Recorded, Store, StoreAway, unpack
 from chassis.stream import Stream
 from contracts.ids import split_stream
 from contracts.message import CATALOGUE, Event, parse_instant
@@ -83,7 +83,7 @@ class _ReadStore(Store):
         try:
             return self._fetch(query, parameters)
         except UndefinedTable as error:
-            raise StoreAway(f"{self.schema} has no tables yet: its service was never started") from error
+            raise NoTables(f"{self.schema} has no tables yet: its service was never started") from error
 
 
 class Reads:
@@ -121,7 +121,7 @@ class Reads:
             try:
                 loaded = store.load({name: state_version(kind)}, [partition])
             except UndefinedTable as error:
-                raise StoreAway(f"{store.schema} has no tables yet: its service was never started") from error
+                raise NoTables(f"{store.schema} has no tables yet: its service was never started") from error
         state = restore(kind, name, loaded.snapshots.get(name), loaded.events.get(name, ()))
         return Seen(state, self._followed({partition: loaded.tracked.get(partition, 0)}))
 

@@ -28,6 +28,7 @@ __all__ = [
     "DueDeadline",
     "Followed",
     "Loaded",
+    "NoTables",
     "Recorded",
     "Slot",
     "Store",
@@ -74,6 +75,10 @@ BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 class StoreAway(Exception):
     """The database does not answer; nothing is lost, and whoever needs it waits."""
+
+
+class NoTables(StoreAway):
+    """The database answers, but the service was never started on it."""
 
 
 class StoreBehind(StoreAway):

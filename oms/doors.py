@@ -175,7 +175,7 @@ def make_app(
 def _look_at_all(app: FastAPI, settings: Settings, desk: Desk) -> None:
     """How far everything is, for the console, and what stands still or was not taken, for both."""
     reads = {name: gate.reads for name, gate in desk.gates.items()}
-    app.include_router(past_deadlines.router(reads))
+    app.include_router(past_deadlines.router(reads, settings.partitions))
     app.state.tables = tables = Reads(settings.database, console.declare(settings.namespace), settings.partitions)
     models, horizon = {"console": tables}, app.state.horizon
     app.state.insight = insight = Insight(settings, reads, models, lambda: reach_log(settings), horizon)

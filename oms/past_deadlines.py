@@ -16,7 +16,7 @@ from typing import Any, LiteralString, Protocol
 from fastapi import APIRouter
 
 from chassis.listing import CountAsked, Listing, PageAsked, text_key
-from chassis.store import StoreAway
+from chassis.store import NoTables
 from contracts.message import format_instant, parse_instant
 
 __all__ = ["TAKEN_WITHIN", "Past", "Rows", "router", "row_of"]
@@ -35,11 +35,11 @@ DEADLINES = Listing(
 """Only for its cursors and moments: what is listed comes from several services."""
 
 _PAST: LiteralString = (
-    'select due, stream collate "C", name collate "C" from deadlines where due < %s'
+    'select due, stream collate "C", name collate "C" from deadlines where partition = any(%s) and due < %s'
     ' and (due, %s, stream collate "C", name collate "C") > (%s, %s, %s, %s)'
     ' order by due, stream collate "C", name collate "C" limit %s'
 )
-_COUNTED: LiteralString = "select count(*) from deadlines where due < %s"
+_COUNTED: LiteralString = "select count(*) from deadlines where partition = any(%s) and due < %s"
 
 
 class Rows(Protocol):
@@ -61,9 +61,11 @@ class Past:
 _FIRST = Past(datetime(1970, 1, 1, tzinfo=UTC), "", "", "")
 
 
-def router(tables: Mapping[str, Rows], clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> APIRouter:
-    """The route; `tables` by service."""
-    routes = APIRouter(tags=["deadlines"])
+def router(
+    tables: Mapping[str, Rows], partitions: int, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+) -> APIRouter:
+    """The route; `tables` by service, each of so many `partitions`, by which deadlines are found."""
+    routes, numbers = APIRouter(tags=["deadlines"]), list(range(partitions))
 
     @routes.get("/deadlines/past")
     def list_past(asked: PageAsked, counting: CountAsked) -> dict[str, Any]:
@@ -72,7 +74,9 @@ def router(tables: Mapping[str, Rows], clock: Callable[[], datetime] = lambda: d
             DEADLINES.oldest_by(counting.oldest_by)
         before = clock() - TAKEN_WITHIN
         after = _FIRST if asked.after is None else Past(*DEADLINES.place(asked.after))
-        parts = [_of(service, each, before, after, asked.limit + 1) for service, each in sorted(tables.items())]
+        parts = [
+            _of(service, each, [numbers, before], after, asked.limit + 1) for service, each in sorted(tables.items())
+        ]
         found = list(islice(heapq.merge(*parts), asked.limit + 1))
         rows = found[: asked.limit]
         more = {"next": DEADLINES.cursor(_listed(rows[-1]))} if len(found) > asked.limit else {}
@@ -80,30 +84,28 @@ def router(tables: Mapping[str, Rows], clock: Callable[[], datetime] = lambda: d
         return {
             "deadlines": [row_of(each) for each in rows],
             **more,
-            **({"total": _count(tables, before)} if counting.counted else {}),
-            **({} if late is None else {"late": _count(tables, min(late, before))}),
+            **({"total": _count(tables, [numbers, before])} if counting.counted else {}),
+            **({} if late is None else {"late": _count(tables, [numbers, min(late, before)])}),
         }
 
     return routes
 
 
-def _of(service: str, tables: Rows, before: datetime, after: Past, limit: int) -> Iterator[Past]:
+def _of(service: str, tables: Rows, due: Sequence[Any], after: Past, limit: int) -> Iterator[Past]:
     place = (after.due, after.service, after.stream, after.name)
-    for due, stream, name in _asked(tables, _PAST, [before, service, *place, limit]):
-        yield Past(due.astimezone(UTC), service, stream, name)
+    for at, stream, name in _asked(tables, _PAST, [*due, service, *place, limit]):
+        yield Past(at.astimezone(UTC), service, stream, name)
 
 
-def _count(tables: Mapping[str, Rows], before: datetime) -> int:
-    return sum(count for each in tables.values() for (count,) in _asked(each, _COUNTED, [before]))
+def _count(tables: Mapping[str, Rows], due: Sequence[Any]) -> int:
+    return sum(count for each in tables.values() for (count,) in _asked(each, _COUNTED, due))
 
 
 def _asked(tables: Rows, query: LiteralString, parameters: Sequence[Any]) -> list[Any]:
     try:
         return tables.rows(query, parameters)
-    except StoreAway as error:
-        if "no tables yet" in str(error):
-            return []  # a service that never ran waits for nothing
-        raise
+    except NoTables:
+        return []  # a service that never ran waits for nothing
 
 
 def _listed(past: Past) -> tuple[Any, ...]:

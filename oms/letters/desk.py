@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, LiteralString
 
-from chassis.store import StoreAway
+from chassis.store import NoTables
 from chassis.web import Gate
 from contracts.chassis import MessageParked
 from oms.letters.buried import Buried, DeadLetter
@@ -148,10 +148,8 @@ class Desk:
     def _rows(self, service: str, query: LiteralString, parameters: Sequence[Any]) -> list[Any]:
         try:
             return self.gates[service].reads.rows(query, parameters)
-        except StoreAway as error:
-            if "no tables yet" in str(error):
-                return []  # a service that never ran has nothing parked
-            raise
+        except NoTables:
+            return []  # a service that never ran has nothing parked
 
     # -- one
 

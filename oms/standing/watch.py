@@ -115,18 +115,19 @@ class Standing:
         self._inboxes: Mapping[str, _Distance] = {}
         self._tables: Mapping[str, _Distance] = {}
         self._found: Sequence[Still] = ()
+        self._looked_at: datetime | None = None
 
     def look(self) -> None:
         """See how all is now. What nobody knows at this look stays as it was. Raises chassis.store.StoreAway."""
         now = self._clock()
         said = self._processes()
         self._unwell = {name: self._told(name, each, now) for name, each in said.items() if each["state"] != RUNNING}
-        behind = self._tells.behind() or {}
+        told = self._tells.behind()
         self._inboxes = {
             **self._inboxes,
             **{
                 name: self._inboxes.get(name, _Distance()).then(count, now)
-                for name, count in behind.items()
+                for name, count in (told or {}).items()
                 if count is not None
             },
         }
@@ -135,10 +136,16 @@ class Standing:
             known = {f"{each.service}: {each.name}": each.behind for each in followers}
             self._tables = {name: self._tables.get(name, _Distance()).then(count, now) for name, count in known.items()}
             self._find(now)
+            if told is not None:
+                self._looked_at = now
 
     def now(self) -> Sequence[Still]:
         """What stood still at the last look, for long enough to be told; the longest first."""
         return self._found
+
+    def looked_at(self) -> datetime | None:
+        """When broker and database last said how far all are; while one is away, only what processes say is newer."""
+        return self._looked_at
 
     def position(self) -> object:
         """Something else as soon as anything else stands still."""

@@ -73,6 +73,7 @@ class ReturnsProjection:
         answer_by timestamptz);
     create index if not exists returns_opened on returns (opened_at, id);
     create index if not exists returns_order on returns (order_id);
+    create index if not exists returns_requested on returns (opened_at, id) where stage = 'requested';
     create index if not exists returns_locations on returns using gin (locations);
     """
 

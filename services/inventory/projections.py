@@ -80,6 +80,7 @@ class StockProjection:
         unit text not null, waiting bigint not null, priority bigint not null, need_by timestamptz,
         soft_until timestamptz, claimed_at timestamptz not null, primary key (sku, kind, id, line, sequence));
     create index if not exists claims_demand on claims (id);
+    create index if not exists claims_waiting on claims (claimed_at) where waiting > 0;
     create table if not exists claim_holds (
         sku text, kind text, id text, line text, sequence bigint, location text, quantity bigint not null,
         primary key (sku, kind, id, line, sequence, location));

@@ -256,6 +256,7 @@ class OrdersProjection:
     create index if not exists orders_placed on orders (placed_at desc, id desc);
     create index if not exists orders_number on orders (number);
     create index if not exists orders_external on orders (external_id);
+    create index if not exists orders_held on orders (changed_at, id) where holds > 0;
     create table if not exists failed_notices (
         id text, notice text, kind text not null, said text not null, failed_at timestamptz not null,
         primary key (id, notice));

@@ -40,6 +40,8 @@ class RefundsProjection:
         decide_by timestamptz, proposed_at timestamptz not null, changed_at timestamptz not null,
         primary key (order_id, refund));
     create index if not exists refunds_proposed on refunds (proposed_at desc, refund desc);
+    create index if not exists refunds_to_approve on refunds (proposed_at) where stage = 'proposed';
+    create index if not exists refunds_failed on refunds (changed_at) where stage = 'failed';
     """
 
     def apply(self, connection: psycopg.Connection[Any], records: Sequence[Record]) -> None:

@@ -89,6 +89,7 @@ class PaymentsProjection:
     alter table payments add column if not exists before text;
     alter table payments add column if not exists owner text;
     create index if not exists payments_asked on payments (asked_at desc, order_id desc);
+    create index if not exists payments_unresolved on payments (changed_at, order_id) where stage = 'unresolved';
     """
 
     def apply(self, connection: psycopg.Connection[Any], records: Sequence[Record]) -> None:

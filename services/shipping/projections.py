@@ -61,6 +61,7 @@ class ShipmentsProjection:
     create index if not exists shipments_labelled on shipments (carrier, location, created_at, id) where stage = 'labelled';
     create index if not exists shipments_created on shipments (created_at desc, id desc);
     create index if not exists shipments_order on shipments (order_id);
+    create index if not exists shipments_astray on shipments (changed_at, id) where lost + returned > 0;
     """
 
     def apply(self, connection: psycopg.Connection[Any], records: Sequence[Record]) -> None:

@@ -9,7 +9,7 @@ from typing import Any, LiteralString
 import duckdb
 from fastapi.testclient import TestClient
 
-from chassis.store import StoreAway
+from chassis.store import NoTables
 from chassis.tokens import Role
 from contracts.message import format_instant
 from oms import past_deadlines
@@ -21,9 +21,9 @@ class Waiting:
 
     def __init__(self, *rows: tuple[str, str, datetime]) -> None:
         self._tables = duckdb.connect()
-        self._tables.execute("create table deadlines (stream text, name text, due timestamptz)")
+        self._tables.execute("create table deadlines (partition int, stream text, name text, due timestamptz)")
         for row in rows:
-            self._tables.execute("insert into deadlines values (?, ?, ?)", list(row))
+            self._tables.execute("insert into deadlines values (1, ?, ?, ?)", list(row))
 
     def rows(self, query: LiteralString, parameters: Sequence[Any]) -> list[Any]:
         return self._tables.cursor().execute(query.replace("%s", "?"), list(parameters)).fetchall()
@@ -33,7 +33,7 @@ class Never:
     """A service that never ran."""
 
     def rows(self, query: LiteralString, parameters: Sequence[Any]) -> list[Any]:
-        raise StoreAway("there are no tables yet")
+        raise NoTables("it was never started")
 
 
 def ago(**by: int) -> datetime:
@@ -50,7 +50,7 @@ def client() -> TestClient:
     )
     payments = Waiting(("payment/a", "call/1", ago(hours=2)), ("payment/z", "call/1", ago(hours=3)))
     tables: dict[str, past_deadlines.Rows] = {"order": orders, "payments": payments, "shipping": Never()}
-    found, tokens = guarded_client(past_deadlines.router(tables, lambda: NOON))
+    found, tokens = guarded_client(past_deadlines.router(tables, 2, lambda: NOON))
     tokens.tell("csr", "carla", Role.CSR)
     return found
 

@@ -26,6 +26,7 @@ from chassis.runtime import Health, serve_health
 from chassis.settings import Settings
 from chassis.store import StoreAway
 from chassis.tokens import Role, Tokens
+from contracts.message import format_instant
 from contracts.topics import SERVICES
 from oms.access import RULES
 from oms.stack import DOORS, PROCESSES, Stack
@@ -148,6 +149,8 @@ def test_what_nobody_knows_now_stays_as_it_was(site: Site) -> None:
     with pytest.raises(StoreAway):
         site.looks(LOOK)
     assert [each.name for each in site.standing.now()] == ["console: flow"]
+    # and it is said when how far all are was known last
+    assert site.standing.looked_at() == NOON + NO_NEARER_AFTER
 
 
 def test_tables_that_are_there_no_more_do_not_stand_still(site: Site) -> None:
@@ -246,7 +249,9 @@ def test_the_door_lists_what_stands_still_for_admins_alone(site: Site) -> None:
     told = client.get("/standing", headers={"Authorization": f"Bearer {Role.ADMIN}"}).json()
     since = "2026-01-05T12:00:00.000Z"
     # and what nobody knows is left out
-    assert told == {"standing": [{"name": "order", "state": "died", "since": since, "waits_with": WAITS_WITH["order"]}]}
+    still = {"name": "order", "state": "died", "since": since, "waits_with": WAITS_WITH["order"]}
+    looked_at = format_instant(NOON + STANDS_AFTER)
+    assert told == {"standing": [still], "looked_at": looked_at}
 
 
 class Doors:

@@ -91,10 +91,10 @@ def test_deadlines_that_are_past_are_found_in_a_services_tables(
     connection: psycopg.Connection[Any], namespace: str
 ) -> None:
     tables = Tables(connection, namespace)
-    connection.execute("create table deadlines (stream text, name text, due timestamptz)")
+    connection.execute("create table deadlines (partition int, stream text, name text, due timestamptz)")
     for stream in ("order/b", "order/a"):
-        connection.execute("insert into deadlines values (%s, 'claim/0', %s)", [stream, DAWN])
-    client, _ = guarded_client(past_deadlines.router({"order": tables}, lambda: DAWN + timedelta(hours=1)))
+        connection.execute("insert into deadlines values (1, %s, 'claim/0', %s)", [stream, DAWN])
+    client, _ = guarded_client(past_deadlines.router({"order": tables}, 2, lambda: DAWN + timedelta(hours=1)))
     asked: dict[str, Any] = {"limit": 1, "counted": True}
     first = client.get("/deadlines/past", params=asked).json()
     second = client.get("/deadlines/past", params={**asked, "after": first["next"]}).json()
