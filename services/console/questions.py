@@ -103,7 +103,8 @@ class Found:
 class Stand:
     """A step now: how many things stand there, the oldest and since when; how many left it within the last hour and the
     hour before, and how long those of a day stood there. `half`: half of what stands there came then or before; `usual`:
-    how long half of those had stood there at most that left it in the time that `usual_of` names."""
+    how long half of those had stood there at most that left it in the time that `usual_of` names; `left_lately`: how
+    many left it within `lately`."""
 
     step: Step
     count: int
@@ -117,12 +118,24 @@ class Stand:
     half: datetime | None = None
     usual: float | None = None
     usual_of: str = ""
+    left_lately: int = 0
+
+    @property
+    def counts_as(self) -> float:
+        """Its usual duration as it counts, in seconds: OLD at least, a day where nobody knows it."""
+        return WINDOW.total_seconds() if self.usual is None else max(self.usual, OLD.total_seconds())
+
+    @property
+    def lately(self) -> timedelta:
+        """Within which time something leaves it where it works as ever, and at most an hour: what left it earlier does not
+        say that it still does."""
+        return min(timedelta(seconds=SLOWER * self.counts_as), HOUR)
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
     """The step that holds the flow back: how long half of what stands there has stood at least, `times` its `usual`
-    duration as it counts at least, and in how long what is there has left at the rate of the last hour (None where nothing
+    duration as it counts at least, and in how long what is there has left at the rate of lately (None where nothing
     did)."""
 
     stand: Stand
@@ -292,7 +305,18 @@ class Questions:
                 took, of = usual.get(step.value) or (percentiles[0], "the last 24 hours")
                 stand = Stand(step, count, oldest, order, hour, before, *percentiles)
                 found.append(replace(stand, half=half, usual=took, usual_of=of))
-        return found
+        lately = self._left_lately(found, now)
+        return [replace(each, left_lately=lately.get(each.step.value, 0)) for each in found]
+
+    def _left_lately(self, stands: Sequence[Stand], now: datetime) -> dict[str, int]:
+        """How many left each step within a time of its own."""
+        return dict(
+            self._rows(
+                "select asked.step, count(*) from unnest(%s::text[], %s::timestamptz[]) as asked (step, since)"
+                " join visits on visits.step = asked.step and visits.left_at > asked.since group by asked.step",
+                [[each.step.value for each in stands], [now - each.lately for each in stands]],
+            )
+        )
 
     def _usual(self, now: datetime) -> dict[str, tuple[float, str]]:
         """How long half of those had stood at a step at most that left it yesterday, or a week ago where yesterday none
@@ -436,8 +460,9 @@ def held_back(stands: Sequence[Stand], now: datetime) -> Held | None:
     that at least.
 
     It takes as long as half of what is there has stood already, but no longer than until what is there has left at the
-    rate of the last hour (Little's law): one thing that stands long while all others pass holds nothing back, nor do many
-    that have just come. A usual duration below OLD counts as OLD; a step that nothing left for a day, yesterday or a week
+    rate of lately (Little's law): one thing that stands long while all others pass holds nothing back, nor do many
+    that have just come. Lately is twice its usual duration and at most an hour, so that a step is named as soon as nothing
+    leaves it any more. A usual duration below OLD counts as OLD; a step that nothing left for a day, yesterday or a week
     ago is compared with a day. That at nodes is left out: its work is told apart."""
     held = [_held(each, now) for each in stands if each.count and each.half and each.step is not Step.AT_NODES]
     slow = [each for each in held if each.times >= SLOWER]
@@ -447,10 +472,9 @@ def held_back(stands: Sequence[Stand], now: datetime) -> Held | None:
 def _held(stand: Stand, now: datetime) -> Held:
     assert stand.half is not None, "something stands there"
     stood = (now - stand.half).total_seconds()
-    empties = stand.count / stand.left_hour * HOUR.total_seconds() if stand.left_hour else None
-    usual = WINDOW.total_seconds() if stand.usual is None else max(stand.usual, OLD.total_seconds())
+    empties = stand.count / stand.left_lately * stand.lately.total_seconds() if stand.left_lately else None
     takes = stood if empties is None else min(stood, empties)
-    return Held(stand, stood, usual, takes / usual, empties)
+    return Held(stand, stood, stand.counts_as, takes / stand.counts_as, empties)
 
 
 def as_of(visits: Sequence[Visit], then: datetime) -> list[Visit]:

@@ -299,6 +299,17 @@ def test_a_step_is_compared_with_what_was_usual_yesterday_or_a_week_ago(question
             assert stand.usual == pytest.approx(median(took))
 
 
+def test_how_many_left_a_step_lately_is_counted_within_a_time_of_its_own(questions: Questions, rows: Rows) -> None:
+    # given the moment after the last of all steps that were left
+    left = [(step, at) for step, at in rows("select step, left_at from visits", [])]
+    now = max(at for _, at in left)
+    # then of each step those count that left it within twice its usual duration
+    stands = questions.stands(now)
+    assert any(each.left_lately for each in stands) and len({each.lately for each in stands}) > 1
+    for each in stands:
+        assert each.left_lately == sum(step == each.step and at > now - each.lately for step, at in left)
+
+
 def test_how_long_steps_took_is_compared_by_the_hour_and_adds_up(questions: Questions, rows: Rows) -> None:
     # given the moment after the last of all steps that were left
     all_ = rows("select thing, location, step, entered, left_at from visits", [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -48,9 +49,9 @@ HOURS = 3_600.0
 def stand(
     step: Step, count: int, left: int, half: timedelta = timedelta(hours=1), usual: float | None = 600.0
 ) -> Stand:
-    """So many stand there, half of them for so long; within the last hour so many left it."""
+    """So many stand there, half of them for so long; lately so many left it."""
     since = NOW - half
-    return Stand(step, count, since - half, "o", left, left, None, None, None, since, usual, "yesterday")
+    return Stand(step, count, since - half, "o", left, left, None, None, None, since, usual, "yesterday", left)
 
 
 def test_what_holds_the_flow_back_takes_longest_compared_with_its_own_usual_duration() -> None:
@@ -61,15 +62,24 @@ def test_what_holds_the_flow_back_takes_longest_compared_with_its_own_usual_dura
         stand(Step.TO_PACK, 100, 100, timedelta(minutes=9), 600),
         stand(Step.AT_NODES, 500, 1, timedelta(days=9), 600),
     ]
-    # then it is the picking: half of it has stood for 18 times as long as usual, and it takes ten hours until it is empty
+    # then it is the picking: half of it has stood for 18 times as long as usual, and at two in 20 minutes it takes 200 until it is empty
     found = held_back(stands, NOW)
     assert found is not None and found.stand.step is Step.TO_PICK
-    assert (found.stood, found.times, found.empties) == (3 * HOURS, 18.0, 10 * HOURS)
+    assert (found.stood, found.times, found.empties) == (3 * HOURS, 18.0, 200 * 60.0)
 
 
 def test_where_nothing_leaves_nobody_knows_how_long_it_takes() -> None:
     found = held_back([stand(Step.HELD, 3, 0), stand(Step.TO_PACK, 1, 10)], NOW)
     assert found is not None and (found.stand.step, found.times, found.empties) == (Step.HELD, 6.0, None)
+
+
+def test_a_step_that_stopped_is_named_however_many_left_it_within_the_hour() -> None:
+    # given a step that takes seconds, which 750 left within the hour, and none for some minutes
+    stopped = replace(stand(Step.BACKORDERED, 20, 750, timedelta(minutes=6), 9.0), left_lately=0)
+    # then it holds the flow back, although at the rate of the hour it would be empty in a minute and a half
+    found = held_back([stopped], NOW)
+    assert found is not None and (found.times, found.empties) == (6.0, None)
+    assert stopped.lately == timedelta(minutes=2)
 
 
 @pytest.mark.parametrize(
