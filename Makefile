@@ -12,12 +12,13 @@ MINUTES ?= 120
 # Processes that test: what runs in memory keeps a core busy, what has servers mostly waits for them.
 IN_MEMORY := 2
 WITH_SERVERS := 3
+PM4PY := tests/numbers/.fetched
 
 .DEFAULT_GOAL := help
-.PHONY: help up down demo test check format contracts lives pictures simulate chaos chaos-three chaos-long bench lock clean
+.PHONY: help up down demo test process-mining check format contracts lives pictures simulate chaos chaos-three chaos-long bench lock clean
 
 help:  ## what there is to run
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -79,11 +80,17 @@ chaos-long: $(STAMP)  ## the same and more for MINUTES=120, seed after seed
 bench: $(STAMP)  ## measure RUNS=5 times (ONLY=limit,life for some of it) and write docs/performance.md and docs/scaling.md; all of it takes hours
 	$(BIN)/python -m bench --runs $(RUNS) $(if $(ONLY),--only $(ONLY))
 
+process-mining: $(STAMP)  ## have pm4py, in a folder of its own, read an exported event log
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --target $(PM4PY) --require-hashes -r tests/numbers/pm4py.lock
+	PYTHONPATH=$(PM4PY) $(BIN)/python -m pytest tests/numbers/test_object_log.py
+
 lock: $(STAMP)  ## choose and lock the versions of all packages, and the jars
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet --output-file requirements.lock
 	$(BIN)/uv pip compile bench/peers/requirements.in --universal --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet --output-file bench/peers/requirements.lock
+	$(BIN)/uv pip compile tests/numbers/pm4py.in --universal --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet --output-file tests/numbers/pm4py.lock
 	$(BIN)/python -m deploy.local.jars deploy/local/jgo.toml tests/documents/verapdf.toml
 
 clean:  ## remove the environment and what tools left behind; never the state in .oms

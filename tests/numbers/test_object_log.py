@@ -69,6 +69,8 @@ def test_work_and_stock_touch_the_order_that_they_are_for(told: dict[str, Any]) 
 
 
 def test_pm4py_reads_it(file: Path, told: dict[str, Any]) -> None:
-    pm4py = pytest.importorskip("pm4py", reason="pm4py is not installed: nobody else read the log")
+    pm4py = pytest.importorskip(
+        "pm4py", reason="pm4py is not installed (`make process-mining` fetches it): nobody else read the log"
+    )
     found = pm4py.read_ocel2_json(str(file))
     assert len(found.events) == len(told["events"]) and len(found.objects) == len(told["objects"])
