@@ -298,7 +298,7 @@ class FlowProjection:
 
 def _moved(was: _Standing | None, envelope: Envelope, event: Event) -> _Standing | None:
     """Where something stands after an event; None where that says nothing of it."""
-    if (step := _WORK.get(type(event))) is not None:
+    if (step := _after_work(event)) is not None:
         order, location = str(getattr(event, "order_id", "")), getattr(event, "location", None)
         work = _Standing(order, location, step, envelope.time) if was is None else replace(was, step=step)
         return work if was is None or was.step == step else replace(work, since=envelope.time)
@@ -309,6 +309,13 @@ def _moved(was: _Standing | None, envelope: Envelope, event: Event) -> _Standing
     now = _with(was, event)
     step = _step_of(now)
     return now if step == was.step else replace(now, step=step, since=envelope.time)
+
+
+def _after_work(event: Event) -> Step | None:
+    """The step of a node's work after an event; None of an event that is no such one. Of which nothing was found is over."""
+    if isinstance(event, Picked) and not any(line.quantity for line in event.lines):
+        return Step.DONE
+    return _WORK.get(type(event))
 
 
 def _with(was: _Standing, event: Event) -> _Standing:

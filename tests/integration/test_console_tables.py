@@ -25,6 +25,8 @@ from chassis.stream import Stream, fresh
 from chassis.testing import Outcome, Spec
 from chassis.vault import MemoryVault
 from contracts.envelope import Envelope
+from contracts.fulfillment import RecordPick
+from contracts.ids import stream
 from contracts.order import AssignOrder, Bucket, ForgetCustomer, ForgetReason
 from contracts.personal import PersonalContent
 from oms.past import event_of, records
@@ -36,6 +38,16 @@ from services.console.matching import Rows
 from services.console.people import Digests, PeopleProjection
 from services.console.questions import HOUR, Questions, Visit
 from services.console.search import SearchProjection
+from services.fulfillment.app import declare as declare_fulfillment
+from services.fulfillment.fulfillment_order import FULFILLMENT_ORDER
+from services.fulfillment.fulfillment_order_state import FulfillmentOrder, Stage
+from services.fulfillment.tests.test_fulfillment_order import (
+    ACCEPT,
+    CREATE,
+    FULFILLMENT_ORDER_ID,
+    PICK_ALL,
+    PICK_NOTHING,
+)
 from services.order.app import declare as declare_order
 from services.order.customer import CUSTOMERS
 from services.order.order import BUCKETS, OrderState
@@ -115,6 +127,52 @@ def test_each_order_stands_where_its_units_are(log: MemoryLog, questions: Questi
         if step is Step.AT_NODES:
             assert counts[Bucket.RELEASED] + counts[Bucket.PICKED] + counts[Bucket.PACKED], name
     assert len(steps) > 2, steps
+
+
+def works(log: MemoryLog) -> dict[str, FulfillmentOrder]:
+    """Every work of a node as its stream leaves it there."""
+    service, ends = declare_fulfillment(""), half(log, "fulfillment.events")
+    streams: dict[str, Stream] = {}
+    for record in records(log, service.events):
+        name = (record.key or b"").decode()
+        behind = record.offset >= ends[record.topic, record.partition]
+        if name.startswith(f"{FULFILLMENT_ORDER.kind}/") and not behind:
+            event = event_of(record, Envelope.parse(record.headers))
+            before = streams.get(name) or fresh(FULFILLMENT_ORDER, name)
+            streams[name] = evolve_recorded(FULFILLMENT_ORDER, before, event)
+    found = {name: stream.view(FULFILLMENT_ORDER) for name, stream in streams.items()}
+    return {name: work for name, work in found.items() if work.stage is not Stage.UNKNOWN}
+
+
+STANDS_AT = {
+    Stage.OPEN: Step.TO_ACCEPT,
+    Stage.ACCEPTED: Step.TO_PICK,
+    Stage.PICKED: Step.TO_PACK,
+    Stage.PACKED: Step.TO_HAND_OVER,
+    Stage.READY: Step.TO_COLLECT,
+}
+
+
+def test_each_work_stands_where_its_node_left_it(log: MemoryLog, rows: Rows) -> None:
+    known = works(log)
+    assert len({work.stage for work in known.values()}) > 2
+    shown = dict(rows("select thing, step from standing where thing = any(%s)", [sorted(known)]))
+    assert shown == {name: STANDS_AT.get(work.stage, Step.DONE) for name, work in known.items()}
+
+
+@pytest.mark.parametrize(("found", "step"), [(PICK_ALL, Step.TO_PACK), (PICK_NOTHING, Step.DONE)])
+def test_a_work_of_which_nothing_was_found_stands_nowhere(
+    database: str, namespace: str, found: RecordPick, step: Step
+) -> None:
+    # given a work whose node takes all of it, or finds nothing, so that nothing follows
+    node = Spec(FULFILLMENT_ORDER, "fulfillment", stream(FULFILLMENT_ORDER.kind, FULFILLMENT_ORDER_ID))
+    told = [node.when(command) for command in (CREATE, ACCEPT, found)]
+    with connect(database, "public") as connection:
+        tables = Tables(connection, namespace, FlowProjection())
+        tables.follow(records_of("fulfillment.events", *told))
+        # then it stands where somebody has to pack it, or nowhere
+        assert tables.rows("select step from standing", []) == [(step.value,)]
+        connection.execute(SQL("drop schema {} cascade").format(Identifier(namespace)))
 
 
 def test_every_order_is_found_by_the_beginning_of_each_of_its_names(log: MemoryLog, questions: Questions) -> None:
