@@ -42,6 +42,8 @@ class Moving(Tables):
             return [("to_pick", 20, now - timedelta(hours=5), "o-1", now - timedelta(hours=3))]
         if query.startswith("select step, count(*) filter"):
             return [("to_pick", 2, 9, [300.0, 400.0, 500.0])]
+        if query.startswith("select asked.step, count(*)"):
+            return [("to_pick", 2)]
         if query.startswith("select compared.name, step"):
             return [("yesterday", "to_pick", self.usual), ("the day a week ago", "to_pick", 900.0)]
         return super().rows(query, parameters)
@@ -115,17 +117,15 @@ def test_what_holds_the_flow_back_is_said_with_evidence_that_agrees(tmp_path: Pa
     said = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", note))
     assert said.startswith("To pick holds the flow back: it takes at least 18.0 times as long as usual. 20 stand")
     assert "for 3 h or longer, the oldest since 5 h" in said
-    assert (
-        "Usually half have left within 10 min (yesterday). 2 left within the last hour: at that rate what is there has left in 10 h."
-        in said
-    )
+    assert "Usually half have left within 10 min (yesterday). 2 left within the last 20 min: at that rate" in said
+    assert "what is there has left in 3 h 20 min." in said
 
 
 def test_a_usual_duration_below_a_minute_is_said_to_count_as_a_minute(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # given picking that usually takes five seconds, then half of it has stood 180 times a minute, which is said
+    # given picking that usually takes five seconds; at two in two minutes it takes 20 times a minute, which is said
     monkeypatch.setattr(Moving, "usual", 5.0)
     [page] = shown(tmp_path, Role.VIEWER, "")
-    assert "it takes at least 180.0 times as long as usual." in page
+    assert "it takes at least 20.0 times as long as usual." in page
     assert "within 5.0 s (yesterday), which counts as 1 min." in page
