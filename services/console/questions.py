@@ -134,13 +134,12 @@ class Stand:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The step that holds the flow back: how long half of what stands there has stood at least, `times` its `usual`
-    duration as it counts at least, and in how long what is there has left at the rate of lately (None where nothing
+    """The step that holds the flow back: how long half of what stands there has stood at least, how many `times` its
+    usual duration it takes at least, and in how long what is there has left at the rate of lately (None where nothing
     did)."""
 
     stand: Stand
     stood: float
-    usual: float
     times: float
     empties: float | None
 
@@ -474,7 +473,7 @@ def _held(stand: Stand, now: datetime) -> Held:
     stood = (now - stand.half).total_seconds()
     empties = stand.count / stand.left_lately * stand.lately.total_seconds() if stand.left_lately else None
     takes = stood if empties is None else min(stood, empties)
-    return Held(stand, stood, stand.counts_as, takes / stand.counts_as, empties)
+    return Held(stand, stood, takes / stand.counts_as, empties)
 
 
 def as_of(visits: Sequence[Visit], then: datetime) -> list[Visit]:

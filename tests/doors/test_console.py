@@ -169,11 +169,6 @@ def doors() -> Doors:
 
 
 @pytest.fixture
-def tokens(tmp_path: Path) -> Tokens:
-    return Tokens(tmp_path / "tokens.toml")
-
-
-@pytest.fixture
 def accounts(tmp_path: Path) -> Accounts:
     return Accounts(tmp_path / "accounts.toml")
 

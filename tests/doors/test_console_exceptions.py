@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, LiteralString, get_args
@@ -77,17 +77,6 @@ def _refund(number: str, days: int) -> dict[str, Any]:
 @pytest.fixture
 def doors() -> Doors:
     return Doors()
-
-
-@pytest.fixture
-def tokens(tmp_path: Path) -> Tokens:
-    return Tokens(tmp_path / "tokens.toml")
-
-
-@pytest.fixture
-def browser(doors: Doors, tokens: Tokens) -> Iterator[TestClient]:
-    with opened(doors.app, tokens, Tables(), Untold()) as client:
-        yield client
 
 
 def asked(browser: TestClient, queue: str, **fields: str) -> Any:

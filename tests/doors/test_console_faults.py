@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator
-from pathlib import Path
 from threading import Event
 from typing import Any, LiteralString
 
@@ -74,11 +73,6 @@ class Nul(Tables):
 @pytest.fixture
 def tables() -> Nul:
     return Nul()
-
-
-@pytest.fixture
-def tokens(tmp_path: Path) -> Tokens:
-    return Tokens(tmp_path / "tokens.toml")
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, LiteralString
 
 import pytest
@@ -82,11 +81,6 @@ async def _doors(request: Request) -> Response:
         shipment = {"id": "s1", "location": "north", "carrier": "post", "service": "parcel", "packages": []}
         return JSONResponse({**shipment, "stage": f"stage as of {at}"})
     return JSONResponse({"title": "There is no such thing"}, 404)
-
-
-@pytest.fixture
-def tokens(tmp_path: Path) -> Tokens:
-    return Tokens(tmp_path / "tokens.toml")
 
 
 def site_of(tokens: Tokens, log: Log) -> Any:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +14,7 @@ from starlette.testclient import TestClient
 from chassis.tokens import Role, Tokens
 from services.console.pick_list_pdf import pick_list_pdf
 from services.shipping.tests.parcels import scanned, text_of
-from tests.doors.test_console import Tables, Untold, opened, signed_in
+from tests.doors.test_console import signed_in
 
 WORK = "3f0c8a52-93c7-5d3c-8c3e-8d5a5f1f7b11"
 ORDER = "bdebd2b8-5485-59e2-b9dd-65081be601f6"
@@ -73,17 +71,6 @@ class Doors:
 @pytest.fixture
 def doors() -> Doors:
     return Doors()
-
-
-@pytest.fixture
-def tokens(tmp_path: Path) -> Tokens:
-    return Tokens(tmp_path / "tokens.toml")
-
-
-@pytest.fixture
-def browser(doors: Doors, tokens: Tokens) -> Iterator[TestClient]:
-    with opened(doors.app, tokens, Tables(), Untold()) as client:
-        yield client
 
 
 def test_a_node_has_what_it_accepted_and_has_not_picked_on_paper(

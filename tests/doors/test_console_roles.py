@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -106,11 +105,6 @@ def _doors(tokens: Tokens) -> Starlette:
 
     fixed_first = sorted(RULES, key=lambda rule: "{" in rule[1])
     return Starlette(routes=[door(method, path) for method, path in fixed_first])
-
-
-@pytest.fixture
-def tokens(tmp_path: Path) -> Tokens:
-    return Tokens(tmp_path / "tokens.toml")
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, LiteralString
 
 import pytest
@@ -85,11 +84,6 @@ def doors() -> Doors:
 @pytest.fixture
 def standing() -> Standing:
     return Standing()
-
-
-@pytest.fixture
-def tokens(tmp_path: Path) -> Tokens:
-    return Tokens(tmp_path / "tokens.toml")
 
 
 @pytest.fixture

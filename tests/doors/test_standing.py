@@ -7,7 +7,7 @@ import io
 import json
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from queue import Queue
@@ -35,7 +35,7 @@ from oms.standing.watch import FAR_BEHIND, NO_NEARER_AFTER, STANDS_AFTER, WAITS_
 from services.console.installation import Followed
 from services.console.queues import QUEUES
 from tests.doors.fakes import NOON, guarded_client
-from tests.doors.test_console import Tables, Untold, form_of, opened, signed_in
+from tests.doors.test_console import form_of, signed_in
 
 LOOK = timedelta(seconds=looking.LOOK_SECONDS)
 WAIT_SECONDS = 10.0
@@ -284,17 +284,6 @@ class Doors:
 @pytest.fixture
 def doors() -> Doors:
     return Doors()
-
-
-@pytest.fixture
-def tokens(tmp_path: Path) -> Tokens:
-    return Tokens(tmp_path / "tokens.toml")
-
-
-@pytest.fixture
-def browser(doors: Doors, tokens: Tokens) -> Iterator[TestClient]:
-    with opened(doors.app, tokens, Tables(), Untold()) as client:
-        yield client
 
 
 def test_what_stands_still_is_one_of_the_lists_of_exceptions(browser: TestClient, tokens: Tokens) -> None:
